@@ -1,1 +1,65 @@
-export const version = "0.1.0";
+export type { Backend, CallOptions, JobHandle } from "./backend.ts";
+export { type Capabilities, type FeatureName, featureNames, type Range } from "./capabilities.ts";
+export { checkCapabilities } from "./check-capabilities.ts";
+export { type Client, type ClientOptions, createClient, type GenerateOptions, type OnUnsupported } from "./client.ts";
+export { defineConfig, type LatentKitConfig } from "./config/config.ts";
+export { type BackendModule, type LoadClientOptions, loadClient } from "./config/load-client.ts";
+export { AbortedError } from "./errors/aborted-error.ts";
+export { AuthenticationError } from "./errors/authentication-error.ts";
+export { ConfigError } from "./errors/config-error.ts";
+export { ConnectionError } from "./errors/connection-error.ts";
+export { ContentRefusedError } from "./errors/content-refused-error.ts";
+export { DisposedError } from "./errors/disposed-error.ts";
+export { EngineError } from "./errors/engine-error.ts";
+export { GenerationError } from "./errors/generation-error.ts";
+export { ImageError } from "./errors/image-error.ts";
+export { InvalidRequestError } from "./errors/invalid-request-error.ts";
+export { describeIssues, type Issue } from "./errors/issue.ts";
+export { type ErrorDetails, LatentKitError, type SerializedError } from "./errors/latentkit-error.ts";
+export { ModelError } from "./errors/model-error.ts";
+export { NotFoundError } from "./errors/not-found-error.ts";
+export { OutOfMemoryError } from "./errors/out-of-memory-error.ts";
+export { RateLimitError } from "./errors/rate-limit-error.ts";
+export { RecipeError } from "./errors/recipe-error.ts";
+export { TimeoutError } from "./errors/timeout-error.ts";
+export { UnsupportedError } from "./errors/unsupported-error.ts";
+export type {
+  CompletedEvent,
+  GenerationEvent,
+  ImageEvent,
+  LogEvent,
+  ModelIdentity,
+  Phase,
+  PreviewEvent,
+  ProgressEvent,
+  QueuedEvent,
+  StartedEvent,
+  WarningEvent,
+} from "./events.ts";
+export { decodeImage, encodeImage, type Pixels, probeImage } from "./image/codec.ts";
+export { GeneratedImage } from "./image/generated-image.ts";
+export { type LoadOptions, loadImageSource, sha256 } from "./image/load-image-source.ts";
+export type { EncodedPayload, ImagePayload, PixelsPayload, UrlPayload } from "./image-payload.ts";
+export { Job, type JobEvents, type JobStatus } from "./job/job.ts";
+export { readPngText, writePngText } from "./png/chunks.ts";
+export { ProgressClock } from "./progress.ts";
+export { formatParameters, parseParameters } from "./recipe/a1111-parameters.ts";
+export { embedRecipe, readRecipe } from "./recipe/png-recipe.ts";
+export { isRecipe, parseRecipe, type Recipe } from "./recipe/recipe.ts";
+export { redact, registerSecret } from "./redact.ts";
+export { type Conditioning, type ConditioningKind, controlTypes } from "./request/conditioning.ts";
+export { type ImageSource, ImageSourceSchema } from "./request/image-source.ts";
+export { nearest } from "./request/nearest.ts";
+export { parseRequest, requestJsonSchema } from "./request/parse-request.ts";
+export {
+  type GenerationInput,
+  type GenerationRequest,
+  GenerationRequestSchema,
+  type RequestOf,
+  type Task,
+  tasks,
+} from "./request/request.ts";
+export { maxSeed, SeedSchema, seedOfImage } from "./request/seed.ts";
+export { type ImageFormat, imageFormats, type SamplerName, type SchedulerName } from "./request/shared-fields.ts";
+export type { GenerationResult, ImageFailure } from "./result.ts";
+export { version } from "./version.ts";

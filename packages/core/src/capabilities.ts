@@ -1,0 +1,57 @@
+import type { ModelIdentity } from "./events.ts";
+import type { ConditioningKind } from "./request/conditioning.ts";
+import type { Task } from "./request/request.ts";
+import type { ImageFormat } from "./request/shared-fields.ts";
+
+/** Inclusive bounds of a number. */
+export interface Range {
+  min: number;
+  max: number;
+  multipleOf?: number;
+}
+
+/** Optional request fields that a backend or model may or may not honour. */
+export const featureNames = [
+  "negativePrompt",
+  "seed",
+  "steps",
+  "guidanceScale",
+  "guidance",
+  "sampler",
+  "scheduler",
+  "samplerOptions",
+  "schedulerOptions",
+  "sigmas",
+  "timesteps",
+  "noise",
+  "clipSkip",
+  "loras",
+  "embeddings",
+  "hires",
+  "previewEvery",
+  "strength",
+] as const;
+/** Name of an optional request field. */
+export type FeatureName = (typeof featureNames)[number];
+
+/** What a backend can do with a model: data, so that a request is checked before anything is sent. */
+export interface Capabilities {
+  /** The backend's id. */
+  backend: string;
+  model?: ModelIdentity;
+  tasks: readonly Task[];
+  /** Request fields that are honoured; what is not listed here is refused when set. */
+  features: readonly FeatureName[];
+  conditioning: readonly ConditioningKind[];
+  /** Control types, or `"any"`. Default: `"any"` where `conditioning` has `"control"`. */
+  controls?: readonly string[] | "any";
+  samplers: readonly string[] | "any";
+  schedulers: readonly string[] | "any";
+  outputFormats: readonly ImageFormat[];
+  /** Bounds, where there are any beyond the request's own. */
+  limits: Partial<Record<"width" | "height" | "count" | "steps" | "guidanceScale" | "scale", Range>>;
+  /** Longest prompt in the backend's own tokens, where it cuts off. */
+  maxPromptTokens?: number;
+  /** Whether `resume` works. */
+  resume: boolean;
+}

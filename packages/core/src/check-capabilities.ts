@@ -1,0 +1,79 @@
+import { type Capabilities, featureNames, type Range } from "./capabilities.ts";
+import type { Issue } from "./errors/issue.ts";
+import { nearest } from "./request/nearest.ts";
+import type { GenerationRequest } from "./request/request.ts";
+
+/**
+ * What of a request a backend cannot do. Empty when all is well.
+ *
+ * @returns one issue for each field, with what would work.
+ */
+export function checkCapabilities(request: GenerationRequest, capabilities: Capabilities): Issue[] {
+  const { tasks, outputFormats } = capabilities;
+  if (!tasks.includes(request.task)) return [oneOf("task", request.task, tasks)];
+  const issues = [
+    ...checkFeatures(request, capabilities),
+    ...checkNames(request, capabilities),
+    ...checkConditioning(request, capabilities),
+  ];
+  for (const [field, range] of Object.entries(capabilities.limits)) {
+    const value = (request as Record<string, unknown>)[field];
+    if (typeof value === "number" && !within(value, range)) {
+      issues.push({ field, message: `${value} is not possible here: must be ${describe(range)}`, allowed: range });
+    }
+  }
+  if (!outputFormats.includes(request.output.format))
+    issues.push(oneOf("output.format", request.output.format, outputFormats));
+  return issues;
+}
+
+/** Fields that were set, but have no effect on this backend. */
+function checkFeatures(request: GenerationRequest, { features }: Capabilities): Issue[] {
+  return featureNames
+    .filter((field) => !features.includes(field) && isSet((request as Record<string, unknown>)[field], field))
+    .map((field) => ({ field, message: "has no effect here: leave it out" }));
+}
+
+function isSet(value: unknown, field: string): boolean {
+  if (value === undefined || value === "" || (field === "previewEvery" && value === 0)) return false;
+  // Every parsed img2img request has a strength: only backends that lack the task's meaning of it list it as absent.
+  return Array.isArray(value) ? value.length > 0 : true;
+}
+
+function checkNames(request: GenerationRequest, capabilities: Capabilities): Issue[] {
+  const issues: Issue[] = [];
+  for (const [field, known] of [
+    ["sampler", capabilities.samplers],
+    ["scheduler", capabilities.schedulers],
+  ] as const) {
+    const name = request[field];
+    if (name !== undefined && known !== "any" && !known.includes(name)) issues.push(oneOf(field, name, known));
+  }
+  return issues;
+}
+
+function checkConditioning(request: GenerationRequest, { conditioning, controls = "any" }: Capabilities): Issue[] {
+  return request.conditioning.flatMap((entry, i): Issue[] => {
+    if (!conditioning.includes(entry.kind)) {
+      const message =
+        conditioning.length === 0 ? "conditioning is not possible here" : `must be one of ${conditioning.join(", ")}`;
+      return [{ field: `conditioning[${i}].kind`, message, allowed: conditioning }];
+    }
+    if (entry.kind !== "control" || controls === "any" || controls.includes(entry.control)) return [];
+    return [oneOf(`conditioning[${i}].control`, entry.control, controls)];
+  });
+}
+
+function within(value: number, { min, max, multipleOf }: Range): boolean {
+  return value >= min && value <= max && (multipleOf === undefined || value % multipleOf === 0);
+}
+
+function describe({ min, max, multipleOf }: Range): string {
+  return `${min} to ${max}${multipleOf === undefined || multipleOf === 1 ? "" : `, a multiple of ${multipleOf}`}`;
+}
+
+function oneOf(field: string, value: string, allowed: readonly string[]): Issue {
+  const near = nearest(value, allowed);
+  const hint = near.length > 0 ? ` (did you mean ${near.join(" or ")}?)` : "";
+  return { field, message: `"${value}" is not possible here${hint}: must be one of ${allowed.join(", ")}`, allowed };
+}

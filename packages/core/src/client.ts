@@ -1,0 +1,172 @@
+import type { Backend, CallOptions, JobHandle } from "./backend.ts";
+import type { Capabilities } from "./capabilities.ts";
+import { checkCapabilities } from "./check-capabilities.ts";
+import { dropUnsupported } from "./drop-unsupported.ts";
+import { ConfigError } from "./errors/config-error.ts";
+import { DisposedError } from "./errors/disposed-error.ts";
+import { NotFoundError } from "./errors/not-found-error.ts";
+import { UnsupportedError } from "./errors/unsupported-error.ts";
+import type { WarningEvent } from "./events.ts";
+import { Job } from "./job/job.ts";
+import { JobRun, type Prepared } from "./job/job-run.ts";
+import { isRecipe, parseRecipe, type Recipe } from "./recipe/recipe.ts";
+import { parseRequest } from "./request/parse-request.ts";
+import type { GenerationInput, GenerationRequest } from "./request/request.ts";
+import { randomSeed } from "./request/seed.ts";
+
+/** What to do with a field that the backend cannot honour: refuse, or leave it out and warn. */
+export type OnUnsupported = "error" | "warn";
+
+/** Settings of a client. */
+export interface ClientOptions {
+  backend: Backend;
+  /** Fields for each request that does not set them itself. */
+  defaults?: Partial<GenerationInput>;
+  /** Default `"error"`. */
+  onUnsupported?: OnUnsupported;
+  /** Longest time for a generation, in milliseconds. Default: none. */
+  timeoutMs?: number;
+}
+
+/** Settings of one call. */
+export interface GenerateOptions {
+  /** Aborting it cancels the job, as `job.cancel()` does. */
+  signal?: AbortSignal;
+  timeoutMs?: number;
+  onUnsupported?: OnUnsupported;
+}
+
+/** One typed request, any backend, one stream of events. */
+export interface Client {
+  readonly backend: Backend;
+  /** Starts a generation from a request or from a recipe. Never throws: errors are the job's. */
+  generate(input: GenerationInput | Recipe, options?: GenerateOptions): Job;
+  /** Goes on with a job whose handle was kept, after a crash or in another process. */
+  resume(handle: JobHandle, options?: GenerateOptions): Job;
+  /** What the backend can do with a model, or with its default one. */
+  capabilities(model?: string, options?: Partial<CallOptions>): Promise<Capabilities>;
+  /** Cancels what runs and frees the backend. */
+  dispose(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * A client over one backend.
+ *
+ * @example
+ * ```ts
+ * const client = createClient({ backend: local() });
+ * const { images } = await client.generate({ prompt: "a red apple", seed: 7 });
+ * await images[0]?.save("apple.png");
+ * ```
+ * @throws ConfigError when `backend` is not one.
+ */
+export function createClient(options: ClientOptions): Client {
+  return new BackendClient(options);
+}
+
+class BackendClient implements Client {
+  readonly backend: Backend;
+  readonly #options: ClientOptions;
+  readonly #jobs = new Set<Job>();
+  #disposed = false;
+
+  constructor(options: ClientOptions) {
+    if (typeof options?.backend?.generate !== "function") {
+      throw new ConfigError('backend: must be a backend, such as local() from "@latentkit/backend-local"');
+    }
+    this.backend = options.backend;
+    this.#options = options;
+  }
+
+  generate(input: GenerationInput | Recipe, options: GenerateOptions = {}): Job {
+    return this.#start(options, (signal) => this.#prepare(input, options, signal));
+  }
+
+  resume(handle: JobHandle, options: GenerateOptions = {}): Job {
+    return this.#start(options, async () => {
+      const { backend } = this;
+      if (handle?.latentkit !== "handle") throw new NotFoundError("This is not a LatentKit job handle.");
+      if (handle.backend !== backend.id)
+        throw new NotFoundError(`This handle belongs to backend "${handle.backend}", not to "${backend.id}".`);
+      const { resume } = backend;
+      if (resume === undefined)
+        throw new UnsupportedError([{ field: "handle", message: "jobs cannot be resumed here" }], {
+          backend: backend.id,
+        });
+      const request = parseRequest(handle.request);
+      return { request, warnings: [], source: (signal) => resume.call(backend, { ...handle, request }, { signal }) };
+    });
+  }
+
+  capabilities(model?: string, options?: Partial<CallOptions>): Promise<Capabilities> {
+    return this.backend.capabilities(model, options);
+  }
+
+  async dispose(): Promise<void> {
+    this.#disposed = true;
+    for (const job of this.#jobs) job.cancel("The client was disposed.");
+    await Promise.allSettled([...this.#jobs]);
+    await this.backend.dispose();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+
+  #start(
+    { signal, timeoutMs = this.#options.timeoutMs }: GenerateOptions,
+    prepare: (signal: AbortSignal) => Promise<Prepared>,
+  ): Job {
+    const guarded = async (jobSignal: AbortSignal) => {
+      if (this.#disposed) throw new DisposedError("The client was disposed; make a new one.");
+      return prepare(jobSignal);
+    };
+    const job = new Job(new JobRun({ backend: this.backend, signal, timeoutMs, prepare: guarded }));
+    this.#jobs.add(job);
+    const forget = () => void this.#jobs.delete(job);
+    job.then(forget, forget);
+    return job;
+  }
+
+  async #prepare(input: GenerationInput | Recipe, options: GenerateOptions, signal: AbortSignal): Promise<Prepared> {
+    const { backend } = this;
+    const recipe = isRecipe(input) ? parseRecipe(input) : undefined;
+    const wanted = recipe?.request ?? parseRequest(withDefaults(input, this.#options.defaults));
+    const capabilities = await backend.capabilities(wanted.model, { signal });
+    const issues = checkCapabilities(wanted, capabilities);
+    const onUnsupported = options.onUnsupported ?? this.#options.onUnsupported ?? "error";
+    if (issues.length > 0 && onUnsupported === "error") throw new UnsupportedError(issues, { backend: backend.id });
+    const { request, warnings } = dropUnsupported(wanted, issues, backend.id);
+    const seeded =
+      request.seed === undefined && capabilities.features.includes("seed")
+        ? { ...request, seed: randomSeed() }
+        : request;
+    return {
+      request: seeded as GenerationRequest,
+      warnings: [...warnings, ...foreignRecipe(recipe, backend, capabilities)],
+      source: (jobSignal) => backend.generate(seeded as GenerationRequest, { signal: jobSignal }),
+    };
+  }
+}
+
+/** A recipe's pixels are promised only on its own backend and model. */
+function foreignRecipe(recipe: Recipe | undefined, backend: Backend, { model }: Capabilities): WarningEvent[] {
+  if (recipe === undefined) return [];
+  const differs = (what: string, was: string, is: string): WarningEvent => ({
+    type: "warning",
+    code: "recipe_differs",
+    message: `The recipe was made with ${what} "${was}", not "${is}": the picture may differ.`,
+  });
+  if (recipe.backend !== backend.id) return [differs("backend", recipe.backend, backend.id)];
+  const was = recipe.model?.hash;
+  return was !== undefined && model?.hash !== undefined && was !== model.hash
+    ? [differs("model", `${recipe.model?.id} ${was}`, `${model.id} ${model.hash}`)]
+    : [];
+}
+
+function withDefaults(input: unknown, defaults: Partial<GenerationInput> | undefined): unknown {
+  if (defaults === undefined || typeof input !== "object" || input === null) return input;
+  const own = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
+  return { ...defaults, ...own };
+}

@@ -1,0 +1,75 @@
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { Backend } from "../backend.ts";
+import { type Client, type ClientOptions, createClient } from "../client.ts";
+import { ConfigError } from "../errors/config-error.ts";
+import { readConfig } from "./read-config.ts";
+
+/** What a backend package exports for configuration: its factory, fed by options and the environment. */
+export interface BackendModule {
+  /** @throws ConfigError for wrong options or a missing secret. */
+  fromConfig(options: Record<string, unknown>, env: NodeJS.ProcessEnv): Backend;
+}
+
+/** Where `loadClient` looks. */
+export interface LoadClientOptions extends Partial<Omit<ClientOptions, "backend">> {
+  /** Folder of the configuration file. Default: the working folder. */
+  cwd?: string;
+  /** A configuration file other than `latentkit.config.*`. */
+  config?: string;
+  /** Default `process.env`: `LATENTKIT_BACKEND` and the backends' secrets are read from it. */
+  env?: NodeJS.ProcessEnv;
+  /** A backend's id; goes before the environment's and the file's. */
+  backend?: string;
+  /** Options for that backend, over the file's. */
+  backendOptions?: Record<string, unknown>;
+  /** Backend packages already at hand, by id; others are imported as `@latentkit/backend-<id>` from `cwd`. */
+  modules?: Record<string, () => Promise<BackendModule>>;
+}
+
+/**
+ * A client as configured: by the call, else `LATENTKIT_BACKEND`, else `latentkit.config.*`, else the local backend.
+ *
+ * @throws ConfigError when the file, the environment or an option is wrong, or the backend's package is not installed.
+ */
+export async function loadClient(options: LoadClientOptions = {}): Promise<Client> {
+  const {
+    cwd = process.cwd(),
+    config: file,
+    env = process.env,
+    modules = {},
+    backend: named,
+    backendOptions,
+    ...given
+  } = options;
+  const config = await readConfig(cwd, file);
+  const chosen = named ?? (env["LATENTKIT_BACKEND"] || undefined) ?? config.backend ?? "local";
+  const { backend: _, backends = {}, ...settings } = config;
+  const backend =
+    typeof chosen === "string"
+      ? (await moduleOf(chosen, cwd, modules)).fromConfig({ ...backends[chosen], ...backendOptions }, env)
+      : chosen;
+  return createClient({ ...settings, ...given, backend });
+}
+
+async function moduleOf(
+  id: string,
+  cwd: string,
+  modules: Record<string, () => Promise<BackendModule>>,
+): Promise<BackendModule> {
+  const known = modules[id];
+  if (known !== undefined) return known();
+  if (!/^[a-z][a-z0-9-]*$/.test(id))
+    throw new ConfigError(`backend: "${id}" is not a backend's id; use "local", "replicate" or "comfy"`);
+  const name = `@latentkit/backend-${id}`;
+  try {
+    const path = createRequire(join(cwd, "noop.js")).resolve(name);
+    return (await import(pathToFileURL(path).href)) as BackendModule;
+  } catch (cause) {
+    throw new ConfigError(
+      `backend: "${id}" needs the package ${name}, which cannot be loaded from ${cwd}; install it, or use another backend`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,89 @@
+import { alphasCumprodOf, type BetaSchedule, makeBetas, rescaleZeroTerminalSnr } from "./betas.ts";
+import { invalid, requireInteger, requireNumber } from "./invalid.ts";
+
+/** How a model's training noise schedule is described. Defaults are Stable Diffusion's. */
+export interface NoiseScheduleOptions {
+  /** `"scaled_linear"` unless given. */
+  betaSchedule?: BetaSchedule;
+  /** 0.00085 unless given. */
+  betaStart?: number;
+  /** 0.012 unless given. */
+  betaEnd?: number;
+  /** Number of training timesteps, 1000 unless given. */
+  trainTimesteps?: number;
+  /** The betas themselves, instead of a named schedule. */
+  trainedBetas?: ArrayLike<number>;
+  /** Rescale to zero terminal SNR. */
+  zeroTerminalSnr?: boolean;
+  /** What the last ᾱ is set to after the rescale: 0 by the paper; the σ-space samplers need it above 0 (2⁻²⁴ in diffusers). */
+  terminalAlphaBar?: number;
+}
+
+/** The noise levels a discrete-time model was trained at, and the way between its timesteps and noise levels σ = √((1−ᾱ)/ᾱ). */
+export interface NoiseSchedule {
+  readonly trainTimesteps: number;
+  readonly betas: Float32Array;
+  /** ᾱ_t for t = 0 … trainTimesteps − 1, falling. */
+  readonly alphasCumprod: Float32Array;
+  /** σ_t, rising with t; the last is +∞ where ᾱ is 0. */
+  readonly sigmas: Float32Array;
+  /** σ_0, the smallest. */
+  readonly sigmaMin: number;
+  /** σ of the last timestep, the largest. */
+  readonly sigmaMax: number;
+  /** The timestep of a noise level: linear in log σ between the table's entries (k-diffusion), clipped to the table. */
+  sigmaToTimestep(sigma: number): number;
+  /** The noise level at a timestep, which needn't be whole: linear in log σ (k-diffusion, ComfyUI). */
+  timestepToSigma(timestep: number): number;
+}
+
+/** Builds a training noise schedule from betas; the numbers are float32 where diffusers' are. */
+export function makeNoiseSchedule(options: NoiseScheduleOptions = {}): NoiseSchedule {
+  const { betaSchedule = "scaled_linear", trainTimesteps = 1000, trainedBetas, zeroTerminalSnr = false } = options;
+  const betaStart = requireNumber("beta_start", options.betaStart ?? 0.00085, 0, 1);
+  const betaEnd = requireNumber("beta_end", options.betaEnd ?? 0.012, 0, 1);
+  const given = trainedBetas && Float32Array.from(trainedBetas);
+  if (given && (given.length < 2 || given.some((beta) => !(beta >= 0 && beta <= 1))))
+    invalid("trained_betas", "must be at least 2 numbers from 0 to 1");
+  const n = given ? given.length : requireInteger("num_train_timesteps", trainTimesteps, 2, 1_000_000);
+  const plain = given ?? makeBetas(betaSchedule, betaStart, betaEnd, n);
+  const betas = zeroTerminalSnr ? rescaleZeroTerminalSnr(plain) : plain;
+  const alphasCumprod = alphasCumprodOf(betas);
+  if (zeroTerminalSnr) alphasCumprod[n - 1] = options.terminalAlphaBar ?? 0;
+  return scheduleFromAlphas(betas, alphasCumprod);
+}
+
+function scheduleFromAlphas(betas: Float32Array, alphasCumprod: Float32Array): NoiseSchedule {
+  const f32 = Math.fround;
+  const sigmas = alphasCumprod.map((bar) => Math.sqrt(f32(f32(1 - bar) / bar)));
+  const logSigmas = sigmas.map(Math.log);
+  const last = sigmas.length - 1;
+  return {
+    trainTimesteps: sigmas.length,
+    betas,
+    alphasCumprod,
+    sigmas,
+    sigmaMin: sigmas[0]!,
+    sigmaMax: sigmas[last]!,
+    sigmaToTimestep: (sigma) => invertLogSigma(logSigmas, sigma),
+    timestepToSigma(timestep) {
+      const t = Math.min(Math.max(timestep, 0), last);
+      const low = Math.min(Math.floor(t), last - 1);
+      const w = t - low;
+      return Math.exp((w < 1 ? (1 - w) * logSigmas[low]! : 0) + (w > 0 ? w * logSigmas[low + 1]! : 0));
+    },
+  };
+}
+
+function invertLogSigma(logSigmas: Float32Array, sigma: number): number {
+  const value = Math.log(Math.max(sigma, 1e-10));
+  let low = 0;
+  let high = logSigmas.length - 1;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (logSigmas[middle]! <= value) low = middle;
+    else high = middle;
+  }
+  const w = (logSigmas[low]! - value) / (logSigmas[low]! - logSigmas[high]!);
+  return low + Math.min(Math.max(w, 0), 1);
+}

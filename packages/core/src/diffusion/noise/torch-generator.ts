@@ -1,0 +1,114 @@
+import { requireInteger } from "../invalid.ts";
+import { MersenneTwister } from "./mersenne-twister.ts";
+import { type Seed, seedWords } from "./seed.ts";
+
+const f32 = Math.fround;
+const TWO_PI_F32 = f32(2 * Math.PI);
+
+/**
+ * `torch.Generator("cpu").manual_seed(seed)`: successive draws continue one stream, exactly as torch's do.
+ *
+ * @example
+ * ```ts
+ * const generator = new TorchGenerator(42);
+ * const latent = generator.randn(4 * 64 * 64); // torch.randn(1, 4, 64, 64, generator=…), flattened
+ * ```
+ */
+export class TorchGenerator {
+  #engine: MersenneTwister;
+  /** The Box–Muller partner of the last scalar normal; torch keeps it between calls. */
+  #cached: number | undefined;
+
+  constructor(seed: Seed) {
+    this.#engine = new MersenneTwister(seedWords(seed).low);
+  }
+
+  /** `torch.randn(n, dtype=torch.float32)`. */
+  randn(n: number): Float32Array {
+    const out = new Float32Array(requireInteger("n", n, 0, 2 ** 31));
+    if (n < 16) return out.map(() => this.#scalarNormal());
+    for (let i = 0; i < n; i++) out[i] = this.#uniform24();
+    for (let i = 0; i + 16 <= n; i += 16) boxMuller16(out, i);
+    if (n % 16 !== 0) {
+      // torch makes the last, partial block anew over the final 16 values.
+      for (let i = n - 16; i < n; i++) out[i] = this.#uniform24();
+      boxMuller16(out, n - 16);
+    }
+    return out;
+  }
+
+  /** `torch.randn(n, dtype=torch.float64)`. */
+  randn64(n: number): Float64Array {
+    const out = new Float64Array(requireInteger("n", n, 0, 2 ** 31));
+    if (n < 16) return out.map(() => this.#scalarNormal());
+    for (let i = 0; i < n; i++) out[i] = this.#uniform53();
+    for (let i = 0; i + 16 <= n; i += 16) boxMuller16Double(out, i);
+    if (n % 16 !== 0) {
+      for (let i = n - 16; i < n; i++) out[i] = this.#uniform53();
+      boxMuller16Double(out, n - 16);
+    }
+    return out;
+  }
+
+  /** `torch.rand(n, dtype=torch.float32)`: uniform in [0, 1). */
+  rand(n: number): Float32Array {
+    return new Float32Array(requireInteger("n", n, 0, 2 ** 31)).map(() => this.#uniform24());
+  }
+
+  /** The next 32 bits of the stream. */
+  next32(): number {
+    return this.#engine.next();
+  }
+
+  /** A generator that goes on from the same place. */
+  clone(): TorchGenerator {
+    const copy = new TorchGenerator(0);
+    copy.#engine = this.#engine.clone();
+    copy.#cached = this.#cached;
+    return copy;
+  }
+
+  #uniform24(): number {
+    return (this.#engine.next() & 0xffffff) / 0x1000000;
+  }
+
+  #uniform53(): number {
+    const high = this.#engine.next() & 0x1fffff;
+    return (high * 2 ** 32 + this.#engine.next()) / 2 ** 53;
+  }
+
+  #scalarNormal(): number {
+    if (this.#cached !== undefined) {
+      const value = this.#cached;
+      this.#cached = undefined;
+      return value;
+    }
+    const theta = 2 * Math.PI * this.#uniform53();
+    const radius = Math.sqrt(-2 * Math.log1p(-this.#uniform53()));
+    this.#cached = radius * Math.sin(theta);
+    return radius * Math.cos(theta);
+  }
+}
+
+/** `torch.randn(n, generator=manual_seed(seed))` on the CPU, in one call. */
+export function torchRandn(seed: Seed, n: number): Float32Array {
+  return new TorchGenerator(seed).randn(n);
+}
+
+function boxMuller16(data: Float32Array, from: number): void {
+  for (let j = from; j < from + 8; j++) {
+    const radius = f32(Math.sqrt(f32(-2 * f32(Math.log(1 - data[j]!)))));
+    const theta = f32(TWO_PI_F32 * data[j + 8]!);
+    data[j] = radius * f32(Math.cos(theta));
+    data[j + 8] = radius * f32(Math.sin(theta));
+  }
+}
+
+function boxMuller16Double(data: Float64Array, from: number): void {
+  for (let j = from; j < from + 8; j++) {
+    const radius = Math.sqrt(-2 * Math.log(1 - data[j]!));
+    const theta = 2 * Math.PI * data[j + 8]!;
+    data[j] = radius * Math.cos(theta);
+    data[j + 8] = radius * Math.sin(theta);
+  }
+}

@@ -1,0 +1,117 @@
+import { type Grid, type GridRequest, sliceByStrength } from "./grid.ts";
+import { invalid, requireInteger } from "./invalid.ts";
+import type { NoiseSchedule } from "./noise-schedule.ts";
+import { denoiser, type Network, type Prediction } from "./prediction.ts";
+import type { NoiseSource, Sampler, SamplerStep } from "./sampler.ts";
+import { type SamplerName, samplerNames, samplers } from "./samplers.ts";
+import { makeSigmas, type SchedulerName } from "./schedulers.ts";
+import { fromRatio, ratioOf, type Space } from "./space.ts";
+
+/** Everything a run needs but the network, the latent and the noise: which sampler, in which space, over which levels. */
+export interface Plan {
+  readonly sampler: SamplerName;
+  /** The scheduler's name; `"diffusers"` where a scheduler_config.json lays out the levels itself. */
+  readonly scheduler: SchedulerName | "diffusers";
+  readonly prediction: Prediction;
+  readonly schedule: NoiseSchedule;
+  readonly space: Space;
+  /** The sampler's options. */
+  readonly options: object;
+  /** EDM's σ_data. */
+  readonly sigmaData?: number;
+  /** Clips or thresholds each estimate of x0, in place. */
+  readonly clamp?: (denoised: Float32Array) => void;
+  /** Lays out the noise levels of a run. */
+  grid(request: GridRequest): Grid;
+  /** What the network is told between the grid's levels. */
+  timestepOf(sigma: number): number;
+}
+
+/** What {@link runPlan} takes besides the plan. */
+export interface PlanRun {
+  grid: Grid;
+  /** From the scaled latent and its timestep to the network's output, guidance already applied. */
+  network: Network;
+  /** The latent at the grid's first level: `startFromNoise(grid, noise)`, or `addNoise(grid, latent, noise)`. */
+  x: Float32Array;
+  /** Noise for the stochastic samplers' steps. */
+  noise?: NoiseSource;
+  signal?: AbortSignal;
+  /** Sampler options that go before the plan's own. */
+  options?: object;
+}
+
+/**
+ * Runs a plan: one yield a step, whose `x` is the latent so far. A grid without steps (strength 0) yields nothing: the start is
+ * the result.
+ */
+export async function* runPlan(plan: Plan, run: PlanRun): AsyncGenerator<SamplerStep, void, void> {
+  const { grid, network, x, noise, signal } = run;
+  if (grid.steps === 0) return;
+  const model = denoiser(network, {
+    prediction: plan.prediction,
+    space: grid.space,
+    timestepOf: (sigma, index) => timestepAt(plan, grid, sigma, index),
+    ...(plan.sigmaData === undefined ? {} : { sigmaData: plan.sigmaData }),
+    ...(plan.clamp ? { clamp: plan.clamp } : {}),
+  });
+  const options = { ...plan.options, ...grid.options, ...(grid.targets ? { targets: grid.targets } : {}), ...run.options };
+  const sampler: Sampler = samplers[plan.sampler];
+  yield* sampler({
+    model,
+    x,
+    sigmas: grid.sigmas,
+    space: grid.space,
+    options,
+    ...(noise ? { noise } : {}),
+    ...(signal ? { signal } : {}),
+  });
+}
+
+function timestepAt(plan: Plan, grid: Grid, sigma: number, index: number): number {
+  if (sigma === grid.sigmas[index]) return grid.timesteps[index]!;
+  if (sigma === grid.sigmas[index + 1] && index + 1 < grid.steps) return grid.timesteps[index + 1]!;
+  return plan.timestepOf(sigma);
+}
+
+/** What {@link makePlan} takes. */
+export interface PlanOptions {
+  sampler: SamplerName;
+  scheduler: SchedulerName;
+  schedule: NoiseSchedule;
+  prediction: Prediction;
+  /** Options for the sampler. */
+  options?: object;
+}
+
+/** Pairs a sampler with a scheduler as ComfyUI does: levels from the scheduler, timesteps from the levels. */
+export function makePlan({ sampler, scheduler, schedule, prediction, options = {} }: PlanOptions): Plan {
+  if (!samplerNames.includes(sampler)) invalid("sampler", `unknown sampler ${String(sampler)}`, samplerNames);
+  const space: Space = "ve";
+  return {
+    sampler,
+    scheduler,
+    prediction,
+    schedule,
+    space,
+    options,
+    timestepOf: (sigma) => schedule.sigmaToTimestep(ratioOf(space, sigma)),
+    grid({ steps, strength }) {
+      requireInteger("steps", steps, 1, 10_000);
+      const sigmas = makeSigmas(scheduler, steps, schedule);
+      const timesteps = sigmas.slice(0, -1).map((sigma) => schedule.sigmaToTimestep(sigma));
+      const first = sigmas[0]!;
+      return sliceByStrength(
+        {
+          space,
+          sigmas: sigmas.map((sigma) => fromRatio(space, sigma)),
+          timesteps,
+          // At the model's own largest level the signal is part of the noise's variance (ComfyUI's max_denoise).
+          initNoiseSigma: first >= schedule.sigmaMax * (1 - 1e-5) ? Math.hypot(1, first) : first,
+          steps: timesteps.length,
+        },
+        strength,
+      );
+    },
+  };
+}

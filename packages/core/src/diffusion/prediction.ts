@@ -1,0 +1,70 @@
+import { invalid } from "./invalid.ts";
+import type { Denoiser } from "./sampler.ts";
+import { alphaOf, type Space } from "./space.ts";
+
+/** What a network's output means, by diffusers' names. */
+export const predictions = ["epsilon", "v_prediction", "sample", "flow_prediction", "edm"] as const;
+/**
+ * What a network's output means: the noise ε; the velocity v = αε − σx0 (Salimans & Ho 2022, https://arxiv.org/abs/2202.00512);
+ * x0 itself; the flow ε − x0; or EDM's preconditioned F (Karras et al. 2022, table 1).
+ */
+export type Prediction = (typeof predictions)[number];
+
+/** A network call: the scaled input and the timestep the network is told, to its raw output, handed over (it is overwritten). */
+export type Network = (input: Float32Array, timestep: number, index: number) => Promise<Float32Array>;
+
+/** How to turn a network into a {@link Denoiser}. */
+export interface DenoiserOptions {
+  prediction: Prediction;
+  /** The sampler's space. */
+  space: Space;
+  /** What the network is told at a noise level of that space; `index` is the step's. */
+  timestepOf: (sigma: number, index: number) => number;
+  /** EDM's σ_data, 0.5 unless given. */
+  sigmaData?: number;
+  /** Clips or thresholds each estimate of x0, in place. */
+  clamp?: (denoised: Float32Array) => void;
+}
+
+/** `denoised = skip·x + out·output`, and the network's input is `scale·x`. */
+export interface Scalings {
+  scale: number;
+  skip: number;
+  out: number;
+}
+
+/** The coefficients that go from a network's input and output to x0, for a state at noise level `sigma` of `space`. */
+export function scalingsOf(prediction: Prediction, space: Space, sigma: number, sigmaData = 0.5): Scalings {
+  const alpha = alphaOf(space, sigma);
+  if (prediction === "flow_prediction") {
+    if (space !== "flow") invalid("prediction_type", "flow_prediction is stepped in the flow space");
+    return { scale: 1, skip: 1, out: -sigma };
+  }
+  if (prediction === "edm") {
+    const norm = Math.hypot(alpha * sigmaData, sigma);
+    return { scale: 1 / norm, skip: (alpha * sigmaData ** 2) / norm ** 2, out: (sigma * sigmaData) / norm };
+  }
+  // The networks were trained on inputs with α² + σ² = 1.
+  const scale = space === "vp" ? 1 : 1 / Math.hypot(alpha, sigma);
+  if (prediction === "epsilon") return { scale, skip: 1 / alpha, out: -sigma / alpha };
+  if (prediction === "v_prediction") return { scale, skip: alpha * scale ** 2, out: -sigma * scale };
+  if (prediction === "sample") return { scale, skip: 0, out: 1 };
+  return invalid("prediction_type", `unknown prediction ${String(prediction)}`, predictions);
+}
+
+/** Wraps a network as a {@link Denoiser}: scales its input (c_in), tells it the timestep, and turns its output into x0. */
+export function denoiser(network: Network, options: DenoiserOptions): Denoiser {
+  const { prediction, space, timestepOf, sigmaData, clamp } = options;
+  return async (x, sigma, index) => {
+    const { scale, skip, out } = scalingsOf(prediction, space, sigma, sigmaData);
+    const output = await network(
+      scale === 1 ? x.slice() : x.map((value) => scale * value),
+      timestepOf(sigma, index),
+      index,
+    );
+    if (output.length !== x.length) invalid("network", `returned ${output.length} values for a latent of ${x.length}`);
+    for (let i = 0; i < output.length; i++) output[i] = skip * x[i]! + out * output[i]!;
+    clamp?.(output);
+    return output;
+  };
+}

@@ -1,0 +1,107 @@
+import type { SerializedError } from "./errors/latentkit-error.ts";
+import type { ImagePayload } from "./image-payload.ts";
+import type { GenerationRequest } from "./request/request.ts";
+
+/** What a generation is doing: bringing up a model, encoding the prompt, sampling, decoding, moving files. */
+export type Phase = "load" | "upload" | "encode" | "sample" | "decode" | "download" | (string & {});
+
+/** A model as it was really used. */
+export interface ModelIdentity {
+  /** As the backend names it: a package, folder, file or `owner/name:version`. */
+  id: string;
+  /** Hash of what defines its output, such as `"sha256:…"`; the same hash means the same weights. */
+  hash?: string;
+}
+
+/** Accepted and waiting. `handle` is enough to find the job again from another process. */
+export interface QueuedEvent {
+  type: "queued";
+  handle?: Record<string, unknown>;
+  /** Jobs ahead of this one, where the backend knows. */
+  position?: number;
+}
+
+/** Work has begun. */
+export interface StartedEvent {
+  type: "started";
+  /** The settings that the backend decided where the request was silent: merged into the recipe. */
+  resolved?: Partial<GenerationRequest>;
+  model?: ModelIdentity;
+  /** Versions that bear on the pixels, such as `{ "onnxruntime-node": "1.30.0" }`. */
+  versions?: Record<string, string>;
+  handle?: Record<string, unknown>;
+}
+
+/** One step further. */
+export interface ProgressEvent {
+  type: "progress";
+  phase: Phase;
+  /** Steps done in this phase, 0 to `steps`. */
+  step: number;
+  steps: number;
+  /** Share of the whole job that is done, 0 to 1, where known. */
+  fraction?: number;
+  /** Estimated milliseconds until the job is done, where known. */
+  etaMs?: number;
+  /** Which image, where images are made one by one. */
+  index?: number;
+}
+
+/** An unfinished picture. A consumer that is slow misses some. */
+export interface PreviewEvent {
+  type: "preview";
+  index: number;
+  step: number;
+  image: ImagePayload;
+}
+
+/** A finished picture; never dropped. */
+export interface ImageEvent {
+  type: "image";
+  /** Position among `count`, from 0. */
+  index: number;
+  /** The seed that this picture used, where the backend knows. */
+  seed?: number | string;
+  image: ImagePayload;
+}
+
+/** A line for people, from the backend or its server. */
+export interface LogEvent {
+  type: "log";
+  level: "debug" | "info" | "warn";
+  message: string;
+}
+
+/** Something was not as asked, and the job goes on. `image_failed` means that one picture of several is missing. */
+export interface WarningEvent {
+  type: "warning";
+  code: "unsupported" | "image_failed" | (string & {});
+  message: string;
+  field?: string;
+  /** For `image_failed`: which picture, its seed, and why. */
+  index?: number;
+  seed?: number | string;
+  error?: SerializedError;
+}
+
+/** Everything that could be made has been made. */
+export interface CompletedEvent {
+  type: "completed";
+  /** Milliseconds by phase, as the backend measured them. */
+  timings?: Record<string, number>;
+  /** Other figures of the backend's: billed seconds, cost, memory. */
+  metrics?: Record<string, unknown>;
+  /** What became known only while running, such as the seed a server chose. */
+  resolved?: Partial<GenerationRequest>;
+}
+
+/** Whatever a generation tells while it runs. Plain data: every event survives JSON. */
+export type GenerationEvent =
+  | QueuedEvent
+  | StartedEvent
+  | ProgressEvent
+  | PreviewEvent
+  | ImageEvent
+  | LogEvent
+  | WarningEvent
+  | CompletedEvent;

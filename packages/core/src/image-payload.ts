@@ -1,0 +1,29 @@
+/** A finished or preview picture as plain data, the way a backend hands it over. */
+export type ImagePayload = PixelsPayload | EncodedPayload | UrlPayload;
+
+/** Raw 8-bit samples, row by row, channels interleaved: `[height, width, channels]`. */
+export interface PixelsPayload {
+  kind: "pixels";
+  width: number;
+  height: number;
+  /** 3 is RGB, 4 is RGBA. */
+  channels: 3 | 4;
+  base64: string;
+}
+
+/** A whole image file. */
+export interface EncodedPayload {
+  kind: "encoded";
+  /** Such as `"image/png"`. */
+  mediaType: string;
+  base64: string;
+}
+
+/** An image that lies on a server; the backend's `fetchImage` brings it. */
+export interface UrlPayload {
+  kind: "url";
+  url: string;
+  mediaType?: string;
+  /** When the server removes it, ISO 8601. */
+  expiresAt?: string;
+}

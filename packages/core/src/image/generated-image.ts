@@ -1,0 +1,141 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, extname } from "node:path";
+import type { Backend } from "../backend.ts";
+import { ImageError } from "../errors/image-error.ts";
+import type { ImagePayload } from "../image-payload.ts";
+import { isPng } from "../png/chunks.ts";
+import { embedRecipe } from "../recipe/png-recipe.ts";
+import type { Recipe } from "../recipe/recipe.ts";
+import type { ImageFormat } from "../request/shared-fields.ts";
+import { decodeImage, encodeImage, type Pixels, probeImage } from "./codec.ts";
+
+const formatOfExtension: Readonly<Record<string, ImageFormat>> = {
+  ".png": "png",
+  ".jpg": "jpeg",
+  ".jpeg": "jpeg",
+  ".webp": "webp",
+};
+
+/** A finished picture. Nothing is decoded, encoded or downloaded until it is asked for. */
+export class GeneratedImage {
+  /** Position among `count`, from 0. */
+  readonly index: number;
+  /** The seed of this picture: a number, or decimal digits beyond 2^53. */
+  readonly seed: number | string | undefined;
+  /** The recipe of this picture alone (`count` 1, its own seed). */
+  readonly recipe: Recipe;
+  /** Where the picture lies, for one that a server holds. */
+  readonly url: string | undefined;
+  readonly #payload: ImagePayload;
+  readonly #backend: Backend | undefined;
+  #file: Promise<Uint8Array> | undefined;
+  #pixels: Promise<Pixels> | undefined;
+
+  constructor(fields: {
+    index: number;
+    seed?: number | string;
+    recipe: Recipe;
+    payload: ImagePayload;
+    backend?: Backend;
+  }) {
+    this.index = fields.index;
+    this.seed = fields.seed;
+    this.recipe = fields.recipe;
+    this.url = fields.payload.kind === "url" ? fields.payload.url : undefined;
+    this.#payload = fields.payload;
+    this.#backend = fields.backend;
+  }
+
+  /** Media type of `bytes()` when no format is named: the one that the request asked for. */
+  get mediaType(): string {
+    return `image/${this.recipe.request.output.format}`;
+  }
+
+  /** Decoded samples, `[height, width, channels]`. */
+  pixels(): Promise<Pixels> {
+    this.#pixels ??= this.#decode().catch((error: unknown) => {
+      this.#pixels = undefined;
+      throw error;
+    });
+    return this.#pixels;
+  }
+
+  /**
+   * The picture as a file. A PNG carries the recipe unless the request said `embedRecipe: false`.
+   *
+   * @throws ImageError when it cannot be encoded, ConnectionError or NotFoundError when a server no longer gives it.
+   */
+  async bytes(
+    format: ImageFormat = this.recipe.request.output.format,
+    options: { quality?: number } = {},
+  ): Promise<Uint8Array> {
+    const { quality, embedRecipe: embeds } = this.recipe.request.output;
+    const asMade = this.#payload.kind === "pixels" ? undefined : await this.#asMade();
+    const fits =
+      asMade !== undefined &&
+      (format === "png" ? isPng(asMade) : (await probeImage(asMade)).mediaType === `image/${format}`);
+    const file = fits ? asMade : await encodeImage(await this.pixels(), format, options.quality ?? quality);
+    return format === "png" && embeds ? embedRecipe(file, this.recipe) : file;
+  }
+
+  /** Width and height in pixels. */
+  async size(): Promise<{ width: number; height: number }> {
+    if (this.#payload.kind === "pixels") return { width: this.#payload.width, height: this.#payload.height };
+    const { width, height } = await probeImage(await this.#asMade());
+    return { width, height };
+  }
+
+  /** A `data:` URL, for a browser or another API. */
+  async dataUrl(format: ImageFormat = this.recipe.request.output.format): Promise<string> {
+    return `data:image/${format};base64,${Buffer.from(await this.bytes(format)).toString("base64")}`;
+  }
+
+  /**
+   * Writes the picture to a file, making folders as needed; `.png`, `.jpg`, `.jpeg` or `.webp` decides the format.
+   *
+   * @returns the path.
+   * @throws ImageError for another extension, or when the file cannot be written.
+   */
+  async save(path: string, options: { quality?: number } = {}): Promise<string> {
+    const extension = extname(path).toLowerCase();
+    const format = formatOfExtension[extension];
+    if (format === undefined)
+      throw new ImageError(`Cannot save as "${extension}": use .png, .jpg, .jpeg or .webp.`, {
+        details: { file: path },
+      });
+    const bytes = await this.bytes(format, options);
+    try {
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, bytes);
+    } catch (cause) {
+      throw new ImageError(
+        `The file cannot be written: ${path} (${(cause as NodeJS.ErrnoException).code ?? "unknown reason"}).`,
+        { cause, details: { file: path } },
+      );
+    }
+    return path;
+  }
+
+  async #decode(): Promise<Pixels> {
+    if (this.#payload.kind !== "pixels") return decodeImage(await this.#asMade(), "generated image");
+    const { width, height, channels, base64 } = this.#payload;
+    return { width, height, channels, data: Buffer.from(base64, "base64") };
+  }
+
+  /** The file as the backend made it. A failed download is tried anew at the next call. */
+  #asMade(): Promise<Uint8Array> {
+    this.#file ??= this.#fetch().catch((error: unknown) => {
+      this.#file = undefined;
+      throw error;
+    });
+    return this.#file;
+  }
+
+  async #fetch(): Promise<Uint8Array> {
+    if (this.#payload.kind === "encoded") return Buffer.from(this.#payload.base64, "base64");
+    if (this.#payload.kind === "url" && this.#backend?.fetchImage !== undefined) {
+      return this.#backend.fetchImage(this.#payload, { signal: new AbortController().signal });
+    }
+    throw new ImageError("This backend gave a URL, but cannot fetch it.");
+  }
+}

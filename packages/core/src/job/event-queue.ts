@@ -1,0 +1,53 @@
+import type { GenerationEvent } from "../events.ts";
+
+/**
+ * One consumer's view of a job's events. Nothing waits for a slow consumer: of the previews that it has not read yet,
+ * only the newest of each picture is kept. All else is kept.
+ */
+export class EventQueue implements AsyncIterableIterator<GenerationEvent> {
+  readonly #events: GenerationEvent[] = [];
+  #end: { error?: unknown } | undefined;
+  #wake: (() => void) | undefined;
+
+  push(event: GenerationEvent): void {
+    if (event.type === "preview") {
+      const stale = this.#events.findIndex((other) => other.type === "preview" && other.index === event.index);
+      if (stale >= 0) this.#events.splice(stale, 1);
+    }
+    this.#events.push(event);
+    this.#wake?.();
+  }
+
+  end(reason: { error?: unknown }): void {
+    this.#end ??= reason;
+    this.#wake?.();
+  }
+
+  async next(): Promise<IteratorResult<GenerationEvent>> {
+    while (true) {
+      const event = this.#events.shift();
+      if (event !== undefined) return { done: false, value: event };
+      if (this.#end !== undefined) {
+        if (!("error" in this.#end)) return { done: true, value: undefined };
+        const { error } = this.#end;
+        this.#end = {};
+        throw error;
+      }
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      this.#wake = undefined;
+    }
+  }
+
+  /** Leaving a `for await` loop stops the reading, not the job. */
+  async return(): Promise<IteratorResult<GenerationEvent>> {
+    this.#events.length = 0;
+    this.#end = {};
+    return { done: true, value: undefined };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}

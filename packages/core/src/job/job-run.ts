@@ -1,0 +1,213 @@
+import type { Backend, JobHandle } from "../backend.ts";
+import { AbortedError } from "../errors/aborted-error.ts";
+import { GenerationError } from "../errors/generation-error.ts";
+import { LatentKitError } from "../errors/latentkit-error.ts";
+import { TimeoutError } from "../errors/timeout-error.ts";
+import type { GenerationEvent, WarningEvent } from "../events.ts";
+import { GeneratedImage } from "../image/generated-image.ts";
+import type { Recipe } from "../recipe/recipe.ts";
+import type { GenerationRequest } from "../request/request.ts";
+import { seedOfImage } from "../request/seed.ts";
+import type { GenerationResult, ImageFailure } from "../result.ts";
+import { version } from "../version.ts";
+
+/** How long a backend may take to stop its work after an abort before the job ends without it. */
+const abortGraceMs = 10_000;
+
+/** What is to be run, decided only when the job has begun: validation's errors are the job's errors. */
+export interface Prepared {
+  request: GenerationRequest;
+  warnings: readonly WarningEvent[];
+  source: (signal: AbortSignal) => AsyncIterable<GenerationEvent>;
+}
+
+/** Settings of one run. */
+export interface RunOptions {
+  backend: Backend;
+  signal?: AbortSignal | undefined;
+  timeoutMs?: number | undefined;
+  prepare: (signal: AbortSignal) => Promise<Prepared>;
+}
+
+/** One pass over a backend's events: gathers images, recipe, warnings and timings, and ends on abort whatever happens. */
+export class JobRun {
+  readonly images: GeneratedImage[] = [];
+  handle: JobHandle | undefined;
+  readonly #options: RunOptions;
+  readonly #controller = new AbortController();
+  readonly #warnings: WarningEvent[] = [];
+  readonly #failures: ImageFailure[] = [];
+  readonly #startedAt = performance.now();
+  #timings: Record<string, number> = {};
+  #metrics: Record<string, unknown> = {};
+  #recipe: Recipe | undefined;
+
+  constructor(options: RunOptions) {
+    this.#options = options;
+  }
+
+  get aborted(): boolean {
+    return AbortedError.isInstance(this.#controller.signal.reason);
+  }
+
+  abort(reason: unknown): void {
+    this.#controller.abort(reason);
+  }
+
+  async *events(): AsyncGenerator<GenerationEvent> {
+    const release = this.#linkSignals();
+    const { signal } = this.#controller;
+    try {
+      signal.throwIfAborted();
+      const { request, warnings, source } = await this.#options.prepare(signal);
+      signal.throwIfAborted();
+      this.#recipe = {
+        latentkit: "recipe",
+        version: 1,
+        backend: this.#options.backend.id,
+        request,
+        versions: { "@latentkit/core": version },
+      };
+      for (const warning of warnings) yield this.#note(warning);
+      let completed = false;
+      for await (const event of abortable(source(signal), signal)) {
+        completed ||= event.type === "completed";
+        yield this.#note(event);
+      }
+      signal.throwIfAborted();
+      if (!completed)
+        throw new GenerationError("The backend ended without completing the job.", {
+          backend: this.#options.backend.id,
+        });
+    } catch (error) {
+      throw this.#withImages(signal.aborted ? signal.reason : error);
+    } finally {
+      release();
+    }
+  }
+
+  result(): GenerationResult {
+    return {
+      images: this.images,
+      failures: this.#failures,
+      recipe: this.#recipe!,
+      timings: { ...this.#timings, totalMs: performance.now() - this.#startedAt },
+      warnings: this.#warnings,
+      metrics: this.#metrics,
+    };
+  }
+
+  #note<E extends GenerationEvent>(event: E): E {
+    if ((event.type === "queued" || event.type === "started") && event.handle !== undefined) {
+      this.handle = {
+        latentkit: "handle",
+        backend: this.#options.backend.id,
+        request: this.#recipe!.request,
+        data: event.handle,
+      };
+    }
+    if (event.type === "started") this.#resolve(event.resolved, event.model, event.versions);
+    if (event.type === "warning") this.#noteWarning(event);
+    if (event.type === "image") this.#noteImage(event.index, event.seed, event.image);
+    if (event.type === "completed") {
+      this.#resolve(event.resolved);
+      this.#timings = event.timings ?? {};
+      this.#metrics = event.metrics ?? {};
+    }
+    return event;
+  }
+
+  #resolve(resolved?: Partial<GenerationRequest>, model?: Recipe["model"], versions?: Record<string, string>): void {
+    const recipe = this.#recipe!;
+    recipe.request = { ...recipe.request, ...resolved } as GenerationRequest;
+    if (model !== undefined) recipe.model = model;
+    recipe.versions = { ...recipe.versions, ...versions };
+  }
+
+  #noteWarning(event: WarningEvent): void {
+    this.#warnings.push(event);
+    if (event.code !== "image_failed" || event.index === undefined || event.error === undefined) return;
+    this.#failures.push({
+      index: event.index,
+      error: event.error,
+      ...(event.seed === undefined ? {} : { seed: event.seed }),
+    });
+  }
+
+  #noteImage(
+    index: number,
+    ownSeed: number | string | undefined,
+    payload: ConstructorParameters<typeof GeneratedImage>[0]["payload"],
+  ): void {
+    const recipe = this.#recipe!;
+    const seed = ownSeed ?? (recipe.request.seed === undefined ? undefined : seedOfImage(recipe.request.seed, index));
+    const request = { ...recipe.request, count: 1, ...(seed === undefined ? {} : { seed }) } as GenerationRequest;
+    const fields = { index, recipe: { ...recipe, request }, payload, backend: this.#options.backend };
+    this.images.push(new GeneratedImage(seed === undefined ? fields : { ...fields, seed }));
+    this.images.sort((a, b) => a.index - b.index);
+  }
+
+  /** Nothing is lost: an error carries the pictures that were made before it. */
+  #withImages(error: unknown): unknown {
+    const { backend } = this.#options;
+    const known = LatentKitError.isInstance(error)
+      ? error
+      : new GenerationError(
+          `Backend "${backend.id}" failed: ${error instanceof Error ? error.message : String(error)}`,
+          { cause: error, backend: backend.id },
+        );
+    Object.defineProperty(known, "images", { value: [...this.images], enumerable: false, configurable: true });
+    return known;
+  }
+
+  #linkSignals(): () => void {
+    const { signal, timeoutMs } = this.#options;
+    const onAbort = () =>
+      this.abort(
+        LatentKitError.isInstance(signal?.reason)
+          ? signal.reason
+          : new AbortedError(undefined, { cause: signal?.reason }),
+      );
+    if (signal?.aborted) onAbort();
+    signal?.addEventListener("abort", onAbort, { once: true });
+    const timer =
+      timeoutMs === undefined
+        ? undefined
+        : setTimeout(
+            () => this.abort(new TimeoutError(`The generation took longer than timeoutMs (${timeoutMs} ms).`)),
+            timeoutMs,
+          );
+    return () => {
+      signal?.removeEventListener("abort", onAbort);
+      clearTimeout(timer);
+    };
+  }
+}
+
+/** Passes items on until the signal aborts; the source then has a grace period to stop its own work. */
+async function* abortable<T>(source: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
+  const iterator = source[Symbol.asyncIterator]();
+  const { promise: expired, resolve } = Promise.withResolvers<"expired">();
+  let timer: NodeJS.Timeout | undefined;
+  const onAbort = () => {
+    timer = setTimeout(resolve, abortGraceMs, "expired");
+  };
+  if (signal.aborted) onAbort();
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    while (true) {
+      const next = iterator.next();
+      const outcome = await Promise.race([next, expired]);
+      if (outcome === "expired") {
+        next.catch(() => {});
+        return;
+      }
+      if (outcome.done === true) return;
+      yield outcome.value;
+    }
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", onAbort);
+    iterator.return?.()?.catch(() => {});
+  }
+}

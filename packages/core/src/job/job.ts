@@ -1,0 +1,143 @@
+import { EventEmitter } from "eventemitter3";
+import type { JobHandle } from "../backend.ts";
+import { AbortedError } from "../errors/aborted-error.ts";
+import type { CompletedEvent, GenerationEvent } from "../events.ts";
+import type { GeneratedImage } from "../image/generated-image.ts";
+import type { GenerationResult } from "../result.ts";
+import { EventQueue } from "./event-queue.ts";
+import type { JobRun } from "./job-run.ts";
+
+/** Listeners' arguments by event name: each event by its type, every event as `"event"`, and the two endings. */
+export type JobEvents = {
+  [E in GenerationEvent as E["type"]]: (event: E) => void;
+} & {
+  event: (event: GenerationEvent) => void;
+  /** The job ended well. */
+  done: (result: GenerationResult) => void;
+  /** The job failed or was cancelled. With no listener nothing is thrown. */
+  error: (error: unknown) => void;
+};
+
+/** Where a job stands. */
+export type JobStatus = "queued" | "running" | "completed" | "failed" | "cancelled";
+
+/**
+ * A running generation: iterate it for events, await it for the result, or listen to it. It starts at once and runs
+ * once, however many read it; each iterator sees every event from the beginning (of previews, the newest).
+ */
+export class Job
+  extends EventEmitter<JobEvents>
+  implements AsyncIterable<GenerationEvent>, PromiseLike<GenerationResult>
+{
+  readonly #run: JobRun;
+  readonly #result: Promise<GenerationResult>;
+  readonly #history: GenerationEvent[] = [];
+  readonly #queues = new Set<EventQueue>();
+  #end: { error?: unknown } | undefined;
+  #status: JobStatus = "queued";
+
+  constructor(run: JobRun) {
+    super();
+    this.#run = run;
+    this.#result = this.#pump();
+    // A job that nobody awaits must not bring the process down: its error stays with its readers.
+    this.#result.catch(() => {});
+  }
+
+  /** Where the job stands. */
+  get status(): JobStatus {
+    return this.#status;
+  }
+
+  /** Plain data for `client.resume`, once the backend has given it; undefined where it cannot resume. */
+  get handle(): JobHandle | undefined {
+    return this.#run.handle;
+  }
+
+  /** Pictures made so far. */
+  get images(): readonly GeneratedImage[] {
+    return this.#run.images;
+  }
+
+  /** Stops the work itself. The job then ends with an AbortedError; pictures made before stay in `images`. */
+  cancel(reason = "The generation was cancelled."): void {
+    this.#run.abort(new AbortedError(reason));
+  }
+
+  // biome-ignore lint/suspicious/noThenProperty: a job is awaitable by design
+  then<T = GenerationResult, E = never>(
+    onfulfilled?: ((result: GenerationResult) => T | PromiseLike<T>) | null,
+    onrejected?: ((reason: unknown) => E | PromiseLike<E>) | null,
+  ): Promise<T | E> {
+    return this.#result.then(onfulfilled, onrejected);
+  }
+
+  catch<E = never>(onrejected?: ((reason: unknown) => E | PromiseLike<E>) | null): Promise<GenerationResult | E> {
+    return this.#result.catch(onrejected);
+  }
+
+  finally(onfinally?: (() => void) | null): Promise<GenerationResult> {
+    return this.#result.finally(onfinally);
+  }
+
+  [Symbol.asyncIterator](): EventQueue {
+    const queue = new EventQueue();
+    for (const event of this.#history) queue.push(event);
+    if (this.#end !== undefined) queue.end(this.#end);
+    else this.#queues.add(queue);
+    return queue;
+  }
+
+  async #pump(): Promise<GenerationResult> {
+    // Listeners attached right after generate() must see the first event.
+    await Promise.resolve();
+    let completed: CompletedEvent | undefined;
+    try {
+      for await (const event of this.#run.events()) {
+        if (event.type === "completed") completed = event;
+        else this.#publish(event);
+      }
+      const result = this.#run.result();
+      this.#status = "completed";
+      if (completed !== undefined) this.#publish(completed);
+      this.#close({});
+      this.#tell("done", result);
+      return result;
+    } catch (error) {
+      this.#status = this.#run.aborted ? "cancelled" : "failed";
+      this.#close({ error });
+      this.#tell("error", error);
+      throw error;
+    }
+  }
+
+  #publish(event: GenerationEvent): void {
+    if (event.type === "started") this.#status = "running";
+    if (event.type === "preview") {
+      const stale = this.#history.findIndex((other) => other.type === "preview" && other.index === event.index);
+      if (stale >= 0) this.#history.splice(stale, 1);
+    }
+    this.#history.push(event);
+    for (const queue of this.#queues) queue.push(event);
+    this.#tell(event.type, event);
+    this.#tell("event", event);
+  }
+
+  #close(end: { error?: unknown }): void {
+    this.#end = end;
+    for (const queue of this.#queues) queue.end(end);
+    this.#queues.clear();
+  }
+
+  /** A listener's own error must not stop the job: it is told as a warning, once per event. */
+  #tell(name: keyof JobEvents, argument: unknown): void {
+    try {
+      (this.emit as (name: keyof JobEvents, argument: unknown) => boolean)(name, argument);
+    } catch (error) {
+      process.emitWarning(
+        `A listener of a LatentKit job threw on "${name}": ${error instanceof Error ? error.message : String(error)}`,
+        "LatentKitWarning",
+      );
+    }
+  }
+}

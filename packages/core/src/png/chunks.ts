@@ -1,0 +1,116 @@
+import { crc32, inflateSync } from "node:zlib";
+import { ImageError } from "../errors/image-error.ts";
+
+const signature = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
+/** A text chunk of more than this, once inflated, is left unread. */
+const maxTextBytes = 16 * 1024 * 1024;
+
+interface Chunk {
+  type: string;
+  data: Uint8Array;
+  start: number;
+}
+
+/** Whether the bytes begin as a PNG file does. */
+export function isPng(bytes: Uint8Array): boolean {
+  return signature.every((byte, i) => bytes[i] === byte);
+}
+
+/**
+ * The textual chunks (tEXt, zTXt, iTXt) of a PNG by keyword. PNG specification, third edition, section 11.3.3.
+ *
+ * @throws ImageError when the bytes are not a PNG file, or one that was cut off.
+ */
+export function readPngText(png: Uint8Array): Map<string, string> {
+  const texts = new Map<string, string>();
+  for (const { type, data } of chunksOf(png)) {
+    const entry =
+      type === "tEXt"
+        ? readText(data)
+        : type === "zTXt"
+          ? readZtxt(data)
+          : type === "iTXt"
+            ? readItxt(data)
+            : undefined;
+    if (entry !== undefined) texts.set(entry[0], entry[1]);
+  }
+  return texts;
+}
+
+/** A copy of a PNG with textual chunks set, placed before the pixels; chunks of the same keywords are replaced. */
+export function writePngText(png: Uint8Array, texts: Readonly<Record<string, string>>): Uint8Array {
+  const parts: Uint8Array[] = [signature];
+  for (const { type, data, start } of chunksOf(png)) {
+    if (isTextChunk(type) && keywordOf(data) in texts) continue;
+    parts.push(png.subarray(start, start + 12 + data.length));
+    if (type === "IHDR") parts.push(...Object.entries(texts).map(([keyword, text]) => textChunk(keyword, text)));
+  }
+  return Buffer.concat(parts);
+}
+
+function* chunksOf(png: Uint8Array): Generator<Chunk> {
+  if (!isPng(png)) throw new ImageError("Not a PNG file: its first eight bytes are not PNG's signature.");
+  const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
+  for (let start = 8; start < png.length; ) {
+    const length = start + 12 <= png.length ? view.getUint32(start) : Number.POSITIVE_INFINITY;
+    if (start + 12 + length > png.length) throw new ImageError("The PNG file is cut off in the middle of a chunk.");
+    const type = Buffer.from(png.subarray(start + 4, start + 8)).toString("latin1");
+    yield { type, data: png.subarray(start + 8, start + 8 + length), start };
+    if (type === "IEND") return;
+    start += 12 + length;
+  }
+}
+
+/** tEXt holds Latin-1 only; anything else goes into iTXt, which holds UTF-8. */
+function textChunk(keyword: string, text: string): Uint8Array {
+  const isLatin1 = [...text].every((char) => char.codePointAt(0)! < 256);
+  const head = Buffer.from(`${keyword}\0${isLatin1 ? "" : "\0\0\0\0"}`, "latin1");
+  return chunk(isLatin1 ? "tEXt" : "iTXt", Buffer.concat([head, Buffer.from(text, isLatin1 ? "latin1" : "utf8")]));
+}
+
+function chunk(type: string, data: Uint8Array): Uint8Array {
+  const bytes = Buffer.alloc(12 + data.length);
+  bytes.writeUInt32BE(data.length, 0);
+  bytes.write(type, 4, "latin1");
+  bytes.set(data, 8);
+  bytes.writeUInt32BE(crc32(bytes.subarray(4, 8 + data.length)), 8 + data.length);
+  return bytes;
+}
+
+function isTextChunk(type: string): boolean {
+  return type === "tEXt" || type === "zTXt" || type === "iTXt";
+}
+
+function keywordOf(data: Uint8Array): string {
+  return Buffer.from(data.subarray(0, Math.max(0, data.indexOf(0)))).toString("latin1");
+}
+
+function readText(data: Uint8Array): [string, string] {
+  const keyword = keywordOf(data);
+  return [keyword, Buffer.from(data.subarray(keyword.length + 1)).toString("latin1")];
+}
+
+function readZtxt(data: Uint8Array): [string, string] | undefined {
+  const keyword = keywordOf(data);
+  const text = inflate(data.subarray(keyword.length + 2));
+  return text === undefined ? undefined : [keyword, text.toString("latin1")];
+}
+
+function readItxt(data: Uint8Array): [string, string] | undefined {
+  const keyword = keywordOf(data);
+  const compressed = data[keyword.length + 1] === 1;
+  const language = data.indexOf(0, keyword.length + 3);
+  const translated = data.indexOf(0, language + 1);
+  if (language < 0 || translated < 0) return undefined;
+  const bytes = data.subarray(translated + 1);
+  const text = compressed ? inflate(bytes) : Buffer.from(bytes);
+  return text === undefined ? undefined : [keyword, text.toString("utf8")];
+}
+
+function inflate(bytes: Uint8Array): Buffer | undefined {
+  try {
+    return inflateSync(bytes, { maxOutputLength: maxTextBytes });
+  } catch {
+    return undefined;
+  }
+}

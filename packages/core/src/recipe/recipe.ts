@@ -1,0 +1,56 @@
+import { z } from "zod";
+import { RecipeError } from "../errors/recipe-error.ts";
+import type { ModelIdentity } from "../events.ts";
+import { parseRequest } from "../request/parse-request.ts";
+import type { GenerationRequest } from "../request/request.ts";
+
+/** Everything that decided the pixels: given to `client.generate`, it makes them again on the same backend. */
+export interface Recipe {
+  latentkit: "recipe";
+  version: 1;
+  /** Id of the backend that made the picture. */
+  backend: string;
+  /** The request with every setting resolved. */
+  request: GenerationRequest;
+  model?: ModelIdentity;
+  /** Versions of what bears on the pixels. */
+  versions: Record<string, string>;
+}
+
+const RecipeSchema = z.object({
+  latentkit: z.literal("recipe"),
+  version: z.literal(1, { error: "is of a version that this LatentKit does not know; update @latentkit/core" }),
+  backend: z.string(),
+  request: z.record(z.string(), z.unknown()),
+  model: z.object({ id: z.string(), hash: z.string().optional() }).optional(),
+  versions: z.record(z.string(), z.string()).default({}),
+});
+
+/** Whether a value is meant as a recipe, valid or not. */
+export function isRecipe(value: unknown): value is Recipe {
+  return typeof value === "object" && value !== null && (value as { latentkit?: unknown }).latentkit === "recipe";
+}
+
+/**
+ * Validates a recipe, from an object or JSON text.
+ *
+ * @throws RecipeError when it is no recipe, InvalidRequestError when its request is wrong.
+ */
+export function parseRecipe(input: unknown): Recipe {
+  const parsed = RecipeSchema.safeParse(typeof input === "string" ? parseJson(input) : input);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new RecipeError(`Not a LatentKit recipe: ${issue?.path.join(".")} ${issue?.message}.`, {
+      cause: parsed.error,
+    });
+  }
+  return { ...parsed.data, request: parseRequest(parsed.data.request) } as Recipe;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new RecipeError("Not a LatentKit recipe: it is not JSON.", { cause });
+  }
+}

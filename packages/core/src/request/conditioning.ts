@@ -1,0 +1,61 @@
+import { z } from "zod";
+import { ImageSourceSchema } from "./image-source.ts";
+
+const window = {
+  /** Fraction of the sampling at which it begins to act, 0 to 1. */
+  start: z.number().min(0).max(1).default(0),
+  /** Fraction of the sampling after which it no longer acts, 0 to 1. */
+  end: z.number().min(0).max(1).default(1),
+};
+
+/** Kinds of structural control, after the ControlNet family's names. */
+export const controlTypes = [
+  "canny",
+  "depth",
+  "pose",
+  "scribble",
+  "line-art",
+  "segmentation",
+  "tile",
+  "custom",
+] as const;
+
+/** More text, added to the prompt with a weight. */
+export const TextConditioningSchema = z.strictObject({
+  kind: z.literal("text"),
+  prompt: z.string(),
+  /** Multiplies the text's influence; 1 is neutral. */
+  weight: z.number().min(-10).max(10).default(1),
+  ...window,
+});
+
+/** A picture used as a prompt (IP-Adapter, arXiv:2308.06721). */
+export const ImagePromptConditioningSchema = z.strictObject({
+  kind: z.literal("image-prompt"),
+  image: ImageSourceSchema,
+  /** Adapter to use; the backend's default where absent. */
+  model: z.string().optional(),
+  strength: z.number().min(0).max(10).default(1),
+  ...window,
+});
+
+/** A structural control (ControlNet, arXiv:2302.05543). */
+export const ControlConditioningSchema = z.strictObject({
+  kind: z.literal("control"),
+  control: z.enum(controlTypes),
+  image: ImageSourceSchema,
+  /** ControlNet to use; the backend's default for `control` where absent. */
+  model: z.string().optional(),
+  strength: z.number().min(0).max(10).default(1),
+  ...window,
+});
+
+/** What steers a generation beside the prompt. */
+export const ConditioningSchema = z
+  .discriminatedUnion("kind", [TextConditioningSchema, ImagePromptConditioningSchema, ControlConditioningSchema])
+  .refine(({ start, end }) => start <= end, { path: ["end"], message: "must not be smaller than start" });
+
+/** One parsed conditioning. */
+export type Conditioning = z.output<typeof ConditioningSchema>;
+/** Kinds of conditioning: `"text"`, `"image-prompt"`, `"control"`. */
+export type ConditioningKind = Conditioning["kind"];

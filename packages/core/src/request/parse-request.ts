@@ -1,0 +1,89 @@
+import { z } from "zod";
+import { InvalidRequestError } from "../errors/invalid-request-error.ts";
+import type { Issue } from "../errors/issue.ts";
+import { nearest } from "./nearest.ts";
+import { fieldsOf, type GenerationRequest, GenerationRequestSchema, type Task, tasks } from "./request.ts";
+
+/**
+ * Validates what a user wrote and fills in defaults.
+ *
+ * @throws InvalidRequestError naming each wrong field and what would be right.
+ */
+export function parseRequest(input: unknown): GenerationRequest {
+  if (typeof input !== "object" || input === null || Array.isArray(input)) {
+    throw new InvalidRequestError([
+      { field: "", message: 'a request must be an object such as { prompt: "a red apple" }' },
+    ]);
+  }
+  const defined = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
+  const request = { task: "text-to-image", ...defined };
+  const parsed = GenerationRequestSchema.safeParse(request);
+  if (parsed.success) return checkTogether(parsed.data);
+  throw new InvalidRequestError(parsed.error.issues.flatMap((issue) => toIssues(issue, request.task as Task)));
+}
+
+/** JSON Schema (draft 2020-12) of a request, from the same source as the types. */
+export function requestJsonSchema(): Record<string, unknown> {
+  return z.toJSONSchema(GenerationRequestSchema, { io: "input", unrepresentable: "any" }) as Record<string, unknown>;
+}
+
+/** Rules that span several fields. */
+function checkTogether(request: GenerationRequest): GenerationRequest {
+  const issues: Issue[] = [];
+  if (request.task === "outpaint" && request.left + request.right + request.top + request.bottom === 0) {
+    issues.push({ field: "left", message: "at least one of left, right, top and bottom must be above 0" });
+  }
+  if (request.guidance !== undefined && request.guidance.start > request.guidance.end) {
+    issues.push({ field: "guidance.end", message: "must not be smaller than guidance.start" });
+  }
+  for (const field of ["sigmas", "timesteps"] as const) {
+    const values = request[field];
+    if (values?.some((value, i) => i > 0 && value >= values[i - 1]!)) {
+      issues.push({ field, message: "must descend: each value smaller than the one before" });
+    }
+  }
+  if (request.sigmas !== undefined && request.timesteps !== undefined) {
+    issues.push({ field: "timesteps", message: "give sigmas or timesteps, not both" });
+  }
+  if (issues.length > 0) throw new InvalidRequestError(issues);
+  return request;
+}
+
+function toIssues(issue: z.core.$ZodIssue, task: Task): Issue[] {
+  const field = pathOf(issue.path);
+  if (issue.code === "invalid_union" && issue.path[0] === "task") {
+    return [{ field: "task", message: `must be one of ${tasks.join(", ")}`, allowed: tasks }];
+  }
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => ({
+      field: pathOf([...issue.path, key]),
+      message: unknownField(key, task, issue.path.length === 0),
+    }));
+  }
+  if (issue.code === "invalid_value") {
+    return [
+      { field, message: `must be one of ${issue.values.join(", ")}`, allowed: issue.values as (string | number)[] },
+    ];
+  }
+  if (issue.code === "too_small" || issue.code === "too_big") {
+    const bound = issue.code === "too_small" ? { min: Number(issue.minimum) } : { max: Number(issue.maximum) };
+    return [{ field, message: issue.message, allowed: bound }];
+  }
+  return [{ field, message: issue.message }];
+}
+
+function unknownField(key: string, task: Task, atRoot: boolean): string {
+  if (!atRoot) return "is not a known field";
+  const owners = tasks.filter((other) => fieldsOf(other).includes(key));
+  if (owners.length > 0)
+    return `is not a field of task "${task}"; it belongs to task ${owners.map((o) => `"${o}"`).join(", ")}`;
+  const near = nearest(key, fieldsOf(task));
+  return near.length > 0 ? `is not a known field; did you mean ${near.join(" or ")}?` : "is not a known field";
+}
+
+function pathOf(path: readonly PropertyKey[]): string {
+  return path.reduce<string>(
+    (text, part) => (typeof part === "number" ? `${text}[${part}]` : text ? `${text}.${String(part)}` : String(part)),
+    "",
+  );
+}

@@ -1,0 +1,88 @@
+import { z } from "zod";
+import { ImageSourceSchema } from "./image-source.ts";
+import { promptFields, sharedFields } from "./shared-fields.ts";
+
+const TextToImage = z.strictObject({ task: z.literal("text-to-image"), ...promptFields, ...sharedFields });
+
+const ImageToImage = z.strictObject({
+  task: z.literal("image-to-image"),
+  ...promptFields,
+  ...sharedFields,
+  image: ImageSourceSchema,
+  /** How far to move from the image: 0 keeps it, 1 ignores it. */
+  strength: z.number().min(0).max(1).default(0.8),
+});
+
+const Inpaint = z.strictObject({
+  task: z.literal("inpaint"),
+  ...promptFields,
+  ...sharedFields,
+  image: ImageSourceSchema,
+  /** White where the picture is to be painted anew, black where it is kept. */
+  mask: ImageSourceSchema,
+  strength: z.number().min(0).max(1).default(1),
+});
+
+const border = z.int().min(0).max(8192).default(0);
+
+const Outpaint = z.strictObject({
+  task: z.literal("outpaint"),
+  ...promptFields,
+  ...sharedFields,
+  image: ImageSourceSchema,
+  /** Pixels to add on each side; at least one side must grow. */
+  left: border,
+  right: border,
+  top: border,
+  bottom: border,
+  /** Width in pixels of the soft edge between old and new. */
+  feather: z.int().min(0).max(512).default(16),
+  strength: z.number().min(0).max(1).default(1),
+});
+
+const Upscale = z.strictObject({
+  task: z.literal("upscale"),
+  ...promptFields,
+  prompt: z.string().optional(),
+  ...sharedFields,
+  image: ImageSourceSchema,
+  /** Enlargement of each side. */
+  scale: z.number().gt(1).max(16).default(2),
+});
+
+const Unconditional = z.strictObject({ task: z.literal("unconditional"), ...sharedFields });
+
+/** One generation, whole and explicit: the tagged union that each backend is given. */
+export const GenerationRequestSchema = z.discriminatedUnion("task", [
+  TextToImage,
+  ImageToImage,
+  Inpaint,
+  Outpaint,
+  Upscale,
+  Unconditional,
+]);
+
+/** Every task's name. */
+export const tasks = ["text-to-image", "image-to-image", "inpaint", "outpaint", "upscale", "unconditional"] as const;
+/** `"text-to-image"`, `"image-to-image"`, `"inpaint"`, `"outpaint"`, `"upscale"` or `"unconditional"`. */
+export type Task = (typeof tasks)[number];
+
+/** A validated request: plain data that survives JSON. */
+export type GenerationRequest = z.output<typeof GenerationRequestSchema>;
+/** A request of one task. */
+export type RequestOf<T extends Task> = Extract<GenerationRequest, { task: T }>;
+
+/** What a user writes: `task` may be left out, and is then text-to-image. */
+export type GenerationInput =
+  | (Omit<z.input<typeof TextToImage>, "task"> & { task?: "text-to-image" })
+  | z.input<typeof ImageToImage>
+  | z.input<typeof Inpaint>
+  | z.input<typeof Outpaint>
+  | z.input<typeof Upscale>
+  | z.input<typeof Unconditional>;
+
+/** Names of a task's fields. */
+export function fieldsOf(task: Task): readonly string[] {
+  const option = GenerationRequestSchema.options.find((member) => member.shape.task.value === task);
+  return Object.keys(option?.shape ?? {});
+}

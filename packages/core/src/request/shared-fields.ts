@@ -1,0 +1,171 @@
+import { z } from "zod";
+import { ConditioningSchema } from "./conditioning.ts";
+import { SeedSchema } from "./seed.ts";
+
+/** ComfyUI's sampler names, for completion; a backend may know more. */
+export type SamplerName =
+  | "euler"
+  | "euler_ancestral"
+  | "heun"
+  | "dpm_2"
+  | "dpm_2_ancestral"
+  | "lms"
+  | "dpmpp_2s_ancestral"
+  | "dpmpp_sde"
+  | "dpmpp_2m"
+  | "dpmpp_2m_sde"
+  | "dpmpp_3m_sde"
+  | "ddim"
+  | "ddpm"
+  | "pndm"
+  | "deis"
+  | "uni_pc"
+  | "uni_pc_bh2"
+  | "ipndm"
+  | "res_multistep"
+  | "er_sde"
+  | "sa_solver"
+  | "lcm"
+  | "tcd"
+  | (string & {});
+/** ComfyUI's scheduler names, for completion; a backend may know more. */
+export type SchedulerName =
+  | "normal"
+  | "karras"
+  | "exponential"
+  | "simple"
+  | "sgm_uniform"
+  | "ddim_uniform"
+  | "beta"
+  | "linear_quadratic"
+  | "kl_optimal"
+  | (string & {});
+
+const side = z.int().min(8).max(16384);
+const options = z.record(z.string(), z.union([z.number(), z.string(), z.boolean()]));
+
+const LoraSchema = z.strictObject({
+  /** File, name or URL of the LoRA, as the backend knows it. */
+  model: z.string().min(1),
+  /** Multiplies the LoRA's change to the unet (and the text encoder). */
+  strength: z.number().min(-20).max(20).default(1),
+  /** The text encoder's own strength, where it differs. */
+  textEncoderStrength: z.number().min(-20).max(20).optional(),
+});
+
+const EmbeddingSchema = z.strictObject({
+  /** File or name of the textual inversion, as the backend knows it. */
+  model: z.string().min(1),
+  /** Word in the prompt that stands for it; the file's own where absent. */
+  token: z.string().min(1).optional(),
+});
+
+const HiresSchema = z.strictObject({
+  /** Enlargement between the two passes. */
+  scale: z.number().gt(1).max(8).default(2),
+  /** Strength of the second pass, 0 to 1. */
+  strength: z.number().min(0).max(1).default(0.5),
+  steps: z.int().min(1).max(1000).optional(),
+  /** Latent interpolation (`"nearest"`, `"bilinear"`, `"bicubic"`) or an upscale model's name. */
+  upscaler: z.string().optional(),
+});
+
+const GuidanceSchema = z.strictObject({
+  /** How conditional and unconditional predictions are joined. Default `"cfg"`. */
+  mode: z.enum(["cfg", "cfg++", "apg", "cfg-zero-star"]).default("cfg"),
+  /** Guidance rescale φ of arXiv:2305.08891, 0 to 1. */
+  rescale: z.number().min(0).max(1).default(0),
+  /** Guidance acts from this fraction of the sampling … */
+  start: z.number().min(0).max(1).default(0),
+  /** … to this one (arXiv:2404.07724). */
+  end: z.number().min(0).max(1).default(1),
+  /** Guidance scale of each step, in place of one number for all. */
+  scales: z.array(z.number().min(0).max(100)).min(1).optional(),
+  /** Perturbed-attention guidance (arXiv:2403.17377); 0 is off. */
+  pagScale: z.number().min(0).max(100).optional(),
+  /** APG's (arXiv:2410.02416) weight of the parallel part, momentum and norm threshold. */
+  apgEta: z.number().min(0).max(1).optional(),
+  apgMomentum: z.number().min(-1).max(1).optional(),
+  apgNormThreshold: z.number().min(0).optional(),
+});
+
+const NoiseSchema = z.strictObject({
+  /** Generator: torch's CPU MT19937 (default) or CUDA's Philox, also called NV. */
+  source: z.enum(["torch-cpu", "nv"]).default("torch-cpu"),
+  /** Whose order of draws is followed. */
+  convention: z.enum(["diffusers", "comfyui", "a1111"]).default("diffusers"),
+  /** A1111's sub-seed, blended by spherical interpolation. */
+  subseed: SeedSchema.optional(),
+  subseedStrength: z.number().min(0).max(1).default(0),
+  /** A1111's eta noise seed delta. */
+  ensd: z
+    .int()
+    .min(0)
+    .max(2 ** 31)
+    .default(0),
+});
+
+/** Encodings that an image can be delivered in. */
+export const imageFormats = ["png", "jpeg", "webp"] as const;
+/** `"png"`, `"jpeg"` or `"webp"`. */
+export type ImageFormat = (typeof imageFormats)[number];
+
+const OutputSchema = z.strictObject({
+  format: z.enum(imageFormats).default("png"),
+  /** 1 to 100, for JPEG and WebP. */
+  quality: z.int().min(1).max(100).default(90),
+  /** Whether the recipe is written into PNG files. */
+  embedRecipe: z.boolean().default(true),
+});
+
+/** Fields that every task has. What is left out is decided by the backend and stands in the recipe. */
+export const sharedFields = {
+  /** The model, as the backend names it; the backend's own default where absent. */
+  model: z.string().min(1).optional(),
+  /** Width of the picture in pixels. */
+  width: side.optional(),
+  /** Height of the picture in pixels. */
+  height: side.optional(),
+  /** Number of pictures; picture i uses `seed + i`. */
+  count: z.int().min(1).max(10_000).default(1),
+  /** 0 to 2^64-1; a random one, told in the recipe, where absent. */
+  seed: SeedSchema.optional(),
+  /** Number of sampling steps. */
+  steps: z.int().min(1).max(1000).optional(),
+  /** Classifier-free guidance scale (arXiv:2207.12598); 1 is off. */
+  guidanceScale: z.number().min(0).max(100).optional(),
+  guidance: GuidanceSchema.optional(),
+  /** What steps the latents, by ComfyUI's names. */
+  sampler: z.custom<SamplerName>((v) => typeof v === "string" && v !== "", "must be a sampler's name").optional(),
+  /** What makes the sigmas, by ComfyUI's names. */
+  scheduler: z.custom<SchedulerName>((v) => typeof v === "string" && v !== "", "must be a scheduler's name").optional(),
+  /** The sampler's own settings, such as `eta` or `s_noise`. */
+  samplerOptions: options.optional(),
+  /** The scheduler's own settings, such as `rho` or `sigma_max`. */
+  schedulerOptions: options.optional(),
+  /** Sigmas of your own, descending, in place of a scheduler; the last may be 0. */
+  sigmas: z.array(z.number().nonnegative()).min(2).optional(),
+  /** Timesteps of your own, descending, in place of a scheduler. */
+  timesteps: z.array(z.number().nonnegative()).min(1).optional(),
+  noise: NoiseSchema.optional(),
+  /** Text encoder layers left off at the end; 1 is none, as in A1111 and ComfyUI. */
+  clipSkip: z.int().min(1).max(24).optional(),
+  conditioning: z.array(ConditioningSchema).default([]),
+  loras: z.array(LoraSchema).default([]),
+  embeddings: z.array(EmbeddingSchema).default([]),
+  /** A second pass at a larger size. */
+  hires: HiresSchema.optional(),
+  /** Ask for a preview every so many steps; 0, the default, is none. */
+  previewEvery: z.int().min(0).max(1000).default(0),
+  output: OutputSchema.prefault({}),
+  /** Settings that one backend alone understands, under its id. */
+  backendOptions: z.record(z.string(), z.record(z.string(), z.unknown())).default({}),
+};
+
+/** The prompt and its negative. */
+export const promptFields = {
+  /** What to draw. */
+  prompt: z.string(),
+  /** What to keep out. */
+  negativePrompt: z.string().optional(),
+};
