@@ -1,1 +1,59 @@
-export {};
+/**
+ * The diffusion maths: pure functions over `Float32Array`s, no I/O, no model.
+ *
+ * A **plan** says how a model is sampled: which sampler, in which space, with which prediction. It comes from a diffusers
+ * scheduler_config.json ({@link fromDiffusers}) or from a sampler's and a scheduler's name ({@link makePlan}). Its **grid** lays out
+ * the noise levels of one run; {@link runPlan} runs it, one yield a step:
+ *
+ * ```ts
+ * const plan = fromDiffusers(schedulerConfig);
+ * const grid = plan.grid({ steps: 20 }); // image-to-image: { steps, strength }
+ * const generator = new TorchGenerator(seed);
+ * const noise = generator.randn(4 * 64 * 64); // one image's latent, [channels, height, width], flattened
+ * const x = startFromNoise(grid, noise); // image-to-image: addNoise(grid, latent, noise)
+ * let latent = x;
+ * const network = async (input: Float32Array, timestep: number) => cfg(await unet(input, timestep, negative), await unet(input, timestep, prompt), 7.5);
+ * for await (const step of runPlan(plan, { grid, network, x, noise: () => generator.randn(x.length), signal })) {
+ *   latent = step.x; // a view of the live latent; step.denoised is the preview; step.step of step.steps is the progress
+ * }
+ * ```
+ *
+ * Underneath, each **sampler** is a free async generator `({ model, x, sigmas, noise, options, signal })` in the manner of k-diffusion,
+ * where `model(x, sigma, index)` returns the estimate of x0; {@link denoiser} makes one of a network. Each **scheduler** is a function
+ * `(n, schedule) → sigmas`. States are `x = α·x0 + σ·ε` in one of three spaces (see {@link Space}).
+ *
+ * Errors are thrown before any work and name the field, why, and what is allowed.
+ *
+ * @module
+ */
+export { type BetaSchedule, betaSchedules, makeBetas, rescaleZeroTerminalSnr } from "./betas.ts";
+export { clipSample, thresholdSample } from "./clamp.ts";
+export { diffusersSchedulers, fromDiffusers, type SchedulerConfig } from "./diffusers/from-diffusers.ts";
+export { addNoise, type Grid, type GridRequest, sliceByStrength, startFromNoise } from "./grid.ts";
+export { cfg } from "./guidance/cfg.ts";
+export { DiffusionInputError, type DiffusionIssue } from "./invalid.ts";
+export { MersenneTwister } from "./noise/mersenne-twister.ts";
+export { offsetSeed, type Seed } from "./noise/seed.ts";
+export { TorchGenerator, torchRandn } from "./noise/torch-generator.ts";
+export { makeNoiseSchedule, type NoiseSchedule, type NoiseScheduleOptions } from "./noise-schedule.ts";
+export { makePlan, type Plan, type PlanOptions, type PlanRun, runPlan } from "./plan.ts";
+export {
+  type DenoiserOptions,
+  denoiser,
+  type Network,
+  type Prediction,
+  predictions,
+  type Scalings,
+  scalingsOf,
+} from "./prediction.ts";
+export type { Denoiser, NoiseSource, Sampler, SamplerInput, SamplerStep } from "./sampler.ts";
+export { type SamplerName, samplerNames, samplers } from "./samplers.ts";
+export {
+  makeSigmas,
+  type Scheduler,
+  type SchedulerName,
+  type SchedulerOptions,
+  schedulerNames,
+  schedulers,
+} from "./schedulers.ts";
+export { alphaOf, fromRatio, lambdaOf, ratioOf, type Space } from "./space.ts";

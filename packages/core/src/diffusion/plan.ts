@@ -55,7 +55,12 @@ export async function* runPlan(plan: Plan, run: PlanRun): AsyncGenerator<Sampler
     ...(plan.sigmaData === undefined ? {} : { sigmaData: plan.sigmaData }),
     ...(plan.clamp ? { clamp: plan.clamp } : {}),
   });
-  const options = { ...plan.options, ...grid.options, ...(grid.targets ? { targets: grid.targets } : {}), ...run.options };
+  const options = {
+    ...plan.options,
+    ...grid.options,
+    ...(grid.targets ? { targets: grid.targets } : {}),
+    ...run.options,
+  };
   const sampler: Sampler = samplers[plan.sampler];
   yield* sampler({
     model,

@@ -41,7 +41,8 @@ export class ConfigReader {
   /** Refuses an option that is on, where only off can be followed. */
   mustBeOff(...names: string[]): void {
     for (const name of names)
-      if (this.#config[name]) invalid(name, `${describe(this.#config[name])} can't be followed; must be off`, ["false"]);
+      if (this.#config[name])
+        invalid(name, `${describe(this.#config[name])} can't be followed; must be off`, ["false"]);
   }
 
   /** Of several exclusive switches, the one that is on. */

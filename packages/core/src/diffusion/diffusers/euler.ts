@@ -13,9 +13,11 @@ export function eulerDiscrete(config: ConfigReader): DiffusersPlan {
   const prediction = config.oneOf("prediction_type", predictions.slice(0, 3), "epsilon");
   const interpolation = config.oneOf("interpolation_type", ["linear", "log_linear"], "linear");
   const continuous =
-    config.oneOf("timestep_type", ["discrete", "continuous"], "discrete") === "continuous" && prediction === "v_prediction";
+    config.oneOf("timestep_type", ["discrete", "continuous"], "discrete") === "continuous" &&
+    prediction === "v_prediction";
   const curve = readCurve(config);
-  const finalSigma = config.oneOf("final_sigmas_type", ["zero", "sigma_min"], "zero") === "zero" ? 0 : schedule.sigmaMin;
+  const finalSigma =
+    config.oneOf("final_sigmas_type", ["zero", "sigma_min"], "zero") === "zero" ? 0 : schedule.sigmaMin;
   const [sigmaMin, sigmaMax] = [config.optionalNumber("sigma_min"), config.optionalNumber("sigma_max")];
   return {
     sampler: "euler",
@@ -26,11 +28,12 @@ export function eulerDiscrete(config: ConfigReader): DiffusersPlan {
       let timesteps = spacedTimesteps(steps, spacing, true);
       let levels = sigmasAt(timesteps, schedule);
       if (interpolation === "log_linear") levels = logLinear(schedule.sigmaMax, schedule.sigmaMin, steps);
+      const endsItself = interpolation === "log_linear" && !curve;
       if (curve) {
         levels = curveSigmas(curve, steps, sigmaMin ?? levels[levels.length - 1]!, sigmaMax ?? levels[0]!);
         timesteps = levels.map((sigma) => schedule.sigmaToTimestep(sigma));
       }
-      const sigmas = finish(levels, finalSigma);
+      const sigmas = endsItself ? levels : finish(levels, finalSigma);
       if (continuous) timesteps = sigmas.slice(0, -1).map((sigma) => Math.fround(0.25 * Math.log(sigma)));
       const first = sigmas[0]!;
       return {
@@ -60,7 +63,8 @@ export function eulerAncestralDiscrete(config: ConfigReader): DiffusersPlan {
   };
 }
 
-/** n + 1 levels even in log σ: `interpolation_type: "log_linear"`; diffusers keeps them all and adds the final one after. */
+/** n + 1 levels even in log σ, so that the last step lands on σ_min whatever `final_sigmas_type` says, as in diffusers. */
 function logLinear(sigmaMax: number, sigmaMin: number, n: number): Float64Array {
-  return Float64Array.from(linspaceF32(Math.log(sigmaMin), Math.log(sigmaMax), n + 1), (value) => Math.fround(Math.exp(value)));
+  const logs = linspaceF32(Math.fround(Math.log(sigmaMax)), Math.fround(Math.log(sigmaMin)), n + 1);
+  return Float64Array.from(logs, (value) => Math.fround(Math.exp(value)));
 }

@@ -14,7 +14,12 @@ export function readCurve(config: ConfigReader): SigmaCurve {
 }
 
 /** `n` levels along a curve from `sigmaMax` to `sigmaMin`. */
-export function curveSigmas(curve: NonNullable<SigmaCurve>, n: number, sigmaMin: number, sigmaMax: number): Float64Array {
+export function curveSigmas(
+  curve: NonNullable<SigmaCurve>,
+  n: number,
+  sigmaMin: number,
+  sigmaMax: number,
+): Float64Array {
   if (curve === "use_karras_sigmas") return karrasSigmas(n, sigmaMin, sigmaMax);
   if (curve === "use_exponential_sigmas") return exponentialSigmas(n, sigmaMin, sigmaMax);
   return invalid(curve, "can't be followed yet");

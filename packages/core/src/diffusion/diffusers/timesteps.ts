@@ -39,10 +39,17 @@ export function spacedTimesteps(n: number, options: SpacingOptions, fractional =
 }
 
 /** `n` timesteps in the way of the multistep solvers of diffusers, which leave out the lowest of n + 1. */
-export function solverTimesteps(n: number, options: SpacingOptions, lastTimestep = options.trainTimesteps): Float64Array {
+export function solverTimesteps(
+  n: number,
+  options: SpacingOptions,
+  lastTimestep = options.trainTimesteps,
+): Float64Array {
   const { spacing, stepsOffset, trainTimesteps } = options;
   if (spacing === "linspace")
-    return linspace(0, lastTimestep - 1, n + 1).reverse().slice(0, n).map(roundHalfEven);
+    return linspace(0, lastTimestep - 1, n + 1)
+      .reverse()
+      .slice(0, n)
+      .map(roundHalfEven);
   if (spacing === "leading") {
     const ratio = Math.floor(lastTimestep / (n + 1));
     return Float64Array.from({ length: n }, (_, i) => (n - i) * ratio + stepsOffset);

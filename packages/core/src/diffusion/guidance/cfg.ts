@@ -2,12 +2,7 @@
  * Classifier-free guidance, `uncond + scale·(cond − uncond)`: Ho & Salimans 2022 (https://arxiv.org/abs/2207.12598). With a negative
  * prompt, `uncond` is the network's output for it. Written into `out`, by default over `uncond`.
  */
-export function cfg(
-  uncond: Float32Array,
-  cond: Float32Array,
-  scale: number,
-  out: Float32Array = uncond,
-): Float32Array {
+export function cfg(uncond: Float32Array, cond: Float32Array, scale: number, out: Float32Array = uncond): Float32Array {
   for (let i = 0; i < out.length; i++) out[i] = uncond[i]! + scale * (cond[i]! - uncond[i]!);
   return out;
 }

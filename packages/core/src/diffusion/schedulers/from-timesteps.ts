@@ -10,7 +10,11 @@ export function normalSigmas(n: number, schedule: NoiseSchedule): Float64Array {
 /** ComfyUI's `sgm_uniform`: as {@link normalSigmas}, but the last of n + 1 timesteps gives way to 0. */
 export function sgmUniformSigmas(n: number, schedule: NoiseSchedule): Float64Array {
   const { start, end } = range(schedule);
-  return withZero(linspace(start, end, n + 1).slice(0, n).map((t) => schedule.timestepToSigma(t)));
+  return withZero(
+    linspace(start, end, n + 1)
+      .slice(0, n)
+      .map((t) => schedule.timestepToSigma(t)),
+  );
 }
 
 /** ComfyUI's `simple`: every (length/n)-th entry of the model's own table, from its end, then 0. */

@@ -1,0 +1,44 @@
+import { invalid } from "../invalid.ts";
+import type { NoiseSchedule } from "../noise-schedule.ts";
+import { readClamp } from "./clamp.ts";
+import type { ConfigReader } from "./config-reader.ts";
+import type { DiffusersPlan } from "./layout.ts";
+import { readSchedule } from "./schedule.ts";
+import { checkTimesteps, readSpacing, spacedTimesteps } from "./timesteps.ts";
+
+/** DDIMScheduler. */
+export function ddimScheduler(config: ConfigReader): DiffusersPlan {
+  const schedule = readSchedule(config);
+  const { trainTimesteps } = schedule;
+  const spacing = readSpacing(config, trainTimesteps, "leading");
+  const prediction = config.oneOf("prediction_type", ["epsilon", "sample", "v_prediction"], "epsilon");
+  refuseBlindEpsilon(schedule, prediction);
+  const finalSigma = config.boolean("set_alpha_to_one", true) ? 0 : schedule.sigmaMin;
+  const clamp = readClamp(config, true);
+  return {
+    sampler: "ddim",
+    prediction,
+    schedule,
+    space: "vp",
+    maxSteps: trainTimesteps,
+    ...(clamp ? { options: { clamp } } : {}),
+    setTimesteps(steps) {
+      const timesteps = checkTimesteps(spacedTimesteps(steps, spacing), trainTimesteps, steps);
+      const stride = Math.floor(trainTimesteps / steps);
+      const targets = timesteps.map((t) => (t >= stride ? schedule.sigmas[t - stride]! : finalSigma));
+      const levels = timesteps.map((t) => schedule.sigmas[t]!);
+      return {
+        timesteps,
+        sigmas: Float64Array.from([...levels, targets[steps - 1]!]),
+        targets,
+        initNoiseSigma: 1,
+      };
+    },
+  };
+}
+
+/** With zero terminal SNR the first input is pure noise, of which ε says nothing. */
+export function refuseBlindEpsilon(schedule: NoiseSchedule, prediction: string): void {
+  if (prediction === "epsilon" && schedule.sigmaMax === Number.POSITIVE_INFINITY)
+    invalid("rescale_betas_zero_snr", "needs a prediction_type other than epsilon", ["v_prediction", "sample"]);
+}
