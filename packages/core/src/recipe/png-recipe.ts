@@ -5,12 +5,13 @@ import { readPngText, writePngText } from "../png/chunks.ts";
 import { parseRequest } from "../request/parse-request.ts";
 import { formatParameters, parseParameters } from "./a1111-parameters.ts";
 import { parseRecipe, type Recipe } from "./recipe.ts";
+import { stableJson } from "./stable-json.ts";
 
 const keyword = "latentkit";
 
 /** A copy of a PNG that carries the recipe, and A1111's `parameters` text for other tools. */
 export function embedRecipe(png: Uint8Array, recipe: Recipe): Uint8Array {
-  return writePngText(png, { parameters: formatParameters(recipe), [keyword]: JSON.stringify(recipe) });
+  return writePngText(png, { parameters: formatParameters(recipe), [keyword]: stableJson(recipe) });
 }
 
 /**
