@@ -1,0 +1,30 @@
+import type { Value } from "./graph-builder.ts";
+import type { Scope } from "./scope.ts";
+
+/** Sizes of a convolution with a square kernel and a bias. */
+export interface ConvOptions {
+  inChannels: number;
+  outChannels: number;
+  /** Default 3. */
+  kernel?: number;
+  /** Default 1. */
+  stride?: number;
+  /** Zeros around the input; by default those that keep its size at stride 1. */
+  padding?: number | readonly [top: number, left: number, bottom: number, right: number];
+}
+
+/** A 2D convolution of `[batch, inChannels, height, width]`, with a bias. */
+export function conv(scope: Scope, input: Value, options: ConvOptions): Value {
+  const { inChannels, outChannels, kernel = 3, stride = 1, padding = (kernel - 1) >> 1 } = options;
+  const pads = typeof padding === "number" ? ([padding, padding, padding, padding] as const) : padding;
+  const shape = [outChannels, inChannels, kernel, kernel];
+  const inputs = [input, scope.weight("weight", shape), scope.weight("bias", [outChannels])];
+  const attributes = {
+    kernel_shape: { ints: [kernel, kernel] },
+    strides: { ints: [stride, stride] },
+    pads: { ints: pads },
+  };
+  const output = scope.graph.node("Conv", inputs, { attributes });
+  const weight = scope.tensor("weight", shape);
+  return scope.adapt({ kind: "conv", input, output, weight, rows: [0, outChannels], stride, padding: pads });
+}

@@ -1,0 +1,32 @@
+import type { Value } from "./graph-builder.ts";
+import type { Scope } from "./scope.ts";
+
+/** Sizes of a group normalisation. */
+export interface GroupNormOptions {
+  channels: number;
+  groups: number;
+  epsilon: number;
+}
+
+/**
+ * Group normalisation (Wu & He 2018) of `[batch, channels, …]`: each group is an instance, normalised by the
+ * runtime's InstanceNormalization, then scaled and shifted by channel.
+ */
+export function groupNorm(scope: Scope, input: Value, { channels, groups, epsilon }: GroupNormOptions): Value {
+  const { graph } = scope;
+  const grouped = graph.node("Reshape", [input, graph.ints([0, groups, -1])]);
+  const ones = graph.floats(new Array<number>(groups).fill(1), [groups]);
+  const zeros = graph.floats(new Array<number>(groups).fill(0), [groups]);
+  const attributes = { epsilon: { float: epsilon } };
+  const normal = graph.node("InstanceNormalization", [grouped, ones, zeros], { attributes });
+  const restored = graph.node("Reshape", [normal, graph.node("Shape", [input])]);
+  const scaled = graph.node("Mul", [restored, scope.weight("weight", [channels], { as: [channels, 1, 1] })]);
+  return graph.node("Add", [scaled, scope.weight("bias", [channels], { as: [channels, 1, 1] })]);
+}
+
+/** Layer normalisation over the last dimension, of size `features`. */
+export function layerNorm(scope: Scope, input: Value, features: number, epsilon = 1e-5): Value {
+  const inputs = [input, scope.weight("weight", [features]), scope.weight("bias", [features])];
+  const attributes = { axis: { int: -1 }, epsilon: { float: epsilon } };
+  return scope.graph.node("LayerNormalization", inputs, { attributes });
+}

@@ -1,0 +1,34 @@
+import { conv } from "./conv.ts";
+import type { Value } from "./graph-builder.ts";
+import type { Scope } from "./scope.ts";
+
+/**
+ * Halves height and width with a 3×3 convolution of stride 2. Padding 0 means, as in diffusers, one row and one column
+ * of zeros at the end only.
+ */
+export function downsample(scope: Scope, input: Value, channels: number, padding: number): Value {
+  const pads = padding === 0 ? ([0, 0, 1, 1] as const) : padding;
+  return conv(scope.in("conv"), input, { inChannels: channels, outChannels: channels, stride: 2, padding: pads });
+}
+
+/** Doubles height and width (or brings them to those of `like`) by nearest neighbour, then a 3×3 convolution. */
+export function upsample(scope: Scope, input: Value, channels: number, like?: Value): Value {
+  const { graph } = scope;
+  const attributes = {
+    mode: { string: "nearest" },
+    coordinate_transformation_mode: { string: "asymmetric" },
+    nearest_mode: { string: "floor" },
+  };
+  const size = like === undefined ? undefined : sizeOf(scope, input, like);
+  const inputs =
+    size === undefined ? [input, undefined, graph.floats([1, 1, 2, 2], [4])] : [input, undefined, undefined, size];
+  const resized = graph.node("Resize", inputs, { attributes });
+  return conv(scope.in("conv"), resized, { inChannels: channels, outChannels: channels });
+}
+
+/** Batch and channels of `input`, height and width of `like`. */
+function sizeOf({ graph }: Scope, input: Value, like: Value): Value {
+  const front = graph.node("Shape", [input], { attributes: { end: { int: 2 } } });
+  const back = graph.node("Shape", [like], { attributes: { start: { int: 2 } } });
+  return graph.node("Concat", [front, back], { attributes: { axis: { int: 0 } } });
+}

@@ -1,0 +1,25 @@
+import type { InferenceSession } from "onnxruntime-node";
+
+/** What the session options depend on. */
+export interface SessionNeeds {
+  /** Folder that external data is relative to. */
+  root: string;
+  /** Whether weights are stored in half precision and cast in the graph. */
+  casts: boolean;
+}
+
+/**
+ * Session options that keep weights mapped from their file instead of copied: no prepacking, no memory pattern, and no
+ * constant folding of casts (which would hold every half-precision weight in float32 at once).
+ */
+export function sessionOptions({ root, casts }: SessionNeeds): InferenceSession.SessionOptions {
+  return {
+    graphOptimizationLevel: "extended",
+    enableMemPattern: false,
+    enableCpuMemArena: true,
+    extra: {
+      session: { disable_prepacking: "1", model_external_initializers_file_folder_path: root },
+      ...(casts ? { optimization: { disable_specified_optimizers: "ConstantFolding" } } : {}),
+    },
+  };
+}

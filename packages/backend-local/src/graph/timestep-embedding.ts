@@ -1,0 +1,32 @@
+import type { GraphBuilder, Value } from "./graph-builder.ts";
+
+/** Shape of a sinusoidal embedding. */
+export interface TimestepOptions {
+  dimension: number;
+  /** Cosines before sines. */
+  flipSinToCos: boolean;
+  /** Subtracted from the number of frequencies in the exponent's denominator. */
+  freqShift: number;
+}
+
+const maxPeriod = 10_000;
+
+/**
+ * Sinusoidal embedding of timesteps `[n]` as `[n, dimension]` (Ho et al. 2020, after Vaswani et al. 2017). The
+ * frequencies are rounded to float32 at each step as torch does: at t near 1000 one ulp more is seen in the sine.
+ */
+export function timestepEmbedding(graph: GraphBuilder, timesteps: Value, options: TimestepOptions): Value {
+  const { dimension, flipSinToCos, freqShift } = options;
+  const half = dimension >> 1;
+  const frequencies = Array.from({ length: half }, (_, i) => {
+    const exponent = Math.fround(Math.fround(Math.fround(-Math.log(maxPeriod)) * i) / (half - freqShift));
+    return Math.fround(Math.exp(Math.fround(exponent)));
+  });
+  const column = graph.node("Reshape", [timesteps, graph.ints([-1, 1])]);
+  const angles = graph.node("Mul", [column, graph.floats(frequencies, [1, half])]);
+  const waves = [graph.node("Sin", [angles]), graph.node("Cos", [angles])];
+  const embedding = graph.node("Concat", flipSinToCos ? waves.toReversed() : waves, {
+    attributes: { axis: { int: 1 } },
+  });
+  return dimension % 2 === 0 ? embedding : graph.node("Pad", [embedding, graph.ints([0, 0, 0, 1])]);
+}

@@ -1,0 +1,26 @@
+import type { InferenceSession } from "onnxruntime-node";
+import type { GraphBuilder } from "../graph/graph-builder.ts";
+import type { Port } from "../graph/onnx-model.ts";
+import type { LayerAdapter } from "../graph/scope.ts";
+import { sessionOptions } from "../graph/session-options.ts";
+
+/** A network ready for `InferenceSession.create(model, sessionOptions)`. */
+export interface NetworkGraph {
+  /** `onnx.ModelProto`, which points into the weights' files. */
+  readonly model: Uint8Array;
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+  readonly sessionOptions: InferenceSession.SessionOptions;
+}
+
+/** Options of every network. */
+export interface BuildOptions {
+  /** Adds to the outputs of layers with weights: how a LoRA joins in. */
+  adapter?: LayerAdapter;
+}
+
+/** Finishes a graph. */
+export function networkGraph(graph: GraphBuilder): NetworkGraph {
+  const { inputs, outputs } = graph;
+  return { model: graph.finish(), inputs, outputs, sessionOptions: sessionOptions(graph) };
+}

@@ -1,0 +1,96 @@
+import type { Value } from "../graph/graph-builder.ts";
+import { downsample, upsample } from "../graph/resample.ts";
+import type { Scope } from "../graph/scope.ts";
+import { attentionBlock } from "./attention-block.ts";
+import { type ResnetStyle, resnetBlock2d } from "./resnet-block-2d.ts";
+import { transformer2d } from "./transformer-2d.ts";
+import type { UNetConfig, UNetLevel } from "./unet-2d-condition-config.ts";
+
+/** A feature map and its number of channels. */
+export interface Features {
+  value: Value;
+  channels: number;
+}
+
+/** What the blocks of one UNet share. */
+export interface UNetContext {
+  config: UNetConfig;
+  style: ResnetStyle;
+  /** The text, `[batch, tokens, crossAttentionDim]`. */
+  text: Value;
+}
+
+/** A level on the way down: each layer's output, and the downsampled one, is kept for the way up. */
+export function downBlock(
+  scope: Scope,
+  input: Features,
+  level: UNetLevel,
+  last: boolean,
+  context: UNetContext,
+): Features[] {
+  const kept: Features[] = [];
+  let { value, channels } = input;
+  for (let i = 0; i < level.layers; i++) {
+    value = resnetBlock2d(scope.in("resnets", i), value, channels, level.channels, context.style);
+    channels = level.channels;
+    value = levelAttention(scope.in("attentions", i), value, level, level.down, level.downDepths[i]!, context);
+    kept.push({ value, channels });
+  }
+  if (!last) {
+    value = downsample(scope.in("downsamplers", 0), value, channels, context.config.downsample_padding);
+    kept.push({ value, channels });
+  }
+  return kept;
+}
+
+/** The middle, at the lowest resolution. */
+export function midBlock(scope: Scope, input: Features, context: UNetContext): Features {
+  const { config } = context;
+  const { value, channels } = input;
+  const level = config.levels.at(-1)!;
+  const style = { ...context.style, scaleFactor: config.mid_block_scale_factor };
+  const first = resnetBlock2d(scope.in("resnets", 0), value, channels, channels, style);
+  if (config.mid_block_type === "UNetMidBlock2D") return { value: first, channels };
+  const middle = { ...level, onlyCrossAttention: false };
+  const attended = levelAttention(scope.in("attentions", 0), first, middle, "CrossAttn", level.downDepths[0]!, context);
+  return { value: resnetBlock2d(scope.in("resnets", 1), attended, channels, channels, style), channels };
+}
+
+/** A level on the way up: takes what the way down kept off `kept`, and doubles the size unless it is the `last`. */
+export function upBlock(
+  scope: Scope,
+  input: Features,
+  kept: Features[],
+  level: UNetLevel,
+  last: boolean,
+  context: UNetContext,
+): Features {
+  const { graph } = scope;
+  let { value, channels } = input;
+  for (let i = 0; i <= level.layers; i++) {
+    const skip = kept.pop()!;
+    const joined = graph.node("Concat", [value, skip.value], { attributes: { axis: { int: 1 } } });
+    value = resnetBlock2d(scope.in("resnets", i), joined, channels + skip.channels, level.channels, context.style);
+    channels = level.channels;
+    value = levelAttention(scope.in("attentions", i), value, level, level.up, level.upDepths[i]!, context);
+  }
+  // An odd height or width was rounded up on the way down, so the size to return to is the next skip's.
+  if (!last) value = upsample(scope.in("upsamplers", 0), value, channels, kept.at(-1)!.value);
+  return { value, channels };
+}
+
+function levelAttention(
+  scope: Scope,
+  input: Value,
+  level: UNetLevel,
+  block: string,
+  depth: number,
+  { style, text }: UNetContext,
+): Value {
+  const { channels, heads, headSize, crossAttentionDim: textSize, onlyCrossAttention } = level;
+  const { groups, epsilon } = style;
+  if (block.startsWith("CrossAttn")) {
+    return transformer2d(scope, input, { channels, heads, groups, depth, text, textSize, onlyCrossAttention });
+  }
+  return block.startsWith("Attn") ? attentionBlock(scope, input, { channels, headSize, groups, epsilon }) : input;
+}

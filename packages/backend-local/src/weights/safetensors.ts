@@ -1,0 +1,168 @@
+import { type FileHandle, open, realpath, stat } from "node:fs/promises";
+import { duplicateKey } from "./duplicate-key.ts";
+import { modelError } from "./model-error.ts";
+
+/** Bytes an element takes, by safetensors dtype. */
+const elementSizes = {
+  BOOL: 1,
+  U8: 1,
+  I8: 1,
+  F8_E4M3: 1,
+  F8_E5M2: 1,
+  U16: 2,
+  I16: 2,
+  F16: 2,
+  BF16: 2,
+  U32: 4,
+  I32: 4,
+  F32: 4,
+  U64: 8,
+  I64: 8,
+  F64: 8,
+} as const;
+
+/** Element type of a tensor as safetensors names it. */
+export type SafetensorsDtype = keyof typeof elementSizes;
+
+/** Longest header that is read, in bytes. The largest published models need about a hundredth of it. */
+export const maxHeaderBytes = 32 * 1024 * 1024;
+
+/** One tensor of a safetensors file: where its little-endian, row-major elements lie. */
+export interface WeightTensor {
+  readonly name: string;
+  readonly dtype: SafetensorsDtype;
+  readonly shape: readonly number[];
+  /** The file it lies in, with symbolic links resolved. */
+  readonly file: string;
+  /** Position of its first byte, from the start of the file. */
+  readonly offset: number;
+  /** Its size in bytes. */
+  readonly length: number;
+}
+
+/** A safetensors file's header, checked against the file. */
+export interface SafetensorsFile {
+  /** The path that was asked for. */
+  readonly path: string;
+  readonly tensors: ReadonlyMap<string, WeightTensor>;
+  /** The header's `__metadata__`. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/**
+ * Reads and checks a safetensors header; no tensor data is read, and nothing is allocated on the header's word: its
+ * length is held against the file's and {@link maxHeaderBytes} first. Symbolic links are followed (a Hugging Face cache
+ * is made of them).
+ *
+ * @throws {@link ModelError} naming the file, and the tensor where one is at fault: not a file, truncated, not
+ * safetensors, duplicate names, unknown dtypes, lengths that disagree with shapes, overlaps, holes, offsets past the end.
+ * @see https://huggingface.co/docs/safetensors for the format
+ */
+export async function readSafetensors(path: string): Promise<SafetensorsFile> {
+  const file = await regularFile(path);
+  const handle = await open(file.path, "r");
+  try {
+    return parseHeader(path, file, await readHeader(path, file.size, handle));
+  } finally {
+    await handle.close();
+  }
+}
+
+async function regularFile(path: string): Promise<{ path: string; size: number }> {
+  try {
+    const real = await realpath(path);
+    const stats = await stat(real);
+    if (stats.isFile()) return { path: real, size: stats.size };
+  } catch (error) {
+    throw modelError("missing", `Cannot read ${path}: ${(error as Error).message}`, { file: path, cause: error });
+  }
+  throw modelError("malformed", `${path} is not a file`, { file: path });
+}
+
+async function readHeader(path: string, size: number, handle: FileHandle): Promise<Buffer> {
+  const fail = (message: string) =>
+    modelError("malformed", `${path} is not a safetensors file: ${message}`, { file: path });
+  if (size < 10) throw fail(`it has ${size} bytes, and the shortest header needs 10`);
+  const prefix = Buffer.alloc(8);
+  await handle.read(prefix, 0, 8, 0);
+  const length = prefix.readBigUInt64LE(0);
+  if (length > BigInt(maxHeaderBytes)) throw fail(`its header claims ${length} bytes, more than ${maxHeaderBytes}`);
+  if (length > BigInt(size - 8)) throw fail(`its header claims ${length} bytes and the file has ${size} (truncated?)`);
+  const header = Buffer.alloc(Number(length));
+  const { bytesRead } = await handle.read(header, 0, header.length, 8);
+  if (bytesRead !== header.length) throw fail("it ends inside its header");
+  if (header[0] !== 0x7b) throw fail("its header does not begin with {");
+  return header;
+}
+
+function parseHeader(path: string, file: { path: string; size: number }, bytes: Buffer): SafetensorsFile {
+  const fail = (message: string, tensor?: string, cause?: unknown) =>
+    modelError("malformed", `${path}: ${tensor === undefined ? "" : `tensor ${JSON.stringify(tensor)} `}${message}`, {
+      file: path,
+      tensor,
+      cause,
+    });
+  let text: string;
+  let header: Record<string, unknown>;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    header = JSON.parse(text) as Record<string, unknown>;
+  } catch (cause) {
+    throw fail("its header is not JSON", undefined, cause);
+  }
+  const twice = duplicateKey(text);
+  if (twice !== undefined) throw fail("appears twice", twice);
+
+  const dataStart = 8 + bytes.length;
+  const dataSize = file.size - dataStart;
+  const tensors = new Map<string, WeightTensor>();
+  let metadata: Record<string, string> = {};
+  for (const [name, value] of Object.entries(header)) {
+    if (name === "__metadata__") {
+      if (!isStringRecord(value)) throw fail("its __metadata__ is not a map of strings");
+      metadata = value;
+      continue;
+    }
+    const { dtype, shape, begin, end } = parseEntry(value, (message) => fail(message, name));
+    if (end > dataSize) throw fail(`ends at byte ${end} of the data, which has ${dataSize} (truncated?)`, name);
+    tensors.set(name, { name, dtype, shape, file: file.path, offset: dataStart + begin, length: end - begin });
+  }
+
+  // The format allows neither overlaps nor holes, so in order of offset each tensor begins where the last one ended.
+  let expected = dataStart;
+  const inOrder = [...tensors.values()].sort((a, b) => a.offset - b.offset || a.length - b.length);
+  for (const tensor of inOrder) {
+    if (tensor.offset < expected) throw fail("overlaps the tensor before it", tensor.name);
+    if (tensor.offset > expected)
+      throw fail(`leaves a hole of ${tensor.offset - expected} bytes before it`, tensor.name);
+    expected += tensor.length;
+  }
+  if (expected !== file.size) throw fail(`${file.size - expected} bytes at its end belong to no tensor`);
+  return { path, tensors, metadata };
+}
+
+function parseEntry(value: unknown, fail: (message: string) => Error) {
+  if (typeof value !== "object" || value === null) throw fail("is not described by an object");
+  const { dtype, shape, data_offsets: offsets } = value as Record<string, unknown>;
+  if (typeof dtype !== "string" || !Object.hasOwn(elementSizes, dtype)) {
+    throw fail(`has the unknown dtype ${JSON.stringify(dtype)}; known: ${Object.keys(elementSizes).join(", ")}`);
+  }
+  if (!isIntegerList(shape)) throw fail(`has the shape ${JSON.stringify(shape)}, not a list of sizes`);
+  if (!isIntegerList(offsets) || offsets.length !== 2) throw fail("has no data_offsets [begin, end]");
+  const [begin, end] = offsets as [number, number];
+  const size = shape.reduce((product, n) => product * n, elementSizes[dtype as SafetensorsDtype]);
+  if (!Number.isSafeInteger(size) || end - begin !== size) {
+    throw fail(
+      `of dtype ${dtype} and shape [${shape.join(", ")}] needs ${size} bytes; its offsets span ${end - begin}`,
+    );
+  }
+  return { dtype: dtype as SafetensorsDtype, shape, begin, end };
+}
+
+function isIntegerList(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
+}
+
+function isStringRecord(value: unknown): value is Record<string, string> {
+  return typeof value === "object" && value !== null && Object.values(value).every((v) => typeof v === "string");
+}

@@ -1,0 +1,108 @@
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { modelError } from "./model-error.ts";
+import { readSafetensors, type WeightTensor } from "./safetensors.ts";
+
+/** The named tensors of one network, wherever they lie. */
+export interface Weights {
+  /** The file or folder they come from, for messages. */
+  readonly source: string;
+  /** The tensor of this name, or undefined where the files hold none. */
+  find(name: string): WeightTensor | undefined;
+  /** Every tensor's name, in no particular order. */
+  names(): Iterable<string>;
+}
+
+/** Weights held in one safetensors file. @throws {@link ModelError} as {@link readSafetensors} does. */
+export async function fileWeights(path: string): Promise<Weights> {
+  refusePickle(path);
+  const { tensors } = await readSafetensors(path);
+  return { source: path, find: (name) => tensors.get(name), names: () => tensors.keys() };
+}
+
+const stems = ["diffusion_pytorch_model", "model"];
+const pickled = /\.(bin|ckpt|pt|pth|pkl)$/i;
+
+/**
+ * Weights of a network's folder in the diffusers layout: `diffusion_pytorch_model.safetensors` or `model.safetensors`,
+ * sharded (`….safetensors.index.json`) or not, and the `variant` (such as `"fp16"`) where it is asked for or is all there is.
+ *
+ * @throws {@link ModelError} when the folder has no safetensors weights; pickled ones are refused, never read.
+ */
+export async function folderWeights(folder: string, variant?: string): Promise<Weights> {
+  const files = await readdir(folder).catch((cause: Error) => {
+    throw modelError("missing", `Cannot read the folder ${folder}: ${cause.message}`, { file: folder, cause });
+  });
+  for (const name of candidates(variant)) {
+    if (!files.includes(name)) continue;
+    return name.endsWith(".json") ? shardedWeights(folder, name) : fileWeights(join(folder, name));
+  }
+  const pickle = files.find((name) => pickled.test(name));
+  if (pickle !== undefined) refusePickle(join(folder, pickle));
+  throw modelError("missing", `${folder} holds no weights: expected ${candidates(variant)[0]}`, { file: folder });
+}
+
+function candidates(variant: string | undefined): string[] {
+  const plain = stems.flatMap((stem) => [`${stem}.safetensors`, `${stem}.safetensors.index.json`]);
+  const variants = (tag: string) =>
+    stems.flatMap((stem) => [
+      `${stem}.${tag}.safetensors`,
+      `${stem}.safetensors.index.${tag}.json`,
+      `${stem}.${tag}.safetensors.index.json`,
+    ]);
+  return variant === undefined ? [...plain, ...variants("fp16")] : variants(variant);
+}
+
+/** Unpickling runs code that the file brings along, so a pickle is refused by its name alone. */
+function refusePickle(path: string): void {
+  if (!pickled.test(path)) return;
+  throw modelError(
+    "pickle",
+    `${path} is a pickled checkpoint, which can run code when loaded; use the model's .safetensors file instead`,
+    { file: path },
+  );
+}
+
+async function shardedWeights(folder: string, indexName: string): Promise<Weights> {
+  const index = join(folder, indexName);
+  const shardOf = await readIndex(index);
+  const shards = new Map<string, ReadonlyMap<string, WeightTensor>>();
+  for (const shard of new Set(shardOf.values())) {
+    shards.set(shard, (await readSafetensors(join(folder, shard))).tensors);
+  }
+  for (const [tensor, shard] of shardOf) {
+    if (shards.get(shard)?.has(tensor)) continue;
+    throw modelError("missing", `${join(folder, shard)} lacks the tensor ${tensor} that ${indexName} places there`, {
+      file: join(folder, shard),
+      tensor,
+    });
+  }
+  return {
+    source: index,
+    find: (name) => shards.get(shardOf.get(name) ?? "")?.get(name),
+    names: () => shardOf.keys(),
+  };
+}
+
+async function readIndex(path: string): Promise<Map<string, string>> {
+  const fail = (message: string, cause?: unknown) =>
+    modelError("malformed", `${path}: ${message}`, { file: path, cause });
+  const { size } = await stat(path);
+  if (size > 32 * 1024 * 1024) throw fail(`an index of ${size} bytes is not plausible`);
+  let json: unknown;
+  try {
+    json = JSON.parse(await readFile(path, "utf8"));
+  } catch (cause) {
+    throw fail("not JSON", cause);
+  }
+  const map = (json as { weight_map?: unknown } | null)?.weight_map;
+  if (typeof map !== "object" || map === null) throw fail("it has no weight_map");
+  const entries = Object.entries(map as Record<string, unknown>);
+  for (const [tensor, shard] of entries) {
+    // A shard lies beside its index: a path would let the index point anywhere.
+    if (typeof shard !== "string" || /[/\\]/.test(shard) || !shard.endsWith(".safetensors")) {
+      throw fail(`${tensor} is placed in ${JSON.stringify(shard)}, which is not the name of a .safetensors file here`);
+    }
+  }
+  return new Map(entries as [string, string][]);
+}
