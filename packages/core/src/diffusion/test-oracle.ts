@@ -1,0 +1,31 @@
+import { readFileSync } from "node:fs";
+
+/** The networks that tools/oracle/samplers.py uses; for the tests only. */
+export const oracleNetworks: Readonly<Record<string, (x: Float32Array, t: number) => Float32Array>> = {
+  linear: (x, t) => x.map((v) => (0.3 + (0.6 * t) / 1000) * v + (0.1 * t) / 1000),
+  mlp: (x, t) =>
+    x.map((v, i) => {
+      const mixed = v + 0.5 * x[(i + 1) % x.length]! - 0.3 * x[(i + x.length - 1) % x.length]! + t / 1000;
+      return 0.5 * Math.tanh(mixed) + 0.4 * v;
+    }),
+};
+
+/** Reads `fixtures/<name>.json` and, beside it, its float32 data. */
+export function readFixture<T>(name: string): { header: T; data: Float32Array } {
+  const at = (ending: string) => new URL(`./fixtures/${name}.${ending}`, import.meta.url);
+  const bytes = readFileSync(at("bin"));
+  const data = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+  return { header: JSON.parse(readFileSync(at("json"), "utf8")) as T, data };
+}
+
+/** The largest difference between two arrays, over the largest value of the second. */
+export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  if (actual.length !== expected.length) return Number.POSITIVE_INFINITY;
+  let [difference, scale] = [0, 1e-30];
+  for (let i = 0; i < expected.length; i++) {
+    const d = Math.abs(actual[i]! - expected[i]!);
+    if (!(d <= difference)) difference = d;
+    scale = Math.max(scale, Math.abs(expected[i]!));
+  }
+  return difference / scale;
+}
