@@ -1,0 +1,79 @@
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { InferenceSession, Tensor } from "onnxruntime-node";
+import { describe, expect, test } from "vitest";
+import { readSafetensors } from "../weights/safetensors.ts";
+import { folderWeights, type Weights } from "../weights/weights.ts";
+import { buildVaeDecoder, buildVaeEncoder } from "./autoencoder-kl.ts";
+import { buildClipText } from "./clip-text.ts";
+import type { NetworkGraph } from "./network-graph.ts";
+import { buildUNet } from "./unet-2d-condition.ts";
+
+// What diffusers and transformers computed with the same weights: tools/oracle/networks.py.
+const fixtures = fileURLToPath(new URL("../../fixtures/networks/", import.meta.url));
+const tolerance = 1e-4;
+
+type Build = (config: unknown, weights: Weights) => NetworkGraph;
+const cases: [folder: string, build: Build][] = [
+  ["clip-quick-gelu", buildClipText],
+  ["clip-projection", buildClipText],
+  ["unet-sd1", buildUNet],
+  ["unet-sd2", buildUNet],
+  ["unet-mixed", buildUNet],
+  ["unet-sdxl", buildUNet],
+  ["unet-classes", buildUNet],
+  ["vae-f8", buildVaeEncoder],
+  ["vae-f8", buildVaeDecoder],
+  ["vae-f4", buildVaeEncoder],
+  ["vae-f4", buildVaeDecoder],
+  ["vae-f2", buildVaeEncoder],
+  ["vae-f2", buildVaeDecoder],
+  ["vae-old-names", buildVaeEncoder],
+  ["vae-old-names", buildVaeDecoder],
+];
+
+describe("networks compute what the oracle computed", () => {
+  test.each(cases)("%s %o", async (folder, build) => {
+    const config = JSON.parse(await readFile(`${fixtures}${folder}/config.json`, "utf8"));
+    const { model, inputs, outputs, sessionOptions } = build(config, await folderWeights(`${fixtures}${folder}`));
+    const oracle = await readTensors(`${fixtures}${folder}/io.safetensors`);
+    const session = await InferenceSession.create(model, sessionOptions);
+    const feeds = Object.fromEntries(inputs.map(({ name }) => [name, oracle.get(`in.${name}`)!]));
+    const results = await session.run(feeds);
+
+    const compared = outputs.filter(({ name }) => oracle.has(`out.${name}`));
+    expect(compared.length).toBeGreaterThan(0);
+    for (const { name } of compared) {
+      const [found, expected] = [results[name]!, oracle.get(`out.${name}`)!];
+      expect(found.dims, name).toEqual(expected.dims);
+      expect(relativeError(found.data as Float32Array, expected.data as Float32Array), name).toBeLessThan(tolerance);
+    }
+  });
+});
+
+/** Greatest difference, relative to the greatest expected magnitude. */
+function relativeError(found: Float32Array, expected: Float32Array): number {
+  let difference = 0;
+  let scale = 0;
+  for (const [i, value] of expected.entries()) {
+    difference = Math.max(difference, Math.abs(value - found[i]!));
+    scale = Math.max(scale, Math.abs(value));
+  }
+  return Number.isNaN(found.reduce((sum, x) => sum + x, 0)) ? Number.NaN : difference / scale;
+}
+
+async function readTensors(path: string): Promise<Map<string, Tensor>> {
+  const { tensors } = await readSafetensors(path);
+  const file = await readFile(path);
+  return new Map(
+    [...tensors.values()].map(({ name, dtype, shape, offset, length }) => {
+      const bytes = new Uint8Array(file.subarray(offset, offset + length)).buffer;
+      return [
+        name,
+        dtype === "I32"
+          ? new Tensor("int32", new Int32Array(bytes), shape)
+          : new Tensor("float32", new Float32Array(bytes), shape),
+      ];
+    }),
+  );
+}
