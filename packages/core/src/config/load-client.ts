@@ -44,7 +44,7 @@ export async function loadClient(options: LoadClientOptions = {}): Promise<Clien
     ...given
   } = options;
   const config = await readConfig(cwd, file);
-  const chosen = named ?? (env["LATENTKIT_BACKEND"] || undefined) ?? config.backend ?? "local";
+  const chosen = named ?? (env.LATENTKIT_BACKEND || undefined) ?? config.backend ?? "local";
   const { backend: _, backends = {}, ...settings } = config;
   const backend =
     typeof chosen === "string"

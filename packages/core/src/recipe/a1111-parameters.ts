@@ -60,12 +60,9 @@ export function formatParameters({ request, model, versions }: Recipe): string {
 export function parseParameters(text: string): GenerationInput | undefined {
   const match = /^(?<prompts>.*?)\n?(?<settings>Steps: \d+.*)$/s.exec(text);
   if (match?.groups === undefined) return undefined;
-  const [prompt = "", negativePrompt] = (match.groups["prompts"] ?? "").split(/\n?Negative prompt: /);
+  const [prompt = "", negativePrompt] = (match.groups.prompts ?? "").split(/\n?Negative prompt: /);
   const settings = new Map(
-    [...(match.groups["settings"] ?? "").matchAll(/([\w ]+): ("[^"]*"|[^,]*)(?:, |$)/g)].map((m) => [
-      m[1]!.trim(),
-      m[2]!,
-    ]),
+    [...(match.groups.settings ?? "").matchAll(/([\w ]+): ("[^"]*"|[^,]*)(?:, |$)/g)].map((m) => [m[1]!.trim(), m[2]!]),
   );
   const [width, height] = (settings.get("Size") ?? "").split("x").map(Number);
   const { sampler, scheduler } = samplerOf(settings.get("Sampler"), settings.get("Schedule type"));

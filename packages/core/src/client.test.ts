@@ -1,0 +1,161 @@
+import { describe, expect, it } from "vitest";
+import type { Backend, JobHandle } from "./backend.ts";
+import type { Capabilities } from "./capabilities.ts";
+import { createClient } from "./client.ts";
+import type { GenerationRequest } from "./request/request.ts";
+
+const capabilities: Capabilities = {
+  backend: "test",
+  model: { id: "m", hash: "sha256:1" },
+  tasks: ["text-to-image"],
+  features: ["seed", "steps", "sampler"],
+  conditioning: ["control"],
+  controls: ["canny"],
+  samplers: ["euler", "dpmpp_2m"],
+  schedulers: [],
+  outputFormats: ["png"],
+  limits: { width: { min: 64, max: 512, multipleOf: 8 } },
+  resume: true,
+};
+const pixel = { kind: "pixels", width: 1, height: 1, channels: 3, base64: "AQID" } as const;
+
+function testBackend(changes: Partial<Backend> = {}): Backend & { requests: GenerationRequest[]; disposed: number } {
+  const state = { requests: [] as GenerationRequest[], disposed: 0 };
+  return Object.assign(state, {
+    id: "test",
+    capabilities: async () => capabilities,
+    async *generate(request: GenerationRequest) {
+      state.requests.push(request);
+      yield { type: "started" as const, model: { id: "m", hash: "sha256:1" } };
+      yield { type: "image" as const, index: 0, image: pixel };
+      yield { type: "completed" as const };
+    },
+    dispose: async () => {
+      state.disposed++;
+    },
+    ...changes,
+  });
+}
+
+describe("createClient", () => {
+  it("gives the backend a whole request, with a seed of its own where none was asked for", async () => {
+    const backend = testBackend();
+    const { recipe } = await createClient({ backend, defaults: { steps: 9 } }).generate({ prompt: "a" });
+    expect(backend.requests[0]).toMatchObject({
+      task: "text-to-image",
+      prompt: "a",
+      steps: 9,
+      count: 1,
+      seed: expect.any(Number),
+    });
+    expect(recipe.request.seed).toBe(backend.requests[0]?.seed);
+  });
+
+  it("treats seed 0 as a seed, and lets a request win over the defaults", async () => {
+    const backend = testBackend();
+    await createClient({ backend, defaults: { steps: 9, seed: 4 } }).generate({ prompt: "a", seed: 0, steps: 3 });
+    expect(backend.requests[0]).toMatchObject({ seed: 0, steps: 3 });
+  });
+
+  it.each([
+    [{ prompt: "a", sampler: "dpmpp-2m" }, "sampler", /did you mean dpmpp_2m/],
+    [{ prompt: "a", negativePrompt: "b" }, "negativePrompt", /no effect/],
+    [{ prompt: "a", width: 100 }, "width", /64 to 512, a multiple of 8/],
+    [{ prompt: "a", output: { format: "webp" } }, "output.format", /png/],
+    [{ task: "unconditional" }, "task", /text-to-image/],
+    [
+      { prompt: "a", conditioning: [{ kind: "control", control: "depth", image: "d.png" }] },
+      "conditioning[0].control",
+      /canny/,
+    ],
+    [{ prompt: "a", conditioning: [{ kind: "text", prompt: "b" }] }, "conditioning[0].kind", /control/],
+  ] as const)("refuses what the backend cannot do before any work: %j", async (input, field, message) => {
+    const backend = testBackend();
+    const error = await createClient({ backend })
+      .generate(input as never)
+      .catch((reason: unknown) => reason);
+    expect(error).toMatchObject({
+      code: "unsupported",
+      backend: "test",
+      issues: [{ field, message: expect.stringMatching(message) }],
+    });
+    expect(backend.requests).toHaveLength(0);
+  });
+
+  it("can be told to warn and go on, but not where the picture would be another", async () => {
+    const backend = testBackend();
+    const client = createClient({ backend, onUnsupported: "warn" });
+    const { warnings } = await client.generate({
+      prompt: "a",
+      negativePrompt: "b",
+      loras: [{ model: "x" }],
+      conditioning: [{ kind: "text", prompt: "c" }],
+    });
+    expect(warnings.map((warning) => warning.field).sort()).toEqual([
+      "conditioning[0].kind",
+      "loras",
+      "negativePrompt",
+    ]);
+    expect(backend.requests[0]).not.toHaveProperty("negativePrompt");
+    expect(backend.requests[0]).toMatchObject({ loras: [], conditioning: [] });
+    await expect(client.generate({ prompt: "a", width: 100 })).rejects.toMatchObject({ code: "unsupported" });
+  });
+
+  it("runs a recipe again, and warns when backend or model differ", async () => {
+    const backend = testBackend();
+    const client = createClient({ backend });
+    const { recipe } = await client.generate({ prompt: "a", seed: 3 });
+    expect((await client.generate(recipe)).warnings).toEqual([]);
+    expect(backend.requests[1]).toEqual(backend.requests[0]);
+    const other = await client.generate({ ...recipe, model: { id: "n", hash: "sha256:2" } });
+    expect(other.warnings).toMatchObject([{ code: "recipe_differs", message: expect.stringContaining("sha256:2") }]);
+    expect((await client.generate({ ...recipe, backend: "comfy" })).warnings).toMatchObject([
+      { code: "recipe_differs" },
+    ]);
+  });
+
+  it("resumes a handle of its own backend, and refuses others", async () => {
+    const handles: JobHandle[] = [];
+    const backend = testBackend({
+      async *resume(handle) {
+        handles.push(handle);
+        yield { type: "image", index: 0, image: pixel };
+        yield { type: "completed" };
+      },
+    });
+    const client = createClient({ backend });
+    const handle = {
+      latentkit: "handle",
+      backend: "test",
+      request: { prompt: "a" },
+      data: { id: 1 },
+    } as unknown as JobHandle;
+    expect((await client.resume(handle)).images).toHaveLength(1);
+    expect(handles[0]?.data).toEqual({ id: 1 });
+    await expect(client.resume({ ...handle, backend: "comfy" })).rejects.toThrow(/belongs to backend "comfy"/);
+    await expect(client.resume({} as never)).rejects.toMatchObject({ code: "not_found" });
+    await expect(createClient({ backend: testBackend() }).resume(handle)).rejects.toMatchObject({
+      code: "unsupported",
+    });
+  });
+
+  it("cancels what runs when disposed, and then refuses", async () => {
+    const backend = testBackend({
+      async *generate(_request, { signal }) {
+        yield { type: "queued" };
+        await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+      },
+    });
+    const client = createClient({ backend });
+    const job = client.generate({ prompt: "a" });
+    for await (const _ of job) break;
+    await client.dispose();
+    await expect(job).rejects.toMatchObject({ code: "aborted" });
+    expect(backend.disposed).toBe(1);
+    await expect(client.generate({ prompt: "a" })).rejects.toMatchObject({ code: "disposed" });
+  });
+
+  it("refuses something that is no backend", () => {
+    expect(() => createClient({ backend: {} as never })).toThrow(/local\(\)/);
+  });
+});

@@ -1,0 +1,70 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { loadClient } from "./load-client.ts";
+
+let cwd: string;
+beforeEach(async () => {
+  cwd = await mkdtemp(join(tmpdir(), "latentkit-config-"));
+});
+afterEach(() => rm(cwd, { recursive: true }));
+
+const fromConfig = vi.fn((options: Record<string, unknown>) => ({
+  id: String(options.name),
+  capabilities: vi.fn(),
+  generate: vi.fn(),
+  dispose: vi.fn(),
+}));
+const modules = {
+  fake: async () => ({ fromConfig }),
+  local: async () => ({ fromConfig: () => fromConfig({ name: "local" }) }),
+};
+
+describe("loadClient", () => {
+  it("follows the call, then the environment, then the file, then the local backend", async () => {
+    const env = {};
+    expect((await loadClient({ cwd, env, modules })).backend.id).toBe("local");
+    await writeFile(
+      join(cwd, "latentkit.config.json"),
+      JSON.stringify({ backend: "fake", backends: { fake: { name: "from file" } } }),
+    );
+    expect((await loadClient({ cwd, env, modules })).backend.id).toBe("from file");
+    expect((await loadClient({ cwd, env: { LATENTKIT_BACKEND: "local" }, modules })).backend.id).toBe("local");
+    const called = await loadClient({
+      cwd,
+      env: { LATENTKIT_BACKEND: "local" },
+      backend: "fake",
+      backendOptions: { name: "from call" },
+      modules,
+    });
+    expect(called.backend.id).toBe("from call");
+  });
+
+  it("runs a TypeScript file", async () => {
+    await writeFile(
+      join(cwd, "latentkit.config.ts"),
+      'const name: string = "typed"; export default { backend: "fake", backends: { fake: { name } } };',
+    );
+    expect((await loadClient({ cwd, env: {}, modules })).backend.id).toBe("typed");
+  });
+
+  it.each([
+    ["broken.json", "{", /cannot be loaded/],
+    ["wrong.json", '{"backnd": "local"}', /backnd/],
+    ["type.json", '{"timeoutMs": -1}', /timeoutMs/],
+  ])("names the file and field of a wrong configuration: %s", async (file, text, message) => {
+    await writeFile(join(cwd, file), text);
+    const loading = loadClient({ cwd, config: file, env: {}, modules });
+    await expect(loading).rejects.toMatchObject({ code: "config", message: expect.stringMatching(message) });
+    await expect(loading).rejects.toThrow(file);
+  });
+
+  it("says what is missing", async () => {
+    await expect(loadClient({ cwd, config: "none.json", env: {}, modules })).rejects.toThrow(/no configuration file/);
+    await expect(loadClient({ cwd, backend: "nowhere", env: {}, modules })).rejects.toThrow(
+      /@latentkit\/backend-nowhere/,
+    );
+    await expect(loadClient({ cwd, backend: "../evil", env: {}, modules })).rejects.toThrow(/not a backend's id/);
+  });
+});

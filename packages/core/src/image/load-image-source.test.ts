@@ -1,0 +1,31 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { expect, it } from "vitest";
+import { loadImageSource, sha256 } from "./load-image-source.ts";
+
+const bytes = Buffer.from("an image");
+const base64 = bytes.toString("base64");
+
+it("reads base64, paths and URLs, and checks the hash", async () => {
+  const server = createServer((request, response) =>
+    response.writeHead(request.url === "/a" ? 200 : 404).end(bytes),
+  ).listen(0);
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  expect(await loadImageSource({ base64, sha256: sha256(bytes) })).toEqual(bytes);
+  expect(Buffer.from(await loadImageSource({ url: `${url}/a` }))).toEqual(bytes);
+  expect((await loadImageSource({ path: import.meta.filename })).length).toBeGreaterThan(100);
+  await expect(loadImageSource({ url: `${url}/b` })).rejects.toThrow(/HTTP 404/);
+  server.close();
+});
+
+it("names the field when the image is not to be had", async () => {
+  await expect(loadImageSource({ path: "/no/such.png" }, { field: "mask" })).rejects.toMatchObject({
+    issues: [{ field: "mask", message: "there is no such file: /no/such.png" }],
+  });
+  await expect(loadImageSource({ base64, sha256: "0" })).rejects.toThrow(/SHA-256 differs/);
+  await expect(loadImageSource({ base64 }, { maxBytes: 3 })).rejects.toThrow(/at most 3/);
+  await expect(loadImageSource({ url: "http://127.0.0.1:1/a" })).rejects.toMatchObject({
+    code: "image",
+    retryable: true,
+  });
+});

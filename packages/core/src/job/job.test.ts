@@ -1,0 +1,187 @@
+import { describe, expect, it, vi } from "vitest";
+import { AbortedError } from "../errors/aborted-error.ts";
+import { GenerationError } from "../errors/generation-error.ts";
+import type { GenerationEvent } from "../events.ts";
+import { parseRequest } from "../request/parse-request.ts";
+import { Job } from "./job.ts";
+import { JobRun, type RunOptions } from "./job-run.ts";
+
+type Source = (signal: AbortSignal) => AsyncIterable<GenerationEvent>;
+const pixel = { kind: "pixels", width: 1, height: 1, channels: 3, base64: "AQID" } as const;
+const preview = (step: number): GenerationEvent => ({ type: "preview", index: 0, step, image: pixel });
+const tick = () => new Promise((resolve) => setTimeout(resolve, 1));
+
+function start(source: Source, options: Partial<RunOptions> = {}): Job {
+  const backend = { id: "test", capabilities: vi.fn(), generate: vi.fn(), dispose: vi.fn() };
+  const prepare = async () => ({ request: parseRequest({ prompt: "a", seed: 5, count: 2 }), warnings: [], source });
+  return new Job(new JobRun({ backend, prepare, ...options }));
+}
+
+async function* full(): AsyncGenerator<GenerationEvent> {
+  yield { type: "queued", handle: { id: "p1" } };
+  yield { type: "started", resolved: { width: 1, height: 1 }, model: { id: "m" }, versions: { engine: "2" } };
+  for (let step = 1; step <= 3; step++) yield preview(step);
+  yield { type: "image", index: 1, image: pixel };
+  yield { type: "image", index: 0, image: pixel };
+  yield { type: "completed", timings: { sampleMs: 3 }, metrics: { cost: 1 } };
+}
+
+describe("Job", () => {
+  it("is awaitable: images in order with their seeds, recipe, timings, metrics", async () => {
+    const result = await start(full);
+    expect(result.images.map(({ index, seed }) => [index, seed])).toEqual([
+      [0, 5],
+      [1, 6],
+    ]);
+    expect(result.images[1]?.recipe.request).toMatchObject({ seed: 6, count: 1, width: 1 });
+    expect(result.recipe).toMatchObject({
+      backend: "test",
+      model: { id: "m" },
+      versions: { engine: "2" },
+      request: { seed: 5, count: 2 },
+    });
+    expect(result.timings).toMatchObject({ sampleMs: 3, totalMs: expect.any(Number) });
+    expect(result.metrics).toEqual({ cost: 1 });
+  });
+
+  it("is iterable by many, each from the beginning, also after the end", async () => {
+    const job = start(full);
+    const read = async () => (await Array.fromAsync(job)).map((event) => event.type);
+    const [first, second] = await Promise.all([read(), read()]);
+    expect(first).toEqual(second);
+    expect(first.at(0)).toBe("queued");
+    expect(first.filter((type) => type === "image")).toHaveLength(2);
+    expect(first.at(-1)).toBe("completed");
+    expect((await read()).filter((type) => type !== "preview")).toEqual(first.filter((type) => type !== "preview"));
+  });
+
+  it("loses previews for a slow consumer, never images", async () => {
+    const job = start(full);
+    const iterator = job[Symbol.asyncIterator]();
+    await job;
+    const events: GenerationEvent[] = [];
+    for await (const event of iterator) events.push(event);
+    expect(events.filter((event) => event.type === "preview")).toEqual([preview(3)]);
+    expect(events.filter((event) => event.type === "image")).toHaveLength(2);
+  });
+
+  it("is an emitter: listeners attached after the call see the first event, and the result", async () => {
+    const job = start(full);
+    const types: string[] = [];
+    job.on("event", (event) => types.push(event.type));
+    const done = vi.fn();
+    job.on("done", done);
+    const result = await job;
+    await tick();
+    expect(types[0]).toBe("queued");
+    expect(done).toHaveBeenCalledWith(result);
+  });
+
+  it("survives a listener that throws", async () => {
+    const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
+    const job = start(full);
+    job.on("image", () => {
+      throw new Error("listener bug");
+    });
+    expect((await job).images).toHaveLength(2);
+    expect(String(warned.mock.calls[0]?.[0])).toContain("listener bug");
+    warned.mockRestore();
+  });
+
+  it("does not bring the process down when nobody awaits it", async () => {
+    const unhandled = vi.fn();
+    process.on("unhandledRejection", unhandled);
+    start(async function* () {
+      yield { type: "queued" };
+      throw new Error("boom");
+    });
+    await tick();
+    await tick();
+    expect(unhandled).not.toHaveBeenCalled();
+    process.off("unhandledRejection", unhandled);
+  });
+
+  it("wraps a foreign error, keeps the images made before it, and throws it through the iterator too", async () => {
+    const job = start(async function* () {
+      yield { type: "queued" };
+      yield { type: "image", index: 0, image: pixel };
+      throw new TypeError("boom");
+    });
+    const error = await job.catch((reason: unknown) => reason);
+    expect(GenerationError.isInstance(error)).toBe(true);
+    expect(error).toMatchObject({ backend: "test", cause: expect.any(TypeError) });
+    expect((error as { images: unknown[] }).images).toHaveLength(1);
+    expect(job.images).toHaveLength(1);
+    expect(job.status).toBe("failed");
+    await expect(Array.fromAsync(job)).rejects.toBe(error);
+  });
+
+  it("fails when the backend ends without completing", async () => {
+    await expect(start(async function* () {})).rejects.toThrow(/without completing/);
+  });
+
+  it("cancels: the backend's signal fires, its clean-up runs, and images stay", async () => {
+    const cleaned = vi.fn();
+    const job = start(async function* (signal) {
+      try {
+        yield { type: "image", index: 0, image: pixel };
+        await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+      } finally {
+        cleaned();
+      }
+    });
+    await tick();
+    job.cancel("enough");
+    const error = await job.catch((reason: unknown) => reason);
+    expect(AbortedError.isInstance(error)).toBe(true);
+    expect(error).toMatchObject({ name: "AbortError", message: "enough" });
+    expect(cleaned).toHaveBeenCalledOnce();
+    expect(job.images).toHaveLength(1);
+    expect(job.status).toBe("cancelled");
+  });
+
+  it("ends after a grace period when a backend does not react to an abort", async () => {
+    vi.useFakeTimers();
+    const job = start(async function* () {
+      yield { type: "queued" };
+      await new Promise(() => {});
+    });
+    const ended = job.catch((reason: unknown) => reason);
+    await vi.advanceTimersByTimeAsync(1);
+    job.cancel();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(AbortedError.isInstance(await ended)).toBe(true);
+    vi.useRealTimers();
+  });
+
+  it("keeps a time limit", async () => {
+    const hang: Source = async function* (signal) {
+      await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+    };
+    const job = start(hang, { timeoutMs: 5 });
+    await expect(job).rejects.toMatchObject({ code: "timeout", retryable: true });
+    expect(job.status).toBe("failed");
+  });
+
+  it("gives a handle that survives JSON", async () => {
+    const job = start(full);
+    await job;
+    expect(JSON.parse(JSON.stringify(job.handle))).toMatchObject({
+      latentkit: "handle",
+      backend: "test",
+      data: { id: "p1" },
+      request: { seed: 5 },
+    });
+  });
+
+  it("reports what failed beside what succeeded", async () => {
+    const error = new GenerationError("no").toJSON();
+    const { images, failures } = await start(async function* () {
+      yield { type: "image", index: 0, image: pixel };
+      yield { type: "warning", code: "image_failed", message: "no", index: 1, seed: 6, error };
+      yield { type: "completed" };
+    });
+    expect(images).toHaveLength(1);
+    expect(failures).toEqual([{ index: 1, seed: 6, error }]);
+  });
+});

@@ -1,0 +1,72 @@
+import { describe, expect, it } from "vitest";
+import { RecipeError } from "../errors/recipe-error.ts";
+import { encodeImage } from "../image/codec.ts";
+import { writePngText } from "../png/chunks.ts";
+import { parseRequest } from "../request/parse-request.ts";
+import { formatParameters, parseParameters } from "./a1111-parameters.ts";
+import { embedRecipe, readRecipe } from "./png-recipe.ts";
+import { parseRecipe, type Recipe } from "./recipe.ts";
+
+const input = {
+  prompt: "a cat,\nlooking up",
+  negativePrompt: "blurry",
+  seed: 2n ** 60n,
+  steps: 20,
+  sampler: "dpmpp_2m",
+  scheduler: "karras",
+  guidanceScale: 7.5,
+  width: 512,
+  height: 768,
+};
+const recipe: Recipe = {
+  latentkit: "recipe",
+  version: 1,
+  backend: "local",
+  request: parseRequest(input),
+  model: { id: "/models/sd15", hash: "sha256:0123456789abcdef" },
+  versions: { "@latentkit/core": "0.1.0" },
+};
+const png = () => encodeImage({ width: 1, height: 1, channels: 3, data: Uint8Array.of(1, 2, 3) }, "png");
+
+describe("recipes", () => {
+  it("travel inside a PNG, exactly", async () => {
+    expect(await readRecipe(embedRecipe(await png(), recipe))).toEqual(recipe);
+  });
+
+  it("write the parameters line that other tools read", () => {
+    expect(formatParameters(recipe)).toBe(
+      "a cat,\nlooking up\nNegative prompt: blurry\nSteps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7.5, " +
+        "Seed: 1152921504606846976, Size: 512x768, Model hash: 0123456789, Model: sd15, Version: LatentKit 0.1.0",
+    );
+  });
+
+  it("read a parameters line back", () => {
+    expect(parseRequest(parseParameters(formatParameters(recipe)))).toEqual(recipe.request);
+    expect(parseParameters("a dog\nSteps: 30, Sampler: DPM++ 2M Karras, CFG scale: 7, Seed: 1, Size: 64x64")).toEqual({
+      prompt: "a dog",
+      steps: 30,
+      sampler: "dpmpp_2m",
+      scheduler: "karras",
+      guidanceScale: 7,
+      seed: "1",
+      width: 64,
+      height: 64,
+    });
+  });
+
+  it("read a PNG of A1111's", async () => {
+    const file = writePngText(await png(), { parameters: "a fox\nSteps: 4, Sampler: Euler a, Seed: 3" });
+    expect(await readRecipe(file)).toMatchObject({
+      backend: "a1111",
+      request: { prompt: "a fox", sampler: "euler_ancestral", seed: 3 },
+    });
+  });
+
+  it("are refused when they are none, with a reason", async () => {
+    await expect(readRecipe(await png())).rejects.toThrow(RecipeError);
+    await expect(readRecipe("/no/such/file.png")).rejects.toMatchObject({ code: "not_found" });
+    expect(() => parseRecipe("{")).toThrow(/not JSON/);
+    expect(() => parseRecipe({ ...recipe, version: 2 })).toThrow(/update/);
+    expect(() => parseRecipe({ ...recipe, request: { prompt: 3 } })).toThrow(/prompt/);
+  });
+});

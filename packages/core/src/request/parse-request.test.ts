@@ -1,0 +1,93 @@
+import { describe, expect, it } from "vitest";
+import { InvalidRequestError } from "../errors/invalid-request-error.ts";
+import { parseRequest, requestJsonSchema } from "./parse-request.ts";
+
+function issuesOf(input: unknown): Record<string, string> {
+  try {
+    parseRequest(input);
+  } catch (error) {
+    if (InvalidRequestError.isInstance(error)) return Object.fromEntries(error.issues.map((i) => [i.field, i.message]));
+    throw error;
+  }
+  return {};
+}
+
+describe("parseRequest", () => {
+  it("takes the shortest request and fills in what has one right default", () => {
+    const request = parseRequest({ prompt: "a red apple" });
+    expect(request).toEqual({
+      task: "text-to-image",
+      prompt: "a red apple",
+      count: 1,
+      conditioning: [],
+      loras: [],
+      embeddings: [],
+      previewEvery: 0,
+      output: { format: "png", quality: 90, embedRecipe: true },
+      backendOptions: {},
+    });
+  });
+
+  it("parses its own output to itself, also through JSON", () => {
+    const request = parseRequest({
+      task: "inpaint",
+      prompt: "a",
+      image: new URL("https://example.com/a.png"),
+      mask: Uint8Array.of(1, 2, 3),
+      seed: 2n ** 64n - 1n,
+      conditioning: [{ kind: "control", control: "canny", image: "edges.png", end: 0.5 }],
+    });
+    expect(parseRequest(JSON.parse(JSON.stringify(request)))).toEqual(request);
+    expect(request).toMatchObject({
+      seed: "18446744073709551615",
+      image: { url: "https://example.com/a.png" },
+      mask: { base64: "AQID" },
+    });
+  });
+
+  it.each([
+    ["no object", null, ""],
+    ["no prompt", {}, "prompt"],
+    ["a width of text", { prompt: "a", width: "512" }, "width"],
+    ["zero steps", { prompt: "a", steps: 0 }, "steps"],
+    ["half a step", { prompt: "a", steps: 1.5 }, "steps"],
+    ["NaN guidance", { prompt: "a", guidanceScale: Number.NaN }, "guidanceScale"],
+    ["a negative seed", { prompt: "a", seed: -1 }, "seed"],
+    ["a seed above 64 bits", { prompt: "a", seed: 2n ** 64n }, "seed"],
+    ["an inexact seed", { prompt: "a", seed: 2 ** 60 }, "seed"],
+    ["an unknown task", { task: "paint", prompt: "a" }, "task"],
+    [
+      "a deep field",
+      { prompt: "a", conditioning: [{ kind: "control", control: "canny", image: "a", strength: 11 }] },
+      "conditioning[0].strength",
+    ],
+    [
+      "a reversed window",
+      { prompt: "a", conditioning: [{ kind: "text", prompt: "b", start: 0.6, end: 0.5 }] },
+      "conditioning[0].end",
+    ],
+    ["ascending sigmas", { prompt: "a", sigmas: [0, 1, 2] }, "sigmas"],
+    ["NaN sigmas", { prompt: "a", sigmas: [2, Number.NaN, 0] }, "sigmas[1]"],
+    ["ascending timesteps", { prompt: "a", timesteps: [1, 500] }, "timesteps"],
+    ["no growth", { task: "outpaint", prompt: "a", image: "a.png" }, "left"],
+    ["a data URL that is not base64", { task: "image-to-image", prompt: "a", image: "data:text/plain,hi" }, "image"],
+  ])("refuses %s, naming the field", (_name, input, field) => {
+    expect(Object.keys(issuesOf(input))).toContain(field);
+  });
+
+  it("says what would be right", () => {
+    expect(issuesOf({ prompt: "a", promtp: "b" }).promtp).toContain("did you mean prompt");
+    expect(issuesOf({ prompt: "a", image: "a.png" }).image).toContain('task "image-to-image"');
+    expect(issuesOf({ prompt: "a", seed: 2 ** 60 }).seed).toContain("bigint");
+    expect(issuesOf({ prompt: "a", output: { format: "bmp" } })["output.format"]).toContain("png, jpeg, webp");
+  });
+
+  it("exports itself as JSON Schema", () => {
+    const schema = requestJsonSchema() as { oneOf?: unknown[]; anyOf?: unknown[] };
+    const members = (schema.oneOf ?? schema.anyOf) as { properties: Record<string, unknown>; required: string[] }[];
+    expect(members).toHaveLength(6);
+    expect(members[0]?.properties.steps).toMatchObject({ type: "integer", minimum: 1, maximum: 1000 });
+    expect(members[0]?.required).toContain("prompt");
+    expect(members[0]?.required).not.toContain("count");
+  });
+});
