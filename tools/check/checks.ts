@@ -1,0 +1,41 @@
+/** One part of the gate. */
+export interface Check {
+  name: string;
+  /** What it looks at, for people. */
+  what: string;
+  /** A Node script and its arguments, run in the root folder. */
+  command: readonly string[];
+}
+
+/** The gate, quick checks first. The build goes before it, in the set-up. */
+export const checks: readonly Check[] = [
+  {
+    name: "style",
+    what: "format and lint (Biome)",
+    command: ["node_modules/@biomejs/biome/bin/biome", "ci", "--error-on-warnings", "."],
+  },
+  {
+    name: "types",
+    what: "types of sources, tests and tools",
+    command: ["node_modules/typescript-native/bin/tsc", "-p", "."],
+  },
+  {
+    name: "boundaries",
+    what: "examples → cli → backends → core, and no circles",
+    command: [
+      "node_modules/dependency-cruiser/bin/dependency-cruise.mjs",
+      "--config",
+      ".dependency-cruiser.json",
+      "packages",
+      "examples",
+    ],
+  },
+  {
+    name: "unused",
+    what: "unused files, exports and dependencies (knip)",
+    command: ["node_modules/knip/bin/knip.js", "--no-config-hints"],
+  },
+  { name: "snippets", what: "TypeScript in README and docs compiles", command: ["tools/check/snippets.ts"] },
+  { name: "packages", what: "packed packages (publint, attw)", command: ["tools/check/packages.ts"] },
+  { name: "tests", what: "tests (vitest)", command: ["node_modules/vitest/vitest.mjs", "run"] },
+];
