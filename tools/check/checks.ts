@@ -23,7 +23,7 @@ export const checks: readonly Check[] = [
     name: "boundaries",
     what: "examples → cli → backends → core, and no circles",
     command: [
-      "node_modules/dependency-cruiser/bin/dependency-cruise.mjs",
+      "node_modules/dependency-cruiser/bin/dependency-cruiser.mjs",
       "--config",
       ".dependency-cruiser.json",
       "packages",

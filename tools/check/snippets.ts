@@ -17,7 +17,7 @@ function main(): void {
     const settings = {
       extends: "../../../tsconfig.base.json",
       compilerOptions: { noUnusedLocals: false },
-      include: ["."],
+      include: ["snippet-*.ts"],
     };
     writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(settings));
     const tsc = "node_modules/typescript-native/bin/tsc";
