@@ -75,7 +75,7 @@ UNETS = {
             time_embedding_dim=20,
             sample_size=8,
         ),
-        dtype=torch.float32,
+        dtype=torch.float16,
     ),
     # SDXL in small: two-text conditioning by pooled text and sizes, depth by level, no attention at the first.
     "unet-sdxl": dict(
@@ -115,7 +115,7 @@ UNETS = {
             sample_size=8,
         ),
         extra=dict(class_labels=(2,), timestep_cond=(2, 6)),
-        dtype=torch.float16,
+        dtype=torch.float32,
     ),
 }
 
@@ -210,8 +210,7 @@ def randomise(model, seed, dtype):
 
 def save(model, name, dtype, tensors):
     folder = FOLDER / name
-    stored = model.to(dtype)
-    stored.save_pretrained(folder)
+    model.to(dtype).save_pretrained(folder)
     save_file({key: value.contiguous() for key, value in tensors.items()}, folder / "io.safetensors")
     print(f"{name}: {sum(p.numel() for p in model.parameters())} parameters")
 

@@ -11,7 +11,7 @@ import { buildUNet } from "./unet-2d-condition.ts";
 
 // What diffusers and transformers computed with the same weights: tools/oracle/networks.py.
 const fixtures = fileURLToPath(new URL("../../fixtures/networks/", import.meta.url));
-const tolerance = 1e-4;
+const tolerance = 1e-5;
 
 type Build = (config: unknown, weights: Weights) => NetworkGraph;
 const cases: [folder: string, build: Build][] = [

@@ -5,17 +5,27 @@
 export function duplicateKey(json: string): string | undefined {
   const seen = new Set<string>();
   let depth = 0;
-  let lastString: string | undefined;
-  // Strings whole, then each character that gives structure; numbers and blanks fall between.
-  for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\]:,]/gs)) {
-    if (token === "{" || token === "[") depth++;
-    else if (token === "}" || token === "]") depth--;
-    else if (token[0] === '"') lastString = token;
-    else if (token === ":" && depth === 1 && lastString !== undefined) {
+  let lastString = "";
+  for (let i = 0; i < json.length; i++) {
+    const character = json[i];
+    if (character === '"') {
+      const end = endOfString(json, i);
+      lastString = json.slice(i, end + 1);
+      i = end;
+    } else if (character === "{" || character === "[") depth++;
+    else if (character === "}" || character === "]") depth--;
+    else if (character === ":" && depth === 1) {
       const key = JSON.parse(lastString) as string;
       if (seen.has(key)) return key;
       seen.add(key);
     }
   }
   return undefined;
+}
+
+/** Where the string that begins at `start` has its closing quote. */
+function endOfString(json: string, start: number): number {
+  let end = start + 1;
+  while (json[end] !== '"') end += json[end] === "\\" ? 2 : 1;
+  return end;
 }
