@@ -1,0 +1,124 @@
+import {
+  AbortedError,
+  AuthenticationError,
+  ConnectionError,
+  describeIssues,
+  type ErrorDetails,
+  GenerationError,
+  InvalidRequestError,
+  type Issue,
+  LatentKitError,
+  NotFoundError,
+  OutOfMemoryError,
+  RateLimitError,
+  TimeoutError,
+} from "@latentkit/core";
+
+/** This backend's id. */
+export const backendId = "comfy";
+
+/** Error details with the backend's id. */
+export function comfyDetails(details: ErrorDetails = {}): ErrorDetails {
+  return { backend: backendId, ...details };
+}
+
+/** The server never got the request: nothing can have been queued. */
+const neverSent = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "UND_ERR_CONNECT_TIMEOUT",
+]);
+
+/** A network failure as a typed error. `details.sent` is false when the server cannot have seen the request. */
+export function networkError(cause: unknown, url: string, signal?: AbortSignal): unknown {
+  if (LatentKitError.isInstance(cause)) return cause;
+  if (signal?.aborted) return abortReason(signal);
+  const code = codeOf(cause);
+  const details = { url, code, sent: !neverSent.has(code) };
+  if (code === "UND_ERR_HEADERS_TIMEOUT" || code === "UND_ERR_BODY_TIMEOUT") {
+    return new TimeoutError(`${url} did not answer in time.`, comfyDetails({ cause, details }));
+  }
+  const why = /CERT|SIGNATURE|ERR_TLS|ERR_SSL/.test(code)
+    ? `its TLS certificate is not accepted (${code}); give a dispatcher with the right CA`
+    : code;
+  return new ConnectionError(`ComfyUI cannot be reached at ${url}: ${why}.`, comfyDetails({ cause, details }));
+}
+
+/** The signal's reason as a LatentKit error. */
+export function abortReason(signal: AbortSignal): unknown {
+  return LatentKitError.isInstance(signal.reason)
+    ? signal.reason
+    : new AbortedError(undefined, comfyDetails({ cause: signal.reason }));
+}
+
+/** An HTTP status that was not wanted, as a typed error. */
+export function statusError(status: number, body: string, what: string, retryAfter?: string): LatentKitError {
+  const details = { status, body: body.slice(0, 500) };
+  if (status === 401 || status === 403) {
+    const hint = "set apiKey or headers, or check that a proxy does not rewrite Host, Origin or Sec-Fetch-Site";
+    return new AuthenticationError(`${what}: the server answered HTTP ${status}; ${hint}.`, comfyDetails({ details }));
+  }
+  if (status === 404) return new NotFoundError(`${what}: the server answered HTTP 404.`, comfyDetails({ details }));
+  if (status === 413) {
+    const message = "is larger than the server takes (HTTP 413; see ComfyUI's --max-upload-size)";
+    return new InvalidRequestError([{ field: what, message }], comfyDetails({ details }));
+  }
+  if (status === 429) {
+    const retryAfterMs = Number(retryAfter) * 1000 || 1000;
+    return new RateLimitError(`${what}: too many requests.`, comfyDetails({ details: { ...details, retryAfterMs } }));
+  }
+  if (status >= 502 && status <= 504) {
+    return new ConnectionError(`${what}: a proxy answered HTTP ${status}.`, comfyDetails({ details }));
+  }
+  return new GenerationError(
+    `${what}: the server answered HTTP ${status}.`,
+    comfyDetails({ details, retryable: status >= 500 }),
+  );
+}
+
+/** The address answers, but not as ComfyUI does. */
+export function notComfyError(url: string, what: string, cause?: unknown): ConnectionError {
+  return new ConnectionError(
+    `${url} is not a ComfyUI server: ${what}.`,
+    comfyDetails({ cause, retryable: false, details: { url } }),
+  );
+}
+
+/** What `execution_error` carries. */
+export interface ExecutionFailure {
+  node_id?: string;
+  node_type?: string;
+  exception_message?: string;
+  exception_type?: string;
+  traceback?: string[];
+}
+
+/** A node's exception as a typed error. */
+export function executionError(failure: ExecutionFailure, promptId: string): LatentKitError {
+  const { node_id: node, node_type: nodeType, exception_type: type = "", traceback } = failure;
+  const said = (failure.exception_message ?? "no message").trim();
+  const details = { promptId, node, nodeType, exceptionType: type, traceback: traceback?.slice(-5).join("") };
+  if (/OutOfMemory|OOM/i.test(type) || /out of memory|not enough memory/i.test(said)) {
+    return new OutOfMemoryError(
+      `The ComfyUI server ran out of memory in ${nodeType}: ${said}`,
+      comfyDetails({ details }),
+    );
+  }
+  return new GenerationError(`ComfyUI failed in node ${node} (${nodeType}): ${said}`, comfyDetails({ details }));
+}
+
+/** The server refused the graph: every node's errors, flattened to fields of the request. */
+export function refusedError(issues: readonly Issue[], details: Record<string, unknown>): InvalidRequestError {
+  return new InvalidRequestError(
+    issues.length > 0 ? issues : [{ field: "", message: "the server refused the graph without saying why" }],
+    comfyDetails({ details: { ...details, summary: describeIssues(issues) } }),
+  );
+}
+
+function codeOf(cause: unknown): string {
+  const error = cause as { code?: string; cause?: { code?: string }; errors?: { code?: string }[]; name?: string };
+  return error?.code ?? error?.cause?.code ?? error?.errors?.[0]?.code ?? error?.name ?? "unknown";
+}

@@ -1,0 +1,160 @@
+import { ConfigError, registerSecret } from "@latentkit/core";
+import type { Dispatcher } from "undici";
+import { z } from "zod";
+
+/** Model families whose graphs differ. `"sd"` is Stable Diffusion 1.x and 2.x. */
+export const families = ["sd", "sdxl", "sd3", "flux", "qwen-image", "z-image"] as const;
+/** One of {@link families}. */
+export type Family = (typeof families)[number];
+
+const positive = z.number().positive();
+
+const OptionsSchema = z.strictObject({
+  url: z.string().min(1).default("http://127.0.0.1:8188"),
+  webSocketUrl: z.string().min(1).optional(),
+  checkpoint: z.string().min(1).optional(),
+  model: z.string().min(1).optional(),
+  family: z.enum(families).optional(),
+  textEncoders: z.array(z.string().min(1)).min(1).max(3).optional(),
+  vae: z.string().min(1).optional(),
+  headers: z.record(z.string(), z.string()).default({}),
+  apiKey: z.string().min(1).optional(),
+  comfyOrgApiKey: z.string().min(1).optional(),
+  clientId: z.string().min(1).optional(),
+  delivery: z.enum(["view", "temp", "socket"]).default("view"),
+  previewMethod: z.enum(["auto", "latent2rgb", "taesd"]).default("auto"),
+  filenamePrefix: z.string().min(1).default("latentkit/image"),
+  maxUploadBytes: positive.default(100 * 2 ** 20),
+  timeoutMs: positive.default(60_000),
+  pollMs: positive.default(5_000),
+  pingMs: positive.default(15_000),
+  reconnectMs: positive.default(60_000),
+  stallMs: positive.default(600_000),
+  cancelMs: positive.default(8_000),
+  objectInfoTtlMs: z.number().nonnegative().default(300_000),
+  dispatcher: z
+    .custom<Dispatcher>(
+      (value) => typeof (value as Dispatcher)?.dispatch === "function",
+      "must be an undici Dispatcher",
+    )
+    .optional(),
+});
+
+/** Settings of a ComfyUI backend. All are optional. */
+export interface ComfyOptions {
+  /** Address, with a base path where a proxy adds one. Default `http://127.0.0.1:8188`. */
+  url?: string;
+  /** Address of the WebSocket where it is not `url` + `/ws`. */
+  webSocketUrl?: string;
+  /** Checkpoint or diffusion model for requests that name none, as the server lists it; the extension may be left out. */
+  checkpoint?: string;
+  /** The same as `checkpoint`, under the name that every backend has. */
+  model?: string;
+  /** Family of the model, where its name and metadata do not tell. */
+  family?: Family;
+  /** Text encoder files, for diffusion models that come without. Default: the server's, by their usual names. */
+  textEncoders?: string[];
+  /** VAE file. Default: the checkpoint's own, or the server's by its usual name. */
+  vae?: string;
+  /** Headers for every request and the WebSocket, for proxies. */
+  headers?: Record<string, string>;
+  /** Comfy Cloud's key: sent as `X-API-Key` and as the WebSocket's `token`, never to another host. */
+  apiKey?: string;
+  /** Key that nodes calling paid services need on the server's side (`api_key_comfy_org`). */
+  comfyOrgApiKey?: string;
+  /** The id this client goes by on the server. Default: a fresh one. Two processes must not share one. */
+  clientId?: string;
+  /** How pictures come back: from the output folder, the temp folder, or over the socket without a file. Default `"view"`. */
+  delivery?: "view" | "temp" | "socket";
+  /** How the server makes previews, where it takes this per prompt. Default `"auto"`. */
+  previewMethod?: "auto" | "latent2rgb" | "taesd";
+  /** Folder and name of saved files below the server's output folder. Default `"latentkit/image"`. */
+  filenamePrefix?: string;
+  /** Larger uploads are refused before they are sent. Default 100 MiB, ComfyUI's own default limit. */
+  maxUploadBytes?: number;
+  /** Longest wait for an HTTP answer. Default 60 s. */
+  timeoutMs?: number;
+  /** How often queue and history are asked about jobs that no event came for. Default 5 s. */
+  pollMs?: number;
+  /** How often the socket is pinged. Default 15 s. */
+  pingMs?: number;
+  /** How long an unreachable server is tried again before its jobs fail. Default 60 s. */
+  reconnectMs?: number;
+  /** A running job without any sign of life for this long fails. Default 10 min. */
+  stallMs?: number;
+  /** How long a cancel may take to be confirmed. Default 8 s. */
+  cancelMs?: number;
+  /** How long the server's node definitions are kept. Default 5 min. */
+  objectInfoTtlMs?: number;
+  /** undici dispatcher for TLS settings or an outgoing proxy. */
+  dispatcher?: Dispatcher;
+}
+
+/** Options with defaults filled in. */
+export type ResolvedOptions = Omit<z.output<typeof OptionsSchema>, "url" | "webSocketUrl" | "clientId"> & {
+  /** Base address without a trailing slash. */
+  url: string;
+  webSocketUrl: string;
+  clientId: string;
+};
+
+/**
+ * Checks options and fills in defaults.
+ *
+ * @throws ConfigError naming the option.
+ */
+export function resolveOptions(input: ComfyOptions | Record<string, unknown> = {}): ResolvedOptions {
+  const defined = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
+  const parsed = OptionsSchema.safeParse(defined);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map(({ path, message }) => `${path.join(".") || "options"}: ${message}`);
+    throw new ConfigError(`comfy: ${problems.join("; ")}`, { backend: "comfy", cause: parsed.error });
+  }
+  const options = parsed.data;
+  for (const secret of [options.apiKey, options.comfyOrgApiKey, ...secretHeaders(options.headers)]) {
+    registerSecret(secret);
+  }
+  const base = parseUrl("url", options.url, ["http:", "https:"]);
+  const headers = { ...options.headers, ...basicAuth(base) };
+  const isCloud = base.hostname === "cloud.comfy.org" && base.pathname === "/";
+  const url = trim(base) + (isCloud ? "/api" : "");
+  const socket = new URL(options.webSocketUrl ?? `${trim(base)}/ws`);
+  if (options.webSocketUrl !== undefined)
+    parseUrl("webSocketUrl", options.webSocketUrl, ["ws:", "wss:", "http:", "https:"]);
+  socket.protocol = socket.protocol === "https:" || socket.protocol === "wss:" ? "wss:" : "ws:";
+  return { ...options, headers, url, webSocketUrl: socket.href, clientId: options.clientId ?? crypto.randomUUID() };
+}
+
+function secretHeaders(headers: Record<string, string>): string[] {
+  return Object.entries(headers)
+    .filter(([name]) => /auth|key|token|secret|cookie/i.test(name))
+    .flatMap(([, value]) => [value, ...value.split(/\s+/).slice(1)]);
+}
+
+function parseUrl(field: string, text: string, protocols: readonly string[]): URL {
+  const url = URL.parse(/^[a-z]+:\/\//i.test(text) ? text : `http://${text}`);
+  if (url === null || !protocols.includes(url.protocol)) {
+    throw new ConfigError(`comfy: ${field}: must be an address such as ${protocols[0]}//127.0.0.1:8188`, {
+      backend: "comfy",
+    });
+  }
+  return url;
+}
+
+/** A user name and password in the address become a header, so that the address can be shown and kept in handles. */
+function basicAuth({ username, password }: URL): Record<string, string> {
+  if (username === "" && password === "") return {};
+  registerSecret(decodeURIComponent(password));
+  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return { authorization: `Basic ${Buffer.from(pair).toString("base64")}` };
+}
+
+/** Without credentials, query, fragment or trailing slash. */
+function trim(url: URL): string {
+  const clean = new URL(url);
+  clean.username = "";
+  clean.password = "";
+  clean.search = "";
+  clean.hash = "";
+  return clean.href.replace(/\/+$/, "");
+}

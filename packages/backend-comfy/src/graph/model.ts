@@ -1,0 +1,122 @@
+import type { GraphBuilder, Link } from "./graph.ts";
+import type { Plan } from "./plan.ts";
+
+/** The three parts of a pipeline. */
+export interface Pipeline {
+  model: Link;
+  clip: Link;
+  vae: Link;
+}
+
+/** Loads the diffusion model, text encoder and VAE, and puts LoRAs, CLIP skip and guidance patches over them. */
+export function loadPipeline(g: GraphBuilder, plan: Plan): Pipeline {
+  const base = plan.model?.kind === "diffusion-model" ? fromParts(g, plan) : fromCheckpoint(g, plan);
+  const withVae = plan.vae === undefined ? base : { ...base, vae: g.add("vae", "VAELoader", { vae_name: plan.vae })() };
+  return patchGuidance(g, plan, shiftSampling(g, plan, skipClip(g, plan, addLoras(g, plan, withVae))));
+}
+
+function fromCheckpoint(g: GraphBuilder, plan: Plan): Pipeline {
+  const checkpoint = g.add(
+    "checkpoint",
+    "CheckpointLoaderSimple",
+    { ckpt_name: plan.model?.name ?? "" },
+    { ckpt_name: "model" },
+  );
+  const clip = plan.textEncoders.length > 0 ? textEncoder(g, plan) : checkpoint(1);
+  return { model: checkpoint(0), clip, vae: checkpoint(2) };
+}
+
+function fromParts(g: GraphBuilder, plan: Plan): Pipeline {
+  const unet = g.add(
+    "diffusion-model",
+    "UNETLoader",
+    { unet_name: plan.model?.name ?? "", weight_dtype: "default" },
+    { unet_name: "model" },
+  );
+  return { model: unet(), clip: textEncoder(g, plan), vae: ["vae", 0] };
+}
+
+/** CLIPLoader's type by family: what the files' weights are read as. */
+const clipType = {
+  sd: "stable_diffusion",
+  sdxl: "stable_diffusion",
+  sd3: "sd3",
+  flux: "flux",
+  "qwen-image": "qwen_image",
+  "z-image": "lumina2",
+} as const;
+
+function textEncoder(g: GraphBuilder, plan: Plan): Link {
+  const [first = "", second, third] = plan.textEncoders;
+  if (third !== undefined && second !== undefined) {
+    return g.add("text-encoder", "TripleCLIPLoader", { clip_name1: first, clip_name2: second, clip_name3: third })();
+  }
+  if (second !== undefined) {
+    const type = plan.family === "sdxl" ? "sdxl" : clipType[plan.family];
+    return g.add("text-encoder", "DualCLIPLoader", { clip_name1: first, clip_name2: second, type })();
+  }
+  return g.add("text-encoder", "CLIPLoader", { clip_name: first, type: clipType[plan.family] })();
+}
+
+function addLoras(g: GraphBuilder, plan: Plan, pipeline: Pipeline): Pipeline {
+  return plan.loras.reduce<Pipeline>((before, lora_name, i) => {
+    const { strength, textEncoderStrength = strength } = plan.request.loras[i]!;
+    const lora = g.add(
+      `lora-${i + 1}`,
+      "LoraLoader",
+      {
+        model: before.model,
+        clip: before.clip,
+        lora_name,
+        strength_model: strength,
+        strength_clip: textEncoderStrength,
+      },
+      {
+        lora_name: `loras[${i}].model`,
+        strength_model: `loras[${i}].strength`,
+        strength_clip: `loras[${i}].textEncoderStrength`,
+      },
+    );
+    return { ...before, model: lora(0), clip: lora(1) };
+  }, pipeline);
+}
+
+function skipClip(g: GraphBuilder, { request: { clipSkip = 1 } }: Plan, pipeline: Pipeline): Pipeline {
+  if (clipSkip === 1) return pipeline;
+  const inputs = { clip: pipeline.clip, stop_at_clip_layer: -clipSkip };
+  return { ...pipeline, clip: g.add("clip-skip", "CLIPSetLastLayer", inputs, { stop_at_clip_layer: "clipSkip" })() };
+}
+
+/** Flow-matching models whose published sampling is shifted. */
+function shiftSampling(g: GraphBuilder, { family }: Plan, pipeline: Pipeline): Pipeline {
+  const { model } = pipeline;
+  if (family === "sd3") return { ...pipeline, model: g.add("shift", "ModelSamplingSD3", { model, shift: 3 })() };
+  const shift = family === "qwen-image" ? 3.1 : family === "z-image" ? 3 : undefined;
+  if (shift === undefined) return pipeline;
+  return { ...pipeline, model: g.add("shift", "ModelSamplingAuraFlow", { model, shift })() };
+}
+
+/** Ways of guidance that ComfyUI has as patches of the model. */
+function patchGuidance(g: GraphBuilder, { request: { guidance } }: Plan, pipeline: Pipeline): Pipeline {
+  if (guidance === undefined) return pipeline;
+  let { model } = pipeline;
+  if (guidance.mode === "cfg-zero-star") model = g.add("cfg-zero-star", "CFGZeroStar", { model })();
+  if (guidance.mode === "apg") {
+    const { apgEta: eta = 1, apgNormThreshold: norm_threshold = 5, apgMomentum: momentum = 0 } = guidance;
+    const fields = {
+      eta: "guidance.apgEta",
+      norm_threshold: "guidance.apgNormThreshold",
+      momentum: "guidance.apgMomentum",
+    };
+    model = g.add("apg", "APG", { model, eta, norm_threshold, momentum }, fields)();
+  }
+  if (guidance.pagScale !== undefined && guidance.pagScale > 0) {
+    const inputs = { model, scale: guidance.pagScale };
+    model = g.add("perturbed-attention", "PerturbedAttentionGuidance", inputs, { scale: "guidance.pagScale" })();
+  }
+  if (guidance.rescale > 0) {
+    const inputs = { model, multiplier: guidance.rescale };
+    model = g.add("rescale-cfg", "RescaleCFG", inputs, { multiplier: "guidance.rescale" })();
+  }
+  return { ...pipeline, model };
+}

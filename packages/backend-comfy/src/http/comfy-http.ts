@@ -1,0 +1,145 @@
+import { LatentKitError } from "@latentkit/core";
+import { Agent, type Dispatcher, type FormData, request } from "undici";
+import { networkError, notComfyError, statusError } from "../comfy-error.ts";
+import type { ResolvedOptions } from "../comfy-options.ts";
+import { parseExact, stringifyExact } from "./exact-json.ts";
+
+/** One HTTP call. */
+export interface Call {
+  query?: Record<string, string>;
+  json?: unknown;
+  form?: FormData;
+  signal?: AbortSignal;
+  timeoutMs?: number;
+  /** What the call is about, for errors: a request's field or a short phrase. */
+  what?: string;
+}
+
+/** An answer, whatever its status. */
+export interface Reply {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  body: Buffer;
+}
+
+const maxRedirects = 5;
+
+/** HTTP to one ComfyUI server: base path, headers, key, exact JSON, and redirects that never carry the key elsewhere. */
+export class ComfyHttp {
+  readonly url: string;
+  readonly dispatcher: Dispatcher;
+  readonly #headers: Record<string, string>;
+  readonly #timeoutMs: number;
+  readonly #ownsDispatcher: boolean;
+
+  constructor(options: ResolvedOptions) {
+    this.url = options.url;
+    this.#timeoutMs = options.timeoutMs;
+    this.#headers = { ...options.headers, ...(options.apiKey === undefined ? {} : { "x-api-key": options.apiKey }) };
+    this.#ownsDispatcher = options.dispatcher === undefined;
+    this.dispatcher = options.dispatcher ?? new Agent({ connections: 8, webSocket: { maxPayloadSize: 2 ** 30 } });
+  }
+
+  /** Headers that go to the server itself, and nowhere else. */
+  get headers(): Readonly<Record<string, string>> {
+    return this.#headers;
+  }
+
+  /** A call that must succeed with JSON. */
+  async json<T>(method: "GET" | "POST", path: string, call: Call = {}): Promise<T> {
+    const reply = await this.send(method, path, call);
+    const text = reply.body.toString("utf8");
+    if (reply.status !== 200)
+      throw statusError(reply.status, text, call.what ?? `${method} ${path}`, retryAfter(reply));
+    try {
+      return parseExact(text) as T;
+    } catch (cause) {
+      throw notComfyError(this.url, `${path} did not answer with JSON`, cause);
+    }
+  }
+
+  /** A call that must succeed; its answer is not read. */
+  async post(path: string, json: unknown, call: Call = {}): Promise<void> {
+    const reply = await this.send("POST", path, { ...call, json });
+    if (reply.status >= 300) throw statusError(reply.status, reply.body.toString("utf8"), call.what ?? `POST ${path}`);
+  }
+
+  /**
+   * @returns the answer with any status but a redirect.
+   * @throws ConnectionError or TimeoutError when there is none, AbortedError when aborted.
+   */
+  async send(method: "GET" | "POST", path: string, call: Call = {}): Promise<Reply> {
+    const url = new URL(this.url + path);
+    for (const [name, value] of Object.entries(call.query ?? {})) url.searchParams.set(name, value);
+    return this.fetch(url, method, call);
+  }
+
+  /** Like `send`, for a whole address; the key goes along only to the server itself. */
+  async fetch(start: URL, method: "GET" | "POST" = "GET", call: Call = {}): Promise<Reply> {
+    let url = start;
+    for (let hops = 0; hops <= maxRedirects; hops++) {
+      const reply = await this.#once(url, method, call);
+      const { location } = reply.headers;
+      if (reply.status < 300 || reply.status >= 400 || typeof location !== "string") return reply;
+      const next = new URL(location, url);
+      if (method === "POST" && next.origin !== url.origin) {
+        throw notComfyError(this.url, `it redirects to ${next.origin}; give that address as url`);
+      }
+      url = next;
+    }
+    throw notComfyError(this.url, `it redirects more than ${maxRedirects} times`);
+  }
+
+  async close(): Promise<void> {
+    if (this.#ownsDispatcher) await this.dispatcher.destroy().catch(() => {});
+  }
+
+  async #once(
+    url: URL,
+    method: "GET" | "POST",
+    { json, form, signal, timeoutMs = this.#timeoutMs }: Call,
+  ): Promise<Reply> {
+    const own = url.origin === new URL(this.url).origin ? this.#headers : {};
+    const body = json === undefined ? form : stringifyExact(json);
+    const shown = url.origin + url.pathname;
+    try {
+      const {
+        statusCode,
+        headers,
+        body: answer,
+      } = await request(url, {
+        method,
+        dispatcher: this.dispatcher,
+        headers: { ...own, accept: "*/*", ...(json === undefined ? {} : { "content-type": "application/json" }) },
+        ...(body === undefined ? {} : { body }),
+        ...(signal === undefined ? {} : { signal }),
+        headersTimeout: timeoutMs,
+        bodyTimeout: timeoutMs,
+      });
+      return { status: statusCode, headers, body: Buffer.from(await answer.arrayBuffer()) };
+    } catch (cause) {
+      throw networkError(cause, shown, signal);
+    }
+  }
+}
+
+/** Makes sure that what answers is ComfyUI, and tells its version. @throws ConnectionError when it is not. */
+export async function readServerVersions(http: ComfyHttp, signal?: AbortSignal): Promise<Record<string, string>> {
+  type Stats = { system?: { comfyui_version?: string; pytorch_version?: string } };
+  const call = signal === undefined ? {} : { signal };
+  const stats = await http.json<Stats>("GET", "/system_stats", call).catch((error: unknown) => {
+    throw LatentKitError.isInstance(error) && error.code === "not_found"
+      ? notComfyError(http.url, "/system_stats answers HTTP 404", error)
+      : error;
+  });
+  if (typeof stats !== "object" || stats === null || typeof stats.system !== "object") {
+    throw notComfyError(http.url, "/system_stats has no system");
+  }
+  const { comfyui_version: comfyui, pytorch_version: torch } = stats.system;
+  return { ...(comfyui === undefined ? {} : { comfyui }), ...(torch === undefined ? {} : { torch }) };
+}
+
+function retryAfter({ headers }: Reply): string | undefined {
+  const value = headers["retry-after"];
+  return typeof value === "string" ? value : undefined;
+}

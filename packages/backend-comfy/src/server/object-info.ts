@@ -1,0 +1,139 @@
+/** What an input takes. Links are by type name (`"MODEL"`), values by kind. */
+export type InputSpec = {
+  name: string;
+  required: boolean;
+  /** The type as the server writes it; `"COMBO"` for a list of choices. */
+  type: string;
+} & (
+  | { kind: "link" }
+  | { kind: "combo"; options: readonly (string | number | boolean)[] }
+  | { kind: "number"; integer: boolean; min?: number | bigint; max?: number | bigint; step?: number; default?: unknown }
+  | { kind: "string" | "boolean"; default?: unknown }
+);
+
+/** One node type. */
+export interface NodeSpec {
+  name: string;
+  displayName: string;
+  category: string;
+  description: string;
+  /** In the order in which the node declares them, required ones first: the order of widgets in saved workflows. */
+  inputs: readonly InputSpec[];
+  outputs: readonly { name: string; type: string; isList: boolean }[];
+  /** Whether it is an end of a graph: saves, shows or sends something. */
+  isOutput: boolean;
+  deprecated: boolean;
+}
+
+type RawInput = [unknown, Record<string, unknown>?];
+interface RawNode {
+  input?: Record<string, Record<string, RawInput> | undefined>;
+  input_order?: Record<string, string[]>;
+  output?: unknown[];
+  output_name?: unknown[];
+  output_is_list?: unknown[];
+  output_node?: unknown;
+  display_name?: unknown;
+  category?: unknown;
+  description?: unknown;
+  deprecated?: unknown;
+}
+
+/** Inputs that have a field for typing a value, and so a widget in saved workflows. */
+export function isWidget(input: InputSpec): boolean {
+  return input.kind !== "link";
+}
+
+/** A server's node types, read from `GET /object_info`. */
+export class ObjectInfo {
+  readonly nodes: ReadonlyMap<string, NodeSpec>;
+
+  constructor(nodes: ReadonlyMap<string, NodeSpec>) {
+    this.nodes = nodes;
+  }
+
+  /** Reads the answer of `/object_info`; a node that a custom pack declares in no known form is left out. */
+  static parse(raw: unknown): ObjectInfo {
+    const nodes = new Map<string, NodeSpec>();
+    if (typeof raw === "object" && raw !== null) {
+      for (const [name, value] of Object.entries(raw)) {
+        if (typeof value === "object" && value !== null) nodes.set(name, parseNode(name, value as RawNode));
+      }
+    }
+    return new ObjectInfo(nodes);
+  }
+
+  has(classType: string): boolean {
+    return this.nodes.has(classType);
+  }
+
+  node(classType: string): NodeSpec | undefined {
+    return this.nodes.get(classType);
+  }
+
+  input(classType: string, name: string): InputSpec | undefined {
+    return this.node(classType)?.inputs.find((input) => input.name === name);
+  }
+
+  /** The choices of a combo input; empty where the node or input does not exist. */
+  choices(classType: string, name: string): readonly string[] {
+    const input = this.input(classType, name);
+    return input?.kind === "combo" ? input.options.filter((option) => typeof option === "string") : [];
+  }
+}
+
+function parseNode(name: string, raw: RawNode): NodeSpec {
+  const inputs = ["required", "optional"].flatMap((section) => {
+    const declared = raw.input?.[section] ?? {};
+    const order = raw.input_order?.[section] ?? Object.keys(declared);
+    return order.flatMap((input) => {
+      const spec = declared[input];
+      return Array.isArray(spec) ? [parseInput(input, spec, section === "required")] : [];
+    });
+  });
+  const outputs = (raw.output ?? []).map((type, i) => ({
+    type: Array.isArray(type) ? "COMBO" : String(type),
+    name: String(raw.output_name?.[i] ?? type),
+    isList: raw.output_is_list?.[i] === true,
+  }));
+  return {
+    name,
+    displayName: typeof raw.display_name === "string" ? raw.display_name : name,
+    category: typeof raw.category === "string" ? raw.category : "",
+    description: typeof raw.description === "string" ? raw.description : "",
+    inputs,
+    outputs,
+    isOutput: raw.output_node === true,
+    deprecated: raw.deprecated === true,
+  };
+}
+
+/** Combos come as `[[…], {}]` and as `["COMBO", { options }]`. */
+function parseInput(name: string, [type, settings = {}]: RawInput, required: boolean): InputSpec {
+  const base = { name, required };
+  const fallback = settings["default"] === undefined ? {} : { default: settings["default"] };
+  if (Array.isArray(type)) return { ...base, type: "COMBO", kind: "combo", options: type.filter(isChoice) };
+  const text = String(type);
+  if (text === "COMBO") {
+    const options = Array.isArray(settings["options"]) ? settings["options"].filter(isChoice) : [];
+    return { ...base, type: text, kind: "combo", options };
+  }
+  if (settings["forceInput"] === true) return { ...base, type: text, kind: "link" };
+  if (text === "INT" || text === "FLOAT") {
+    const bounds = Object.fromEntries(
+      ["min", "max", "step"].flatMap((key) => (isNumber(settings[key]) ? [[key, settings[key]]] : [])),
+    );
+    return { ...base, type: text, kind: "number", integer: text === "INT", ...bounds, ...fallback };
+  }
+  if (text === "STRING") return { ...base, type: text, kind: "string", ...fallback };
+  if (text === "BOOLEAN") return { ...base, type: text, kind: "boolean", ...fallback };
+  return { ...base, type: text, kind: "link" };
+}
+
+function isChoice(value: unknown): value is string | number | boolean {
+  return typeof value === "string" || typeof value === "number" || typeof value === "boolean";
+}
+
+function isNumber(value: unknown): value is number | bigint {
+  return typeof value === "number" || typeof value === "bigint";
+}

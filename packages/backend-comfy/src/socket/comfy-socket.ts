@@ -1,0 +1,140 @@
+import type { ResolvedOptions } from "../comfy-options.ts";
+import { Connection } from "./connection.ts";
+import type { Frame } from "./frames.ts";
+
+/** What a job hears: frames, and that frames may have been missed. */
+export type SocketNews = Frame | { kind: "gap" };
+/** A job's ear. */
+export type Listener = (news: SocketNews) => void;
+
+const firstDelayMs = 250;
+const longestDelayMs = 5_000;
+/** The socket outlives the last job by this much, so that jobs in a row share it. */
+const lingerMs = 1_000;
+
+/**
+ * The socket that all jobs of one client id share. It opens with the first listener, comes back by itself after a
+ * break, and closes after the last. There is no replay on the server's side: each connection but the first begins with
+ * `gap`, and whoever listens must look into queue and history.
+ */
+export class ComfySocket {
+  readonly clientId: string;
+  readonly #options: ResolvedOptions;
+  readonly #listeners = new Map<string, Listener>();
+  #connection: Connection | undefined;
+  #opening: Promise<void> | undefined;
+  #closing: Promise<void> = Promise.resolve();
+  #linger: NodeJS.Timeout | undefined;
+  /** The prompt that the last event named: whose the frames without a name are. */
+  #current: string | undefined;
+  #statusCount = 0;
+  #disposed = false;
+
+  constructor(options: ResolvedOptions, clientId: string) {
+    this.#options = options;
+    this.clientId = clientId;
+  }
+
+  get isOpen(): boolean {
+    return this.#connection !== undefined;
+  }
+
+  /** How many `status` frames have come: the queue cannot change without one, so that silence betrays a dead socket. */
+  get statusCount(): number {
+    return this.#statusCount;
+  }
+
+  /** Hears a prompt's frames until the returned function is called. */
+  listen(promptId: string, listener: Listener): () => void {
+    clearTimeout(this.#linger);
+    this.#listeners.set(promptId, listener);
+    return () => {
+      this.#listeners.delete(promptId);
+      if (this.#listeners.size === 0) this.#linger = setTimeout(() => void this.#shut(), lingerMs);
+    };
+  }
+
+  /** Resolves once a connection is open, or could not be opened: a job can be followed without one. */
+  async ready(): Promise<void> {
+    if (this.#connection !== undefined || this.#disposed) return;
+    this.#opening ??= this.#open(0).finally(() => {
+      this.#opening = undefined;
+    });
+    await this.#opening;
+  }
+
+  /** Puts a fresh connection in place of one that has gone silent. */
+  async replace(): Promise<void> {
+    const stale = this.#connection;
+    if (stale === undefined) return this.ready();
+    await stale.close();
+  }
+
+  async dispose(): Promise<void> {
+    this.#disposed = true;
+    this.#listeners.clear();
+    clearTimeout(this.#linger);
+    await this.#shut();
+  }
+
+  /** One attempt; when it fails, the next ones follow on their own for as long as somebody listens. */
+  async #open(attempt: number): Promise<void> {
+    await this.#closing;
+    try {
+      const connection = await Connection.open(this.#options, this.clientId, (frame) => this.#dispatch(frame));
+      this.#connection = connection;
+      void connection.closed.then(() => this.#lost(connection));
+      if (attempt > 0) this.#tellAll({ kind: "gap" });
+      if (this.#disposed) await this.#shut();
+    } catch {
+      this.#retryLater(attempt + 1);
+    }
+  }
+
+  #lost(connection: Connection): void {
+    if (this.#connection !== connection) return;
+    this.#connection = undefined;
+    this.#tellAll({ kind: "gap" });
+    this.#retryLater(1);
+  }
+
+  #retryLater(attempt: number): void {
+    if (this.#listeners.size === 0 || this.#disposed) return;
+    const delay = Math.min(longestDelayMs, firstDelayMs * 2 ** (attempt - 1)) * (0.75 + Math.random() / 2);
+    setTimeout(() => {
+      if (this.#listeners.size === 0 || this.#connection !== undefined || this.#disposed) return;
+      this.#opening ??= this.#open(attempt).finally(() => {
+        this.#opening = undefined;
+      });
+    }, delay).unref();
+  }
+
+  async #shut(): Promise<void> {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    if (connection === undefined) return;
+    // The next connection under this id waits for the server's goodbye: a late clean-up would take it down.
+    this.#closing = connection.close();
+    await this.#closing;
+  }
+
+  #dispatch(frame: Frame): void {
+    if (frame.kind === "json") {
+      if (frame.type === "status") this.#statusCount++;
+      const promptId = frame.data["prompt_id"];
+      if (typeof promptId === "string") {
+        this.#current = frame.type === "executing" && frame.data["node"] === null ? undefined : promptId;
+        this.#listeners.get(promptId)?.(frame);
+      } else {
+        this.#tellAll(frame);
+      }
+      return;
+    }
+    const owner = (frame.kind === "image" ? frame.promptId : undefined) ?? this.#current;
+    if (owner !== undefined) this.#listeners.get(owner)?.(frame);
+  }
+
+  #tellAll(news: SocketNews): void {
+    for (const listener of [...this.#listeners.values()]) listener(news);
+  }
+}
