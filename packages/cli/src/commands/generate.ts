@@ -1,0 +1,64 @@
+import { tasks } from "@latentkit/core";
+import { Command, InvalidArgumentError, Option } from "commander";
+import type { GenerateFlags } from "../generate/flags.ts";
+import { generate } from "../generate/generate.ts";
+import type { MakeCommand } from "../run-cli.ts";
+
+const examples = `
+Examples:
+  $ latentkit generate --prompt "a red apple on a blue background" --seed 7 --out apple.png
+  $ latentkit generate --prompt "a blue whale" --count 4 --out whales/
+  $ latentkit generate --recipe apple.png --steps 40
+  $ latentkit generate --backend comfy --url http://127.0.0.1:8188 --model sd_xl.safetensors --prompt "a fox"
+
+Files: a file named by --out is replaced when it exists; names made from the prompt and the seed never replace a file.
+Exit codes: 0 done, 1 failed (pictures made before stay), 2 bad input, 130 interrupted by Ctrl-C.`;
+
+/** `latentkit generate`: one request, on any backend. */
+export const generateCommand: MakeCommand = (io, setExitCode) =>
+  new Command("generate")
+    .description("make pictures from a prompt")
+    .addOption(
+      new Option("--backend <name>", "where to run: local, replicate, comfy (default: as configured, else local)"),
+    )
+    .option("--model <dir|file|id>", "the model, as the backend names it (default: the backend's own)")
+    .option(
+      "--task <task>",
+      `${tasks.join(", ")} (default: text-to-image; with --image image-to-image, with --mask inpaint)`,
+    )
+    .option("--prompt <text>", "what to draw")
+    .option("--negative <text>", "what to keep out")
+    .option("--width <pixels>", "width of the picture", whole)
+    .option("--height <pixels>", "height of the picture", whole)
+    .option("--steps <n>", "number of sampling steps", whole)
+    .option("--guidance <scale>", "classifier-free guidance scale; 1 is off", decimal)
+    .option("--seed <seed>", "0 to 18446744073709551615 (default: random)")
+    .option("--count <n>", "number of pictures; picture i uses seed + i", whole)
+    .option("--sampler <name>", "what steps the latents: euler, dpmpp_2m …")
+    .option("--scheduler <name>", "what makes the sigmas: karras, exponential …")
+    .option("--strength <0-1>", "how far to move from --image: 0 keeps it, 1 ignores it", decimal)
+    .option("--image <file>", "input picture: a file or a URL")
+    .option("--mask <file>", "white where the picture is painted anew")
+    .option("--scale <factor>", "enlargement (task upscale)", decimal)
+    .option("--left <pixels>", "pixels to add on the left (task outpaint)", whole)
+    .option("--right <pixels>", "pixels to add on the right (task outpaint)", whole)
+    .option("--top <pixels>", "pixels to add on top (task outpaint)", whole)
+    .option("--bottom <pixels>", "pixels to add at the bottom (task outpaint)", whole)
+    .option("--recipe <file>", "make a picture again from its PNG or recipe JSON; other flags change single settings")
+    .option("--url <url>", "a remote backend's server or API base")
+    .option("--config <file>", "configuration file (default: latentkit.config.* in the working folder)")
+    .option("--out <path>", "a .png, .jpg or .webp file for one picture, else a folder (default: the working folder)")
+    .option("--json", "print one JSON object on stdout: images, recipe, timings, warnings")
+    .addHelpText("after", examples)
+    .allowExcessArguments(false)
+    .action(async (flags: GenerateFlags) => setExitCode(await generate(flags, io)));
+
+function whole(text: string): number {
+  if (!/^[+-]?\d+$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");
+  return Number(text);
+}
+
+function decimal(text: string): number {
+  if (text.trim() === "" || !Number.isFinite(Number(text))) throw new InvalidArgumentError("It must be a number.");
+  return Number(text);
+}

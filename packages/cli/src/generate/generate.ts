@@ -1,0 +1,72 @@
+import type { Client, GenerationResult, Job } from "@latentkit/core";
+import { reportError } from "../report-error.ts";
+import type { CliIo } from "../run-cli.ts";
+import { onInterrupt } from "../terminal/interrupt.ts";
+import { progressView } from "../terminal/progress-view.ts";
+import type { GenerateFlags } from "./flags.ts";
+import { openClient } from "./open-client.ts";
+import { planOutput } from "./output-plan.ts";
+import { readInput } from "./read-input.ts";
+import { type SavedImage, Saver } from "./saver.ts";
+
+/** Runs one request and writes its pictures. @returns the exit code. */
+export async function generate(flags: GenerateFlags, io: CliIo): Promise<number> {
+  const interrupt = onInterrupt();
+  let client: Client | undefined;
+  try {
+    const { input, backend } = await readInput(flags);
+    const plan = await planOutput(flags.out, input, flags);
+    client = await openClient(flags, backend, io.env);
+    const saver = new Saver(plan);
+    const job = client.generate(input, { signal: interrupt.signal });
+    const result = await follow(job, saver, flags, io);
+    print(result, saver.saved, flags, io);
+    return result.failures.length > 0 ? tellFailures(result, io) : 0;
+  } catch (error) {
+    const code = reportError(error, io);
+    return interrupt.signal.aborted ? interrupt.exitCode : code;
+  } finally {
+    await client?.dispose().catch((error: unknown) => reportError(error, io));
+    interrupt.release();
+  }
+}
+
+/** Shows a job's progress and writes each picture as it comes, so that what was made outlives a failure. */
+async function follow(job: Job, saver: Saver, flags: GenerateFlags, io: CliIo): Promise<GenerationResult> {
+  const view = await progressView(io.stderr);
+  try {
+    for await (const event of job) {
+      view.update(event);
+      if (event.type === "warning" && flags.json !== true) view.print(`latentkit: warning: ${event.message}`);
+      if (event.type !== "image") continue;
+      const image = job.images.find(({ index }) => index === event.index);
+      if (image !== undefined) await view.picture(image, await saver.save(image));
+    }
+    return await job;
+  } catch (error) {
+    job.cancel();
+    await job.catch(() => {});
+    throw error;
+  } finally {
+    view.close();
+  }
+}
+
+function print(
+  result: GenerationResult,
+  saved: readonly SavedImage[],
+  { json }: GenerateFlags,
+  { stdout }: CliIo,
+): void {
+  const { recipe, timings, warnings } = result;
+  const text = json
+    ? JSON.stringify({ images: saved, recipe, timings, warnings }, undefined, 2)
+    : saved.map(({ path }) => path).join("\n");
+  if (text !== "") stdout.write(`${text}\n`);
+}
+
+function tellFailures({ failures, images }: GenerationResult, io: CliIo): number {
+  const asked = images.length + failures.length;
+  const reasons = [...new Set(failures.map(({ error }) => error.message))].join(" ");
+  return reportError(new Error(`${failures.length} of ${asked} pictures failed: ${reasons}`), io);
+}

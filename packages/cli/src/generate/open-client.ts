@@ -1,0 +1,48 @@
+import { type BackendModule, type Client, loadClient } from "@latentkit/core";
+import { UsageError } from "../report-error.ts";
+import type { GenerateFlags } from "./flags.ts";
+
+/** The backends that come with the command line; each is loaded only when chosen. */
+const modules: Readonly<Record<string, () => Promise<BackendModule>>> = {
+  local: () => import("@latentkit/backend-local"),
+  replicate: () => import("@latentkit/backend-replicate"),
+  comfy: () => import("@latentkit/backend-comfy"),
+};
+
+/**
+ * The client that flags, environment and configuration ask for.
+ *
+ * @param suggested the backend that made a recipe: used where nothing else names one.
+ * @throws UsageError or ConfigError naming the flag, variable or field.
+ */
+export async function openClient(
+  { backend, config, url }: Pick<GenerateFlags, "backend" | "config" | "url">,
+  suggested: string | undefined,
+  env: NodeJS.ProcessEnv,
+): Promise<Client> {
+  const names = Object.keys(modules);
+  if (backend !== undefined && !names.includes(backend)) {
+    throw new UsageError(`--backend: "${backend}" is not a backend; use ${names.join(", ")}`);
+  }
+  const configured = config !== undefined || env.LATENTKIT_BACKEND;
+  const chosen = backend ?? (!configured && suggested && names.includes(suggested) ? suggested : undefined);
+  if (url !== undefined) checkUrl(url);
+  const client = await loadClient({
+    modules,
+    env,
+    ...(chosen === undefined ? {} : { backend: chosen }),
+    ...(config === undefined ? {} : { config }),
+    ...(url === undefined ? {} : { backendOptions: { url } }),
+  });
+  if (url !== undefined && client.backend.id === "local") {
+    await client.dispose();
+    throw new UsageError("--url: belongs to a remote backend; add --backend replicate or --backend comfy");
+  }
+  return client;
+}
+
+function checkUrl(url: string): void {
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+    throw new UsageError("--url: must be an http or https URL, such as http://127.0.0.1:8188");
+  }
+}

@@ -1,0 +1,83 @@
+import { access, constants, stat } from "node:fs/promises";
+import { dirname, extname, resolve } from "node:path";
+import type { GenerationInput, Recipe } from "@latentkit/core";
+import { UsageError } from "../report-error.ts";
+
+/** Where pictures go: one file by name, or a folder with names made from the prompt and the seed. */
+export type OutputPlan = { kind: "file"; path: string } | { kind: "folder"; folder: string; stem: string };
+
+const written = [".png", ".jpg", ".jpeg", ".webp"];
+/** Endings that can only mean a picture, but not one that is written here. */
+const otherPictures = [".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".jxl", ".ppm", ".svg"];
+
+/**
+ * Decides where pictures go, and finds out before any work that they can be written there.
+ *
+ * @throws UsageError naming `--out` and what would be right.
+ */
+export async function planOutput(
+  out: string | undefined,
+  input: GenerationInput | Recipe,
+  { count = countOf(input) }: { count?: number },
+): Promise<OutputPlan> {
+  const stem = stemOf(promptOf(input));
+  if (out === undefined) return { kind: "folder", folder: "", stem };
+  if (out === "") throw new UsageError("--out: must be a .png file or a folder");
+  const extension = extname(out).toLowerCase();
+  const there = await kindOf(out);
+  if (otherPictures.includes(extension)) {
+    throw new UsageError(`--out: cannot write ${extension} files; use ${written.join(", ")}, or a folder`);
+  }
+  const isFile = written.includes(extension) && !/[\\/]$/.test(out) && there !== "folder";
+  if (!isFile && there === "file") throw new UsageError(`--out: ${out} is a file; name a .png file or a folder`);
+  if (isFile && count > 1) throw new UsageError(`--out: names one file, but --count asks for ${count}; name a folder`);
+  await checkWritable(isFile ? dirname(resolve(out)) : resolve(out));
+  return isFile ? { kind: "file", path: out } : { kind: "folder", folder: out, stem };
+}
+
+/** A file name from a prompt, in whatever script it is written: at most 80 bytes of UTF-8, no separators. */
+export function stemOf(prompt: string): string {
+  const words =
+    prompt
+      .normalize("NFC")
+      .toLowerCase()
+      .match(/[\p{L}\p{M}\p{N}]+/gu) ?? [];
+  let stem = "";
+  for (const word of words) {
+    const longer = stem === "" ? word : `${stem}-${word}`;
+    if (Buffer.byteLength(longer) > 80) break;
+    stem = longer;
+  }
+  return stem === "" ? "picture" : stem;
+}
+
+/** The nearest folder that exists must take new files. */
+async function checkWritable(folder: string): Promise<void> {
+  const there = await kindOf(folder);
+  if (there === "file") throw new UsageError(`--out: ${folder} is a file, where a folder is needed`);
+  if (there === "nothing" && dirname(folder) !== folder) return checkWritable(dirname(folder));
+  await access(folder, constants.W_OK | constants.X_OK).catch(() => {
+    throw new UsageError(`--out: the folder ${folder} cannot be written to`);
+  });
+}
+
+async function kindOf(path: string): Promise<"file" | "folder" | "nothing"> {
+  try {
+    return (await stat(path)).isDirectory() ? "folder" : "file";
+  } catch {
+    return "nothing";
+  }
+}
+
+function requestOf(input: GenerationInput | Recipe): { prompt?: string | undefined; count?: number | undefined } {
+  return "request" in input ? input.request : (input as GenerationInput);
+}
+
+function promptOf(input: GenerationInput | Recipe): string {
+  const { prompt } = requestOf(input);
+  return typeof prompt === "string" ? prompt : "";
+}
+
+function countOf(input: GenerationInput | Recipe): number {
+  return requestOf(input).count ?? 1;
+}

@@ -1,0 +1,31 @@
+import { readFile } from "node:fs/promises";
+import { type GenerationInput, parseRecipe, type Recipe, readRecipe } from "@latentkit/core";
+import { UsageError } from "../report-error.ts";
+import { flagsToFields, type GenerateFlags } from "./flags.ts";
+
+/** What to generate, and the backend that goes with it where neither a flag nor a configuration says. */
+export interface Input {
+  input: GenerationInput | Recipe;
+  backend?: string;
+}
+
+/**
+ * The request that the flags make, over the recipe's where `--recipe` names one.
+ *
+ * @throws UsageError, RecipeError or NotFoundError when the recipe cannot be read.
+ */
+export async function readInput(flags: GenerateFlags): Promise<Input> {
+  const fields = flagsToFields(flags);
+  if (flags.recipe === undefined) return { input: fields as GenerationInput };
+  const recipe = await recipeFrom(flags.recipe);
+  const input = Object.keys(fields).length === 0 ? recipe : { ...recipe, request: { ...recipe.request, ...fields } };
+  return { input: input as Recipe, backend: recipe.backend };
+}
+
+async function recipeFrom(path: string): Promise<Recipe> {
+  if (!path.toLowerCase().endsWith(".json")) return readRecipe(path);
+  const text = await readFile(path, "utf8").catch(() => {
+    throw new UsageError(`--recipe: the file cannot be read: ${path}`);
+  });
+  return parseRecipe(text);
+}

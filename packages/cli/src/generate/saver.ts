@@ -1,0 +1,61 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { extname, join } from "node:path";
+import { type GeneratedImage, type ImageFormat, redact } from "@latentkit/core";
+import type { OutputPlan } from "./output-plan.ts";
+
+/** One picture on disk, as `--json` prints it. */
+export interface SavedImage {
+  path: string;
+  seed: number | string | null;
+  width: number;
+  height: number;
+  mediaType: string;
+}
+
+const extensions: Readonly<Record<string, string>> = { png: ".png", jpeg: ".jpg", webp: ".webp" };
+const mediaTypes: Readonly<Record<string, string>> = { ".png": "image/png", ".webp": "image/webp" };
+
+/** Writes pictures where the plan says. */
+export class Saver {
+  readonly #plan: OutputPlan;
+  readonly #saved = new Map<number, SavedImage>();
+
+  constructor(plan: OutputPlan) {
+    this.#plan = plan;
+  }
+
+  /** What was written so far, by index. */
+  get saved(): SavedImage[] {
+    return [...this.#saved].sort(([a], [b]) => a - b).map(([, image]) => image);
+  }
+
+  /** @throws Error when the file cannot be written. */
+  async save(image: GeneratedImage): Promise<SavedImage> {
+    const path =
+      this.#plan.kind === "file" ? await image.save(this.#plan.path) : await this.#saveNew(image, this.#plan);
+    const { width, height } = await image.size();
+    const mediaType = mediaTypes[extname(path).toLowerCase()] ?? "image/jpeg";
+    const saved = { path, seed: image.seed ?? null, width, height, mediaType };
+    this.#saved.set(image.index, saved);
+    return saved;
+  }
+
+  /** A name that was not asked for must not cost anyone a file: where it is taken, the next number is. */
+  async #saveNew(image: GeneratedImage, { folder, stem }: { folder: string; stem: string }): Promise<string> {
+    const format = image.mediaType.replace("image/", "") as ImageFormat;
+    const bytes = await image.bytes(format);
+    if (folder !== "") await mkdir(folder, { recursive: true });
+    for (let attempt = 1; ; attempt++) {
+      const suffix = attempt === 1 ? "" : `-${attempt}`;
+      const path = join(folder, `${stem}-${image.seed ?? image.index}${suffix}${extensions[format] ?? ".png"}`);
+      try {
+        await writeFile(path, bytes, { flag: "wx" });
+        return path;
+      } catch (cause) {
+        const { code } = cause as NodeJS.ErrnoException;
+        if (code === "EEXIST") continue;
+        throw new Error(redact(`The picture cannot be written to ${path} (${code ?? "unknown reason"}).`), { cause });
+      }
+    }
+  }
+}

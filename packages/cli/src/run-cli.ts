@@ -1,0 +1,56 @@
+import { createRequire } from "node:module";
+import { Command, CommanderError } from "commander";
+import { generateCommand } from "./commands/generate.ts";
+import { modelsCommand } from "./commands/models.ts";
+import { recipeCommand } from "./commands/recipe.ts";
+import { reportError } from "./report-error.ts";
+
+/** What the command line reads and writes, other than files. */
+export interface CliIo {
+  stdout: NodeJS.WritableStream;
+  /** Progress and pictures are drawn on it only where it is a terminal. */
+  stderr: NodeJS.WriteStream;
+  env: NodeJS.ProcessEnv;
+}
+
+/** A subcommand. To add one, write `commands/<name>.ts` and list it in {@link commands}. */
+export type MakeCommand = (io: CliIo, setExitCode: (code: number) => void) => Command;
+
+const commands: readonly MakeCommand[] = [generateCommand, recipeCommand, modelsCommand];
+
+/**
+ * Runs the command line.
+ *
+ * @param argv what stands after `latentkit`.
+ * @returns the exit code: 0, 1 (failed), 2 (bad input) or 130 (interrupted).
+ */
+export async function runCli(argv: readonly string[], io: CliIo = process): Promise<number> {
+  let exitCode = 0;
+  const program = new Command("latentkit")
+    .description("Makes pictures with diffusion models: on this machine, on Replicate, or on a ComfyUI server.")
+    .version(packageVersion(), "-V, --version")
+    .showSuggestionAfterError();
+  for (const make of commands) program.addCommand(make(io, (code) => (exitCode = code)));
+  for (const command of withSubcommands(program)) {
+    command.exitOverride().configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      outputError: (text, write) => write(text.replace(/^error: /, "latentkit: ")),
+    });
+  }
+  try {
+    await program.parseAsync(argv, { from: "user" });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    return reportError(error, io);
+  }
+}
+
+function withSubcommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withSubcommands)];
+}
+
+function packageVersion(): string {
+  return (createRequire(import.meta.url)("../package.json") as { version: string }).version;
+}
