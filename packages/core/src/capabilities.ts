@@ -49,7 +49,7 @@ export interface Capabilities {
   schedulers: readonly string[] | "any";
   outputFormats: readonly ImageFormat[];
   /** Bounds, where there are any beyond the request's own. */
-  limits: Partial<Record<"width" | "height" | "count" | "steps" | "guidanceScale" | "scale", Range>>;
+  limits: Partial<Record<"width" | "height" | "count" | "steps" | "guidanceScale" | "scale" | "seed", Range>>;
   /** Longest prompt in the backend's own tokens, where it cuts off. */
   maxPromptTokens?: number;
   /** Whether `resume` works. */

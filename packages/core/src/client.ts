@@ -140,7 +140,7 @@ class BackendClient implements Client {
     const { request, warnings } = dropUnsupported(wanted, issues, backend.id);
     const seeded =
       request.seed === undefined && capabilities.features.includes("seed")
-        ? { ...request, seed: randomSeed() }
+        ? { ...request, seed: randomSeed(capabilities.limits.seed?.max) }
         : request;
     return {
       request: seeded as GenerationRequest,

@@ -29,9 +29,9 @@ export function seedOfImage(seed: number | string | bigint, index: number): numb
   return canonicalSeed((BigInt(seed) + BigInt(index)) % (maxSeed + 1n));
 }
 
-/** A fresh seed of 32 bits: short enough to read aloud, and what torch's CPU generator tells apart. */
-export function randomSeed(): number {
-  return crypto.getRandomValues(new Uint32Array(1))[0]!;
+/** A fresh seed of 32 bits, or up to `max`: short enough to read aloud, and what torch's CPU generator tells apart. */
+export function randomSeed(max = 2 ** 32 - 1): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0]! % (Math.min(max, 2 ** 32 - 1) + 1);
 }
 
 function toBigInt(seed: number | bigint | string): bigint | undefined {
