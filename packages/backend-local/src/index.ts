@@ -1,1 +1,3 @@
-export {};
+export { fromConfig, local } from "./local.ts";
+export type { LocalBackend } from "./local-backend.ts";
+export { type ExecutionProvider, executionProviders, type LocalOptions } from "./local-options.ts";

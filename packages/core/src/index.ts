@@ -39,6 +39,7 @@ export type {
 export { decodeImage, encodeImage, type Pixels, probeImage } from "./image/codec.ts";
 export { GeneratedImage } from "./image/generated-image.ts";
 export { type LoadOptions, loadImageSource, sha256 } from "./image/load-image-source.ts";
+export { resizeImage } from "./image/resize.ts";
 export type { EncodedPayload, ImagePayload, PixelsPayload, UrlPayload } from "./image-payload.ts";
 export { Job, type JobEvents, type JobStatus } from "./job/job.ts";
 export { readPngText, writePngText } from "./png/chunks.ts";

@@ -1,0 +1,196 @@
+import { EngineError } from "@latentkit/core";
+import { crashError, reviveError } from "../local-error.ts";
+import type { ModelFolder } from "../model/model-folder.ts";
+import { Inbox } from "./inbox.ts";
+import type { EngineLink } from "./link.ts";
+import { startProcess } from "./process-link.ts";
+import type { EngineEvent, EngineJob, EngineSettings, FromEngine, ToEngine } from "./protocol.ts";
+import { startThread } from "./thread-link.ts";
+import { type Turn, Turns } from "./turns.ts";
+
+/** How long the engine may take to notice a cancel, between two steps, before its process is killed. */
+const cancelGraceMs = 1500;
+
+/** Where and how the engine runs. */
+export interface EngineOptions {
+  settings: EngineSettings;
+  isolation: "process" | "thread";
+  output: "ignore" | "inherit";
+}
+
+type Reply = Exclude<FromEngine, { type: "event" }>;
+type Task = { type: "run"; job: EngineJob } | { type: "warm-up"; model: ModelFolder };
+
+interface Conversation {
+  readonly id: number;
+  readonly link: EngineLink;
+  readonly inbox: Inbox<FromEngine>;
+  /** Whether the engine has said anything yet. */
+  heard: boolean;
+  ended: boolean;
+}
+
+/**
+ * The engine as the backend uses it: started when first needed, one task at a time, first come first served, replaced
+ * after a crash.
+ */
+export class Engine {
+  readonly #options: EngineOptions;
+  readonly #turns = new Turns();
+  #link: EngineLink | undefined;
+  #current: Conversation | undefined;
+  #lastId = 0;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+  }
+
+  /** Joins the line: `position` is how many tasks are before it. */
+  queue(): Turn {
+    return this.#turns.join();
+  }
+
+  /**
+   * Runs a job. The turn is left when the engine is free again, also when the reader stops early.
+   *
+   * @throws the signal's reason, EngineError or OutOfMemoryError when the engine is lost, and the job's own errors.
+   */
+  async *run(job: EngineJob, turn: Turn, signal: AbortSignal): AsyncGenerator<EngineEvent> {
+    yield* this.#converse({ type: "run", job }, turn, signal);
+  }
+
+  /** Starts the engine and loads a model's networks. */
+  async warmUp(model: ModelFolder, signal: AbortSignal): Promise<void> {
+    for await (const _ of this.#converse({ type: "warm-up", model }, this.queue(), signal));
+  }
+
+  /** Ends the engine, and with it whatever runs: a process at once, a thread at the end of its step. */
+  async dispose(): Promise<void> {
+    const link = this.#link;
+    if (link === undefined) return;
+    if (!link.killable && this.#current !== undefined) link.send({ type: "cancel", id: this.#current.id });
+    link.ref();
+    await link.stop();
+  }
+
+  async *#converse(task: Task, turn: Turn, signal: AbortSignal): AsyncGenerator<EngineEvent> {
+    try {
+      await turn.wait(signal);
+      const reused = this.#link !== undefined;
+      const conversation = this.#open();
+      try {
+        yield* this.#hold(conversation, task, signal);
+      } catch (error) {
+        // An engine that died while it was idle may be noticed only now: the task is not to blame.
+        if (!reused || conversation.heard || signal.aborted || this.#link === conversation.link) throw error;
+        yield* this.#hold(this.#open(), task, signal);
+      }
+    } finally {
+      turn.leave();
+    }
+  }
+
+  #open(): Conversation {
+    this.#link ??= this.#start();
+    const conversation = {
+      id: ++this.#lastId,
+      link: this.#link,
+      inbox: new Inbox<FromEngine>(),
+      heard: false,
+      ended: false,
+    };
+    this.#current = conversation;
+    return conversation;
+  }
+
+  async *#hold(conversation: Conversation, task: Task, signal: AbortSignal): AsyncGenerator<EngineEvent> {
+    const { id, link } = conversation;
+    link.ref();
+    const cancel = canceller(link, id);
+    signal.addEventListener("abort", cancel, { once: true });
+    try {
+      link.send({ ...task, id } as ToEngine);
+      yield* this.#read(conversation, signal);
+    } finally {
+      if (!conversation.ended) cancel();
+      await this.#drain(conversation);
+      signal.removeEventListener("abort", cancel);
+      cancel.done();
+      this.#current = undefined;
+      link.unref();
+    }
+  }
+
+  async *#read(conversation: Conversation, signal: AbortSignal): AsyncGenerator<EngineEvent> {
+    while (true) {
+      const message = await this.#next(conversation, signal);
+      if (message.type === "event") yield message.event;
+      else if (message.type === "failed") {
+        signal.throwIfAborted();
+        throw reviveError(message.error);
+      } else {
+        if (message.retire) await conversation.link.stop();
+        return;
+      }
+    }
+  }
+
+  async #next(conversation: Conversation, signal?: AbortSignal): Promise<FromEngine> {
+    try {
+      const message = await conversation.inbox.take();
+      conversation.heard = true;
+      if (isReply(message)) conversation.ended = true;
+      return message;
+    } catch (error) {
+      conversation.ended = true;
+      // An engine that was killed because of a cancel is a cancel.
+      signal?.throwIfAborted();
+      throw error;
+    }
+  }
+
+  /** Reads on until the engine is free. */
+  async #drain(conversation: Conversation): Promise<void> {
+    while (!conversation.ended) await this.#next(conversation).catch(() => {});
+  }
+
+  #start(): EngineLink {
+    const { settings, isolation, output } = this.#options;
+    const start = isolation === "thread" ? startThread : startProcess;
+    let link: EngineLink | undefined;
+    const forget = () => {
+      if (this.#link === link) this.#link = undefined;
+    };
+    try {
+      link = start(settings, output, {
+        onMessage: (message) => {
+          if (message.id === this.#current?.id) this.#current.inbox.push(message);
+        },
+        onExit: (exit) => {
+          forget();
+          if (this.#current?.link === link) this.#current?.inbox.fail(crashError(exit));
+        },
+      });
+      return link;
+    } catch (cause) {
+      throw new EngineError(`The engine could not be started: ${(cause as Error).message}`, {
+        backend: "local",
+        cause,
+      });
+    }
+  }
+}
+
+/** Asks the engine to stop, and kills one that does not listen. */
+function canceller(link: EngineLink, id: number): (() => void) & { done(): void } {
+  let timer: NodeJS.Timeout | undefined;
+  const cancel = () => {
+    link.send({ type: "cancel", id });
+    if (link.killable) timer ??= setTimeout(() => void link.stop(), cancelGraceMs);
+  };
+  return Object.assign(cancel, { done: () => clearTimeout(timer) });
+}
+
+function isReply(message: FromEngine): message is Reply {
+  return message.type !== "event";
+}

@@ -1,0 +1,55 @@
+import type {
+  CompletedEvent,
+  GenerationRequest,
+  ImageEvent,
+  LogEvent,
+  Pixels,
+  PreviewEvent,
+  ProgressEvent,
+  SerializedError,
+  StartedEvent,
+  WarningEvent,
+} from "@latentkit/core";
+import type { ExecutionProvider } from "../local-options.ts";
+import type { ModelFolder } from "../model/model-folder.ts";
+
+/** What an engine is started with; it stays the same for the engine's life. */
+export interface EngineSettings {
+  executionProvider: ExecutionProvider;
+  threads?: number;
+  cacheModels: number;
+}
+
+/** One generation, complete: the engine reads no file but the model's weights and tokenizer. */
+export interface EngineJob {
+  request: GenerationRequest;
+  model: ModelFolder;
+  /** Input pictures, decoded and resized to the output's size. */
+  inputs: { image?: Pixels; mask?: Pixels };
+}
+
+/** To the engine. One job runs at a time. */
+export type ToEngine =
+  | { type: "run"; id: number; job: EngineJob }
+  /** Loads a model's networks so that the next run finds them ready. */
+  | { type: "warm-up"; id: number; model: ModelFolder }
+  | { type: "cancel"; id: number }
+  /** End now. Sent between runs. */
+  | { type: "close" };
+
+/** From the engine: events of a run, then how it ended. */
+export type FromEngine =
+  | { type: "event"; id: number; event: EngineEvent }
+  /** `retire`: the engine asks to be replaced, having loaded and released many models. */
+  | { type: "done"; id: number; retire: boolean }
+  | { type: "failed"; id: number; error: SerializedError };
+
+/** Events as the engine sends them: with raw samples, which cross processes faster than base64. */
+export type EngineEvent =
+  | StartedEvent
+  | ProgressEvent
+  | LogEvent
+  | WarningEvent
+  | CompletedEvent
+  | (Omit<PreviewEvent, "image"> & { pixels: Pixels })
+  | (Omit<ImageEvent, "image"> & { pixels: Pixels });

@@ -1,0 +1,79 @@
+import {
+  type Backend,
+  type CallOptions,
+  type Capabilities,
+  DisposedError,
+  type GenerationEvent,
+  type GenerationRequest,
+} from "@latentkit/core";
+import { Engine } from "./engine/engine.ts";
+import { capabilitiesOf } from "./local-capabilities.ts";
+import { toGenerationEvent } from "./local-events.ts";
+import { readInputs } from "./local-inputs.ts";
+import type { ResolvedLocalOptions } from "./local-options.ts";
+import { ModelLibrary } from "./model/model-library.ts";
+
+/** Runs diffusion models on this machine, in an engine process of its own. Made by {@link local}. */
+export class LocalBackend implements Backend {
+  readonly id = "local";
+  readonly #engine: Engine;
+  readonly #models: ModelLibrary;
+  #disposed = false;
+
+  constructor(options: ResolvedLocalOptions) {
+    const { executionProvider, threads, cacheModels, isolation, engineOutput } = options;
+    this.#models = new ModelLibrary(options.model, options.variant);
+    this.#engine = new Engine({
+      settings: { executionProvider, cacheModels, ...(threads === undefined ? {} : { threads }) },
+      isolation,
+      output: engineOutput,
+    });
+  }
+
+  /**
+   * What can be done with a model folder, or with the default model. Reads configs and headers; starts nothing.
+   *
+   * @throws ModelError naming the file that is wrong.
+   */
+  async capabilities(model?: string): Promise<Capabilities> {
+    return capabilitiesOf(await this.#models.find(model));
+  }
+
+  /**
+   * Starts the engine and loads a model, so that the next generation begins at once.
+   *
+   * @throws ModelError, EngineError, DisposedError
+   */
+  async warmUp(model?: string, { signal = new AbortController().signal }: Partial<CallOptions> = {}): Promise<void> {
+    this.#assertLive();
+    await this.#engine.warmUp(await this.#models.find(model), signal);
+  }
+
+  async *generate(request: GenerationRequest, { signal }: CallOptions): AsyncGenerator<GenerationEvent> {
+    this.#assertLive();
+    signal.throwIfAborted();
+    const turn = this.#engine.queue();
+    try {
+      const model = await this.#models.find(request.model);
+      const { max } = capabilitiesOf(model).limits.width!;
+      const { request: sized, inputs } = await readInputs(request, model.shape, max, signal);
+      yield { type: "queued", position: turn.position };
+      for await (const event of this.#engine.run({ request: sized, model, inputs }, turn, signal)) {
+        yield toGenerationEvent(event);
+      }
+    } finally {
+      turn.leave();
+    }
+  }
+
+  /** Ends the engine and whatever it does. */
+  async dispose(): Promise<void> {
+    this.#disposed = true;
+    await this.#engine.dispose();
+  }
+
+  #assertLive(): void {
+    if (this.#disposed)
+      throw new DisposedError("This local backend was disposed; make a new one.", { backend: "local" });
+  }
+}

@@ -1,0 +1,41 @@
+import { decodeImage, type GenerationRequest, loadImageSource, type Pixels, resizeImage } from "@latentkit/core";
+import type { EngineJob } from "./engine/protocol.ts";
+import type { ModelShape } from "./model/model-shape.ts";
+
+/** A request that names its size, and its pictures in that size. */
+export interface LocalInputs {
+  request: GenerationRequest;
+  inputs: EngineJob["inputs"];
+}
+
+/**
+ * Reads a request's pictures. The output has the size that the request names, else the picture's own, rounded down to
+ * what the model can make; pictures of another size are resized to it, as diffusers does.
+ *
+ * @throws InvalidRequestError, ImageError
+ */
+export async function readInputs(
+  request: GenerationRequest,
+  shape: ModelShape,
+  maxSide: number,
+  signal: AbortSignal,
+): Promise<LocalInputs> {
+  if (request.task !== "image-to-image" && request.task !== "inpaint") return { request, inputs: {} };
+  const image = await decodeImage(await loadImageSource(request.image, { field: "image", signal }), "image");
+  const fit = (side: number) => {
+    const bounded = Math.min(Math.max(side, shape.minSide), maxSide);
+    return bounded - (bounded % shape.multipleOf);
+  };
+  const { width = fit(image.width), height = fit(image.height) } = request;
+  const sized = { ...request, width, height };
+  const inputs: EngineJob["inputs"] = { image: await resizeTo(image, width, height) };
+  if (request.task === "inpaint") {
+    const mask = await decodeImage(await loadImageSource(request.mask, { field: "mask", signal }), "mask");
+    inputs.mask = await resizeTo(mask, width, height);
+  }
+  return { request: sized, inputs };
+}
+
+async function resizeTo(image: Pixels, width: number, height: number): Promise<Pixels> {
+  return image.width === width && image.height === height ? image : resizeImage(image, width, height);
+}

@@ -1,0 +1,53 @@
+import { ConfigError } from "@latentkit/core";
+import { z } from "zod";
+
+/** Where networks can be run, by onnxruntime's names spelled out. */
+export const executionProviders = ["cpu", "cuda", "webgpu", "directml", "coreml"] as const;
+/** `"cpu"`, `"cuda"`, `"webgpu"`, `"directml"` or `"coreml"`. */
+export type ExecutionProvider = (typeof executionProviders)[number];
+
+const LocalOptionsSchema = z.strictObject({
+  model: z.string().min(1).optional(),
+  variant: z
+    .string()
+    .regex(/^[\w-]+$/, 'must be a variant\'s name, such as "fp16"')
+    .optional(),
+  executionProvider: z.enum(executionProviders).default("cpu"),
+  threads: z.int().min(1).max(1024).optional(),
+  isolation: z.enum(["process", "thread"]).default("process"),
+  cacheModels: z.int().min(1).max(16).default(1),
+  engineOutput: z.enum(["ignore", "inherit"]).default("ignore"),
+});
+
+/** Settings of {@link local}. Everything has a default. */
+export interface LocalOptions {
+  /** A model folder in the diffusers layout; the embedded model where absent. `request.model` goes before it. */
+  model?: string;
+  /** Which files to take where a folder holds several: `"fp16"` takes `*.fp16.safetensors`. Default: the plain ones. */
+  variant?: string;
+  /** What computes. Default `"cpu"`; the others need a build of onnxruntime-node that has them. */
+  executionProvider?: ExecutionProvider;
+  /** Threads for one network run. Default: onnxruntime's choice, one a physical core. */
+  threads?: number;
+  /**
+   * Where the engine lives. `"process"` (default): a child process, which can be stopped at any moment and whose crash is
+   * an error. `"thread"`: a worker thread, where no process may be started; a cancel then waits for the step to end, and
+   * exiting in the middle of a step aborts the whole process.
+   */
+  isolation?: "process" | "thread";
+  /** How many models stay loaded, 1 to 16. Default 1. */
+  cacheModels?: number;
+  /** `"inherit"` lets the engine write to this process's terminal. Default `"ignore"`. */
+  engineOutput?: "ignore" | "inherit";
+}
+
+/** Options with their defaults in place. */
+export type ResolvedLocalOptions = z.output<typeof LocalOptionsSchema>;
+
+/** @throws ConfigError naming each wrong option and what it takes. */
+export function parseLocalOptions(options: unknown = {}): ResolvedLocalOptions {
+  const parsed = LocalOptionsSchema.safeParse(options);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(({ path, message }) => `${path.join(".") || "options"}: ${message}`);
+  throw new ConfigError(`local(): ${problems.join("; ")}`, { cause: parsed.error, backend: "local" });
+}

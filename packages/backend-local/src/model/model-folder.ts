@@ -1,0 +1,140 @@
+import { stat } from "node:fs/promises";
+import { extname, join, resolve } from "node:path";
+import type { ModelIdentity } from "@latentkit/core";
+import { modelError } from "../weights/model-error.ts";
+import { folderWeights, type Weights } from "../weights/weights.ts";
+import { hashModel } from "./model-hash.ts";
+import { modelId } from "./model-id.ts";
+import { type ModelShape, modelShape } from "./model-shape.ts";
+import { readJson } from "./read-json.ts";
+
+/** One network of a model: its folder, and its config.json as it stands there. */
+export interface ModelPart {
+  readonly folder: string;
+  readonly config: Record<string, unknown>;
+}
+
+/** A model folder in the diffusers layout, read and checked but for its weights. Plain data: it crosses processes. */
+export interface ModelFolder {
+  /** Absolute path. */
+  readonly path: string;
+  readonly variant?: string;
+  readonly identity: ModelIdentity;
+  readonly textEncoder: ModelPart;
+  readonly unet: ModelPart;
+  readonly vae: ModelPart;
+  /** The tokenizer's folder. */
+  readonly tokenizer: string;
+  readonly scheduler: Record<string, unknown>;
+  readonly shape: ModelShape;
+  /** Every file that was read, for noticing changes. */
+  readonly files: readonly string[];
+}
+
+const pipelines = ["StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline", "StableDiffusionInpaintPipeline"];
+
+const architectures = {
+  text_encoder: ["CLIPTextModel", "CLIPTextModelWithProjection"],
+  unet: ["UNet2DConditionModel"],
+  vae: ["AutoencoderKL"],
+  tokenizer: ["CLIPTokenizer", "CLIPTokenizerFast"],
+} as const;
+
+/**
+ * Reads a model folder: its index, the configs, the weights' headers, and a hash of what defines its output. Nothing is
+ * written, symbolic links (a Hugging Face cache) are followed.
+ *
+ * @throws {@link ModelError} naming the file: not a folder, not a model, an architecture that is not supported, files
+ * that are missing, malformed or pickled.
+ */
+export async function readModelFolder(folder: string, variant?: string, name?: string): Promise<ModelFolder> {
+  const path = resolve(folder);
+  await requireFolder(path);
+  const indexFile = join(path, "model_index.json");
+  const index = await readJson(indexFile).catch((error) => {
+    throw error.details?.problem === "missing" ? notAModel(path, indexFile) : error;
+  });
+  checkArchitecture(index, indexFile);
+  const part = async (component: string): Promise<ModelPart> => {
+    const config = await readJson(join(path, component, "config.json"));
+    return { folder: join(path, component), config };
+  };
+  const [textEncoder, unet, vae] = await Promise.all([part("text_encoder"), part("unet"), part("vae")]);
+  const schedulerFile = join(path, "scheduler", "scheduler_config.json");
+  const scheduler = await readJson(schedulerFile);
+  const shape = modelShape({ path, textEncoder, unet, vae, scheduler });
+  const weights = await Promise.all([textEncoder, unet, vae].map((p) => partWeights(p.folder, variant)));
+  const texts = [
+    indexFile,
+    schedulerFile,
+    ...[textEncoder, unet, vae].map((p) => join(p.folder, "config.json")),
+    ...(await tokenizerFiles(join(path, "tokenizer"))),
+  ];
+  const { hash, files } = await hashModel(texts, weights);
+  return {
+    path,
+    ...(variant === undefined ? {} : { variant }),
+    identity: { id: name ?? modelId(path), hash },
+    textEncoder,
+    unet,
+    vae,
+    tokenizer: join(path, "tokenizer"),
+    scheduler,
+    shape,
+    files,
+  };
+}
+
+/** A part's weights: the variant's files where the part has them, as diffusers does, else the plain ones. */
+export async function partWeights(folder: string, variant: string | undefined): Promise<Weights> {
+  if (variant === undefined) return folderWeights(folder);
+  return folderWeights(folder, variant).catch(async (error) => {
+    if (error.details?.problem !== "missing") throw error;
+    return folderWeights(folder);
+  });
+}
+
+async function requireFolder(path: string): Promise<void> {
+  const stats = await stat(path).catch((cause: Error) => {
+    throw modelError("missing", `There is no model folder ${path}`, { file: path, cause });
+  });
+  if (stats.isDirectory()) return;
+  const kind = [".safetensors", ".ckpt"].includes(extname(path)) ? "a single-file checkpoint" : "a file";
+  throw modelError("unsupported", `${path} is ${kind}; a folder in the diffusers layout is needed`, { file: path });
+}
+
+function notAModel(path: string, file: string) {
+  const message = `${path} is not a model folder: it has no model_index.json (the diffusers layout)`;
+  return modelError("missing", message, { file });
+}
+
+function checkArchitecture(index: Record<string, unknown>, file: string): void {
+  const fail = (found: unknown, allowed: readonly string[], option: string) =>
+    modelError("unsupported", `${file}: ${option} is ${JSON.stringify(found)}; supported: ${allowed.join(", ")}`, {
+      file,
+      option,
+    });
+  const { _class_name: pipeline } = index;
+  if (typeof pipeline !== "string" || !pipelines.includes(pipeline)) throw fail(pipeline, pipelines, "_class_name");
+  for (const [component, allowed] of Object.entries(architectures)) {
+    const entry = index[component];
+    const found = Array.isArray(entry) ? entry[1] : entry;
+    if (!(allowed as readonly unknown[]).includes(found)) throw fail(found, allowed, component);
+  }
+}
+
+async function tokenizerFiles(folder: string): Promise<string[]> {
+  const has = (name: string) =>
+    stat(join(folder, name)).then(
+      () => true,
+      () => false,
+    );
+  const names = ["tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json"];
+  const present = await Promise.all(names.map(has));
+  const found = names.filter((_, i) => present[i]);
+  if (!found.includes("tokenizer.json") && !(found.includes("vocab.json") && found.includes("merges.txt"))) {
+    const message = `${folder} holds no tokenizer: expected tokenizer.json, or vocab.json and merges.txt`;
+    throw modelError("missing", message, { file: folder });
+  }
+  return found.map((name) => join(folder, name));
+}

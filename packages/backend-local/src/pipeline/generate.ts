@@ -1,0 +1,135 @@
+import { GenerationError, type SerializedError } from "@latentkit/core";
+import { offsetSeed, runPlan, TorchGenerator } from "@latentkit/core/diffusion";
+import type { LoadedModel, NetworkName } from "../engine/loaded-model.ts";
+import type { EngineEvent, EngineJob } from "../engine/protocol.ts";
+import { serializeError } from "../local-error.ts";
+import { encodePrompt } from "./encode-prompt.ts";
+import { guidedUnet, type LatentDims } from "./guided-unet.ts";
+import { toLatentMask } from "./image-tensor.ts";
+import { JobClock } from "./job-clock.ts";
+import { decodeLatent, encodeImage } from "./latents.ts";
+import { resolved, type Settings, settle } from "./settings.ts";
+import { type Source, startOf } from "./start.ts";
+
+/** What all images of a job share. */
+interface Context {
+  model: LoadedModel;
+  settings: Settings;
+  source: Source;
+  dims: LatentDims;
+  network: ReturnType<typeof guidedUnet>;
+  clock: JobClock;
+  signal: AbortSignal;
+}
+
+/** Makes a job's images, one after the other: image i has seed + i, and one that fails leaves the others be. */
+export async function* generate(job: EngineJob, model: LoadedModel, signal: AbortSignal): AsyncGenerator<EngineEvent> {
+  const settings = settle(job.request, model.folder);
+  const { identity } = model.folder;
+  const versions = { "onnxruntime-node": model.runtime.version };
+  yield { type: "started", resolved: resolved(settings), model: identity, versions };
+
+  const clock = new JobClock(settings.count);
+  const runMsBefore = await model.runMs();
+  yield* load(model, job, clock, signal);
+  const context = yield* prepare(job, model, settings, clock, signal);
+
+  const failures: unknown[] = [];
+  for (let index = 0; index < settings.count; index++) {
+    try {
+      yield* makeImage(index, context);
+    } catch (error) {
+      signal.throwIfAborted();
+      failures.push(error);
+      if (failures.length === settings.count) throw failures[0];
+      yield imageFailed(index, seedOf(settings, index), serializeError(error));
+    }
+  }
+  const timings = { ...clock.timings, engineRunMs: (await model.runMs()) - runMsBefore };
+  yield { type: "completed", timings };
+}
+
+/** Brings up the networks that the job needs. */
+async function* load(model: LoadedModel, job: EngineJob, clock: JobClock, signal: AbortSignal) {
+  const names: NetworkName[] = ["textEncoder", "unet", "vaeDecoder"];
+  if (job.inputs.image !== undefined) names.push("vaeEncoder");
+  yield clock.phase("load", 0, names.length);
+  for (const [i, name] of names.entries()) {
+    signal.throwIfAborted();
+    await clock.time("load", () => model.network(name));
+    yield clock.phase("load", i + 1, names.length);
+  }
+}
+
+/** Encodes what was given: the prompts, and the picture where there is one. */
+async function* prepare(
+  job: EngineJob,
+  model: LoadedModel,
+  settings: Settings,
+  clock: JobClock,
+  signal: AbortSignal,
+): AsyncGenerator<EngineEvent, Context> {
+  const { image, mask } = job.inputs;
+  const { shape } = model.folder;
+  const steps = image === undefined ? 1 : 2;
+  yield clock.phase("encode", 0, steps);
+  const { prompt, negativePrompt, clipSkip, guidanceScale } = settings;
+  // Without guidance the unconditional text has no effect: it is not even encoded.
+  const texts = guidanceScale > 1 ? { prompt, negativePrompt, clipSkip } : { prompt, clipSkip };
+  const { states, warnings } = await clock.time("encode", () => encodePrompt(model, texts, signal));
+  yield* warnings;
+  yield clock.phase("encode", 1, steps);
+
+  const source: Source = { strength: "strength" in job.request ? job.request.strength : 1 };
+  if (mask !== undefined) source.mask = toLatentMask(mask, shape.scale);
+  if (image !== undefined) {
+    source.moments = await clock.time("encode", () => encodeImage(model, image, signal));
+    yield clock.phase("encode", 2, steps);
+  }
+  const dims: LatentDims = [shape.latentChannels, settings.height / shape.scale, settings.width / shape.scale];
+  const unet = await model.network("unet");
+  const network = guidedUnet({ unet, runtime: model.runtime, states, dims, guidanceScale, signal });
+  return { model, settings, source, dims, network, clock, signal };
+}
+
+async function* makeImage(index: number, context: Context): AsyncGenerator<EngineEvent> {
+  const { model, settings, source, dims, network, clock, signal } = context;
+  const { plan, grid, previewEvery } = settings;
+  const generator = new TorchGenerator(offsetSeed(settings.seed, index));
+  const n = dims[0] * dims[1] * dims[2];
+  let from = performance.now();
+  const start = startOf(model, source, grid, generator, n);
+  let latent = start.x;
+  yield clock.image("sample", index, 0, grid.steps);
+  const noise = () => generator.randn(n);
+  for await (const { step, steps, x, denoised } of runPlan(plan, { grid, network, x: start.x, noise, signal })) {
+    start.keep?.(x, step);
+    latent = x;
+    clock.add("sample", performance.now() - from);
+    yield clock.image("sample", index, step, steps);
+    if (previewEvery > 0 && step % previewEvery === 0 && step < steps) {
+      const pixels = await clock.time("decode", () => decodeLatent(model, denoised, dims, signal));
+      yield { type: "preview", index, step, pixels };
+    }
+    from = performance.now();
+  }
+  if (latent.some(Number.isNaN)) {
+    throw new GenerationError("The network gave values that are no numbers (NaN): its weights may be damaged.", {
+      backend: "local",
+    });
+  }
+  yield clock.image("decode", index, 0, 1);
+  const pixels = await clock.time("decode", () => decodeLatent(model, latent, dims, signal));
+  yield { type: "image", index, seed: seedOf(settings, index), pixels };
+  yield clock.image("decode", index, 1, 1);
+}
+
+function seedOf({ seed }: Settings, index: number): number | string {
+  const own = offsetSeed(seed, index);
+  return typeof own === "bigint" ? own.toString() : own;
+}
+
+function imageFailed(index: number, seed: number | string, error: SerializedError): EngineEvent {
+  const message = `Image ${index} failed: ${error.message}`;
+  return { type: "warning", code: "image_failed", message, index, seed, error };
+}

@@ -1,0 +1,42 @@
+import type { Pixels } from "@latentkit/core";
+
+/** 8-bit RGB of a network's picture, `[3, height, width]` in −1 to 1; values outside are clipped. */
+export function toPixels(data: Float32Array, width: number, height: number): Pixels {
+  const n = width * height;
+  // It rounds half to even, as numpy does in diffusers.
+  const rgb = new Uint8ClampedArray(3 * n);
+  for (let i = 0, j = 0; i < n; i++) {
+    rgb[j++] = data[i]! * 127.5 + 127.5;
+    rgb[j++] = data[n + i]! * 127.5 + 127.5;
+    rgb[j++] = data[2 * n + i]! * 127.5 + 127.5;
+  }
+  return { width, height, channels: 3, data: new Uint8Array(rgb.buffer) };
+}
+
+/** A picture as a network takes it: `[3, height, width]` in −1 to 1. Transparency is ignored, as diffusers ignores it. */
+export function fromPixels({ width, height, channels, data }: Pixels): Float32Array {
+  const n = width * height;
+  const planes = new Float32Array(3 * n);
+  for (let i = 0; i < n; i++) {
+    for (let c = 0; c < 3; c++) planes[c * n + i] = Math.fround(data[i * channels + c]! / 255) * 2 - 1;
+  }
+  return planes;
+}
+
+/**
+ * A mask at the latents' size `[height / scale, width / scale]`: 1 where to paint (luminance of at least one half), else
+ * 0. Each value is that of the top left pixel of its square, as torch's nearest interpolation takes it.
+ */
+export function toLatentMask({ width, height, channels, data }: Pixels, scale: number): Float32Array {
+  const [w, h] = [width / scale, height / scale];
+  const mask = new Float32Array(w * h);
+  for (let y = 0; y < h; y++) {
+    for (let x = 0; x < w; x++) {
+      const at = (y * scale * width + x * scale) * channels;
+      // ITU-R 601 luma, PIL's greyscale.
+      const luma = data[at]! * 0.299 + data[at + 1]! * 0.587 + data[at + 2]! * 0.114;
+      mask[y * w + x] = Math.round(luma) / 255 >= 0.5 ? 1 : 0;
+    }
+  }
+  return mask;
+}
