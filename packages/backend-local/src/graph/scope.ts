@@ -68,7 +68,7 @@ export class Scope {
    */
   tensor(name: string, shape: readonly number[]): WeightTensor {
     const full = this.#full(name);
-    const tensor = this.#weights.find(full);
+    const tensor = this.#weights.find(full, shape);
     const file = this.#weights.source;
     if (tensor === undefined) {
       throw modelError("missing", `${file}: the tensor ${full} [${shape.join(", ")}] is missing`, {

@@ -7,8 +7,8 @@ import { readSafetensors, type WeightTensor } from "./safetensors.ts";
 export interface Weights {
   /** The file or folder they come from, for messages. */
   readonly source: string;
-  /** The tensor of this name, or undefined where the files hold none. */
-  find(name: string): WeightTensor | undefined;
+  /** The tensor of this name, or undefined where the files hold none. `shape` is what the caller will need it to have. */
+  find(name: string, shape?: readonly number[]): WeightTensor | undefined;
   /** Every tensor's name, in no particular order. */
   names(): Iterable<string>;
 }
