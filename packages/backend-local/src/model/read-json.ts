@@ -27,11 +27,20 @@ export async function readOptionalJson(file: string): Promise<Record<string, unk
   }
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = JSON.parse(standardJson(text));
   } catch (cause) {
     throw modelError("malformed", `${file} is not JSON`, { file, cause });
   }
   if (typeof json !== "object" || json === null || Array.isArray(json))
     throw modelError("malformed", `${file} must hold a JSON object`, { file });
   return json as Record<string, unknown>;
+}
+
+/** Python writes infinities by name, as in DPMSolverMultistepScheduler's `lambda_min_clipped`; a number too large is one too. */
+function standardJson(text: string): string {
+  if (!/Infinity|NaN/.test(text)) return text;
+  return text.replace(/"(?:[^"\\]|\\.)*"|-?Infinity|NaN/g, (token) => {
+    if (token.startsWith('"')) return token;
+    return token === "NaN" ? "null" : token.replace("Infinity", "1e999");
+  });
 }
