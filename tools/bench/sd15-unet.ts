@@ -32,7 +32,7 @@ const total = [...tensors.values()].reduce((sum, shape) => sum + elements(shape)
 if (total !== parameters) throw new Error(`the network has ${total} parameters, not ${parameters}`);
 if (!existsSync(path)) await writeRandomWeights(path, tensors, type);
 
-const { InferenceSession: Session, Tensor, sessionOptions } = await loadRuntime({ executionProvider: "cpu", cacheModels: 1 });
+const { InferenceSession: Session, Tensor, sessionOptions } = await loadRuntime({ executionProvider: "cpu" });
 const normal = (length: number) => Float32Array.from({ length }, () => Math.sqrt(12) * (Math.random() - 0.5));
 
 const before = await memory();
