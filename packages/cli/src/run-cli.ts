@@ -9,7 +9,7 @@ import { reportError } from "./report-error.ts";
 export interface CliIo {
   stdout: NodeJS.WritableStream;
   /** Progress and pictures are drawn on it only where it is a terminal. */
-  stderr: NodeJS.WriteStream;
+  stderr: NodeJS.WritableStream;
   env: NodeJS.ProcessEnv;
 }
 

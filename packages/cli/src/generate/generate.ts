@@ -2,7 +2,7 @@ import type { Client, GenerationResult, Job } from "@latentkit/core";
 import { reportError } from "../report-error.ts";
 import type { CliIo } from "../run-cli.ts";
 import { onInterrupt } from "../terminal/interrupt.ts";
-import { progressView } from "../terminal/progress-view.ts";
+import { isTerminal, progressView } from "../terminal/progress-view.ts";
 import type { GenerateFlags } from "./flags.ts";
 import { openClient } from "./open-client.ts";
 import { planOutput } from "./output-plan.ts";
@@ -52,17 +52,13 @@ async function follow(job: Job, saver: Saver, flags: GenerateFlags, io: CliIo): 
   }
 }
 
-function print(
-  result: GenerationResult,
-  saved: readonly SavedImage[],
-  { json }: GenerateFlags,
-  { stdout }: CliIo,
-): void {
+/** One object, or the paths: these only where the view has not shown them on the same terminal. */
+function print(result: GenerationResult, saved: readonly SavedImage[], { json }: GenerateFlags, io: CliIo): void {
   const { recipe, timings, warnings } = result;
-  const text = json
-    ? JSON.stringify({ images: saved, recipe, timings, warnings }, undefined, 2)
-    : saved.map(({ path }) => path).join("\n");
-  if (text !== "") stdout.write(`${text}\n`);
+  if (json) io.stdout.write(`${JSON.stringify({ images: saved, recipe, timings, warnings }, undefined, 2)}\n`);
+  else if (!(isTerminal(io.stdout) && isTerminal(io.stderr))) {
+    for (const { path } of saved) io.stdout.write(`${path}\n`);
+  }
 }
 
 function tellFailures({ failures, images }: GenerationResult, io: CliIo): number {

@@ -35,20 +35,31 @@ export async function planOutput(
   return isFile ? { kind: "file", path: out } : { kind: "folder", folder: out, stem };
 }
 
-/** A file name from a prompt, in whatever script it is written: at most 80 bytes of UTF-8, no separators. */
+const maxStemBytes = 80;
+
+/** A file name from a prompt, in whatever script it is written: no separators, and at most 80 bytes of UTF-8. */
 export function stemOf(prompt: string): string {
   const words =
     prompt
       .normalize("NFC")
       .toLowerCase()
       .match(/[\p{L}\p{M}\p{N}]+/gu) ?? [];
-  let stem = "";
-  for (const word of words) {
-    const longer = stem === "" ? word : `${stem}-${word}`;
-    if (Buffer.byteLength(longer) > 80) break;
-    stem = longer;
+  let stem = cut(words[0] ?? "");
+  for (const word of words.slice(1)) {
+    if (Buffer.byteLength(`${stem}-${word}`) > maxStemBytes) break;
+    stem = `${stem}-${word}`;
   }
   return stem === "" ? "picture" : stem;
+}
+
+/** Cuts between characters as readers see them, so that no accent is parted from its letter. */
+function cut(word: string): string {
+  let kept = "";
+  for (const { segment } of new Intl.Segmenter().segment(word)) {
+    if (Buffer.byteLength(kept + segment) > maxStemBytes) break;
+    kept += segment;
+  }
+  return kept;
 }
 
 /** The nearest folder that exists must take new files. */

@@ -13,10 +13,15 @@ export interface ProgressView {
   close(): void;
 }
 
+/** Whether lines can be redrawn and pictures shown. */
+export function isTerminal(stream: NodeJS.WritableStream): stream is NodeJS.WriteStream {
+  return (stream as NodeJS.WriteStream).isTTY === true && process.env.TERM !== "dumb";
+}
+
 /** A bar with step and time left, and the pictures, on a terminal; elsewhere only the lines that stay. */
-export async function progressView(stream: NodeJS.WriteStream): Promise<ProgressView> {
+export async function progressView(stream: NodeJS.WritableStream): Promise<ProgressView> {
   const print = (line: string) => void stream.write(`${line}\n`);
-  if (stream.isTTY !== true || process.env.TERM === "dumb") {
+  if (!isTerminal(stream)) {
     return { update: () => {}, print, picture: async () => {}, close: () => {} };
   }
   const { createLogUpdate } = await import("log-update");

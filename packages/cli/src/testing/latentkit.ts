@@ -1,0 +1,59 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+const main = fileURLToPath(new URL("../main.ts", import.meta.url));
+const testing = new URL("../../../testing/src/index.ts", import.meta.url);
+
+/** How a run of the command line ended. */
+export interface Outcome {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** Starts the command line from its sources, as a process of its own. */
+export function start(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}): ChildProcess {
+  return spawn(process.execPath, ["--conditions=latentkit-source", main, ...args], {
+    cwd,
+    env: { ...process.env, LATENTKIT_BACKEND: "", ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+}
+
+/** Waits for a run's end. */
+export function end(child: ChildProcess): Promise<Outcome> {
+  let stdout = "";
+  let stderr = "";
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  return new Promise((resolve) => child.on("close", (code) => resolve({ code, stdout, stderr })));
+}
+
+/** Runs the command line to its end. */
+export function run(args: readonly string[], cwd: string, env?: NodeJS.ProcessEnv): Promise<Outcome> {
+  return end(start(args, cwd, env));
+}
+
+/** A folder to run in, whose configuration holds a backend that needs no model. */
+export async function makeFolder(name = "latentkit cli ünicode "): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), name));
+  await writeFile(join(folder, "latentkit.config.ts"), memoryConfig);
+  return folder;
+}
+
+export async function removeFolder(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true });
+}
+
+/** The backend fails where the prompt says so, and then only its second picture. */
+const memoryConfig = `
+import { writeFileSync } from "node:fs";
+import { memoryBackend } from ${JSON.stringify(pathToFileURL(fileURLToPath(testing)).href)};
+const backend = memoryBackend({ stepMs: 5, fails: (prompt, index) => prompt === "fail" || (prompt === "half" && index === 1) });
+const { dispose } = backend;
+backend.dispose = async () => { writeFileSync("disposed.txt", "running " + backend.running); await dispose(); };
+export default { backend };
+`;
