@@ -67,9 +67,24 @@ function toIssues(issue: z.core.$ZodIssue, task: Task): Issue[] {
   }
   if (issue.code === "too_small" || issue.code === "too_big") {
     const bound = issue.code === "too_small" ? { min: Number(issue.minimum) } : { max: Number(issue.maximum) };
-    return [{ field, message: issue.message, allowed: bound }];
+    return [{ field, message: boundMessage(issue), allowed: bound }];
+  }
+  if (issue.code === "invalid_type") {
+    const missing = issue.message.endsWith("received undefined");
+    return [
+      { field, message: `${missing ? "is missing: " : ""}must be a ${typeNames[issue.expected] ?? issue.expected}` },
+    ];
   }
   return [{ field, message: issue.message }];
+}
+
+const typeNames: Readonly<Record<string, string>> = { int: "whole number" };
+
+function boundMessage(issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig): string {
+  if (issue.origin !== "number" && issue.origin !== "int") return issue.message;
+  const [near, far] = issue.code === "too_small" ? ["least", "above"] : ["most", "below"];
+  const bound = issue.code === "too_small" ? issue.minimum : issue.maximum;
+  return `must be ${issue.inclusive === false ? far : `at ${near}`} ${bound}`;
 }
 
 function unknownField(key: string, task: Task, atRoot: boolean): string {
