@@ -9,15 +9,27 @@ export class ModelLibrary {
   readonly #default: string | undefined;
   readonly #variant: string | undefined;
   readonly #read = new Map<string, { stamp: string; folder: ModelFolder }>();
+  readonly #reading = new Map<string, Promise<ModelFolder>>();
 
   constructor(defaultModel: string | undefined, variant: string | undefined) {
     this.#default = defaultModel;
     this.#variant = variant;
   }
 
-  /** The model of that name: a folder's path or file URL; the default one where absent. @throws ModelError */
-  async find(model: string | undefined): Promise<ModelFolder> {
+  /**
+   * The model of that name: a folder's path or file URL; the default one where absent. Callers that ask at the same time
+   * are answered together, in the order in which they asked.
+   *
+   * @throws ModelError
+   */
+  find(model: string | undefined): Promise<ModelFolder> {
     const wanted = model ?? this.#default ?? embedded;
+    const reading = this.#reading.get(wanted) ?? this.#find(wanted).finally(() => this.#reading.delete(wanted));
+    this.#reading.set(wanted, reading);
+    return reading;
+  }
+
+  async #find(wanted: string): Promise<ModelFolder> {
     const known = this.#read.get(wanted);
     if (known !== undefined && (await stampOf(known.folder.files).catch(() => "gone")) === known.stamp) {
       return known.folder;
