@@ -3,7 +3,7 @@ import { imageToImage } from "./image-to-image.ts";
 import { inpaint } from "./inpaint.ts";
 import { outpaint } from "./outpaint.ts";
 import { deliver } from "./picture.ts";
-import type { Plan } from "./plan.ts";
+import type { Plan, PlanOf } from "./plan.ts";
 import { textToImage } from "./text-to-image.ts";
 import { upscale } from "./upscale.ts";
 
@@ -25,9 +25,9 @@ export function buildGraph(plan: Plan): BuiltGraph {
 
 function pictures(g: GraphBuilder, plan: Plan): Link[] {
   const { task } = plan.request;
-  if (task === "image-to-image") return imageToImage(g, plan as Plan<"image-to-image">);
-  if (task === "inpaint") return inpaint(g, plan as Plan<"inpaint">);
-  if (task === "outpaint") return outpaint(g, plan as Plan<"outpaint">);
-  if (task === "upscale") return upscale(g, plan as Plan<"upscale">);
+  if (task === "image-to-image") return imageToImage(g, plan as PlanOf<"image-to-image">);
+  if (task === "inpaint") return inpaint(g, plan as PlanOf<"inpaint">);
+  if (task === "outpaint") return outpaint(g, plan as PlanOf<"outpaint">);
+  if (task === "upscale") return upscale(g, plan as PlanOf<"upscale">);
   return textToImage(g, plan);
 }

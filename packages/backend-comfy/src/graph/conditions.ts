@@ -34,20 +34,25 @@ function negativeOf(g: GraphBuilder, plan: Plan, clip: Link, positive: Link): Li
 
 /** A text that acts all the time is appended; one with a window of its own is a second prediction, averaged in. */
 function addTexts(g: GraphBuilder, plan: Plan, clip: Link, main: Link): Link {
-  return plan.request.conditioning.reduce<Link>((before, entry, i) => {
-    if (entry.kind !== "text") return before;
+  let current = main;
+  for (const [i, entry] of plan.request.conditioning.entries()) {
+    if (entry.kind !== "text") continue;
     const field = `conditioning[${i}]`;
-    const text = entry.weight === 1 ? entry.prompt : `(${entry.prompt}:${entry.weight})`;
-    const encoded = g.add(`text-${i + 1}`, "CLIPTextEncode", { text, clip }, { text: `${field}.prompt` })();
-    if (entry.start === 0 && entry.end === 1) {
-      const inputs = { conditioning_to: before, conditioning_from: encoded };
-      return g.add(`text-${i + 1}-added`, "ConditioningConcat", inputs)();
+    const id = `text-${i + 1}`;
+    const { prompt, weight, start, end } = entry;
+    const text = weight === 1 ? prompt : `(${prompt}:${weight})`;
+    const encoded = g.add(id, "CLIPTextEncode", { text, clip }, { text: `${field}.prompt` })();
+    if (start === 0 && end === 1) {
+      const inputs = { conditioning_to: current, conditioning_from: encoded };
+      current = g.add(`${id}-added`, "ConditioningConcat", inputs)();
+      continue;
     }
-    const inputs = { conditioning: encoded, start: entry.start, end: entry.end };
     const fields = { start: `${field}.start`, end: `${field}.end` };
-    const timed = g.add(`text-${i + 1}-window`, "ConditioningSetTimestepRange", inputs, fields)();
-    return g.add(`text-${i + 1}-added`, "ConditioningCombine", { conditioning_1: before, conditioning_2: timed })();
-  }, main);
+    const window = { conditioning: encoded, start, end };
+    const timed = g.add(`${id}-window`, "ConditioningSetTimestepRange", window, fields)();
+    current = g.add(`${id}-added`, "ConditioningCombine", { conditioning_1: current, conditioning_2: timed })();
+  }
+  return current;
 }
 
 /** SetUnionControlNetType's name for each of ours. */
@@ -63,39 +68,27 @@ const unionType: Readonly<Record<string, string>> = {
 };
 
 function applyControls(g: GraphBuilder, plan: Plan, { vae }: Pipeline, conditions: Conditions): Conditions {
-  return plan.controls.reduce<Conditions>((before, { at, entry, network }, i) => {
+  let current = conditions;
+  for (const [i, { at, entry, network }] of plan.controls.entries()) {
     const field = `conditioning[${at}]`;
-    const loader = g.add(
-      `control-${i + 1}`,
-      "ControlNetLoader",
-      { control_net_name: network },
-      { control_net_name: `${field}.model` },
-    );
+    const id = `control-${i + 1}`;
+    const inputs = { control_net_name: network };
+    const loaded = g.add(id, "ControlNetLoader", inputs, { control_net_name: `${field}.model` })();
+    const type = unionType[entry.control] ?? "auto";
     const control_net = /union|promax/i.test(network)
-      ? g.add(
-          `control-${i + 1}-type`,
-          "SetUnionControlNetType",
-          { control_net: loader(), type: unionType[entry.control] ?? "auto" },
-          { type: `${field}.control` },
-        )()
-      : loader();
-    const image = loadImage(g, plan, `${field}.image`, `control-${i + 1}-image`)();
+      ? g.add(`${id}-type`, "SetUnionControlNetType", { control_net: loaded, type }, { type: `${field}.control` })()
+      : loaded;
+    const image = loadImage(g, plan, `${field}.image`, `${id}-image`)();
+    const { strength, start: start_percent, end: end_percent } = entry;
     const applied = g.add(
-      `control-${i + 1}-apply`,
+      `${id}-apply`,
       "ControlNetApplyAdvanced",
-      {
-        ...before,
-        control_net,
-        image,
-        strength: entry.strength,
-        start_percent: entry.start,
-        end_percent: entry.end,
-        vae,
-      },
+      { ...current, control_net, image, strength, start_percent, end_percent, vae },
       { strength: `${field}.strength`, start_percent: `${field}.start`, end_percent: `${field}.end` },
     );
-    return { positive: applied(0), negative: applied(1) };
-  }, conditions);
+    current = { positive: applied(0), negative: applied(1) };
+  }
+  return current;
 }
 
 /** A LoadImage node for a request field's upload: outputs are the picture and its alpha as a mask. */

@@ -5,31 +5,25 @@ import type { Plan } from "./plan.ts";
 
 /** Puts IP-Adapters over the model: custom nodes of the ComfyUI_IPAdapter_plus pack, found in object_info before. */
 export function addImagePrompts(g: GraphBuilder, plan: Plan, pipeline: Pipeline): Pipeline {
-  return plan.request.conditioning.reduce<Pipeline>((before, entry, i) => {
+  let current = pipeline;
+  for (const [i, entry] of plan.request.conditioning.entries()) {
     const adapter = plan.adapters.get(i);
-    if (entry.kind !== "image-prompt" || adapter === undefined) return before;
+    if (entry.kind !== "image-prompt" || adapter === undefined) continue;
     const field = `conditioning[${i}]`;
     const id = `image-prompt-${i + 1}`;
     const image = loadImage(g, plan, `${field}.image`, `${id}-image`)();
-    const { model, inputs } = load(g, id, field, before, adapter);
+    const { model, inputs } = load(g, id, field, current, adapter);
+    const { strength: weight, start: start_at, end: end_at } = entry;
+    const fixed = { weight_type: "linear", combine_embeds: "concat", embeds_scaling: "V only" };
     const applied = g.add(
       id,
       "IPAdapterAdvanced",
-      {
-        model,
-        ...inputs,
-        image,
-        weight: entry.strength,
-        weight_type: "linear",
-        combine_embeds: "concat",
-        start_at: entry.start,
-        end_at: entry.end,
-        embeds_scaling: "V only",
-      },
+      { model, ...inputs, image, weight, start_at, end_at, ...fixed },
       { weight: `${field}.strength`, start_at: `${field}.start`, end_at: `${field}.end` },
     );
-    return { ...before, model: applied() };
-  }, pipeline);
+    current = { ...pipeline, model: applied() };
+  }
+  return current;
 }
 
 function load(

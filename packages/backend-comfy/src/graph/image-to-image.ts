@@ -3,10 +3,10 @@ import type { GraphBuilder, Link } from "./graph.ts";
 import { addImagePrompts } from "./image-prompt.ts";
 import { loadPipeline } from "./model.ts";
 import { encode, makePicture, resize } from "./picture.ts";
-import { imageOf, type Plan } from "./plan.ts";
+import { imageOf, type Plan, type PlanOf } from "./plan.ts";
 
 /** Picture to picture, from its own latent with `strength` of noise. */
-export function imageToImage(g: GraphBuilder, plan: Plan<"image-to-image">): Link[] {
+export function imageToImage(g: GraphBuilder, plan: PlanOf<"image-to-image">): Link[] {
   const pipeline = addImagePrompts(g, plan, loadPipeline(g, plan));
   const conditions = condition(g, plan, pipeline);
   const latent = encode(g, pipeline, sizedImage(g, plan));

@@ -4,10 +4,10 @@ import { addImagePrompts } from "./image-prompt.ts";
 import { sizedImage } from "./image-to-image.ts";
 import { loadPipeline, type Pipeline } from "./model.ts";
 import { encode, makePicture, resize } from "./picture.ts";
-import { imageOf, type Plan } from "./plan.ts";
+import { imageOf, type Plan, type PlanOf } from "./plan.ts";
 
 /** Paints anew where the mask is white; all else stays as it was, to the pixel. */
-export function inpaint(g: GraphBuilder, plan: Plan<"inpaint">): Link[] {
+export function inpaint(g: GraphBuilder, plan: PlanOf<"inpaint">): Link[] {
   const image = sizedImage(g, plan);
   return paintMasked(g, plan, image, sizedMask(g, plan), plan.request.strength);
 }

@@ -59,26 +59,24 @@ function textEncoder(g: GraphBuilder, plan: Plan): Link {
 }
 
 function addLoras(g: GraphBuilder, plan: Plan, pipeline: Pipeline): Pipeline {
-  return plan.loras.reduce<Pipeline>((before, lora_name, i) => {
-    const { strength, textEncoderStrength = strength } = plan.request.loras[i]!;
+  let { model, clip } = pipeline;
+  for (const [i, lora_name] of plan.loras.entries()) {
+    const { strength: strength_model, textEncoderStrength: strength_clip = strength_model } = plan.request.loras[i]!;
+    const field = `loras[${i}]`;
     const lora = g.add(
       `lora-${i + 1}`,
       "LoraLoader",
+      { model, clip, lora_name, strength_model, strength_clip },
       {
-        model: before.model,
-        clip: before.clip,
-        lora_name,
-        strength_model: strength,
-        strength_clip: textEncoderStrength,
-      },
-      {
-        lora_name: `loras[${i}].model`,
-        strength_model: `loras[${i}].strength`,
-        strength_clip: `loras[${i}].textEncoderStrength`,
+        lora_name: `${field}.model`,
+        strength_model: `${field}.strength`,
+        strength_clip: `${field}.textEncoderStrength`,
       },
     );
-    return { ...before, model: lora(0), clip: lora(1) };
-  }, pipeline);
+    model = lora(0);
+    clip = lora(1);
+  }
+  return { ...pipeline, model, clip };
 }
 
 function skipClip(g: GraphBuilder, { request: { clipSkip = 1 } }: Plan, pipeline: Pipeline): Pipeline {

@@ -1,17 +1,22 @@
 import { loadImage } from "./conditions.ts";
-import type { GraphBuilder, Link } from "./graph.ts";
+import { type GraphBuilder, idOf, type Link } from "./graph.ts";
 import { paintMasked } from "./inpaint.ts";
-import type { Plan } from "./plan.ts";
+import type { PlanOf } from "./plan.ts";
 
 /** Pads the picture and paints the border. */
-export function outpaint(g: GraphBuilder, plan: Plan<"outpaint">): Link[] {
-  const { left, top, right, bottom, feather, strength } = plan.request;
+export function outpaint(g: GraphBuilder, plan: PlanOf<"outpaint">): Link[] {
+  const { left, top, right, bottom, feather: feathering, strength } = plan.request;
+  const { extra, width, height } = plan;
   const image = loadImage(g, plan, "image", "image")();
   const padded = g.add(
     "pad",
     "ImagePadForOutpaint",
-    { image, left, top, right, bottom, feathering: feather },
+    { image, left, top, right: right + extra.right, bottom: bottom + extra.bottom, feathering },
     { left: "left", top: "top", right: "right", bottom: "bottom", feathering: "feather" },
   );
-  return paintMasked(g, plan, padded(0), padded(1), strength);
+  const painted = paintMasked(g, plan, padded(0), padded(1), strength);
+  if (extra.right + extra.bottom === 0 || plan.request.hires !== undefined) return painted;
+  return painted.map((picture, i) =>
+    g.add(idOf("crop", i), "ImageCrop", { image: picture, width, height, x: 0, y: 0 })(),
+  );
 }

@@ -26,8 +26,8 @@ export const inpaintModes = ["noise-mask", "vae-inpaint", "inpaint-model"] as co
 export type InpaintMode = (typeof inpaintModes)[number];
 
 /** Everything that a graph is built from: names are the server's own, sizes are final. Nothing else is read. */
-export interface Plan<T extends Task = Task> {
-  request: RequestOf<T> & GenerationRequest;
+export interface Plan {
+  request: GenerationRequest;
   family: Family;
   /** Where the diffusion model comes from; absent for an upscale by an upscale model alone. */
   model?: { kind: "checkpoint" | "diffusion-model"; name: string };
@@ -52,11 +52,16 @@ export interface Plan<T extends Task = Task> {
   /** By request field: `image`, `mask`, `conditioning[0].image`. */
   images: ReadonlyMap<string, PlannedImage>;
   inpaint: { mode: InpaintMode; growMaskBy: number };
+  /** Outpaint: pixels more on the right and at the bottom while painting, so that sides are multiples of 8. */
+  extra: { right: number; bottom: number };
   /** Strength of the second look that a prompt gives an upscale. */
   refine: number;
   delivery: "view" | "temp" | "socket";
   filenamePrefix: string;
 }
+
+/** A plan for one task. */
+export type PlanOf<T extends Task> = Plan & { request: RequestOf<T> };
 
 /** The planned image of a request field. */
 export function imageOf(plan: Plan, field: string): PlannedImage {

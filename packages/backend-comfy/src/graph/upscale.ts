@@ -2,10 +2,10 @@ import { condition, loadImage } from "./conditions.ts";
 import type { GraphBuilder, Link } from "./graph.ts";
 import { loadPipeline } from "./model.ts";
 import { encode, makePicture, upscaleByModel } from "./picture.ts";
-import type { Plan } from "./plan.ts";
+import type { PlanOf } from "./plan.ts";
 
 /** Enlarges by an upscale model where there is one, else by Lanczos; a prompt adds a light image-to-image pass. */
-export function upscale(g: GraphBuilder, plan: Plan<"upscale">): Link[] {
+export function upscale(g: GraphBuilder, plan: PlanOf<"upscale">): Link[] {
   const image = loadImage(g, plan, "image", "image")();
   const large =
     plan.upscaleModel === undefined ? image : upscaleByModel(g, plan.upscaleModel, image, "upscale", "model");

@@ -6,8 +6,16 @@ export type InputSpec = {
   type: string;
 } & (
   | { kind: "link" }
-  | { kind: "combo"; options: readonly (string | number | boolean)[] }
-  | { kind: "number"; integer: boolean; min?: number | bigint; max?: number | bigint; step?: number; default?: unknown }
+  | { kind: "combo"; options: readonly (string | number | boolean)[]; default?: unknown; upload?: true }
+  | {
+      kind: "number";
+      integer: boolean;
+      min?: number | bigint;
+      max?: number | bigint;
+      step?: number;
+      default?: unknown;
+      control?: true;
+    }
   | { kind: "string" | "boolean"; default?: unknown }
 );
 
@@ -112,18 +120,20 @@ function parseNode(name: string, raw: RawNode): NodeSpec {
 function parseInput(name: string, [type, settings = {}]: RawInput, required: boolean): InputSpec {
   const base = { name, required };
   const fallback = settings["default"] === undefined ? {} : { default: settings["default"] };
-  if (Array.isArray(type)) return { ...base, type: "COMBO", kind: "combo", options: type.filter(isChoice) };
-  const text = String(type);
-  if (text === "COMBO") {
-    const options = Array.isArray(settings["options"]) ? settings["options"].filter(isChoice) : [];
-    return { ...base, type: text, kind: "combo", options };
+  const choices = Array.isArray(type) ? type : type === "COMBO" ? (settings["options"] ?? []) : undefined;
+  if (choices !== undefined) {
+    const options = Array.isArray(choices) ? choices.filter(isChoice) : [];
+    const upload = Object.keys(settings).some((key) => key.endsWith("_upload")) ? { upload: true as const } : {};
+    return { ...base, type: "COMBO", kind: "combo", options, ...fallback, ...upload };
   }
+  const text = String(type);
   if (settings["forceInput"] === true) return { ...base, type: text, kind: "link" };
   if (text === "INT" || text === "FLOAT") {
     const bounds = Object.fromEntries(
       ["min", "max", "step"].flatMap((key) => (isNumber(settings[key]) ? [[key, settings[key]]] : [])),
     );
-    return { ...base, type: text, kind: "number", integer: text === "INT", ...bounds, ...fallback };
+    const control = hasControl(name, settings) ? { control: true as const } : {};
+    return { ...base, type: text, kind: "number", integer: text === "INT", ...bounds, ...fallback, ...control };
   }
   if (text === "STRING") return { ...base, type: text, kind: "string", ...fallback };
   if (text === "BOOLEAN") return { ...base, type: text, kind: "boolean", ...fallback };
@@ -136,4 +146,10 @@ function isChoice(value: unknown): value is string | number | boolean {
 
 function isNumber(value: unknown): value is number | bigint {
   return typeof value === "number" || typeof value === "bigint";
+}
+
+/** Seeds have a second widget in saved workflows: "randomize", "fixed" … */
+function hasControl(name: string, settings: Record<string, unknown>): boolean {
+  const declared = settings["control_after_generate"];
+  return declared === undefined ? name === "seed" || name === "noise_seed" : declared !== false;
 }

@@ -1,0 +1,85 @@
+import { type Capabilities, type FeatureName, InvalidRequestError, type Range } from "@latentkit/core";
+import { backendId, comfyDetails } from "./comfy-error.ts";
+import type { Family, ResolvedOptions } from "./comfy-options.ts";
+import { hasIpAdapter } from "./plan/controls.ts";
+import { familyDefaults, guessFamily } from "./plan/family.ts";
+import { type FoundModel, findModel, onlyModel } from "./plan/find-model.ts";
+import type { ObjectInfo } from "./server/object-info.ts";
+
+/** One graph holds all pictures of a request: more than this many makes it unwieldy for the server. */
+export const maxCount = 256;
+
+/**
+ * What a server can do with a model, from its node definitions.
+ *
+ * @throws InvalidRequestError when the server does not have the model.
+ */
+export function capabilitiesOf(
+  info: ObjectInfo,
+  options: ResolvedOptions,
+  wanted?: string,
+  architecture?: string,
+): Capabilities {
+  const name = wanted ?? options.checkpoint ?? options.model;
+  const found =
+    name === undefined
+      ? onlyModel(info)
+      : findModel(name, info, "model", ["checkpoint", "diffusion-model", "upscale-model"]);
+  if ("issue" in found && name !== undefined) throw new InvalidRequestError([found.issue], comfyDetails());
+  const model = "issue" in found ? undefined : found;
+  const family = options.family ?? guessFamily(model?.name ?? "", architecture);
+  return {
+    backend: backendId,
+    ...(model === undefined ? {} : { model: { id: model.name } }),
+    tasks: tasksOf(info, family, model),
+    features: featuresOf(info, family),
+    conditioning: [
+      "text",
+      ...(info.has("ControlNetApplyAdvanced") ? ["control" as const] : []),
+      ...(hasIpAdapter(info) ? ["image-prompt" as const] : []),
+    ],
+    controls: "any",
+    samplers: info.choices("KSampler", "sampler_name"),
+    schedulers: info.choices("KSampler", "scheduler"),
+    outputFormats: ["png", "jpeg", "webp"],
+    limits: limitsOf(info, family),
+    resume: true,
+  };
+}
+
+function tasksOf(info: ObjectInfo, family: Family, model: FoundModel | undefined): Capabilities["tasks"] {
+  const upscale = info.has("ImageScale") ? (["upscale"] as const) : [];
+  if (model?.kind === "upscale-model") return upscale;
+  if (family !== "sd" && family !== "sdxl") return ["text-to-image", "image-to-image", ...upscale];
+  return ["text-to-image", "image-to-image", "inpaint", "outpaint", ...upscale, "unconditional"];
+}
+
+function featuresOf(info: ObjectInfo, family: Family): FeatureName[] {
+  const classic: FeatureName[] = family === "sd" || family === "sdxl" ? ["clipSkip"] : [];
+  const guided: FeatureName[] = family === "flux" ? [] : ["negativePrompt", "guidance"];
+  const sigmas: FeatureName[] = info.has("ManualSigmas") ? ["sigmas"] : [];
+  const always: FeatureName[] = ["seed", "steps", "guidanceScale", "sampler", "scheduler", "loras", "embeddings"];
+  return [...always, "hires", "previewEvery", "strength", ...classic, ...guided, ...sigmas];
+}
+
+function limitsOf(info: ObjectInfo, family: Family): Capabilities["limits"] {
+  const latent = family === "sd" || family === "sdxl" ? "EmptyLatentImage" : "EmptySD3LatentImage";
+  const { multipleOf } = familyDefaults[family];
+  const range = (node: string, input: string, step?: number): Range | undefined => {
+    const spec = info.input(node, input);
+    if (spec?.kind !== "number" || spec.min === undefined || spec.max === undefined) return undefined;
+    return {
+      min: Number(spec.min),
+      max: Number(spec.max),
+      ...(step === undefined ? {} : { multipleOf: spec.step ?? step }),
+    };
+  };
+  const found = {
+    width: range(latent, "width", multipleOf),
+    height: range(latent, "height", multipleOf),
+    steps: range("KSampler", "steps"),
+    guidanceScale: range("KSampler", "cfg"),
+  };
+  const known = Object.entries(found).filter((entry): entry is [keyof typeof found, Range] => entry[1] !== undefined);
+  return { ...Object.fromEntries(known), count: { min: 1, max: maxCount } };
+}

@@ -1,0 +1,67 @@
+import {
+  type GenerationRequest,
+  type ImageSource,
+  InvalidRequestError,
+  loadImageSource,
+  probeImage,
+  sha256,
+} from "@latentkit/core";
+import { comfyDetails } from "../comfy-error.ts";
+
+/** An input image read into memory, under the name it will have on the server. */
+export interface LocalImage {
+  field: string;
+  bytes: Uint8Array;
+  mediaType: string;
+  /** Name in the server's input folder, made from the content's hash: the same picture is stored once. */
+  name: string;
+  width: number;
+  height: number;
+}
+
+/** Folder below the server's input folder. */
+export const uploadFolder = "latentkit";
+
+/**
+ * Reads every image of a request.
+ *
+ * @throws InvalidRequestError when one does not exist, is no image, or is larger than `maxBytes`.
+ */
+export async function loadImages(
+  request: GenerationRequest,
+  maxBytes: number,
+  signal: AbortSignal,
+): Promise<Map<string, LocalImage>> {
+  const images = new Map<string, LocalImage>();
+  for (const [field, source] of imageFields(request)) images.set(field, await load(field, source, maxBytes, signal));
+  return images;
+}
+
+/** One image, by its request field. */
+export async function load(
+  field: string,
+  source: ImageSource,
+  maxBytes: number,
+  signal: AbortSignal,
+): Promise<LocalImage> {
+  const bytes = await loadImageSource(source, { field, maxBytes, signal });
+  const probed = await probeImage(bytes).catch((cause: unknown) => {
+    throw new InvalidRequestError(
+      [{ field, message: "is not a PNG, JPEG, WebP, GIF, AVIF or TIFF file" }],
+      comfyDetails({ cause }),
+    );
+  });
+  const extension = probed.mediaType.replace("image/", "").replace("jpeg", "jpg");
+  const name = `${uploadFolder}/${sha256(bytes).slice(0, 32)}.${extension}`;
+  return { field, bytes, name, ...probed };
+}
+
+function imageFields(request: GenerationRequest): [string, ImageSource][] {
+  const fields: [string, ImageSource][] = [];
+  if ("image" in request) fields.push(["image", request.image]);
+  if ("mask" in request) fields.push(["mask", request.mask]);
+  for (const [i, entry] of request.conditioning.entries()) {
+    if ("image" in entry) fields.push([`conditioning[${i}].image`, entry.image]);
+  }
+  return fields;
+}

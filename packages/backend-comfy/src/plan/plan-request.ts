@@ -1,0 +1,133 @@
+import { type GenerationRequest, InvalidRequestError, type Issue, UnsupportedError } from "@latentkit/core";
+import { comfyDetails } from "../comfy-error.ts";
+import type { Family, ResolvedOptions } from "../comfy-options.ts";
+import { isLatentMethod } from "../graph/picture.ts";
+import type { Plan, PlannedImage } from "../graph/plan.ts";
+import { resolveName } from "../server/names.ts";
+import type { ObjectInfo } from "../server/object-info.ts";
+import { planAdapters, planControls } from "./controls.ts";
+import { placeEmbeddings } from "./embeddings.ts";
+import { defaultSteps, familyDefaults, guessFamily } from "./family.ts";
+import { type FoundModel, findModel, onlyModel, upscaleModelsOf } from "./find-model.ts";
+import { planFiles } from "./model-files.ts";
+import { requestOptions } from "./request-options.ts";
+import { planSize } from "./size.ts";
+
+/** What planning reads beside the request. */
+export interface PlanContext {
+  info: ObjectInfo;
+  options: ResolvedOptions;
+  images: ReadonlyMap<string, PlannedImage>;
+  /** Names of the server's textual inversions. */
+  embeddings: readonly string[];
+  /** `modelspec.architecture` of the model's file, where it tells. */
+  architecture?: string;
+}
+
+/**
+ * Decides everything that a graph needs: which files, which sizes, which settings. Pure.
+ *
+ * @throws InvalidRequestError with every name that the server does not have, and near ones; UnsupportedError.
+ */
+export function planRequest(request: GenerationRequest, context: PlanContext): Plan {
+  const { info, options, images } = context;
+  const own = requestOptions(request);
+  const issues: Issue[] = [];
+  const keep = <T extends object>(found: T | { issue: Issue }): T | undefined => {
+    if (!("issue" in found)) return found;
+    issues.push(found.issue as Issue);
+    return undefined;
+  };
+
+  const needsModel = request.task !== "upscale" || (request.prompt ?? "") !== "";
+  const model = needsModel ? keep(modelOf(request, context)) : undefined;
+  const family = own.family ?? options.family ?? guessFamily(model?.name ?? "", context.architecture);
+  const defaults = familyDefaults[family];
+  const files = model === undefined ? { textEncoders: [] } : planFiles(model, family, own, options, info);
+  if ("issues" in files) issues.push(...files.issues);
+  const loras = request.loras.map(
+    (lora, i) =>
+      keep(resolveName(lora.model, info.choices("LoraLoader", "lora_name"), `loras[${i}].model`, "LoRA"))?.name ?? "",
+  );
+  const prompts = [
+    "prompt" in request ? (request.prompt ?? "") : "",
+    "negativePrompt" in request ? (request.negativePrompt ?? "") : "",
+  ];
+  const embedded = placeEmbeddings(request, context.embeddings, prompts);
+  const { controls, issues: controlIssues } = planControls(request, info);
+  const { adapters, issues: adapterIssues } = planAdapters(request, info);
+  const upscaler = upscalerOf(request, info);
+  const upscaleModel = upscaler === undefined ? undefined : keep(upscaler)?.name;
+  const size = planSize(request, images, defaults);
+  issues.push(...embedded.issues, ...controlIssues, ...adapterIssues, ...("issue" in size ? [size.issue] : []));
+  refuseUnsupported(request, family);
+  if (issues.length > 0 || "issue" in size) throw new InvalidRequestError(issues, comfyDetails());
+
+  return {
+    request,
+    family,
+    ...(model === undefined ? {} : { model: model as NonNullable<Plan["model"]> }),
+    ...files,
+    ...size,
+    steps:
+      request.steps ??
+      (request.sigmas === undefined ? defaultSteps(family, model?.name ?? "") : request.sigmas.length - 1),
+    guidanceScale: request.guidanceScale ?? (request.task === "unconditional" ? 1 : defaults.guidanceScale),
+    sampler: request.sampler ?? defaults.sampler,
+    scheduler: request.scheduler ?? defaults.scheduler,
+    seed: BigInt(request.seed ?? 0),
+    loras,
+    prompt: embedded.prompts[0]!,
+    negativePrompt: embedded.prompts[1]!,
+    controls,
+    adapters,
+    ...(upscaleModel === undefined ? {} : { upscaleModel }),
+    images,
+    inpaint: {
+      mode: own.inpaint ?? (/inpaint|fill/i.test(model?.name ?? "") ? "inpaint-model" : "noise-mask"),
+      growMaskBy: own.growMaskBy,
+    },
+    refine: own.refine,
+    delivery: own.delivery ?? options.delivery,
+    filenamePrefix: own.filenamePrefix ?? options.filenamePrefix,
+  };
+}
+
+function modelOf(request: GenerationRequest, { info, options }: PlanContext): FoundModel | { issue: Issue } {
+  const name = (request.task === "upscale" ? undefined : request.model) ?? options.checkpoint ?? options.model;
+  return name === undefined ? onlyModel(info) : findModel(name, info);
+}
+
+/** The upscale model of the `upscale` task (named, else the server's nearest in factor) or of a hires pass. */
+function upscalerOf(request: GenerationRequest, info: ObjectInfo): { name: string } | { issue: Issue } | undefined {
+  const models = upscaleModelsOf(info);
+  if (request.task === "upscale") {
+    if (request.model !== undefined) return resolveName(request.model, models, "model", "upscale model");
+    const factor = Math.ceil(request.scale);
+    const fitting = models.find((name) => new RegExp(`(^|[^\\d])(${factor}x|x${factor})([^\\d]|$)`, "i").test(name));
+    const usual = fitting ?? models[0];
+    return usual === undefined ? undefined : { name: usual };
+  }
+  const upscaler = request.hires?.upscaler;
+  if (upscaler === undefined || isLatentMethod(upscaler)) return undefined;
+  return resolveName(upscaler, models, "hires.upscaler", "upscale model");
+}
+
+/** Parts of fields that capabilities name only as a whole. */
+function refuseUnsupported({ guidance }: GenerationRequest, family: Family): void {
+  const issues: Issue[] = [];
+  if (guidance?.mode === "cfg++") {
+    const message = '"cfg++" is part of the sampler here: use sampler "euler_cfg_pp" or "dpmpp_2m_cfg_pp"';
+    issues.push({ field: "guidance.mode", message });
+  }
+  if (guidance !== undefined && (guidance.start > 0 || guidance.end < 1)) {
+    issues.push({ field: "guidance.start", message: "guidance acts from 0 to 1 here: leave start and end out" });
+  }
+  if (guidance?.scales !== undefined) {
+    issues.push({ field: "guidance.scales", message: "one guidanceScale holds for all steps here" });
+  }
+  if (guidance !== undefined && family === "flux") {
+    issues.push({ field: "guidance", message: "flux has its guidance inside the model: use guidanceScale alone" });
+  }
+  if (issues.length > 0) throw new UnsupportedError(issues, comfyDetails());
+}

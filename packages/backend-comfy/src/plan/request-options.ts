@@ -1,0 +1,39 @@
+import type { GenerationRequest } from "@latentkit/core";
+import { InvalidRequestError } from "@latentkit/core";
+import { z } from "zod";
+import { comfyDetails } from "../comfy-error.ts";
+import { families } from "../comfy-options.ts";
+import { inpaintModes } from "../graph/plan.ts";
+
+const RequestOptionsSchema = z.strictObject({
+  family: z.enum(families).optional(),
+  textEncoders: z.array(z.string().min(1)).min(1).max(3).optional(),
+  vae: z.string().min(1).optional(),
+  inpaint: z.enum(inpaintModes).optional(),
+  growMaskBy: z.int().min(0).max(64).default(6),
+  refine: z.number().min(0).max(1).default(0.35),
+  delivery: z.enum(["view", "temp", "socket"]).optional(),
+  filenamePrefix: z.string().min(1).optional(),
+  previewMethod: z.enum(["auto", "latent2rgb", "taesd"]).optional(),
+  front: z.boolean().default(false),
+});
+
+/**
+ * What `backendOptions.comfy` takes: `family`, `textEncoders`, `vae`, `delivery`, `filenamePrefix` and `previewMethod`
+ * as in the backend's options; `inpaint` (`"noise-mask"`, `"vae-inpaint"`, `"inpaint-model"`) and `growMaskBy`; `refine`,
+ * the strength that a prompt gives an upscale; `front`, to go before the queue.
+ */
+export type ComfyRequestOptions = z.input<typeof RequestOptionsSchema>;
+/** With defaults filled in. */
+export type ResolvedRequestOptions = z.output<typeof RequestOptionsSchema>;
+
+/** @throws InvalidRequestError naming the field below `backendOptions.comfy`. */
+export function requestOptions(request: GenerationRequest): ResolvedRequestOptions {
+  const parsed = RequestOptionsSchema.safeParse(request.backendOptions["comfy"] ?? {});
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.map(({ path, message }) => ({
+    field: ["backendOptions", "comfy", ...path].join("."),
+    message,
+  }));
+  throw new InvalidRequestError(issues, comfyDetails({ cause: parsed.error }));
+}
