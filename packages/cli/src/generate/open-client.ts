@@ -27,22 +27,23 @@ export async function openClient(
   const configured = config !== undefined || env.LATENTKIT_BACKEND;
   const chosen = backend ?? (!configured && suggested && names.includes(suggested) ? suggested : undefined);
   if (url !== undefined) checkUrl(url);
-  const client = await loadClient({
-    modules,
+  return loadClient({
+    modules: url === undefined ? modules : { ...modules, local: refuseUrl },
     env,
     ...(chosen === undefined ? {} : { backend: chosen }),
     ...(config === undefined ? {} : { config }),
     ...(url === undefined ? {} : { backendOptions: { url } }),
   });
-  if (url !== undefined && client.backend.id === "local") {
-    await client.dispose();
-    throw new UsageError("--url: belongs to a remote backend; add --backend replicate or --backend comfy");
-  }
-  return client;
 }
 
+async function refuseUrl(): Promise<never> {
+  throw new UsageError("--url: belongs to a remote backend; add --backend replicate or --backend comfy");
+}
+
+/** A backend may take an address without a scheme; another scheme is a mistake for all of them. */
 function checkUrl(url: string): void {
-  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+  const parsed = URL.parse(/^[a-z]+:/i.test(url) && !/^[\w.-]+:\d/.test(url) ? url : `http://${url}`);
+  if (parsed === null || !/^https?:$/.test(parsed.protocol)) {
     throw new UsageError("--url: must be an http or https URL, such as http://127.0.0.1:8188");
   }
 }

@@ -1,0 +1,34 @@
+import { readFile } from "node:fs/promises";
+import { ModelError } from "@latentkit/core";
+import { expect, it } from "vitest";
+import { inspectModel } from "./inspect-model.ts";
+import { copyModel, fixtureModel, temporaryFolder } from "./test-model.ts";
+
+it("tells what a folder holds", async () => {
+  const info = await inspectModel(fixtureModel("sd2"));
+  const config = JSON.parse(await readFile(`${fixtureModel("sd2")}/unet/config.json`, "utf8"));
+  expect(info).toMatchObject({
+    id: "sd2",
+    path: fixtureModel("sd2"),
+    hash: expect.stringMatching(/^sha256:[0-9a-f]{64}$/),
+    scheduler: { class: "EulerDiscreteScheduler", sampler: "euler", prediction: "v_prediction" },
+  });
+  expect(info.size.width).toBe(config.sample_size * info.size.multipleOf);
+  expect(info.components.map(({ name, architecture }) => [name, architecture])).toEqual([
+    ["text_encoder", "CLIPTextModel"],
+    ["unet", "UNet2DConditionModel"],
+    ["vae", "AutoencoderKL"],
+  ]);
+  for (const { parameters, bytes, dtypes } of info.components) {
+    expect(parameters).toBeGreaterThan(0);
+    expect(bytes).toBe(parameters * { F32: 4, F16: 2, BF16: 2 }[dtypes[0] as "F32"]);
+  }
+});
+
+it("refuses what is no model, naming it", async () => {
+  const folder = await temporaryFolder();
+  await expect(inspectModel(folder)).rejects.toSatisfy(ModelError.isInstance);
+  await expect(inspectModel(folder)).rejects.toThrow("model_index.json");
+  const broken = await copyModel("sd1", { "unet/config.json": undefined });
+  await expect(inspectModel(broken)).rejects.toThrow("unet");
+});

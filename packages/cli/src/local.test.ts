@@ -1,0 +1,84 @@
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { decodeImage } from "@latentkit/core";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { end, makeFolder, removeFolder, run, start } from "./testing/latentkit.ts";
+
+/** A small model of random weights: it draws noise, on the real path. */
+const model = fileURLToPath(new URL("../../backend-local/fixtures/pipelines/f4", import.meta.url));
+const onIt = ["generate", "--backend", "local", "--model", model];
+
+let folder: string;
+beforeEach(async () => {
+  folder = await makeFolder();
+});
+afterEach(() => removeFolder(folder));
+
+describe("latentkit with the local engine", () => {
+  it("draws, and draws the same again from the recipe", async () => {
+    const flags = ["--prompt", "a red apple", "--seed", "7", "--steps", "3", "--width", "32", "--height", "64"];
+    const { code, stdout, stderr } = await run([...onIt, ...flags, "--out", "a.png", "--json"], folder);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    const { images, recipe } = JSON.parse(stdout);
+    expect(images).toEqual([{ path: "a.png", seed: 7, width: 32, height: 64, mediaType: "image/png" }]);
+    expect(recipe.model.hash).toMatch(/^sha256:/);
+    const file = await readFile(join(folder, "a.png"));
+    expect(new Set((await decodeImage(file)).data).size).toBeGreaterThan(10);
+    // The recipe says "local", which goes before the folder's configuration.
+    expect((await run(["generate", "--recipe", "a.png", "--out", "b.png"], folder)).code).toBe(0);
+    expect(await readFile(join(folder, "b.png"))).toEqual(file);
+  });
+
+  it.each([
+    ["--model", "nowhere", /nowhere/],
+    ["--width", "33", /--width: 33 is not possible here: must be .*multiple of 4/],
+    ["--sampler", "eular", /--sampler: "eular".*did you mean euler/],
+    ["--task", "upscale", /--image: must be a file path, a URL/],
+    ["--url", "http://localhost", /--url: belongs to a remote backend/],
+  ])("refuses %s %s with exit code 2", async (flag, value, message) => {
+    const { code, stdout, stderr } = await run([...onIt, "--prompt", "x", flag, value, "--json"], folder);
+    expect(stderr).toMatch(message);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  });
+
+  it.skipIf(process.platform === "win32")("Ctrl-C stops the engine and leaves no process behind", async () => {
+    const child = start([...onIt, "--prompt", "x", "--count", "900", "--steps", "4", "--out", "out"], folder);
+    const ended = end(child);
+    while (!existsSync(join(folder, "out"))) await new Promise((resolve) => setTimeout(resolve, 10));
+    const engines = descendants(child.pid!);
+    expect(engines.length).toBeGreaterThan(0);
+    child.kill("SIGINT");
+    expect(await ended).toMatchObject({ code: 130, stdout: "", stderr: "latentkit: Interrupted.\n" });
+    expect(engines.filter(isAlive)).toEqual([]);
+  });
+
+  it("models info tells what a folder holds", async () => {
+    const { code, stdout } = await run(["models", "info", model], folder);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^unet +UNet2DConditionModel, [\d.]+ k parameters, [\d.]+ kB F32$/m);
+    expect(stdout).toMatch(/^native size +48×48 \(sides in multiples of 4/m);
+    const json = await run(["models", "info", model, "--json"], folder);
+    expect(JSON.parse(json.stdout)).toMatchObject({ id: "f4", size: { width: 48, height: 48, multipleOf: 4 } });
+    expect(await run(["models", "info", folder], folder)).toMatchObject({ code: 2, stdout: "" });
+  });
+});
+
+function descendants(pid: number): number[] {
+  const lines = execFileSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" }).trim().split("\n");
+  const pairs = lines.map((line) => line.trim().split(/\s+/).map(Number));
+  const childrenOf = (parent: number): number[] =>
+    pairs.filter(([, ppid]) => ppid === parent).flatMap(([id]) => [id!, ...childrenOf(id!)]);
+  return childrenOf(pid);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
