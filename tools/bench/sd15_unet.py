@@ -12,7 +12,10 @@ from safetensors.torch import load_file
 start = time.perf_counter()
 with torch.device("meta"):
     model = diffusers.UNet2DConditionModel(cross_attention_dim=768)
-model.load_state_dict({name: value.float() for name, value in load_file(sys.argv[1]).items()}, assign=True)
+# The file has [n, n] where diffusers keeps a 1×1 convolution as [n, n, 1, 1].
+shapes = {name: value.shape for name, value in model.state_dict().items()}
+weights = {name: value.float().reshape(shapes[name]) for name, value in load_file(sys.argv[1]).items()}
+model.load_state_dict(weights, assign=True)
 model.eval()
 load = time.perf_counter() - start
 inputs = torch.randn(1, 4, 64, 64), torch.tensor([500]), torch.randn(1, 77, 768)
