@@ -1,13 +1,12 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { AbortedError, type Client, createClient, DisposedError, EngineError, type Job } from "@latentkit/core";
 import { expect, onTestFinished, test } from "vitest";
 import { local } from "./local.ts";
 import type { LocalOptions } from "./local-options.ts";
+import { enginesOf, gone } from "./test-engine.ts";
 import { fixtureModel } from "./test-model.ts";
 
 const model = fixtureModel("sd1");
@@ -19,30 +18,6 @@ function clientOf(options: LocalOptions = {}): Client {
   const client = createClient({ backend: local({ model, threads: 1, ...options }) });
   onTestFinished(() => client.dispose());
   return client;
-}
-
-/** Engine processes that a process has started and that still run. */
-async function enginesOf(pid: number | undefined): Promise<number[]> {
-  const list = await promisify(execFile)("ps", ["-eo", "pid=,ppid=,stat=,args="]);
-  return list.stdout
-    .split("\n")
-    .map((line) => line.trim().split(/\s+/))
-    .filter(
-      ([, parent, state, ...args]) =>
-        Number(parent) === pid && !state?.startsWith("Z") && args.join(" ").includes("engine/main"),
-    )
-    .map(([child]) => Number(child));
-}
-
-async function gone(pid: number): Promise<void> {
-  while (true) {
-    try {
-      process.kill(pid, 0);
-    } catch {
-      return;
-    }
-    await setTimeout(20);
-  }
 }
 
 /** Starts a job and waits until its first step is done. The job is wrapped, as awaiting it would wait for its end. */
