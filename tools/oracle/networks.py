@@ -117,6 +117,45 @@ UNETS = {
         extra=dict(class_labels=(2,), timestep_cond=(2, 6)),
         dtype=torch.float32,
     ),
+    # Class vectors beside the time embedding instead of added to it, and no middle.
+    "unet-class-vectors": dict(
+        config=dict(
+            block_out_channels=(8,),
+            down_block_types=("CrossAttnDownBlock2D",),
+            up_block_types=("CrossAttnUpBlock2D",),
+            mid_block_type=None,
+            layers_per_block=1,
+            cross_attention_dim=8,
+            attention_head_dim=2,
+            class_embed_type="projection",
+            projection_class_embeddings_input_dim=5,
+            class_embeddings_concat=True,
+            time_embedding_act_fn="gelu",
+            norm_num_groups=4,
+            sample_size=8,
+        ),
+        extra=dict(class_labels=(2, 5)),
+        dtype=torch.float16,
+    ),
+    # Classes embedded as timesteps are, transformer depth by layer, and a middle of another scale.
+    "unet-depths": dict(
+        config=dict(
+            block_out_channels=(8, 8),
+            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+            layers_per_block=2,
+            transformer_layers_per_block=[[1, 1], [2, 1]],
+            reverse_transformer_layers_per_block=[[1, 2, 1], [1, 1, 1]],
+            cross_attention_dim=8,
+            attention_head_dim=2,
+            class_embed_type="timestep",
+            mid_block_scale_factor=1.5,
+            norm_num_groups=4,
+            sample_size=8,
+        ),
+        extra=dict(class_labels=(2,)),
+        dtype=torch.float16,
+    ),
 }
 
 VAES = {
@@ -233,7 +272,7 @@ def write_unet(name, case):
     extra = {key: noise(shape, 4) for key, shape in case.get("extra", {}).items()}
     if "time_ids" in extra:
         extra["time_ids"] = torch.tensor([[512.0, 512, 0, 0, 512, 512], [768, 640, 8, 16, 1024, 1024]])
-    if "class_labels" in extra:
+    if "num_class_embeds" in config:
         extra["class_labels"] = torch.tensor([3, 9], dtype=torch.int32)
     added = {key: extra[key] for key in ("text_embeds", "time_ids") if key in extra}
     with torch.no_grad():

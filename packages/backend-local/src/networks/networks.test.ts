@@ -22,6 +22,8 @@ const cases: [folder: string, build: Build][] = [
   ["unet-mixed", buildUNet],
   ["unet-sdxl", buildUNet],
   ["unet-classes", buildUNet],
+  ["unet-class-vectors", buildUNet],
+  ["unet-depths", buildUNet],
   ["vae-f8", buildVaeEncoder],
   ["vae-f8", buildVaeDecoder],
   ["vae-f4", buildVaeEncoder],
