@@ -1,0 +1,62 @@
+"""Writes a trained run as a diffusers folder: python export.py --run DIR --model packages/tiny-model/model"""
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+import diffusers
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from transformers import CLIPTextModel
+
+import checkpoint
+import networks
+import tokenizer as clip_tokenizer
+
+
+def from_checkpoint(run):
+    """The averaged weights of a run that is still going."""
+    size = clip_tokenizer.write(run / "tokenizer")
+    unet, text_encoder = networks.unet(), networks.text_encoder(size)
+    average = checkpoint.Average(torch.nn.ModuleList([unet, text_encoder]), 0, torch.load(run / "unet.pt")["average"])
+    average.swap()
+    return unet, text_encoder
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--run", required=True)
+    parser.add_argument("--model", required=True)
+    args = parser.parse_args()
+    run, model = Path(args.run), Path(args.model)
+    if (run / "unet" / "config.json").exists():
+        unet = UNet2DConditionModel.from_pretrained(run / "unet")
+        text_encoder = CLIPTextModel.from_pretrained(run / "text_encoder")
+    else:
+        unet, text_encoder = from_checkpoint(run)
+    shutil.rmtree(model, ignore_errors=True)
+    AutoencoderKL.from_pretrained(run / "vae").half().save_pretrained(model / "vae")
+    unet.half().save_pretrained(model / "unet")
+    text_encoder.half().save_pretrained(model / "text_encoder")
+    networks.scheduler().save_pretrained(model / "scheduler")
+    clip_tokenizer.write(model / "tokenizer")
+    index = {
+        "_class_name": "StableDiffusionPipeline",
+        "_diffusers_version": diffusers.__version__,
+        "feature_extractor": [None, None],
+        "image_encoder": [None, None],
+        "requires_safety_checker": False,
+        "safety_checker": [None, None],
+        "scheduler": ["diffusers", "DDIMScheduler"],
+        "text_encoder": ["transformers", "CLIPTextModel"],
+        "tokenizer": ["transformers", "CLIPTokenizer"],
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "vae": ["diffusers", "AutoencoderKL"],
+    }
+    (model / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
+    total = sum(f.stat().st_size for f in model.rglob("*") if f.is_file())
+    print(f"{total / 1e6:.1f} MB in {model}")
+
+
+if __name__ == "__main__":
+    main()
