@@ -42,10 +42,14 @@ def run(case):
     network = NETWORKS[case["network"]]
     generator = torch.Generator().manual_seed(case["seed"])
     noise = torch.randn(SHAPE, generator=generator)
-    scheduler.set_timesteps(case["steps"], **case.get("set_timesteps", {}))
+    steps = {} if case["steps"] is None else {"num_inference_steps": case["steps"]}
+    scheduler.set_timesteps(**steps, **case.get("set_timesteps", {}))
     timesteps = scheduler.timesteps
     sigma = getattr(scheduler, "init_noise_sigma", 1.0)
     begin = 0
+    if hasattr(scheduler, "set_begin_index"):
+        # Else a scheduler starts at the second of two equal timesteps, and runs out of them.
+        scheduler.set_begin_index(0)
     if "strength" in case:
         order = scheduler.order
         kept = min(int(case["steps"] * case["strength"]), case["steps"])
@@ -81,7 +85,10 @@ def main():
     OUT.mkdir(exist_ok=True)
     records, chunks, offset = [], [], 0
     for case in CASES:
-        record, states = run(case)
+        try:
+            record, states = run(case)
+        except Exception as error:
+            raise RuntimeError(case) from error
         assert np.isfinite(states).all(), case
         record["offset"], record["states"] = offset, len(states)
         offset += states.size

@@ -2,10 +2,20 @@ import { blend2 } from "./blend.ts";
 import { invalid, requireInteger, requireNumber } from "./invalid.ts";
 import { alphaOf, type Space } from "./space.ts";
 
-/** How a run is laid out over the noise levels. */
+/** How a run is laid out over the noise levels: by `steps`, or by the levels or timesteps themselves. */
 export interface GridRequest {
   /** Number of steps, at least 1. */
-  steps: number;
+  steps?: number;
+  /** The network's timesteps, falling, instead of a number of steps. */
+  timesteps?: readonly number[];
+  /** The noise levels, falling, instead of a number of steps, in the model's own space. */
+  sigmas?: readonly number[];
+  /** μ of a dynamic shift, for the flow schedulers that have one: {@link dynamicShift} of the number of image tokens. */
+  mu?: number;
+  /** The first step to run, from 0 (ComfyUI's start_at_step). */
+  startStep?: number;
+  /** The step to stop before (ComfyUI's end_at_step); what noise is left then stays in the latent. */
+  endStep?: number;
   /** Image-to-image: the share of the steps to run, 0 to 1; 1, all of them, unless given. */
   strength?: number;
 }
@@ -25,6 +35,8 @@ export interface Grid {
   readonly initNoiseSigma: number;
   /** Number of steps: `sigmas.length − 1`. */
   readonly steps: number;
+  /** How many steps of the whole layout come before the first. */
+  readonly offset: number;
 }
 
 /** The latent to start from without an image: `noise · initNoiseSigma`. */
@@ -44,13 +56,36 @@ export function addNoise(grid: Grid, latent: Float32Array, noise: Float32Array, 
 /** Drops the steps before the one where image-to-image of that strength starts: `N − min(⌊N·strength⌋, N)`, as diffusers. */
 export function sliceByStrength(grid: Grid, strength = 1): Grid {
   requireNumber("strength", strength, 0, 1);
-  const from = grid.steps - Math.min(Math.floor(grid.steps * strength), grid.steps);
-  if (from === 0) return grid;
+  return sliceSteps(grid, grid.steps - Math.min(Math.floor(grid.steps * strength), grid.steps));
+}
+
+/** Keeps the steps from `from` up to, not including, `to`. */
+export function sliceSteps(grid: Grid, from: number, to: number = grid.steps): Grid {
+  requireInteger("startStep", from, 0, grid.steps);
+  requireInteger("endStep", to, from, grid.steps);
+  if (from === 0 && to === grid.steps) return grid;
   return {
     ...grid,
-    sigmas: grid.sigmas.slice(from),
-    timesteps: grid.timesteps.slice(from),
-    ...(grid.targets ? { targets: grid.targets.slice(from) } : {}),
-    steps: grid.steps - from,
+    sigmas: grid.sigmas.slice(from, to + 1),
+    timesteps: grid.timesteps.slice(from, to),
+    ...(grid.targets ? { targets: grid.targets.slice(from, to) } : {}),
+    steps: to - from,
+    offset: grid.offset + from,
   };
+}
+
+/** The part of a whole layout that a request asks for: its `startStep` and `endStep`, then its `strength`. */
+export function sliceAsAsked(grid: Grid, { startStep = 0, endStep, strength }: GridRequest): Grid {
+  const last = endStep === undefined ? grid.steps : Math.min(endStep, grid.steps);
+  return sliceByStrength(sliceSteps(grid, startStep, last), strength);
+}
+
+/** Checks that a list of timesteps or sigmas falls. */
+export function requireFalling(field: string, values: readonly number[]): void {
+  if (values.length === 0) invalid(field, "must not be empty");
+  for (const [i, value] of values.entries()) {
+    if (!Number.isFinite(value) || value < 0) invalid(field, `entry ${i} is ${value}; must be finite and at least 0`);
+    if (i > 0 && value >= values[i - 1]!)
+      invalid(field, `entry ${i} (${value}) isn't below the one before it (${values[i - 1]}); must fall`);
+  }
 }

@@ -31,7 +31,6 @@ export { clipSample, thresholdSample } from "./clamp.ts";
 export { diffusersSchedulers, fromDiffusers, type SchedulerConfig } from "./diffusers/from-diffusers.ts";
 export { addNoise, type Grid, type GridRequest, sliceByStrength, startFromNoise } from "./grid.ts";
 export { cfg } from "./guidance/cfg.ts";
-export { DiffusionInputError, type DiffusionIssue } from "./invalid.ts";
 export { MersenneTwister } from "./noise/mersenne-twister.ts";
 export { offsetSeed, type Seed } from "./noise/seed.ts";
 export { TorchGenerator, torchRandn } from "./noise/torch-generator.ts";

@@ -1,5 +1,6 @@
 import { alphasCumprodOf, type BetaSchedule, makeBetas, rescaleZeroTerminalSnr } from "./betas.ts";
 import { invalid, requireInteger, requireNumber } from "./invalid.ts";
+import type { Space } from "./space.ts";
 
 /** How a model's training noise schedule is described. Defaults are Stable Diffusion's. */
 export interface NoiseScheduleOptions {
@@ -19,13 +20,12 @@ export interface NoiseScheduleOptions {
   terminalAlphaBar?: number;
 }
 
-/** The noise levels a discrete-time model was trained at, and the way between its timesteps and noise levels σ = √((1−ᾱ)/ᾱ). */
+/** The noise levels a model was trained at, and the way between its timesteps and noise levels. */
 export interface NoiseSchedule {
+  /** The space the levels are in: `ve` for models with betas, σ = √((1−ᾱ)/ᾱ), and for EDM; `flow` for flow matching. */
+  readonly space: Space;
   readonly trainTimesteps: number;
-  readonly betas: Float32Array;
-  /** ᾱ_t for t = 0 … trainTimesteps − 1, falling. */
-  readonly alphasCumprod: Float32Array;
-  /** σ_t, rising with t; the last is +∞ where ᾱ is 0. */
+  /** σ of each training timestep, rising; the last is +∞ where ᾱ is 0. */
   readonly sigmas: Float32Array;
   /** σ_0, the smallest. */
   readonly sigmaMin: number;
@@ -37,8 +37,16 @@ export interface NoiseSchedule {
   timestepToSigma(timestep: number): number;
 }
 
+/** The schedule of a model with betas: DDPM, Stable Diffusion and their kin. */
+export interface BetaNoiseSchedule extends NoiseSchedule {
+  readonly space: "ve";
+  readonly betas: Float32Array;
+  /** ᾱ_t for t = 0 … trainTimesteps − 1, falling. */
+  readonly alphasCumprod: Float32Array;
+}
+
 /** Builds a training noise schedule from betas; the numbers are float32 where diffusers' are. */
-export function makeNoiseSchedule(options: NoiseScheduleOptions = {}): NoiseSchedule {
+export function makeNoiseSchedule(options: NoiseScheduleOptions = {}): BetaNoiseSchedule {
   const { betaSchedule = "scaled_linear", trainTimesteps = 1000, trainedBetas, zeroTerminalSnr = false } = options;
   const betaStart = requireNumber("beta_start", options.betaStart ?? 0.00085, 0, 1);
   const betaEnd = requireNumber("beta_end", options.betaEnd ?? 0.012, 0, 1);
@@ -53,12 +61,13 @@ export function makeNoiseSchedule(options: NoiseScheduleOptions = {}): NoiseSche
   return scheduleFromAlphas(betas, alphasCumprod);
 }
 
-function scheduleFromAlphas(betas: Float32Array, alphasCumprod: Float32Array): NoiseSchedule {
+function scheduleFromAlphas(betas: Float32Array, alphasCumprod: Float32Array): BetaNoiseSchedule {
   const f32 = Math.fround;
   const sigmas = alphasCumprod.map((bar) => Math.sqrt(f32(f32(1 - bar) / bar)));
   const logSigmas = sigmas.map(Math.log);
   const last = sigmas.length - 1;
   return {
+    space: "ve",
     trainTimesteps: sigmas.length,
     betas,
     alphasCumprod,

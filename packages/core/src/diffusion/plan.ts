@@ -1,11 +1,11 @@
-import { type Grid, type GridRequest, sliceByStrength } from "./grid.ts";
-import { invalid, requireInteger } from "./invalid.ts";
+import { type Grid, type GridRequest, requireFalling, sliceAsAsked } from "./grid.ts";
+import { invalid } from "./invalid.ts";
 import type { NoiseSchedule } from "./noise-schedule.ts";
 import { denoiser, type Network, type Prediction } from "./prediction.ts";
-import type { NoiseSource, Sampler, SamplerStep } from "./sampler.ts";
+import { checkSigmas, type NoiseSource, type Sampler, type SamplerStep } from "./sampler.ts";
 import { type SamplerName, samplerNames, samplers } from "./samplers.ts";
 import { makeSigmas, type SchedulerName } from "./schedulers.ts";
-import { fromRatio, ratioOf, type Space } from "./space.ts";
+import type { Space } from "./space.ts";
 
 /** Everything a run needs but the network, the latent and the noise: which sampler, in which space, over which levels. */
 export interface Plan {
@@ -17,8 +17,12 @@ export interface Plan {
   readonly space: Space;
   /** The sampler's options. */
   readonly options: object;
+  /** Sampler options that depend on which steps are run. */
+  readonly gridOptions?: (grid: Grid) => object;
   /** EDM's σ_data. */
   readonly sigmaData?: number;
+  /** Lowest trained level, which a consistency model's boundary condition needs. */
+  readonly sigmaMin?: number;
   /** Clips or thresholds each estimate of x0, in place. */
   readonly clamp?: (denoised: Float32Array) => void;
   /** Lays out the noise levels of a run. */
@@ -53,11 +57,14 @@ export async function* runPlan(plan: Plan, run: PlanRun): AsyncGenerator<Sampler
     space: grid.space,
     timestepOf: (sigma, index) => timestepAt(plan, grid, sigma, index),
     ...(plan.sigmaData === undefined ? {} : { sigmaData: plan.sigmaData }),
+    ...(plan.sigmaMin === undefined ? {} : { sigmaMin: plan.sigmaMin }),
     ...(plan.clamp ? { clamp: plan.clamp } : {}),
   });
   const options = {
+    timesteps: grid.timesteps,
     ...plan.options,
     ...grid.options,
+    ...plan.gridOptions?.(grid),
     ...(grid.targets ? { targets: grid.targets } : {}),
     ...run.options,
   };
@@ -92,7 +99,7 @@ export interface PlanOptions {
 /** Pairs a sampler with a scheduler as ComfyUI does: levels from the scheduler, timesteps from the levels. */
 export function makePlan({ sampler, scheduler, schedule, prediction, options = {} }: PlanOptions): Plan {
   if (!samplerNames.includes(sampler)) invalid("sampler", `unknown sampler ${String(sampler)}`, samplerNames);
-  const space: Space = "ve";
+  const { space } = schedule;
   return {
     sampler,
     scheduler,
@@ -100,23 +107,30 @@ export function makePlan({ sampler, scheduler, schedule, prediction, options = {
     schedule,
     space,
     options,
-    timestepOf: (sigma) => schedule.sigmaToTimestep(ratioOf(space, sigma)),
-    grid({ steps, strength }) {
-      requireInteger("steps", steps, 1, 10_000);
-      const sigmas = makeSigmas(scheduler, steps, schedule);
-      const timesteps = sigmas.slice(0, -1).map((sigma) => schedule.sigmaToTimestep(sigma));
+    timestepOf: (sigma) => schedule.sigmaToTimestep(sigma),
+    grid(request) {
+      const sigmas = levelsOf(request);
       const first = sigmas[0]!;
-      return sliceByStrength(
-        {
-          space,
-          sigmas: sigmas.map((sigma) => fromRatio(space, sigma)),
-          timesteps,
-          // At the model's own largest level the signal is part of the noise's variance (ComfyUI's max_denoise).
-          initNoiseSigma: first >= schedule.sigmaMax * (1 - 1e-5) ? Math.hypot(1, first) : first,
-          steps: timesteps.length,
-        },
-        strength,
-      );
+      // At the model's own largest level the signal is part of the noise's variance (ComfyUI's max_denoise).
+      const isMax = space === "ve" && first >= schedule.sigmaMax * (1 - 1e-5);
+      const grid: Grid = {
+        space,
+        sigmas,
+        timesteps: sigmas.slice(0, -1).map((sigma) => schedule.sigmaToTimestep(sigma)),
+        initNoiseSigma: isMax ? Math.hypot(1, first) : first,
+        steps: sigmas.length - 1,
+        offset: 0,
+      };
+      return sliceAsAsked(grid, request);
     },
   };
+
+  function levelsOf({ steps, sigmas, timesteps }: GridRequest): Float64Array {
+    if ([steps, sigmas, timesteps].filter((value) => value !== undefined).length !== 1)
+      invalid("steps", "give exactly one of steps, sigmas and timesteps");
+    if (sigmas) return checkSigmas(sigmas, space);
+    if (steps !== undefined) return makeSigmas(scheduler, steps, schedule);
+    requireFalling("timesteps", timesteps!);
+    return Float64Array.from([...timesteps!.map((t) => schedule.timestepToSigma(t)), 0]);
+  }
 }

@@ -3,10 +3,19 @@ import type { Denoiser } from "./sampler.ts";
 import { alphaOf, type Space } from "./space.ts";
 
 /** What a network's output means, by diffusers' names. */
-export const predictions = ["epsilon", "v_prediction", "sample", "flow_prediction", "edm"] as const;
+export const predictions = [
+  "epsilon",
+  "v_prediction",
+  "sample",
+  "flow_prediction",
+  "edm",
+  "edm_v",
+  "consistency",
+] as const;
 /**
  * What a network's output means: the noise ε; the velocity v = αε − σx0 (Salimans & Ho 2022, https://arxiv.org/abs/2202.00512);
- * x0 itself; the flow ε − x0; or EDM's preconditioned F (Karras et al. 2022, table 1).
+ * x0 itself; the flow ε − x0; EDM's preconditioned F (Karras et al. 2022, table 1), `edm_v` where its sign is turned; or F of a
+ * consistency model, whose boundary is at σ_min (Song et al. 2023, appendix C).
  */
 export type Prediction = (typeof predictions)[number];
 
@@ -22,6 +31,8 @@ export interface DenoiserOptions {
   timestepOf: (sigma: number, index: number) => number;
   /** EDM's σ_data, 0.5 unless given. */
   sigmaData?: number;
+  /** σ_min of a consistency model, 0.002 unless given. */
+  sigmaMin?: number;
   /** Clips or thresholds each estimate of x0, in place. */
   clamp?: (denoised: Float32Array) => void;
 }
@@ -34,15 +45,27 @@ export interface Scalings {
 }
 
 /** The coefficients that go from a network's input and output to x0, for a state at noise level `sigma` of `space`. */
-export function scalingsOf(prediction: Prediction, space: Space, sigma: number, sigmaData = 0.5): Scalings {
+export function scalingsOf(
+  prediction: Prediction,
+  space: Space,
+  sigma: number,
+  { sigmaData = 0.5, sigmaMin = 0.002 }: Pick<DenoiserOptions, "sigmaData" | "sigmaMin"> = {},
+): Scalings {
   const alpha = alphaOf(space, sigma);
   if (prediction === "flow_prediction") {
     if (space !== "flow") invalid("prediction_type", "flow_prediction is stepped in the flow space");
     return { scale: 1, skip: 1, out: -sigma };
   }
-  if (prediction === "edm") {
+  if (prediction === "edm" || prediction === "edm_v") {
     const norm = Math.hypot(alpha * sigmaData, sigma);
-    return { scale: 1 / norm, skip: (alpha * sigmaData ** 2) / norm ** 2, out: (sigma * sigmaData) / norm };
+    const out = (sigma * sigmaData) / norm;
+    return { scale: 1 / norm, skip: (alpha * sigmaData ** 2) / norm ** 2, out: prediction === "edm" ? out : -out };
+  }
+  if (prediction === "consistency") {
+    const norm = Math.hypot(sigmaData, sigma);
+    const above = sigma - sigmaMin;
+    const skip = sigmaData ** 2 / (above ** 2 + sigmaData ** 2);
+    return { scale: 1 / norm, skip, out: (above * sigmaData) / norm };
   }
   // The networks were trained on inputs with α² + σ² = 1.
   const scale = space === "vp" ? 1 : 1 / Math.hypot(alpha, sigma);
@@ -54,9 +77,9 @@ export function scalingsOf(prediction: Prediction, space: Space, sigma: number, 
 
 /** Wraps a network as a {@link Denoiser}: scales its input (c_in), tells it the timestep, and turns its output into x0. */
 export function denoiser(network: Network, options: DenoiserOptions): Denoiser {
-  const { prediction, space, timestepOf, sigmaData, clamp } = options;
+  const { prediction, space, timestepOf, clamp } = options;
   return async (x, sigma, index) => {
-    const { scale, skip, out } = scalingsOf(prediction, space, sigma, sigmaData);
+    const { scale, skip, out } = scalingsOf(prediction, space, sigma, options);
     const output = await network(
       scale === 1 ? x.slice() : x.map((value) => scale * value),
       timestepOf(sigma, index),

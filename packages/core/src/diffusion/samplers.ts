@@ -1,15 +1,72 @@
 import type { Sampler } from "./sampler.ts";
+import { dpmpp_2m_cfg_pp, euler_ancestral_cfg_pp, euler_cfg_pp } from "./samplers/cfg-pp.ts";
+import { consistency } from "./samplers/consistency.ts";
 import { ddim } from "./samplers/ddim.ts";
-import { dpmpp_2m } from "./samplers/dpmpp-2m.ts";
+import { ddpm } from "./samplers/ddpm.ts";
+import { deis } from "./samplers/deis.ts";
+import { dpm_2 } from "./samplers/dpm-2.ts";
+import { dpm_2_ancestral } from "./samplers/dpm-2-ancestral.ts";
+import { dpm_solver_multistep } from "./samplers/dpm-solver-multistep.ts";
+import { dpm_solver_singlestep } from "./samplers/dpm-solver-singlestep.ts";
+import { dpmpp_2m, dpmpp_2m_sde, dpmpp_2m_sde_heun, dpmpp_3m_sde } from "./samplers/dpmpp-2m.ts";
+import { dpmpp_2s_ancestral } from "./samplers/dpmpp-2s-ancestral.ts";
+import { dpmpp_sde } from "./samplers/dpmpp-sde.ts";
+import { er_sde } from "./samplers/er-sde.ts";
 import { euler } from "./samplers/euler.ts";
 import { euler_ancestral } from "./samplers/euler-ancestral.ts";
+import { gradient_estimation } from "./samplers/gradient-estimation.ts";
+import { heun } from "./samplers/heun.ts";
+import { heunpp2 } from "./samplers/heunpp2.ts";
+import { ipndm, ipndm_v } from "./samplers/ipndm.ts";
+import { lcm } from "./samplers/lcm.ts";
+import { lms } from "./samplers/lms.ts";
+import { pndm } from "./samplers/pndm.ts";
+import { res_multistep, res_multistep_ancestral } from "./samplers/res-multistep.ts";
+import { sa_solver } from "./samplers/sa-solver.ts";
+import { exp_heun_2_x0, exp_heun_2_x0_sde, seeds_2, seeds_3 } from "./samplers/seeds.ts";
+import { tcd } from "./samplers/tcd.ts";
+import { uni_pc, uni_pc_bh2 } from "./samplers/uni-pc.ts";
 
 /** Every sampler, by ComfyUI's name where it has one. Adding one is its function and one line here. */
 export const samplers = {
   euler,
+  euler_cfg_pp,
   euler_ancestral,
+  euler_ancestral_cfg_pp,
+  heun,
+  heunpp2,
+  exp_heun_2_x0,
+  exp_heun_2_x0_sde,
+  dpm_2,
+  dpm_2_ancestral,
+  lms,
+  dpmpp_2s_ancestral,
+  dpmpp_sde,
   dpmpp_2m,
+  dpmpp_2m_cfg_pp,
+  dpmpp_2m_sde,
+  dpmpp_2m_sde_heun,
+  dpmpp_3m_sde,
+  ddpm,
+  lcm,
+  ipndm,
+  ipndm_v,
+  deis,
+  res_multistep,
+  res_multistep_ancestral,
+  gradient_estimation,
+  er_sde,
+  seeds_2,
+  seeds_3,
+  sa_solver,
   ddim,
+  uni_pc,
+  uni_pc_bh2,
+  pndm,
+  tcd,
+  consistency,
+  dpm_solver_multistep,
+  dpm_solver_singlestep,
 } as const satisfies Record<string, Sampler<never>>;
 
 /** A sampler's name. */

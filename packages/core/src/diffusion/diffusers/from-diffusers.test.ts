@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { addNoise, startFromNoise } from "../grid.ts";
+import { addNoise, type GridRequest, startFromNoise } from "../grid.ts";
 import { TorchGenerator } from "../noise/torch-generator.ts";
 import { runPlan } from "../plan.ts";
 import { ratioOf } from "../space.ts";
@@ -9,7 +9,8 @@ import { fromDiffusers } from "./from-diffusers.ts";
 interface Case {
   name: string;
   config: Record<string, unknown>;
-  steps: number;
+  steps: number | null;
+  set_timesteps?: { mu?: number; timesteps?: number[]; sigmas?: number[] };
   strength?: number;
   network: string;
   seed: number;
@@ -37,7 +38,7 @@ describe.each(header.cases)("$name", (test) => {
   const plan = fromDiffusers(test.config);
 
   it("lays out diffusers' timesteps and sigmas", () => {
-    const grid = plan.grid({ steps: test.steps });
+    const grid = plan.grid(request(test));
     const timesteps = test.order === 1 ? test.timesteps : everyStep(test.timesteps);
     expect(relativeError(grid.timesteps, timesteps)).toBeLessThan(1e-5);
     if (test.sigmas && test.order === 1) {
@@ -48,7 +49,7 @@ describe.each(header.cases)("$name", (test) => {
   });
 
   it("takes diffusers' steps", async () => {
-    const grid = plan.grid({ steps: test.steps, ...(test.strength === undefined ? {} : { strength: test.strength }) });
+    const grid = plan.grid({ ...request(test), ...(test.strength === undefined ? {} : { strength: test.strength }) });
     const generator = new TorchGenerator(test.seed);
     const noise = generator.randn(SIZE);
     const latent = Float32Array.from({ length: SIZE }, (_, i) => -1 + (2 * i) / (SIZE - 1));
@@ -71,6 +72,10 @@ describe.each(header.cases)("$name", (test) => {
     expect(steps).toBe(test.order === 1 ? test.states - 1 : Math.ceil((test.states - 1) / test.order));
   });
 });
+
+function request({ steps, set_timesteps: given }: Case): GridRequest {
+  return { ...(steps === null ? {} : { steps }), ...given };
+}
 
 /** Of a second-order scheduler's timesteps, those that its steps begin at. */
 function everyStep(timesteps: number[]): number[] {

@@ -1,59 +1,86 @@
-import type { Grid } from "../grid.ts";
-import { sliceByStrength } from "../grid.ts";
-import { requireInteger } from "../invalid.ts";
+import { type Grid, type GridRequest, requireFalling, sliceAsAsked } from "../grid.ts";
+import { invalid, requireInteger } from "../invalid.ts";
 import type { NoiseSchedule } from "../noise-schedule.ts";
 import type { Plan } from "../plan.ts";
 import type { Prediction } from "../prediction.ts";
 import type { SamplerName } from "../samplers.ts";
 import { fromRatio, ratioOf, type Space } from "../space.ts";
 
-/** The levels that one diffusers scheduler's `set_timesteps(n)` lays out; `sigmas` as it keeps them, σ = √((1−ᾱ)/ᾱ). */
+/** The levels that one diffusers scheduler's `set_timesteps` lays out, as it keeps them: σ = √((1−ᾱ)/ᾱ), or the flow's own. */
 export interface Layout {
   timesteps: Float64Array;
   sigmas: Float64Array;
-  /** σ where each step lands, where that isn't the next level. */
+  /** Where each step lands, where that isn't the next level. */
   targets?: Float64Array;
   initNoiseSigma: number;
   /** Sampler options that depend on the number of steps. */
   options?: object;
 }
 
+/** What a scheduler may be asked to lay out. */
+export interface LayoutRequest extends Pick<GridRequest, "mu"> {
+  steps: number;
+  timesteps?: Float64Array;
+  sigmas?: Float64Array;
+}
+
 /** One diffusers scheduler, read from its config: everything of a {@link Plan} but the grid, and its `set_timesteps`. */
-export interface DiffusersPlan {
+export interface DiffusersPlan extends Pick<Plan, "gridOptions" | "sigmaData" | "sigmaMin" | "clamp"> {
   sampler: SamplerName;
   prediction: Prediction;
   schedule: NoiseSchedule;
   space: Space;
   options?: object;
-  sigmaData?: number;
-  clamp?: (denoised: Float32Array) => void;
+  /** The most steps it can take, 10 000 unless given. */
   maxSteps?: number;
+  /** Which lists its `set_timesteps` takes instead of a number. */
+  accepts?: readonly ("timesteps" | "sigmas")[];
+  /** What the network is told between the levels, where that isn't the schedule's interpolation. */
   timestepOf?: (sigma: number) => number;
-  setTimesteps(steps: number): Layout;
+  setTimesteps(request: LayoutRequest): Layout;
 }
 
 /** Makes a plan of a scheduler's reading. */
 export function planFrom(source: DiffusersPlan): Plan {
-  const { setTimesteps, maxSteps = 10_000, options = {}, timestepOf, ...rest } = source;
+  const { setTimesteps, maxSteps = 10_000, accepts = [], options = {}, timestepOf, ...rest } = source;
   const { space, schedule } = source;
+  // Flow levels are kept as they are; the others as σ/α.
+  const inSpace = (sigma: number) => (space === "flow" ? sigma : fromRatio(space, sigma));
   return {
     ...rest,
     scheduler: "diffusers",
     options,
-    timestepOf: timestepOf ?? ((sigma) => schedule.sigmaToTimestep(ratioOf(space, sigma))),
-    grid({ steps, strength }) {
-      requireInteger("steps", steps, 1, maxSteps);
-      const layout = setTimesteps(steps);
+    timestepOf: timestepOf ?? ((sigma) => schedule.sigmaToTimestep(space === "flow" ? sigma : ratioOf(space, sigma))),
+    grid(request) {
+      const layout = setTimesteps(layoutRequest(request, accepts, maxSteps));
       const grid: Grid = {
         space,
-        sigmas: layout.sigmas.map((sigma) => fromRatio(space, sigma)),
+        sigmas: layout.sigmas.map(inSpace),
         timesteps: layout.timesteps,
-        ...(layout.targets ? { targets: layout.targets.map((sigma) => fromRatio(space, sigma)) } : {}),
+        ...(layout.targets ? { targets: layout.targets.map(inSpace) } : {}),
         ...(layout.options ? { options: layout.options } : {}),
         initNoiseSigma: layout.initNoiseSigma,
         steps: layout.sigmas.length - 1,
+        offset: 0,
       };
-      return sliceByStrength(grid, strength);
+      return sliceAsAsked(grid, request);
     },
   };
+}
+
+function layoutRequest(
+  { steps, timesteps, sigmas, mu }: GridRequest,
+  accepts: readonly ("timesteps" | "sigmas")[],
+  maxSteps: number,
+): LayoutRequest {
+  const given = [steps, timesteps, sigmas].filter((value) => value !== undefined);
+  const names = ["steps", ...accepts];
+  if (given.length !== 1) invalid("steps", `give exactly one of ${names.join(", ")}`, names);
+  const common = mu === undefined ? {} : { mu };
+  if (steps !== undefined) return { ...common, steps: requireInteger("steps", steps, 1, maxSteps) };
+  const field = timesteps ? "timesteps" : "sigmas";
+  if (!accepts.includes(field)) invalid(field, "this scheduler can't be given these", names);
+  const list = (timesteps ?? sigmas)!;
+  requireFalling(field, list);
+  return { ...common, steps: list.length, [field]: Float64Array.from(list) };
 }

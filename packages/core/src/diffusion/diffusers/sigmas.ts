@@ -1,8 +1,8 @@
-import { invalid } from "../invalid.ts";
 import type { NoiseSchedule } from "../noise-schedule.ts";
+import { betaPpf } from "../schedulers/beta-ppf.ts";
 import { exponentialSigmas } from "../schedulers/exponential.ts";
 import { karrasSigmas } from "../schedulers/karras.ts";
-import { interpolate } from "../schedulers/spacing.ts";
+import { interpolate, linspace } from "../schedulers/spacing.ts";
 import type { ConfigReader } from "./config-reader.ts";
 
 /** Which curve replaces the levels at the timesteps. */
@@ -22,7 +22,18 @@ export function curveSigmas(
 ): Float64Array {
   if (curve === "use_karras_sigmas") return karrasSigmas(n, sigmaMin, sigmaMax);
   if (curve === "use_exponential_sigmas") return exponentialSigmas(n, sigmaMin, sigmaMax);
-  return invalid(curve, "can't be followed yet");
+  // "Beta Sampling is All You Need", https://arxiv.org/abs/2407.12173, with α = β = 0.6.
+  return linspace(0, 1, n).map((p) => sigmaMin + betaPpf(1 - p, 0.6, 0.6) * (sigmaMax - sigmaMin));
+}
+
+/** {@link curveSigmas} over the range of the levels it replaces, or between the config's `sigma_min` and `sigma_max`. */
+export function curveOver(
+  curve: NonNullable<SigmaCurve>,
+  n: number,
+  levels: ArrayLike<number>,
+  bounds: { sigmaMin?: number | undefined; sigmaMax?: number | undefined } = {},
+): Float64Array {
+  return curveSigmas(curve, n, bounds.sigmaMin ?? levels[levels.length - 1]!, bounds.sigmaMax ?? levels[0]!);
 }
 
 /** The levels at (maybe fractional) timesteps, linear between the table's entries as diffusers interpolates. */

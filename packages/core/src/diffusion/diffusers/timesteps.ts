@@ -23,12 +23,20 @@ export function readSpacing(config: ConfigReader, trainTimesteps: number, fallba
   };
 }
 
-/** `n` timesteps, falling, in the way of the DDIM, DDPM and Euler schedulers of diffusers; whole unless `fractional`. */
-export function spacedTimesteps(n: number, options: SpacingOptions, fractional = false): Float64Array {
+/**
+ * `n` timesteps, falling, in the way of the DDIM, DDPM and Euler schedulers of diffusers; whole unless `fractional`, and then
+ * float32 unless `"double"`.
+ */
+export function spacedTimesteps(
+  n: number,
+  options: SpacingOptions,
+  fractional: boolean | "double" = false,
+): Float64Array {
   const { spacing, stepsOffset, trainTimesteps } = options;
   if (spacing === "linspace") {
     const points = linspace(0, trainTimesteps - 1, n).reverse();
-    return fractional ? Float64Array.from(points, Math.fround) : points.map(roundHalfEven);
+    if (fractional === "double") return points;
+    return fractional ? points.map(Math.fround) : points.map(roundHalfEven);
   }
   if (spacing === "leading") {
     const ratio = Math.floor(trainTimesteps / n);
@@ -38,11 +46,14 @@ export function spacedTimesteps(n: number, options: SpacingOptions, fractional =
   return Float64Array.from({ length: n }, (_, i) => roundHalfEven(trainTimesteps - i * ratio) - 1);
 }
 
-/** `n` timesteps in the way of the multistep solvers of diffusers, which leave out the lowest of n + 1. */
+/**
+ * `n` timesteps in the way of the multistep solvers of diffusers, which leave out the lowest of n + 1. `lastTimestep` is how much of
+ * the training range is used.
+ */
 export function solverTimesteps(
   n: number,
   options: SpacingOptions,
-  lastTimestep = options.trainTimesteps,
+  lastTimestep: number = options.trainTimesteps,
 ): Float64Array {
   const { spacing, stepsOffset, trainTimesteps } = options;
   if (spacing === "linspace")

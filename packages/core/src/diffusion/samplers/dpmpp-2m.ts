@@ -1,34 +1,30 @@
-import { blend2, blend3 } from "../blend.ts";
-import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
-import { alphaOf, lambdaOf } from "../space.ts";
-
-/** What {@link dpmpp_2m} takes. */
-export interface Dpmpp2mOptions {
-  /** Make the last step of first order even where it doesn't end at σ = 0. */
-  lowerOrderFinal?: boolean;
-}
+import type { SamplerInput, SamplerStep } from "../sampler.ts";
+import { type DpmSolverOptions, dpm_solver_multistep } from "./dpm-solver-multistep.ts";
 
 /**
  * DPM-Solver++(2M): Algorithm 2 of Lu et al. 2022 (https://arxiv.org/abs/2211.01095), a second-order multistep method in
  * λ = log(α/σ). The first step, and the step to σ = 0, are of first order.
  */
-export async function* dpmpp_2m(input: SamplerInput<Dpmpp2mOptions>): AsyncGenerator<SamplerStep, void, void> {
-  const { model, x, sigmas, steps, space, options } = begin(input);
-  let previous: Float32Array | undefined;
-  for (let i = 0; i < steps; i++) {
-    const sigma = sigmas[i]!;
-    const sigmaNext = sigmas[i + 1]!;
-    const denoised = await model(x, sigma, i);
-    const ratio = sigmaNext / sigma;
-    const pull = alphaOf(space, sigmaNext) - alphaOf(space, sigma) * ratio;
-    const h = lambdaOf(space, sigmaNext) - lambdaOf(space, sigma);
-    const hLast = i > 0 ? lambdaOf(space, sigma) - lambdaOf(space, sigmas[i - 1]!) : 0;
-    const first = sigmaNext === 0 || hLast === 0 || (i === steps - 1 && options.lowerOrderFinal);
-    if (previous && !first) {
-      const half = h / (2 * hLast);
-      blend3(x, ratio, x, pull * (1 + half), denoised, -pull * half, previous);
-    } else blend2(x, ratio, x, pull, denoised);
-    previous = denoised;
-    yield { step: i + 1, steps, sigma, sigmaNext, x, denoised };
-  }
+export function dpmpp_2m(input: SamplerInput<DpmSolverOptions>): AsyncGenerator<SamplerStep, void, void> {
+  return dpm_solver_multistep({ ...input, options: { ...input.options, predict: "data", order: 2, eta: 0 } });
+}
+
+/**
+ * DPM-Solver++(2M) SDE: the SDE form of Algorithm 2 of Lu et al. 2022 (https://arxiv.org/abs/2211.01095). `eta` 1 unless given.
+ */
+export function dpmpp_2m_sde(input: SamplerInput<DpmSolverOptions>): AsyncGenerator<SamplerStep, void, void> {
+  return dpm_solver_multistep({ ...input, options: { eta: 1, ...input.options, predict: "data", order: 2 } });
+}
+
+/** {@link dpmpp_2m_sde} with the Heun form of the second-order term. */
+export function dpmpp_2m_sde_heun(input: SamplerInput<DpmSolverOptions>): AsyncGenerator<SamplerStep, void, void> {
+  return dpmpp_2m_sde({ ...input, options: { ...input.options, solver: "heun" } });
+}
+
+/** DPM-Solver++(3M) SDE: third order, after Lu et al. 2022 (https://arxiv.org/abs/2211.01095). `eta` 1 unless given. */
+export function dpmpp_3m_sde(input: SamplerInput<DpmSolverOptions>): AsyncGenerator<SamplerStep, void, void> {
+  return dpm_solver_multistep({
+    ...input,
+    options: { eta: 1, ...input.options, predict: "data", solver: "heun", order: 3 },
+  });
 }

@@ -1,0 +1,32 @@
+import { requireInteger } from "../invalid.ts";
+import { readClamp } from "./clamp.ts";
+import type { ConfigReader } from "./config-reader.ts";
+import type { DiffusersPlan } from "./layout.ts";
+import { readSchedule } from "./schedule.ts";
+import { readSolverLevels } from "./solver-levels.ts";
+
+/** SASolverScheduler. A `tau_func` can't be stored in a config, so τ is the default, 1 from timestep 200 to 800. */
+export function saSolverScheduler(config: ConfigReader): DiffusersPlan {
+  const schedule = readSchedule(config, { rescale: false });
+  const levels = readSolverLevels(config, schedule, {
+    minAfterCurve: "curve",
+    finalDefault: "fixed_min",
+    alwaysRoundKarras: true,
+    lambdaMinClipped: true,
+  });
+  config.mustBeOff("tau_func", "variance_type");
+  const algorithm = config.oneOf("algorithm_type", ["data_prediction", "noise_prediction"], "data_prediction");
+  const clamp = readClamp(config);
+  return {
+    ...levels,
+    sampler: "sa_solver",
+    schedule,
+    ...(clamp ? { clamp } : {}),
+    options: {
+      predict: algorithm === "data_prediction" ? "data" : "noise",
+      predictorOrder: requireInteger("predictor_order", config.number("predictor_order", 2), 1, 4),
+      correctorOrder: requireInteger("corrector_order", config.number("corrector_order", 2), 1, 4),
+      lowerOrderFinal: config.boolean("lower_order_final", true),
+    },
+  };
+}

@@ -1,0 +1,45 @@
+import { blend } from "../blend.ts";
+import { invalid } from "../invalid.ts";
+import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
+import { derivative } from "./derivative.ts";
+
+/** What {@link lms} takes. */
+export interface LmsOptions {
+  /** How many derivatives to use, 1 to 4 (the default). */
+  order?: number;
+}
+
+/**
+ * The linear multistep method (Adams–Bashforth over uneven levels) on the probability-flow ODE, as in k-diffusion; the ODE is Karras et
+ * al. 2022's (https://arxiv.org/abs/2206.00364).
+ */
+export async function* lms(input: SamplerInput<LmsOptions>): AsyncGenerator<SamplerStep, void, void> {
+  const { model, x, sigmas, steps, space, options } = begin(input, ["ve", "flow"]);
+  const { order = 4 } = options;
+  if (![1, 2, 3, 4].includes(order)) invalid("order", `${order} is not an order of lms`, [1, 2, 3, 4]);
+  // The oldest derivative's array is written over by the newest, so no step allocates.
+  const derivatives: Float32Array[] = [];
+  for (let i = 0; i < steps; i++) {
+    const sigma = sigmas[i]!;
+    const sigmaNext = sigmas[i + 1]!;
+    const denoised = await model(x, sigma, i);
+    const free = derivatives.length === order ? derivatives.pop()! : new Float32Array(x.length);
+    derivatives.unshift(derivative(free, space, x, denoised, sigma));
+    const weights = derivatives.map((_, j) => lmsWeight(sigmas, i, j, derivatives.length));
+    blend(x, [1, ...weights], [x, ...derivatives]);
+    yield { step: i + 1, steps, sigma, sigmaNext, x, denoised };
+  }
+}
+
+/** ∫ of the j-th Lagrange polynomial through the last `order` levels, from σ_i to σ_{i+1}; Gauss's 3 points are exact for it. */
+function lmsWeight(sigmas: Float64Array, i: number, j: number, order: number): number {
+  const [from, to] = [sigmas[i]!, sigmas[i + 1]!];
+  const [center, half] = [(from + to) / 2, (to - from) / 2];
+  const polynomial = (tau: number) => {
+    let product = 1;
+    for (let k = 0; k < order; k++) if (k !== j) product *= (tau - sigmas[i - k]!) / (sigmas[i - j]! - sigmas[i - k]!);
+    return product;
+  };
+  const offset = half * Math.sqrt(3 / 5);
+  return (half * (5 * polynomial(center - offset) + 8 * polynomial(center) + 5 * polynomial(center + offset))) / 9;
+}

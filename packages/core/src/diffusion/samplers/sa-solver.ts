@@ -1,0 +1,72 @@
+import { blend } from "../blend.ts";
+import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
+import { alphaOf } from "../space.ts";
+import { type SaSolverAlgorithm, saSolverWeights } from "./sa-solver-weights.ts";
+
+/** What {@link sa_solver} takes. */
+export interface SaSolverOptions extends Partial<SaSolverAlgorithm> {
+  /** Order of the predictor, 1 to 4; 2 unless given. */
+  predictorOrder?: number;
+  /** Order of the corrector, 1 to 4; 2 unless given. */
+  correctorOrder?: number;
+  /** Lower the orders towards the end; on unless given. */
+  lowerOrderFinal?: boolean;
+  /** τ at a timestep: how much noise there is, 0 for none; 1 from timestep 200 to 800 unless given. */
+  tau?: (timestep: number) => number;
+  /** The step's timesteps, which `tau` is asked about; without them τ is 1 in the middle three fifths of the steps. */
+  timesteps?: ArrayLike<number>;
+}
+
+/**
+ * SA-Solver, a stochastic Adams predictor-corrector: Xue et al. 2023 (https://arxiv.org/abs/2309.05019), algorithm 1. Draws noise
+ * at every step, as diffusers does, also where τ is 0.
+ */
+export async function* sa_solver(input: SamplerInput<SaSolverOptions>): AsyncGenerator<SamplerStep, void, void> {
+  const { model, x, sigmas, steps, space, noise, options } = begin(input);
+  const { predictorOrder = 2, correctorOrder = 2, lowerOrderFinal = true } = options;
+  const algorithm: SaSolverAlgorithm = { predict: options.predict ?? "data" };
+  const tauOf = options.tau ?? ((t: number) => (t >= 200 && t <= 800 ? 1 : 0));
+  const tauAt = (i: number) => tauOf(options.timesteps?.[i] ?? 1000 * (1 - i / steps));
+  const last = new Float32Array(x.length);
+  const lastNoise = new Float32Array(x.length);
+  let history: Float32Array[] = [];
+  let correctorUsed = 0;
+  for (let i = 0; i < steps; i++) {
+    const sigma = sigmas[i]!;
+    const sigmaNext = sigmas[i + 1]!;
+    const denoised = await model(x, sigma, i);
+    const output =
+      algorithm.predict === "data"
+        ? denoised
+        : blend(new Float32Array(x.length), [1 / sigma, -alphaOf(space, sigma) / sigma], [x, denoised]);
+    const kept = Math.max(predictorOrder, correctorOrder - 1, 1);
+    const outputs = [output, ...history];
+    if (i > 0) {
+      const weights = saSolverWeights(
+        space,
+        algorithm,
+        tauAt(i - 1),
+        sigmas[i - 1]!,
+        sigma,
+        levels(i, correctorUsed),
+        true,
+      );
+      if (weights)
+        blend(x, [weights.x, ...weights.m, weights.noise], [last, ...outputs.slice(0, correctorUsed), lastNoise]);
+    }
+    history = outputs.slice(0, kept);
+    const left = steps - i;
+    const predictorUsed = Math.min(predictorOrder, lowerOrderFinal ? left : predictorOrder, i + 1);
+    correctorUsed = Math.min(correctorOrder, lowerOrderFinal ? left + 1 : correctorOrder, i + 2);
+    last.set(x);
+    lastNoise.set(noise(sigma, sigmaNext));
+    const weights = saSolverWeights(space, algorithm, tauAt(i), sigma, sigmaNext, levels(i, predictorUsed), false);
+    if (weights) blend(x, [weights.x, ...weights.m, weights.noise], [x, ...history.slice(0, predictorUsed), lastNoise]);
+    else if (sigmaNext === 0) x.set(denoised);
+    yield { step: i + 1, steps, sigma, sigmaNext, x, denoised };
+  }
+
+  function levels(i: number, count: number): number[] {
+    return Array.from({ length: count }, (_, k) => sigmas[i - k]!);
+  }
+}

@@ -1,0 +1,55 @@
+import { blend } from "../blend.ts";
+import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
+import { alphaOf } from "../space.ts";
+import { type UniPcAlgorithm, uniPcWeights } from "./uni-pc-weights.ts";
+
+/** What {@link uni_pc} takes. */
+export interface UniPcOptions extends Partial<UniPcAlgorithm> {
+  /** 1 to 4; 3 unless given. */
+  order?: number;
+  /** Lower the order towards the end: 1 in the last step, 2 in the one before it …; on unless given. */
+  lowerOrderFinal?: boolean;
+  /** Steps (from 0) after which nothing is corrected. */
+  disableCorrector?: readonly number[];
+}
+
+/**
+ * UniPC: a unified predictor-corrector, Zhao et al. 2023 (https://arxiv.org/abs/2302.04867), multistep, with B(h) = h (bh1). The
+ * corrector reuses the next step's model call, so it costs none.
+ */
+export async function* uni_pc(input: SamplerInput<UniPcOptions>): AsyncGenerator<SamplerStep, void, void> {
+  const { model, x, sigmas, steps, space, options } = begin(input);
+  const { order = 3, lowerOrderFinal = true, disableCorrector = [] } = options;
+  const algorithm: UniPcAlgorithm = { predict: options.predict ?? "data", bh: options.bh ?? "bh1" };
+  const last = new Float32Array(x.length);
+  let history: Float32Array[] = [];
+  let used = 0;
+  for (let i = 0; i < steps; i++) {
+    const sigma = sigmas[i]!;
+    const sigmaNext = sigmas[i + 1]!;
+    const denoised = await model(x, sigma, i);
+    const output =
+      algorithm.predict === "data"
+        ? denoised
+        : blend(new Float32Array(x.length), [1 / sigma, -alphaOf(space, sigma) / sigma], [x, denoised]);
+    if (i > 0 && !disableCorrector.includes(i - 1)) {
+      const weights = uniPcWeights(space, algorithm, levelsBefore(i - 1, used), sigma, true);
+      if (weights) blend(x, [weights.x, weights.now, ...weights.m], [last, output, ...history]);
+    }
+    history = [output, ...history.slice(0, order - 1)];
+    used = Math.min(order, history.length, lowerOrderFinal ? steps - i : order, sigmaNext === 0 ? 1 : order);
+    last.set(x);
+    const weights = uniPcWeights(space, algorithm, levelsBefore(i, used), sigmaNext, false);
+    if (weights) blend(x, [weights.x, ...weights.m], [x, ...history]);
+    yield { step: i + 1, steps, sigma, sigmaNext, x, denoised };
+  }
+
+  function levelsBefore(i: number, count: number): number[] {
+    return Array.from({ length: count }, (_, k) => sigmas[i - k]!);
+  }
+}
+
+/** {@link uni_pc} with B(h) = e^h − 1 (bh2). */
+export function uni_pc_bh2(input: SamplerInput<UniPcOptions>): AsyncGenerator<SamplerStep, void, void> {
+  return uni_pc({ ...input, options: { bh: "bh2", ...input.options } });
+}
