@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 // Does all the set-up a fresh clone needs, then one command. Plain JavaScript for Node 20: nothing is installed yet.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { buildPackages } from "./build.mjs";
 import { installPackages } from "./install.mjs";
 import { root, runProgram, SetupError } from "./shell.mjs";
@@ -10,6 +12,7 @@ const usage = `Usage: node tools/setup/run.mjs <command>
   demo [prompt]       make a picture with the embedded model
   test [arguments]    run the tests (arguments go to vitest)
   check [names]       run the gate, or only the named checks
+  bench [names]       print the measured figures
   exec program [...]  run a program with the right Node, pnpm and the workspace's tools on the PATH`;
 
 const commands = {
@@ -17,6 +20,7 @@ const commands = {
   demo: (tools, words) => demo(tools, words),
   test: (tools, args) => tools.node(["node_modules/vitest/vitest.mjs", "run", ...args]),
   check: (tools, names) => tools.node(["tools/check/run.ts", ...names]),
+  bench: (tools, names) => bench(tools, names),
   exec: (tools, [program, ...args]) => runProgram(program, args, { env: tools.env }),
 };
 
@@ -32,29 +36,32 @@ async function main([name = "", ...args]) {
   return command(tools, args);
 }
 
+/** One picture by the embedded model, through the command line; the same prompt gives the same picture. */
 function demo(tools, words) {
   const prompt = words.join(" ").trim() || "a red apple on a blue background";
-  const file = `${
-    prompt
-      .toLowerCase()
-      .replace(/[^\p{L}\p{N}]+/gu, "-")
-      .replace(/^-|-$/g, "")
-      .slice(0, 60) || "picture"
-  }.png`;
-  const cli = "packages/cli/bin/latentkit.js";
-  return tools.node([
-    cli,
-    "generate",
-    "--backend",
-    "local",
-    "--prompt",
-    prompt,
-    "--seed",
-    "7",
-    "--out",
-    file,
-    "--force",
-  ]);
+  const name = prompt
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]+/gu, "-")
+    .replace(/^-|-$/g, "");
+  const file = `${name.slice(0, 60) || "picture"}.png`;
+  const request = ["--backend", "local", "--prompt", prompt, "--seed", "7", "--out", join(root, file)];
+  return tools.node(["packages/cli/bin/latentkit.js", "generate", ...request]);
+}
+
+/** Benchmarks one after the other, so that none disturbs another. */
+async function bench(tools, names) {
+  const wanted = names.length > 0 ? names : benchmarks.filter((name) => existsSync(join(root, benchmarkFile(name))));
+  for (const name of wanted) {
+    const code = await tools.node(["--conditions=latentkit-source", benchmarkFile(name)]);
+    if (code !== 0) return code;
+  }
+  return 0;
+}
+
+const benchmarks = ["local", "samplers", "sd15-unet"];
+
+function benchmarkFile(name) {
+  return join("tools", "bench", `${name}.ts`);
 }
 
 process.chdir(root);

@@ -14,11 +14,10 @@ export async function generate(flags: GenerateFlags, io: CliIo): Promise<number>
   const interrupt = onInterrupt();
   let client: Client | undefined;
   try {
-    const { input, backend } = await readInput(flags);
-    const plan = await planOutput(flags.out, input, flags);
-    client = await openClient(flags, backend, io.env);
-    const saver = new Saver(plan);
-    const job = client.generate(input, { signal: interrupt.signal });
+    const wanted = await readInput(flags);
+    const saver = new Saver(await planOutput(flags.out, wanted.input, flags));
+    client = await openClient(flags, wanted, io.env);
+    const job = client.generate(wanted.input, { signal: interrupt.signal });
     const result = await follow(job, saver, flags, io);
     print(result, saver.saved, flags, io);
     return result.failures.length > 0 ? tellFailures(result, io) : 0;

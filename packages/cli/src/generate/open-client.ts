@@ -1,6 +1,7 @@
 import { type BackendModule, type Client, loadClient } from "@latentkit/core";
 import { UsageError } from "../report-error.ts";
 import type { GenerateFlags } from "./flags.ts";
+import type { Input } from "./read-input.ts";
 
 /** The backends that come with the command line; each is loaded only when chosen. */
 const modules: Readonly<Record<string, () => Promise<BackendModule>>> = {
@@ -12,12 +13,13 @@ const modules: Readonly<Record<string, () => Promise<BackendModule>>> = {
 /**
  * The client that flags, environment and configuration ask for.
  *
- * @param suggested the backend that made a recipe: used where nothing else names one.
+ * The backend that made a recipe is used where nothing else names one.
+ *
  * @throws UsageError or ConfigError naming the flag, variable or field.
  */
 export async function openClient(
   { backend, config, url }: Pick<GenerateFlags, "backend" | "config" | "url">,
-  suggested: string | undefined,
+  { backend: suggested, model }: Pick<Input, "backend" | "model">,
   env: NodeJS.ProcessEnv,
 ): Promise<Client> {
   const names = Object.keys(modules);
@@ -32,7 +34,8 @@ export async function openClient(
     env,
     ...(chosen === undefined ? {} : { backend: chosen }),
     ...(config === undefined ? {} : { config }),
-    ...(url === undefined ? {} : { backendOptions: { url } }),
+    // What answers at an address may depend on whether a model is named: a Cog server is one model, an API has many.
+    ...(url === undefined ? {} : { backendOptions: { url, ...(model === undefined ? {} : { model }) } }),
   });
 }
 

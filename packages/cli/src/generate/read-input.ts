@@ -3,10 +3,12 @@ import { type GenerationInput, parseRecipe, type Recipe, readRecipe } from "@lat
 import { UsageError } from "../report-error.ts";
 import { flagsToFields, type GenerateFlags } from "./flags.ts";
 
-/** What to generate, and the backend that goes with it where neither a flag nor a configuration says. */
+/** What to generate. */
 export interface Input {
   input: GenerationInput | Recipe;
+  /** The backend that made the recipe. */
   backend?: string;
+  model?: string | undefined;
 }
 
 /**
@@ -16,10 +18,10 @@ export interface Input {
  */
 export async function readInput(flags: GenerateFlags): Promise<Input> {
   const fields = flagsToFields(flags);
-  if (flags.recipe === undefined) return { input: fields as GenerationInput };
+  if (flags.recipe === undefined) return { input: fields as GenerationInput, model: flags.model };
   const recipe = await recipeFrom(flags.recipe);
   const input = Object.keys(fields).length === 0 ? recipe : { ...recipe, request: { ...recipe.request, ...fields } };
-  return { input: input as Recipe, backend: recipe.backend };
+  return { input: input as Recipe, backend: recipe.backend, model: input.request.model };
 }
 
 async function recipeFrom(path: string): Promise<Recipe> {

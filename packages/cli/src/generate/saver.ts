@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { extname, join } from "node:path";
-import { type GeneratedImage, type ImageFormat, redact } from "@latentkit/core";
+import type { GeneratedImage, ImageFormat } from "@latentkit/core";
 import type { OutputPlan } from "./output-plan.ts";
 
 /** One picture on disk, as `--json` prints it. */
@@ -29,15 +29,19 @@ export class Saver {
     return [...this.#saved].sort(([a], [b]) => a - b).map(([, image]) => image);
   }
 
-  /** @throws Error when the file cannot be written. */
+  /** @throws Error when the picture cannot be brought or written: never a LatentKit error, as the input was not at fault. */
   async save(image: GeneratedImage): Promise<SavedImage> {
-    const path =
-      this.#plan.kind === "file" ? await image.save(this.#plan.path) : await this.#saveNew(image, this.#plan);
-    const { width, height } = await image.size();
-    const mediaType = mediaTypes[extname(path).toLowerCase()] ?? "image/jpeg";
-    const saved = { path, seed: image.seed ?? null, width, height, mediaType };
-    this.#saved.set(image.index, saved);
-    return saved;
+    try {
+      const path =
+        this.#plan.kind === "file" ? await image.save(this.#plan.path) : await this.#saveNew(image, this.#plan);
+      const { width, height } = await image.size();
+      const mediaType = mediaTypes[extname(path).toLowerCase()] ?? "image/jpeg";
+      const saved = { path, seed: image.seed ?? null, width, height, mediaType };
+      this.#saved.set(image.index, saved);
+      return saved;
+    } catch (cause) {
+      throw new Error(cause instanceof Error ? cause.message : String(cause), { cause });
+    }
   }
 
   /** A name that was not asked for must not cost anyone a file: where it is taken, the next number is. */
@@ -54,7 +58,7 @@ export class Saver {
       } catch (cause) {
         const { code } = cause as NodeJS.ErrnoException;
         if (code === "EEXIST") continue;
-        throw new Error(redact(`The picture cannot be written to ${path} (${code ?? "unknown reason"}).`), { cause });
+        throw new Error(`The picture cannot be written to ${path} (${code ?? "unknown reason"}).`, { cause });
       }
     }
   }
