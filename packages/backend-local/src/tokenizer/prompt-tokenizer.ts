@@ -29,7 +29,7 @@ export class PromptTokenizer {
 
   /** Ids of `prompt`, cut at the encoder's length as diffusers does. */
   encode(prompt: string): PromptTokens {
-    const { ids: text } = this.#tokenizer.encode(prompt, { add_special_tokens: false });
+    const { ids: text } = this.#tokenizer.encode(asPublished(prompt), { add_special_tokens: false });
     const room = this.length - 2;
     const [begin, end] = this.#frame;
     const ids = new Int32Array(this.length).fill(this.#pad);
@@ -67,6 +67,16 @@ export async function readTokenizer(folder: string, maxPositions: number): Promi
   const length = Math.min(maxPositions, typeof limit === "number" && limit > 2 ? limit : maxPositions);
   const frame = [id("bos_token", special.bos), id("eos_token", special.eos)] as const;
   return new PromptTokenizer(tokenizer, length, frame, id("pad_token", token("pad_token", special.eos)));
+}
+
+/**
+ * Two corners where lower-casing in JavaScript differs from the published tokenizers: a capital sigma becomes σ also at
+ * the end of a word, and a special token written in capitals is plain text (the added blank is no token).
+ */
+function asPublished(text: string): string {
+  return text
+    .replaceAll("Σ", "σ")
+    .replace(/<\|(?:start|end)oftext\|>/gi, (token) => (token === token.toLowerCase() ? token : `${token} `));
 }
 
 function build(folder: string, json: Record<string, unknown>, settings: Record<string, unknown>): Tokenizer {
