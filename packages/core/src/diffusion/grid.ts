@@ -37,6 +37,8 @@ export interface Grid {
   readonly steps: number;
   /** How many steps of the whole layout come before the first. */
   readonly offset: number;
+  /** The number of steps asked for, where the layout has another (PNDM's are one a model call). */
+  readonly nominalSteps?: number;
 }
 
 /** The latent to start from without an image: `noise · initNoiseSigma`. */
@@ -56,7 +58,10 @@ export function addNoise(grid: Grid, latent: Float32Array, noise: Float32Array, 
 /** Drops the steps before the one where image-to-image of that strength starts: `N − min(⌊N·strength⌋, N)`, as diffusers. */
 export function sliceByStrength(grid: Grid, strength = 1): Grid {
   requireNumber("strength", strength, 0, 1);
-  return sliceSteps(grid, grid.steps - Math.min(Math.floor(grid.steps * strength), grid.steps));
+  const n = grid.nominalSteps ?? grid.steps;
+  const from = n - Math.min(Math.floor(n * strength), n);
+  // Strength 0 runs nothing, also where the layout has more steps than were asked for.
+  return sliceSteps(grid, from === n ? grid.steps : from);
 }
 
 /** Keeps the steps from `from` up to, not including, `to`. */

@@ -19,6 +19,8 @@ export interface Plan {
   readonly options: object;
   /** Sampler options that depend on which steps are run. */
   readonly gridOptions?: (grid: Grid) => object;
+  /** The sampler's further calls in a step are between the levels, even where one happens to fall on the next. */
+  readonly betweenLevels?: boolean;
   /** EDM's σ_data. */
   readonly sigmaData?: number;
   /** Lowest trained level, which a consistency model's boundary condition needs. */
@@ -82,7 +84,7 @@ export async function* runPlan(plan: Plan, run: PlanRun): AsyncGenerator<Sampler
 
 function timestepAt(plan: Plan, grid: Grid, sigma: number, index: number): number {
   if (sigma === grid.sigmas[index]) return grid.timesteps[index]!;
-  if (sigma === grid.sigmas[index + 1] && index + 1 < grid.steps) return grid.timesteps[index + 1]!;
+  if (!plan.betweenLevels && sigma === grid.sigmas[index + 1] && index + 1 < grid.steps) return grid.timesteps[index + 1]!;
   return plan.timestepOf(sigma);
 }
 

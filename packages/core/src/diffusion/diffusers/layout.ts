@@ -13,6 +13,8 @@ export interface Layout {
   /** Where each step lands, where that isn't the next level. */
   targets?: Float64Array;
   initNoiseSigma: number;
+  /** The number of steps asked for, where the layout has another. */
+  nominalSteps?: number;
   /** Sampler options that depend on the number of steps. */
   options?: object;
 }
@@ -25,7 +27,7 @@ export interface LayoutRequest extends Pick<GridRequest, "mu"> {
 }
 
 /** One diffusers scheduler, read from its config: everything of a {@link Plan} but the grid, and its `set_timesteps`. */
-export interface DiffusersPlan extends Pick<Plan, "gridOptions" | "sigmaData" | "sigmaMin" | "clamp"> {
+export interface DiffusersPlan extends Pick<Plan, "gridOptions" | "sigmaData" | "sigmaMin" | "clamp" | "betweenLevels"> {
   sampler: SamplerName;
   prediction: Prediction;
   schedule: NoiseSchedule;
@@ -59,6 +61,7 @@ export function planFrom(source: DiffusersPlan): Plan {
         timesteps: layout.timesteps,
         ...(layout.targets ? { targets: layout.targets.map(inSpace) } : {}),
         ...(layout.options ? { options: layout.options } : {}),
+        ...(layout.nominalSteps === undefined ? {} : { nominalSteps: layout.nominalSteps }),
         initNoiseSigma: layout.initNoiseSigma,
         steps: layout.sigmas.length - 1,
         offset: 0,

@@ -36,6 +36,7 @@ export function pndmScheduler(config: ConfigReader): DiffusersPlan {
         timesteps,
         sigmas: Float64Array.from([...levels, finalSigma]),
         initNoiseSigma: 1,
+        nominalSteps: steps,
         options: { stride, prk: prk.length } satisfies Counts,
       };
     },

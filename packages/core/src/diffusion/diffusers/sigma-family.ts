@@ -16,6 +16,8 @@ interface Member {
   predictions: readonly Prediction[];
   /** Whether the network is told whole timesteps at Karras' levels. */
   roundKarras?: boolean;
+  /** Whether its second call is told the timestep of its own level, which at η = 1 is the next one's. */
+  betweenLevels?: boolean;
   clips?: boolean;
   takesTimesteps?: boolean;
   fractional64?: boolean;
@@ -50,6 +52,7 @@ export const kDpm2Discrete = member({
 /** KDPM2AncestralDiscreteScheduler. */
 export const kDpm2AncestralDiscrete = member({
   sampler: "dpm_2_ancestral",
+  betweenLevels: true,
   defaults: sd,
   predictions: ["epsilon", "v_prediction"],
   roundKarras: true,
@@ -76,6 +79,7 @@ function member(kind: Member): (config: ConfigReader) => DiffusersPlan {
       space: "ve",
       accepts: kind.takesTimesteps && !curve ? ["timesteps"] : [],
       ...(clamp ? { clamp } : {}),
+      ...(kind.betweenLevels ? { betweenLevels: true } : {}),
       setTimesteps({ steps, timesteps: given }) {
         let timesteps = given ?? spacedTimesteps(steps, spacing, kind.fractional64 ? "double" : true);
         checkTimesteps(timesteps, schedule.trainTimesteps, steps);

@@ -41,7 +41,7 @@ export function sigmasAt(timesteps: Float64Array, schedule: NoiseSchedule): Floa
   return timesteps.map((t) => interpolate(t, schedule.sigmas));
 }
 
-/** Appends the level the last step lands on and rounds all to float32, as diffusers keeps them. */
+/** Appends the level the last step lands on, never above the one before, and rounds all to float32, as diffusers keeps them. */
 export function finish(sigmas: Float64Array, last: number): Float64Array {
-  return Float64Array.from([...sigmas, last], Math.fround);
+  return Float64Array.from([...sigmas, Math.min(last, sigmas[sigmas.length - 1]!)], Math.fround);
 }
