@@ -1,1 +1,3 @@
-export {};
+export { fromConfig, replicate } from "./replicate.ts";
+export { ReplicateBackend } from "./replicate-backend.ts";
+export type { ReplicateOptions, ReplicateRequestOptions } from "./replicate-options.ts";

@@ -1,0 +1,186 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { ConnectionError, ImageError, LatentKitError, NotFoundError, type UrlPayload } from "@latentkit/core";
+import { type Dispatcher, request } from "undici";
+import type { ReplicateHttp } from "../http/replicate-http.ts";
+import { type RetryOptions, withRetries } from "../http/retry.ts";
+import { retryAfterMs } from "../http/retry-after.ts";
+import { backendId, connectionError, errorOfResponse } from "../replicate-error.ts";
+import { sniffImage } from "./image-file.ts";
+
+/**
+ * When outputs are downloaded: `"when-asked"` waits for `bytes()` or `save()` however long; `"before-expiry"` also fetches,
+ * shortly before Replicate removes it, what is still held by the program and was not read; `"at-once"` fetches each
+ * picture as it comes.
+ */
+export type DownloadPolicy = "when-asked" | "before-expiry" | "at-once";
+
+/** How outputs are downloaded. */
+export interface DownloadOptions {
+  policy: DownloadPolicy;
+  /** Larger outputs are refused. */
+  maxBytes: number;
+  retry: RetryOptions;
+  /** How long before the expiry a picture is fetched, in milliseconds. */
+  marginMs?: number;
+  token: string | undefined;
+}
+
+const maxRedirects = 5;
+const longestTimer = 2 ** 31 - 1;
+
+/** Brings outputs, once each; holds them only as long as the program holds their payload. */
+export class Downloads {
+  readonly #http: ReplicateHttp;
+  readonly #options: DownloadOptions;
+  readonly #files = new WeakMap<UrlPayload, Promise<Uint8Array>>();
+  readonly #timers = new Set<NodeJS.Timeout>();
+
+  constructor(http: ReplicateHttp, options: DownloadOptions) {
+    this.#http = http;
+    this.#options = options;
+  }
+
+  /** Notes a picture that a job has told, and fetches it when the policy says. */
+  watch(payload: UrlPayload): void {
+    const { policy, marginMs = 5 * 60_000 } = this.#options;
+    if (policy === "when-asked") return;
+    if (policy === "at-once") {
+      this.#keep(payload);
+      return;
+    }
+    const left = payload.expiresAt === undefined ? Number.NaN : Date.parse(payload.expiresAt) - Date.now() - marginMs;
+    if (Number.isNaN(left)) return;
+    // A picture that nobody holds any more is not fetched, and the timer keeps no process alive.
+    const held = new WeakRef(payload);
+    const timer = setTimeout(
+      () => {
+        this.#timers.delete(timer);
+        const still = held.deref();
+        if (still !== undefined && !this.#files.has(still)) this.#keep(still);
+      },
+      Math.min(Math.max(left, 0), longestTimer),
+    );
+    timer.unref();
+    this.#timers.add(timer);
+  }
+
+  /** The bytes of an output: the ones already fetched, or fetched now. */
+  async fetch(payload: UrlPayload, signal: AbortSignal): Promise<Uint8Array> {
+    const kept = this.#files.get(payload);
+    if (kept === undefined) return this.#download(payload, signal);
+    return kept;
+  }
+
+  /** The bytes as they come, for piping to a file or a response; checked for size and type as they pass. */
+  async *stream(payload: UrlPayload, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    const { headers, body } = await this.#open(payload, signal);
+    const { maxBytes } = this.#options;
+    checkType(headers["content-type"], payload.url);
+    let bytes = 0;
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      if (bytes === 0 && sniffImage(chunk) === undefined) throw notAnImage(headers["content-type"], payload.url);
+      bytes += chunk.length;
+      if (bytes > maxBytes) {
+        body.destroy();
+        throw new ImageError(`The output is larger than ${maxBytes} bytes (maxOutputBytes).`, about(payload.url));
+      }
+      yield chunk;
+    }
+    if (bytes === 0) throw new ImageError("The output is empty.", about(payload.url));
+  }
+
+  /** Forgets the timers. */
+  close(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+  }
+
+  #keep(payload: UrlPayload): void {
+    const file = this.#download(payload, new AbortController().signal);
+    this.#files.set(payload, file);
+    // A failed prefetch is no failure: the next one to ask tries anew and hears why.
+    file.catch(() => this.#files.delete(payload));
+  }
+
+  #download(payload: UrlPayload, signal: AbortSignal): Promise<Uint8Array> {
+    const attempt = async () => {
+      const chunks: Uint8Array[] = [];
+      try {
+        for await (const chunk of this.stream(payload, signal)) chunks.push(chunk);
+      } catch (error) {
+        signal.throwIfAborted();
+        throw LatentKitError.isInstance(error) ? error : connectionError(`GET ${hostOf(payload.url)}`, error);
+      }
+      return new Uint8Array(Buffer.concat(chunks));
+    };
+    return withRetries(attempt, {
+      ...this.#options.retry,
+      idempotent: true,
+      signal,
+      wait: (ms) => sleep(ms, undefined, { signal }).catch(() => {}),
+    });
+  }
+
+  async #open(payload: UrlPayload, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+    let url = new URL(payload.url);
+    for (let hops = 0; hops <= maxRedirects; hops++) {
+      const reply = await this.#get(url, signal);
+      const { statusCode: status, headers } = reply;
+      if (status < 300) return reply;
+      if (status >= 400) throw await failure(payload, reply);
+      await reply.body.dump().catch(() => {});
+      const location = headers.location;
+      if (location === undefined) break;
+      url = new URL(String(location), url);
+    }
+    throw new ConnectionError(`The output at ${hostOf(payload.url)} is redirected without end.`, about(payload.url));
+  }
+
+  #get(url: URL, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+    const { base, dispatchers } = this.#http;
+    const { token } = this.#options;
+    // Outputs lie on other hosts: only what the API's own origin serves is asked for with the token.
+    const own = url.origin === base.origin && token !== undefined;
+    return request(url, {
+      dispatcher: dispatchers.calls,
+      headers: { accept: "image/*,*/*;q=0.5", ...(own ? { authorization: `Bearer ${token}` } : {}) },
+      signal,
+      headersTimeout: 60_000,
+      bodyTimeout: 60_000,
+    });
+  }
+}
+
+async function failure({ url, expiresAt }: UrlPayload, reply: Dispatcher.ResponseData): Promise<Error> {
+  const { statusCode: status, headers } = reply;
+  const body = await reply.body.text().catch(() => "");
+  const gone = expiresAt !== undefined && Date.parse(expiresAt) <= Date.now();
+  if (status === 404 || status === 410 || status === 403)
+    return new NotFoundError(
+      `The output is no longer there (HTTP ${status})${gone ? `: it expired at ${expiresAt}` : ""}. Replicate removes outputs an hour after the prediction; read or save them before.`,
+      { backend: backendId, details: { status, url: hostOf(url), ...(expiresAt === undefined ? {} : { expiresAt }) } },
+    );
+  const header = headers["retry-after"];
+  const after =
+    status === 429 || status === 503 ? retryAfterMs(header === undefined ? undefined : `${header}`, body) : undefined;
+  return errorOfResponse({ method: "GET", path: hostOf(url), status, body, retryAfterMs: after });
+}
+
+function checkType(type: unknown, url: string): void {
+  const named = String(type ?? "");
+  if (/^(text|video|audio)\/|^application\/(json|zip|x-tar)/.test(named)) throw notAnImage(named, url);
+}
+
+function notAnImage(type: unknown, url: string): ImageError {
+  return new ImageError(`The output is no image${type === undefined ? "" : ` (${String(type)})`}.`, about(url));
+}
+
+function about(url: string) {
+  return { backend: backendId, details: { url: hostOf(url) } };
+}
+
+/** Origin and path: a signed URL's query is a credential. */
+function hostOf(url: string): string {
+  const { origin, pathname } = new URL(url);
+  return origin + pathname;
+}

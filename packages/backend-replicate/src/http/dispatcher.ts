@@ -1,0 +1,49 @@
+import { getCACertificates } from "node:tls";
+import { ConfigError } from "@latentkit/core";
+import { Agent, type Dispatcher, EnvHttpProxyAgent, ProxyAgent } from "undici";
+
+/** How connections are made. */
+export interface ConnectionOptions {
+  /** A proxy's URL, or `"env"` for `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`. Default: none. */
+  proxy?: string | undefined;
+  /** Certificates (PEM) to trust beside the system's own, such as a company's. */
+  ca?: string | Uint8Array | (string | Uint8Array)[] | undefined;
+  /** Most sockets to one origin for ordinary calls. Default 64. Event streams have sockets of their own. */
+  connections?: number | undefined;
+  /** A dispatcher of undici's to use in place of our own; it is not closed with the backend. */
+  dispatcher?: Dispatcher | undefined;
+}
+
+/** The two dispatchers of a backend: short calls share a bounded pool, streams that stay open do not. */
+export interface Dispatchers {
+  calls: Dispatcher;
+  streams: Dispatcher;
+  close(): Promise<void>;
+}
+
+/** @throws ConfigError for a proxy that is not a URL. */
+export function makeDispatchers({ proxy, ca, connections = 64, dispatcher }: ConnectionOptions): Dispatchers {
+  if (dispatcher !== undefined) return { calls: dispatcher, streams: dispatcher, close: async () => {} };
+  // undici replaces the trusted certificates by `ca`; a company's are meant beside the public ones.
+  const tls = ca === undefined ? {} : { ca: [...trusted(), ...[ca].flat().map((pem) => Buffer.from(pem))] };
+  const make = (limits: Agent.Options): Dispatcher => {
+    const options = { ...limits, connect: { ...tls, timeout: 10_000 }, keepAliveTimeout: 4_000 };
+    if (proxy === undefined) return new Agent(options);
+    if (proxy === "env") return new EnvHttpProxyAgent({ ...options, requestTls: tls });
+    if (!URL.canParse(proxy)) throw new ConfigError('proxy: must be a URL such as "http://proxy:3128", or "env"');
+    return new ProxyAgent({ ...options, uri: proxy, requestTls: tls });
+  };
+  const calls = make({ connections });
+  const streams = make({});
+  return {
+    calls,
+    streams,
+    close: async () => {
+      await Promise.all([calls.destroy(), streams.destroy()]);
+    },
+  };
+}
+
+function trusted(): readonly string[] {
+  return getCACertificates("default");
+}

@@ -1,0 +1,12 @@
+/**
+ * How long a server asks to wait, in milliseconds: from `Retry-After` (seconds or an HTTP date, RFC 9110 §10.2.3), else
+ * from Replicate's "resets in ~30s" in the body.
+ */
+export function retryAfterMs(header: string | undefined, detail: string, now = Date.now()): number | undefined {
+  const value = header?.trim() ?? "";
+  if (/^\d+(\.\d+)?$/.test(value)) return Math.ceil(Number(value) * 1000);
+  const date = value === "" ? Number.NaN : Date.parse(value);
+  if (!Number.isNaN(date)) return Math.max(0, date - now);
+  const seconds = /resets in ~?(\d+(?:\.\d+)?)\s*s/i.exec(detail)?.[1];
+  return seconds === undefined ? undefined : Math.ceil(Number(seconds) * 1000);
+}

@@ -1,0 +1,85 @@
+import { LatentKitError } from "@latentkit/core";
+import { z } from "zod";
+import { type Prediction, type PredictionCreateSchema, PredictionSchema } from "./api/prediction.ts";
+import type { ReplicateHttp } from "./http/replicate-http.ts";
+import type { ResolvedModel } from "./model/resolved-model.ts";
+
+/** How predictions are created. */
+export interface CreateSettings {
+  /** Seconds (1 to 60) that the create itself waits for the end; 0 answers at once. */
+  wait: number;
+  /** Longest life of a prediction, such as `"90s"` or `"5m"`: Replicate's `Cancel-After`. */
+  cancelAfter?: string | undefined;
+  /** Where Replicate posts the prediction's states. */
+  webhook?: string | undefined;
+  webhookEvents?: readonly ("start" | "output" | "logs" | "completed")[] | undefined;
+}
+
+/** The predictions of one backend: created, read, cancelled. */
+export interface Predictions {
+  /** Whether another process can go on with a prediction. */
+  readonly resumable: boolean;
+  create(
+    model: ResolvedModel,
+    input: Record<string, unknown>,
+    settings: CreateSettings,
+    signal: AbortSignal,
+  ): Promise<Prediction>;
+  get(id: string, signal?: AbortSignal): Promise<Prediction>;
+  cancel(id: string): Promise<void>;
+}
+
+/** Predictions through Replicate's API. */
+export class ReplicatePredictions implements Predictions {
+  readonly resumable = true;
+  readonly #http: ReplicateHttp;
+
+  constructor(http: ReplicateHttp) {
+    this.#http = http;
+  }
+
+  /** The signal stops the waiting before the call, not the call: what was created must be known, to be cancelled. */
+  create(
+    model: ResolvedModel,
+    input: Record<string, unknown>,
+    { wait, cancelAfter, webhook, webhookEvents }: CreateSettings,
+    signal: AbortSignal,
+  ): Promise<Prediction> {
+    const { path, version } = model.create;
+    const body: z.input<typeof PredictionCreateSchema> = {
+      ...(version === undefined ? {} : { version: `${model.owner}/${model.name}:${version}` }),
+      input,
+      ...(webhook === undefined ? {} : { webhook }),
+      ...(webhook === undefined || webhookEvents === undefined ? {} : { webhook_events_filter: [...webhookEvents] }),
+    };
+    return this.#http.call({
+      method: "POST",
+      path,
+      body,
+      headers: {
+        ...(wait > 0 ? { prefer: `wait=${wait}` } : {}),
+        ...(cancelAfter === undefined ? {} : { "cancel-after": cancelAfter }),
+      },
+      schema: PredictionSchema,
+      budget: "create",
+      timeoutMs: 60_000 + wait * 1000,
+      signal,
+    });
+  }
+
+  get(id: string, signal?: AbortSignal): Promise<Prediction> {
+    const path = `/predictions/${encodeURIComponent(id)}`;
+    return this.#http.call({ method: "GET", path, schema: PredictionSchema, signal });
+  }
+
+  async cancel(id: string): Promise<void> {
+    const path = `/predictions/${encodeURIComponent(id)}/cancel`;
+    await this.#http.call({ method: "POST", path, schema: z.unknown(), priority: 1, timeoutMs: 8_000 });
+  }
+}
+
+/** Puts the prediction's id into an error, so that its owner can look it up. */
+export function withPrediction(error: unknown, id: string): unknown {
+  if (LatentKitError.isInstance(error)) Object.assign(error.details, { predictionId: id });
+  return error;
+}

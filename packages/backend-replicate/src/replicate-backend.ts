@@ -1,0 +1,226 @@
+import {
+  type Backend,
+  type CallOptions,
+  type Capabilities,
+  ConfigError,
+  DisposedError,
+  GenerationError,
+  type GenerationEvent,
+  type GenerationRequest,
+  type ImagePayload,
+  InvalidRequestError,
+  type JobHandle,
+  registerSecret,
+  type UrlPayload,
+  version,
+} from "@latentkit/core";
+import PQueue from "p-queue";
+import { capabilitiesOf, previews } from "./capabilities.ts";
+import { Downloads } from "./files/downloads.ts";
+import { FileSlot } from "./files/file-slot.ts";
+import { Uploads } from "./files/uploads.ts";
+import { PollPacer } from "./follow/poll-pacer.ts";
+import { GenerationRun, type PictureTask, type RunContext } from "./generation-run.ts";
+import { type Dispatchers, makeDispatchers } from "./http/dispatcher.ts";
+import { RateLimiter } from "./http/rate-limiter.ts";
+import { ReplicateHttp } from "./http/replicate-http.ts";
+import { parseHandle, type ReplicateHandle } from "./job-handle.ts";
+import { familyOf } from "./mapping/families.ts";
+import { mapRequest } from "./mapping/map-request.ts";
+import { findInput } from "./mapping/mapping.ts";
+import { seedFor, seedInput } from "./mapping/seed.ts";
+import { ModelCatalog } from "./model/model-catalog.ts";
+import type { ResolvedModel } from "./model/resolved-model.ts";
+import { type Predictions, ReplicatePredictions } from "./predictions.ts";
+import { backendId } from "./replicate-error.ts";
+import { asFile, durationText, parseOptions, parseOwnOptions, type ReplicateOptions } from "./replicate-options.ts";
+
+/** Replicate's API. */
+export const replicateUrl = "https://api.replicate.com/v1";
+
+/** Runs requests on Replicate, or on a Cog server. Made by {@link replicate}. */
+export class ReplicateBackend implements Backend {
+  readonly id = backendId;
+  readonly #options: ReplicateOptions;
+  readonly #dispatchers: Dispatchers;
+  readonly #pacer: PollPacer;
+  readonly #slots: PQueue;
+  readonly #uploads: Uploads;
+  readonly #downloads: Downloads;
+  readonly #predictions: Predictions;
+  readonly #models: { get(model: string): Promise<ResolvedModel> };
+  readonly #disposal = new AbortController();
+  readonly #running = new Set<Promise<void>>();
+
+  /** @throws ConfigError for wrong options, or without a token where one is needed. */
+  constructor(given: ReplicateOptions, env: NodeJS.ProcessEnv = process.env) {
+    const options = parseOptions(given);
+    const token = options.token ?? env.REPLICATE_API_TOKEN;
+    if (token === undefined || token.trim() === "")
+      throw new ConfigError(
+        "Replicate needs a token: set REPLICATE_API_TOKEN (replicate.com/account/api-tokens), or give the option token.",
+        { backend: backendId },
+      );
+    registerSecret(token);
+    this.#options = options;
+    this.#dispatchers = makeDispatchers(options);
+    const limiter = new RateLimiter(options.rateLimit);
+    const retry = options.retry ?? {};
+    const http = new ReplicateHttp({
+      base: new URL(options.url ?? replicateUrl),
+      token,
+      dispatchers: this.#dispatchers,
+      limiter,
+      retry,
+      userAgent: `latentkit/${version}`,
+    });
+    this.#pacer = new PollPacer(options.poll ?? {}, limiter.callsPerMinute);
+    const { maxConcurrent = Number.POSITIVE_INFINITY } = options;
+    this.#slots = new PQueue({ concurrency: maxConcurrent });
+    this.#uploads = new Uploads(http, {
+      dataUrlBytes: options.dataUrlBytes ?? 256_000,
+      maxBytes: options.maxUploadBytes ?? 100 * 2 ** 20,
+    });
+    this.#downloads = new Downloads(http, {
+      policy: options.download ?? "before-expiry",
+      maxBytes: options.maxOutputBytes ?? 256 * 2 ** 20,
+      retry,
+      token,
+    });
+    this.#predictions = new ReplicatePredictions(http);
+    this.#models = new ModelCatalog(http, options.schemaCacheMs ?? 300_000);
+  }
+
+  async capabilities(model?: string, options: Partial<CallOptions> = {}): Promise<Capabilities> {
+    options.signal?.throwIfAborted();
+    return capabilitiesOf(await this.#model(model), this.#predictions.resumable);
+  }
+
+  async *generate(request: GenerationRequest, { signal }: CallOptions): AsyncGenerator<GenerationEvent> {
+    const model = await this.#model(request.model);
+    const own = parseOwnOptions(request.backendOptions[backendId]);
+    const files = Object.fromEntries(
+      Object.entries(own.input).map(([name, value]) => {
+        const source = asFile(value);
+        return [name, source === undefined ? value : new FileSlot(source, `backendOptions.replicate.input.${name}`)];
+      }),
+    );
+    const mapped = mapRequest(request, files, model);
+    for (const warning of mapped.warnings) yield warning;
+    const stop = AbortSignal.any([signal, this.#disposal.signal]);
+    stop.throwIfAborted();
+    const placed = await this.#uploads.place(mapped.input, stop);
+    const handle: ReplicateHandle = {
+      predictions: [],
+      files: placed.files,
+      model: model.identity,
+      resolved: { ...mapped.resolved, model: model.ref } as Partial<GenerationRequest>,
+      previews: previewing(model),
+    };
+    const settings = {
+      wait: own.wait ?? this.#options.wait ?? 0,
+      cancelAfter: durationText(own.cancelAfter ?? this.#options.cancelAfter),
+      webhook: own.webhook ?? this.#options.webhook,
+      webhookEvents: own.webhookEvents ?? this.#options.webhookEvents,
+    };
+    const { seed: property } = mapped;
+    const tasks = Array.from({ length: request.count }, (_, index): PictureTask => {
+      const sent = request.seed !== undefined && property !== undefined && !(property.name in own.input);
+      const seed = sent ? seedFor(request.seed!, index, property) : undefined;
+      const input = seed === undefined ? placed.input : { ...placed.input, [property!.name]: seedInput(seed) };
+      return { index, seed, begin: (inner) => this.#predictions.create(model, input, settings, inner) };
+    });
+    yield* this.#run(request, tasks, handle, stop);
+  }
+
+  async *resume(job: JobHandle, { signal }: CallOptions): AsyncGenerator<GenerationEvent> {
+    const handle = parseHandle(job.data);
+    const { count } = job.request;
+    const stop = AbortSignal.any([signal, this.#disposal.signal]);
+    const tasks = Array.from({ length: count }, (_, index): PictureTask => {
+      const known = handle.predictions.find((prediction) => prediction.index === index);
+      // It may have been created just before the first process ended: making it again could bill it twice.
+      if (known === undefined) return { index, begin: () => Promise.reject(neverNoted(index)) };
+      return { index, seed: known.seed, begin: (inner) => this.#predictions.get(known.id, inner) };
+    });
+    yield* this.#run(job.request, tasks, handle, stop);
+  }
+
+  /** @throws NotFoundError when the output has expired, ImageError when it is no image or too large. */
+  fetchImage(image: UrlPayload, { signal }: CallOptions): Promise<Uint8Array> {
+    return this.#downloads.fetch(image, AbortSignal.any([signal, this.#disposal.signal]));
+  }
+
+  /** An output's bytes as they come, for piping to a file or a response without holding it in memory. */
+  streamImage(image: UrlPayload, { signal }: CallOptions): AsyncGenerator<Uint8Array> {
+    return this.#downloads.stream(image, AbortSignal.any([signal, this.#disposal.signal]));
+  }
+
+  async dispose(): Promise<void> {
+    this.#disposal.abort(new DisposedError("The Replicate backend was disposed.", { backend: backendId }));
+    await Promise.allSettled(this.#running);
+    this.#downloads.close();
+    await this.#dispatchers.close();
+  }
+
+  async #model(named: string | undefined): Promise<ResolvedModel> {
+    this.#disposal.signal.throwIfAborted();
+    const model = named ?? this.#options.model;
+    if (model === undefined)
+      throw new InvalidRequestError(
+        [
+          {
+            field: "model",
+            message: "name a model such as black-forest-labs/flux-schnell, in the request or in replicate({ model })",
+          },
+        ],
+        { backend: backendId },
+      );
+    return this.#models.get(model);
+  }
+
+  async *#run(
+    request: GenerationRequest,
+    tasks: readonly PictureTask[],
+    handle: ReplicateHandle,
+    signal: AbortSignal,
+  ): AsyncGenerator<GenerationEvent> {
+    const context: RunContext = {
+      predictions: this.#predictions,
+      pacer: this.#pacer,
+      slots: this.#slots,
+      dispatchers: this.#options.stream === false ? undefined : this.#dispatchers,
+      versions: { "@latentkit/backend-replicate": version },
+      signal,
+    };
+    const run = new GenerationRun(request, tasks, handle, context);
+    const over = Promise.withResolvers<void>();
+    this.#running.add(over.promise);
+    try {
+      for await (const event of run.events()) {
+        if (event.type === "image") this.#watch(event.image);
+        yield event;
+      }
+    } finally {
+      if (run.allEnded) await this.#uploads.remove(handle.files);
+      over.resolve();
+      this.#running.delete(over.promise);
+    }
+  }
+
+  #watch(image: ImagePayload): void {
+    if (image.kind === "url") this.#downloads.watch(image);
+  }
+}
+
+function previewing({ schema, owner, name }: ResolvedModel): boolean {
+  const family = familyOf(`${owner ?? ""}/${name ?? ""}`.toLowerCase(), schema);
+  return previews(schema, (role) => findInput(role, schema, family));
+}
+
+function neverNoted(index: number): GenerationError {
+  return new GenerationError(
+    `Picture ${index} had no prediction yet when the job's handle was kept; it is not created anew, so that nothing is billed twice.`,
+    { backend: backendId },
+  );
+}
