@@ -12,7 +12,14 @@ export const checks: readonly Check[] = [
   {
     name: "style",
     what: "format and lint (Biome)",
-    command: ["node_modules/@biomejs/biome/bin/biome", "ci", "--error-on-warnings", "."],
+    command: [
+      "node_modules/@biomejs/biome/bin/biome",
+      "ci",
+      "--colors=off",
+      "--diagnostic-level=warn",
+      "--error-on-warnings",
+      ".",
+    ],
   },
   {
     name: "types",

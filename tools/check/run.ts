@@ -30,7 +30,9 @@ function main(): void {
 function runCheck({ name, what, command }: Check): { name: string; ok: boolean; seconds: string } {
   console.log(`\n== ${name}: ${what}`);
   const startedAt = performance.now();
-  const { status } = spawnSync(process.execPath, command, { stdio: ["ignore", "inherit", "inherit"] });
+  const colors = process.stdout.isTTY ? {} : { NO_COLOR: "1" };
+  const env = { ...process.env, ...colors };
+  const { status } = spawnSync(process.execPath, command, { env, stdio: ["ignore", "inherit", "inherit"] });
   return { name, ok: status === 0, seconds: ((performance.now() - startedAt) / 1000).toFixed(1) };
 }
 

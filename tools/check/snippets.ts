@@ -5,19 +5,19 @@ import { join } from "node:path";
 /** Snippets are compiled from inside the CLI's folder, whose dependencies are all the packages a reader would install. */
 const folder = "packages/cli/.snippets";
 
-/** Compiles every fenced `ts` block of the documentation against the packages' sources. `ts ignore` leaves one out. */
+/** Compiles every fenced `ts` block of the documentation against the packages' sources. */
 function main(): void {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   try {
-    const origins = new Map(documents().flatMap((file) => writeSnippets(file)));
+    const origins = new Map(documents().flatMap(writeSnippets));
     console.log(
       `${origins.size} snippets in ${new Set([...origins.values()].map((origin) => origin.split(":")[0])).size} files`,
     );
     const settings = {
       extends: "../../../tsconfig.base.json",
       compilerOptions: { noUnusedLocals: false },
-      include: ["snippet-*.ts"],
+      include: ["*/*.ts"],
     };
     writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(settings));
     const tsc = "node_modules/typescript-native/bin/tsc";
@@ -26,8 +26,8 @@ function main(): void {
     });
     process.stdout.write(
       stdout.replaceAll(
-        /^\S*?(snippet-\d+\.ts)\((\d+),/gm,
-        (_, name: string, line: string) => `${origins.get(name)} (line ${line} of the snippet, column `,
+        /^\S*?(\d+\/\S+\.ts)\((\d+),/gm,
+        (_, path: string, line: string) => `${origins.get(path)} (line ${line} of the block, column `,
       ),
     );
     process.exitCode = status === 0 ? 0 : 1;
@@ -47,15 +47,17 @@ function documents(): string[] {
   return [...top, ...inFolder("docs"), ...inFolder("packages"), ...inFolder("examples")];
 }
 
-let count = 0;
-
-function writeSnippets(file: string): [string, string][] {
-  const text = readFileSync(file, "utf8");
-  return [...text.matchAll(/^```ts\n(.*?)^```/gms)].map((match): [string, string] => {
-    const name = `snippet-${++count}.ts`;
+/** Each document is a folder; a block may name its file (```ts grey.ts), for others to import. */
+function writeSnippets(document: string, i: number): [path: string, origin: string][] {
+  const text = readFileSync(document, "utf8");
+  const blocks = [...text.matchAll(/^```ts(?: (\S+\.ts))?\n(.*?)^```/gms)];
+  if (blocks.length > 0) mkdirSync(join(folder, `${i}`));
+  return blocks.map(([, name, code], j) => {
+    const path = `${i}/${name ?? `block-${j}.ts`}`;
     // Each is a module of its own, so top-level await works and names do not clash.
-    writeFileSync(join(folder, name), `${match[1]}export {};\n`);
-    return [name, `${file}:${text.slice(0, match.index).split("\n").length}`];
+    writeFileSync(join(folder, path), `${code}export {};\n`);
+    const line = text.slice(0, blocks[j]?.index).split("\n").length;
+    return [path, `${document}:${line}`];
   });
 }
 
