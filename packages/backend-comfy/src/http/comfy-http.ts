@@ -22,6 +22,8 @@ export interface Reply {
   body: Buffer;
 }
 
+type HttpMethod = "GET" | "HEAD" | "POST";
+
 const maxRedirects = 5;
 
 /** HTTP to one ComfyUI server: base path, headers, key, exact JSON, and redirects that never carry the key elsewhere. */
@@ -46,7 +48,7 @@ export class ComfyHttp {
   }
 
   /** A call that must succeed with JSON. */
-  async json<T>(method: "GET" | "POST", path: string, call: Call = {}): Promise<T> {
+  async json<T>(method: HttpMethod, path: string, call: Call = {}): Promise<T> {
     const reply = await this.send(method, path, call);
     const text = reply.body.toString("utf8");
     if (reply.status !== 200)
@@ -68,14 +70,14 @@ export class ComfyHttp {
    * @returns the answer with any status but a redirect.
    * @throws ConnectionError or TimeoutError when there is none, AbortedError when aborted.
    */
-  async send(method: "GET" | "POST", path: string, call: Call = {}): Promise<Reply> {
+  async send(method: HttpMethod, path: string, call: Call = {}): Promise<Reply> {
     const url = new URL(this.url + path);
     for (const [name, value] of Object.entries(call.query ?? {})) url.searchParams.set(name, value);
     return this.fetch(url, method, call);
   }
 
   /** Like `send`, for a whole address; the key goes along only to the server itself. */
-  async fetch(start: URL, method: "GET" | "POST" = "GET", call: Call = {}): Promise<Reply> {
+  async fetch(start: URL, method: HttpMethod = "GET", call: Call = {}): Promise<Reply> {
     let url = start;
     for (let hops = 0; hops <= maxRedirects; hops++) {
       const reply = await this.#once(url, method, call);
@@ -94,11 +96,7 @@ export class ComfyHttp {
     if (this.#ownsDispatcher) await this.dispatcher.destroy().catch(() => {});
   }
 
-  async #once(
-    url: URL,
-    method: "GET" | "POST",
-    { json, form, signal, timeoutMs = this.#timeoutMs }: Call,
-  ): Promise<Reply> {
+  async #once(url: URL, method: HttpMethod, { json, form, signal, timeoutMs = this.#timeoutMs }: Call): Promise<Reply> {
     const own = url.origin === new URL(this.url).origin ? this.#headers : {};
     const body = json === undefined ? form : stringifyExact(json);
     const shown = url.origin + url.pathname;

@@ -20,7 +20,7 @@ const lingerMs = 1_000;
 export class ComfySocket {
   readonly clientId: string;
   readonly #options: ResolvedOptions;
-  readonly #listeners = new Map<string, Listener>();
+  readonly #listeners = new Map<string, Set<Listener>>();
   #connection: Connection | undefined;
   #opening: Promise<void> | undefined;
   #closing: Promise<void> = Promise.resolve();
@@ -47,9 +47,11 @@ export class ComfySocket {
   /** Hears a prompt's frames until the returned function is called. */
   listen(promptId: string, listener: Listener): () => void {
     clearTimeout(this.#linger);
-    this.#listeners.set(promptId, listener);
+    const ears = this.#listeners.get(promptId) ?? new Set();
+    this.#listeners.set(promptId, ears.add(listener));
     return () => {
-      this.#listeners.delete(promptId);
+      ears.delete(listener);
+      if (ears.size === 0) this.#listeners.delete(promptId);
       if (this.#listeners.size === 0) this.#linger = setTimeout(() => void this.#shut(), lingerMs);
     };
   }
@@ -124,17 +126,21 @@ export class ComfySocket {
       const promptId = frame.data["prompt_id"];
       if (typeof promptId === "string") {
         this.#current = frame.type === "executing" && frame.data["node"] === null ? undefined : promptId;
-        this.#listeners.get(promptId)?.(frame);
+        this.#tell(promptId, frame);
       } else {
         this.#tellAll(frame);
       }
       return;
     }
     const owner = (frame.kind === "image" ? frame.promptId : undefined) ?? this.#current;
-    if (owner !== undefined) this.#listeners.get(owner)?.(frame);
+    if (owner !== undefined) this.#tell(owner, frame);
+  }
+
+  #tell(promptId: string, news: SocketNews): void {
+    for (const listener of [...(this.#listeners.get(promptId) ?? [])]) listener(news);
   }
 
   #tellAll(news: SocketNews): void {
-    for (const listener of [...this.#listeners.values()]) listener(news);
+    for (const promptId of [...this.#listeners.keys()]) this.#tell(promptId, news);
   }
 }

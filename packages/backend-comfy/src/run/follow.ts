@@ -1,0 +1,253 @@
+import { ConnectionError, type LatentKitError, RateLimitError, TimeoutError } from "@latentkit/core";
+import { abortReason, comfyDetails } from "../comfy-error.ts";
+import type { ComfyServer } from "../server/comfy-server.ts";
+import { type HistoryEntry, positionIn, type QueueSnapshot } from "../server/queue.ts";
+import type { ComfySocket, SocketNews } from "../socket/comfy-socket.ts";
+import type { Frame } from "../socket/frames.ts";
+import { abortable } from "./abortable.ts";
+import { cancelPrompt } from "./cancel.ts";
+import { type Standing, Watchdog } from "./watchdog.ts";
+
+/** What is heard of a prompt: its frames, where it stands in the queue, and last its history. */
+export type PromptNews =
+  | Frame
+  | { kind: "pending"; position: number }
+  | { kind: "running" }
+  | { kind: "ended"; history: HistoryEntry };
+
+/** Which prompt to follow. */
+export interface Followed {
+  promptId: string;
+  clientId: string;
+  /** News since before the prompt was queued, so that none of a fast job is missed. */
+  inbox?: Inbox;
+}
+
+/** A prompt's unread news. */
+export class Inbox {
+  readonly #news: SocketNews[] = [];
+  readonly #unlisten: () => void;
+  /** Called at each arrival. */
+  wake: () => void = () => {};
+
+  constructor(socket: ComfySocket, promptId: string) {
+    this.#unlisten = socket.listen(promptId, (news) => {
+      this.#news.push(news);
+      this.wake();
+    });
+  }
+
+  shift(): SocketNews | undefined {
+    return this.#news.shift();
+  }
+
+  close(): void {
+    this.wake = () => {};
+    this.#unlisten();
+  }
+}
+
+/** The history is written a moment after `execution_success`; `executing { node: null }` follows the writing. */
+const historyGraceMs = 250;
+/** Jobs share a look at the queue that is this young. */
+const lookAgeMs = 400;
+const quickLookMs = 500;
+
+/**
+ * Follows a prompt to its end, over however many connections: events lead, and queue and history decide. Stops the
+ * prompt on the server when the signal aborts, when it stalls, and when the reader leaves.
+ *
+ * @throws AbortedError, GenerationError when the job is lost, TimeoutError when it stalls, ConnectionError when the
+ * server stays out of reach for `reconnectMs`.
+ */
+export async function* followPrompt(
+  server: ComfyServer,
+  { promptId, clientId, inbox }: Followed,
+  signal: AbortSignal,
+): AsyncGenerator<PromptNews> {
+  const socket = server.socket(clientId);
+  const follower = new Follower(server, socket, promptId, inbox ?? new Inbox(socket, promptId), signal);
+  try {
+    yield* follower.news();
+  } finally {
+    follower.close();
+    if (!follower.isOver) await cancelPrompt(server, promptId);
+  }
+}
+
+class Follower {
+  /** Nothing of the prompt is left on the server, or nothing can be done about it. */
+  isOver = false;
+  readonly #server: ComfyServer;
+  readonly #socket: ComfySocket;
+  readonly #promptId: string;
+  readonly #signal: AbortSignal;
+  readonly #inbox: Inbox;
+  readonly #watchdog: Watchdog;
+  #standing: Standing | undefined;
+  /** When queue or history is to be looked at next, whatever the socket says. */
+  #lookAt: number;
+  #lookDelayMs: number;
+  #endSeen = false;
+  #unreachableSince: number | undefined;
+  readonly #startedAt = performance.now();
+  #before: { queue: string; statusCount: number } | undefined;
+
+  constructor(server: ComfyServer, socket: ComfySocket, promptId: string, inbox: Inbox, signal: AbortSignal) {
+    this.#server = server;
+    this.#socket = socket;
+    this.#inbox = inbox;
+    this.#promptId = promptId;
+    this.#signal = signal;
+    this.#watchdog = new Watchdog(promptId, server.options.stallMs);
+    this.#lookDelayMs = Math.min(quickLookMs, server.options.pollMs);
+    this.#lookAt = performance.now() + (socket.isOpen ? this.#lookDelayMs : 0);
+    signal.addEventListener("abort", this.#onAbort, { once: true });
+    void socket.ready();
+  }
+
+  close(): void {
+    this.#inbox.close();
+    this.#signal.removeEventListener("abort", this.#onAbort);
+  }
+
+  async *news(): AsyncGenerator<PromptNews> {
+    while (true) {
+      if (this.#signal.aborted) throw abortReason(this.#signal);
+      for (let news = this.#inbox.shift(); news !== undefined; news = this.#inbox.shift()) {
+        this.#note(news);
+        if (news.kind !== "gap") yield news;
+      }
+      if (performance.now() < this.#lookAt) {
+        await this.#wait(this.#lookAt - performance.now());
+        continue;
+      }
+      const history = await this.#look();
+      if (history !== undefined) {
+        // Pictures sent over the socket may still be in the inbox: the history was faster.
+        for (let news = this.#inbox.shift(); news !== undefined; news = this.#inbox.shift()) {
+          if (news.kind !== "gap") yield news;
+        }
+        this.isOver = true;
+        yield { kind: "ended", history };
+        return;
+      }
+      if (this.#told !== undefined) yield this.#told;
+      this.#told = undefined;
+    }
+  }
+
+  #told: PromptNews | undefined;
+
+  /** Reads what a frame means for when to look next. */
+  #note(news: SocketNews): void {
+    if (news.kind === "gap") {
+      this.#lookSoon(0);
+      return;
+    }
+    const isOwn = news.kind !== "json" || news.data["prompt_id"] === this.#promptId;
+    if (!isOwn) {
+      // The queue has moved: a waiting job's place has, too.
+      if (news.kind === "json" && news.type === "status" && this.#standing === "pending") this.#lookSoon(lookAgeMs);
+      return;
+    }
+    this.#watchdog.alive();
+    this.#standing = "running";
+    this.#lookDelayMs = this.#server.options.pollMs;
+    if (news.kind === "json" && this.#isEnd(news.type, news.data)) this.#endSeen = true;
+    const isWritten = news.kind === "json" && news.type === "executing" && news.data["node"] === null;
+    if (isWritten) this.#lookSoon(0);
+    else if (this.#endSeen) this.#lookSoon(historyGraceMs);
+    else this.#lookAt = performance.now() + this.#lookDelayMs;
+  }
+
+  #isEnd(type: string, data: Record<string, unknown>): boolean {
+    if (type === "execution_success" || type === "execution_interrupted") return true;
+    // A blocked branch is reported as an error, and the other branches go on.
+    return type === "execution_error" && data["exception_type"] !== "ExecutionBlocked";
+  }
+
+  /** Looks into queue and history. Returns the history when the prompt has ended. */
+  async #look(): Promise<HistoryEntry | undefined> {
+    try {
+      const history = await abortable(this.#judge(), this.#signal);
+      this.#unreachableSince = undefined;
+      if (history === undefined) this.#lookSoon(this.#lookDelayMs);
+      return history;
+    } catch (error) {
+      this.#tolerate(error);
+      this.#lookSoon(Math.min(1000, this.#server.options.pollMs));
+      return undefined;
+    }
+  }
+
+  async #judge(): Promise<HistoryEntry | undefined> {
+    if (this.#endSeen) {
+      const history = await this.#server.history(this.#promptId);
+      this.#lookDelayMs = Math.min(
+        1000,
+        this.#lookDelayMs === this.#server.options.pollMs ? 50 : this.#lookDelayMs * 2,
+      );
+      if (history !== undefined) return history;
+    }
+    // A look that is older than the job would not show it.
+    const queue = await this.#server.queue(Math.min(lookAgeMs, performance.now() - this.#startedAt));
+    this.#suspectSilence(queue);
+    const standing = this.#watchdog.look(queue);
+    if (standing === "absent") {
+      const history = await this.#server.history(this.#promptId);
+      if (history !== undefined) return history;
+      this.#watchdog.miss();
+      this.#lookDelayMs = Math.min(1000, this.#server.options.pollMs);
+      return undefined;
+    }
+    if (!this.#endSeen) this.#lookDelayMs = this.#server.options.pollMs;
+    if (standing === "running" && this.#standing !== "running") this.#told = { kind: "running" };
+    if (standing === "pending") this.#told = { kind: "pending", position: positionIn(queue, this.#promptId) ?? 0 };
+    this.#standing = standing;
+    return undefined;
+  }
+
+  /** The queue cannot change without a `status` to everybody who is listened to: else the socket is open and dead. */
+  #suspectSilence(queue: QueueSnapshot): void {
+    const now = { queue: JSON.stringify(queue), statusCount: this.#socket.statusCount };
+    const before = this.#before;
+    this.#before = now;
+    if (before === undefined || !this.#socket.isOpen) return;
+    if (before.queue !== now.queue && before.statusCount === now.statusCount) void this.#socket.replace();
+  }
+
+  /** A server that does not answer is given time to come back. @throws what will not pass by waiting. */
+  #tolerate(error: unknown): void {
+    const passes = ConnectionError.isInstance(error) || RateLimitError.isInstance(error) || isHttpTimeout(error);
+    if (!passes || !(error as LatentKitError).retryable) throw error;
+    this.#unreachableSince ??= performance.now();
+    const { reconnectMs } = this.#server.options;
+    if (performance.now() - this.#unreachableSince < reconnectMs) return;
+    this.isOver = true;
+    throw new ConnectionError(
+      `The server has been out of reach for ${reconnectMs} ms (reconnectMs). The job may still run there: resume it by its handle.`,
+      comfyDetails({ cause: error, details: { promptId: this.#promptId, reason: "unreachable" } }),
+    );
+  }
+
+  #lookSoon(delayMs: number): void {
+    this.#lookAt = performance.now() + delayMs;
+  }
+
+  #wait(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, Math.max(0, ms));
+      this.#inbox.wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  readonly #onAbort = (): void => this.#inbox.wake();
+}
+
+function isHttpTimeout(error: unknown): boolean {
+  return TimeoutError.isInstance(error) && typeof error.details["url"] === "string";
+}

@@ -1,0 +1,50 @@
+import type { ComfyHttp } from "../http/comfy-http.ts";
+
+/** Which prompts a server is running, and which wait, in the order in which they will run. */
+export interface QueueSnapshot {
+  running: readonly string[];
+  pending: readonly string[];
+}
+
+type Entry = [number, string, ...unknown[]];
+
+/** @throws ConnectionError and its kin. */
+export async function readQueue(http: ComfyHttp): Promise<QueueSnapshot> {
+  const queue = await http.json<{ queue_running?: Entry[]; queue_pending?: Entry[] }>("GET", "/queue", {
+    what: "queue",
+  });
+  const pending = [...(queue.queue_pending ?? [])].sort((a, b) => Number(a[0]) - Number(b[0]));
+  return { running: (queue.queue_running ?? []).map(([, id]) => id), pending: pending.map(([, id]) => id) };
+}
+
+/** Jobs before this one; undefined when it is not in the queue at all. */
+export function positionIn({ running, pending }: QueueSnapshot, promptId: string): number | undefined {
+  if (running.includes(promptId)) return 0;
+  const at = pending.indexOf(promptId);
+  return at < 0 ? undefined : at + running.length;
+}
+
+/** A picture file on the server. */
+export interface FileRef {
+  filename: string;
+  subfolder?: string;
+  type?: string;
+}
+
+/** What a node left behind: pictures, and whatever else custom nodes report. */
+export type NodeOutput = { images?: FileRef[] } & Record<string, unknown>;
+
+/** A prompt that has ended, as `/history` keeps it. */
+export interface HistoryEntry {
+  prompt?: [number, string, Record<string, unknown>, Record<string, unknown>, unknown];
+  outputs: Record<string, NodeOutput>;
+  status?: { status_str?: string; completed?: boolean; messages?: [string, Record<string, unknown>][] };
+}
+
+/** The history of one prompt; undefined while there is none. */
+export async function readHistory(http: ComfyHttp, promptId: string): Promise<HistoryEntry | undefined> {
+  const path = `/history/${encodeURIComponent(promptId)}`;
+  const history = await http.json<Record<string, HistoryEntry>>("GET", path, { what: "history" });
+  const entry = history[promptId];
+  return entry === undefined ? undefined : { ...entry, outputs: entry.outputs ?? {} };
+}

@@ -1,0 +1,165 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { type WebSocket, WebSocketServer } from "ws";
+import { defaultModels, type FakeModels, fakeNodes, type RawNode } from "./nodes.ts";
+import type { Size } from "./picture.ts";
+import { route } from "./routes.ts";
+import { Sockets } from "./sockets.ts";
+import { Worker, type WorkerFaults } from "./worker.ts";
+
+/** What a test can make go wrong at the door. */
+export interface HttpFaults {
+  /** So many `POST /prompt` queue the job, and answer 500. */
+  enqueueThen500?: number;
+  /** So many `POST /prompt` queue the job, and break the connection off. */
+  enqueueThenDrop?: number;
+  /** So many `POST /prompt` break the connection off without queueing. */
+  drop?: number;
+  /** Uploads are stored under another name. */
+  renamesUploads?: boolean;
+  /** Every request is answered with this status. */
+  status?: number;
+}
+
+/** Settings of a fake server. */
+export interface FakeComfyOptions extends WorkerFaults, HttpFaults {
+  models?: Partial<FakeModels>;
+  /** Node types beside the usual ones. */
+  extraNodes?: Record<string, RawNode>;
+  /** Node types that this server lacks. */
+  withoutNodes?: readonly string[];
+  /** A path that a proxy puts before every route, such as `/comfy`. */
+  basePath?: string;
+  /** Headers without which everything is answered with 401. */
+  requiredHeaders?: Record<string, string>;
+  /** `/view` redirects to this address, as Comfy Cloud does. */
+  viewRedirect?: string;
+  /** Largest request body in bytes. Default 100 MiB. */
+  maxUploadBytes?: number;
+  /** `modelspec.architecture` by file. */
+  architectures?: Record<string, string>;
+}
+
+/** A request as it came in. */
+export interface SeenRequest {
+  method: string;
+  path: string;
+  headers: IncomingMessage["headers"];
+}
+
+/**
+ * A ComfyUI server over real HTTP and WebSocket on loopback, which behaves as the real one does, odd ways included. Its
+ * pictures depend on the graph alone.
+ */
+export class FakeComfy {
+  readonly options: FakeComfyOptions;
+  readonly sockets = new Sockets();
+  readonly uploads = new Map<string, Size>();
+  readonly uploaded: string[] = [];
+  readonly worker: Worker;
+  readonly requests: SeenRequest[] = [];
+  /** `POST /prompt` bodies that were accepted. */
+  readonly prompts: Record<string, unknown>[] = [];
+  /** Interrupts that named no prompt, and so would have stopped other people's jobs. */
+  globalInterrupts = 0;
+  number = 0;
+  readonly #server: Server;
+  readonly #webSockets = new WebSocketServer({ noServer: true });
+  #port = 0;
+
+  private constructor(options: FakeComfyOptions) {
+    this.options = options;
+    this.worker = new Worker(this.sockets, this.uploads, options);
+    this.#server = createServer((request, response) => this.#handle(request, response));
+    this.#server.on("upgrade", (request, socket, head) => {
+      const url = new URL(request.url ?? "/", "http://fake");
+      this.#note(request);
+      if (
+        url.pathname.replace(this.options.basePath ?? "", "").replace(/^\/api/, "") !== "/ws" ||
+        !this.#isAllowed(request)
+      ) {
+        socket.end("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+        return;
+      }
+      this.#webSockets.handleUpgrade(request, socket, head, (webSocket: WebSocket) => {
+        this.sockets.add(url.searchParams.get("clientId") || crypto.randomUUID(), webSocket, this.worker.remaining);
+      });
+    });
+  }
+
+  /** Starts on a free port of loopback. */
+  static async start(options: FakeComfyOptions = {}): Promise<FakeComfy> {
+    const fake = new FakeComfy(options);
+    await fake.listen();
+    return fake;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}${this.options.basePath ?? ""}`;
+  }
+
+  get models(): FakeModels {
+    return { ...defaultModels, ...this.options.models };
+  }
+
+  get nodes(): Record<string, RawNode> {
+    const all = { ...fakeNodes(this.models, [...this.uploads.keys()]), ...this.options.extraNodes };
+    return Object.fromEntries(Object.entries(all).filter(([name]) => !this.options.withoutNodes?.includes(name)));
+  }
+
+  /** Nothing runs and nothing waits. */
+  get isIdle(): boolean {
+    return this.worker.remaining === 0;
+  }
+
+  /** Opens the door, at the same port as before. */
+  async listen(): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(this.#port, "127.0.0.1", resolve));
+    this.#port = (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Stops answering; what was queued is kept. */
+  async hangUp(): Promise<void> {
+    this.sockets.closeAll();
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  /** The process dies and comes back: queue, history and sockets are gone. */
+  restart(): void {
+    this.worker.restart();
+    this.sockets.closeAll();
+  }
+
+  async stop(): Promise<void> {
+    this.worker.restart();
+    await this.hangUp();
+  }
+
+  #handle(request: IncomingMessage, response: ServerResponse): void {
+    this.#note(request);
+    if (!this.#isAllowed(request)) {
+      response.writeHead(request.headers.origin === undefined ? 401 : 403).end();
+      return;
+    }
+    route(this, request, response).catch((error: unknown) => {
+      if (!response.headersSent) response.writeHead(500);
+      response.end(String(error));
+    });
+  }
+
+  #note({ method = "GET", url = "/", headers }: IncomingMessage): void {
+    this.requests.push({ method, path: url, headers });
+    if (this.requests.length > 2000) this.requests.shift();
+  }
+
+  /** A foreign Origin or a cross-site fetch is refused, as on the real server; then come the proxy's own demands. */
+  #isAllowed({ headers }: IncomingMessage): boolean {
+    const { origin } = headers;
+    if (origin !== undefined && new URL(origin).host !== headers.host) return false;
+    if (headers["sec-fetch-site"] === "cross-site") return false;
+    return Object.entries(this.options.requiredHeaders ?? {}).every(
+      ([name, value]) => headers[name.toLowerCase()] === value,
+    );
+  }
+}
