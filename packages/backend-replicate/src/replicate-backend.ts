@@ -2,15 +2,12 @@ import {
   type Backend,
   type CallOptions,
   type Capabilities,
-  ConfigError,
   DisposedError,
   GenerationError,
   type GenerationEvent,
   type GenerationRequest,
   type ImagePayload,
-  InvalidRequestError,
   type JobHandle,
-  registerSecret,
   type UrlPayload,
   version,
 } from "@latentkit/core";
@@ -21,19 +18,15 @@ import { FileSlot } from "./files/file-slot.ts";
 import { Uploads } from "./files/uploads.ts";
 import { PollPacer } from "./follow/poll-pacer.ts";
 import { GenerationRun, type PictureTask, type RunContext } from "./generation-run.ts";
-import { type Dispatchers, makeDispatchers } from "./http/dispatcher.ts";
-import { RateLimiter } from "./http/rate-limiter.ts";
-import { ReplicateHttp } from "./http/replicate-http.ts";
 import { parseHandle, type ReplicateHandle } from "./job-handle.ts";
 import { familyOf } from "./mapping/families.ts";
 import { mapRequest } from "./mapping/map-request.ts";
 import { findInput } from "./mapping/mapping.ts";
 import { seedFor, seedInput } from "./mapping/seed.ts";
-import { ModelCatalog } from "./model/model-catalog.ts";
 import type { ResolvedModel } from "./model/resolved-model.ts";
-import { type Predictions, ReplicatePredictions } from "./predictions.ts";
 import { backendId } from "./replicate-error.ts";
 import { asFile, durationText, parseOptions, parseOwnOptions, type ReplicateOptions } from "./replicate-options.ts";
+import { openService, type Service } from "./service.ts";
 
 /** Replicate's API. */
 export const replicateUrl = "https://api.replicate.com/v1";
@@ -42,58 +35,37 @@ export const replicateUrl = "https://api.replicate.com/v1";
 export class ReplicateBackend implements Backend {
   readonly id = backendId;
   readonly #options: ReplicateOptions;
-  readonly #dispatchers: Dispatchers;
+  readonly #service: Service;
   readonly #pacer: PollPacer;
   readonly #slots: PQueue;
   readonly #uploads: Uploads;
   readonly #downloads: Downloads;
-  readonly #predictions: Predictions;
-  readonly #models: { get(model: string): Promise<ResolvedModel> };
   readonly #disposal = new AbortController();
   readonly #running = new Set<Promise<void>>();
 
   /** @throws ConfigError for wrong options, or without a token where one is needed. */
   constructor(given: ReplicateOptions, env: NodeJS.ProcessEnv = process.env) {
     const options = parseOptions(given);
-    const token = options.token ?? env.REPLICATE_API_TOKEN;
-    if (token === undefined || token.trim() === "")
-      throw new ConfigError(
-        "Replicate needs a token: set REPLICATE_API_TOKEN (replicate.com/account/api-tokens), or give the option token.",
-        { backend: backendId },
-      );
-    registerSecret(token);
+    const service = openService(options, env);
     this.#options = options;
-    this.#dispatchers = makeDispatchers(options);
-    const limiter = new RateLimiter(options.rateLimit);
-    const retry = options.retry ?? {};
-    const http = new ReplicateHttp({
-      base: new URL(options.url ?? replicateUrl),
-      token,
-      dispatchers: this.#dispatchers,
-      limiter,
-      retry,
-      userAgent: `latentkit/${version}`,
-    });
-    this.#pacer = new PollPacer(options.poll ?? {}, limiter.callsPerMinute);
-    const { maxConcurrent = Number.POSITIVE_INFINITY } = options;
-    this.#slots = new PQueue({ concurrency: maxConcurrent });
-    this.#uploads = new Uploads(http, {
+    this.#service = service;
+    this.#pacer = new PollPacer(service.cog ? { minMs: 20, maxMs: 100 } : (options.poll ?? {}), service.callsPerMinute);
+    this.#slots = new PQueue({ concurrency: options.maxConcurrent ?? (service.cog ? 1 : Number.POSITIVE_INFINITY) });
+    this.#uploads = new Uploads(service.cog ? undefined : service.http, {
       dataUrlBytes: options.dataUrlBytes ?? 256_000,
       maxBytes: options.maxUploadBytes ?? 100 * 2 ** 20,
     });
-    this.#downloads = new Downloads(http, {
+    this.#downloads = new Downloads(service.http, {
       policy: options.download ?? "before-expiry",
       maxBytes: options.maxOutputBytes ?? 256 * 2 ** 20,
-      retry,
-      token,
+      retry: options.retry ?? {},
+      token: service.token,
     });
-    this.#predictions = new ReplicatePredictions(http);
-    this.#models = new ModelCatalog(http, options.schemaCacheMs ?? 300_000);
   }
 
   async capabilities(model?: string, options: Partial<CallOptions> = {}): Promise<Capabilities> {
     options.signal?.throwIfAborted();
-    return capabilitiesOf(await this.#model(model), this.#predictions.resumable);
+    return capabilitiesOf(await this.#model(model), this.#service.predictions.resumable);
   }
 
   async *generate(request: GenerationRequest, { signal }: CallOptions): AsyncGenerator<GenerationEvent> {
@@ -114,7 +86,7 @@ export class ReplicateBackend implements Backend {
       predictions: [],
       files: placed.files,
       model: model.identity,
-      resolved: { ...mapped.resolved, model: model.ref } as Partial<GenerationRequest>,
+      resolved: { ...mapped.resolved, ...(model.ref === undefined ? {} : { model: model.ref }) },
       previews: previewing(model),
     };
     const settings = {
@@ -128,7 +100,7 @@ export class ReplicateBackend implements Backend {
       const sent = request.seed !== undefined && property !== undefined && !(property.name in own.input);
       const seed = sent ? seedFor(request.seed!, index, property) : undefined;
       const input = seed === undefined ? placed.input : { ...placed.input, [property!.name]: seedInput(seed) };
-      return { index, seed, begin: (inner) => this.#predictions.create(model, input, settings, inner) };
+      return { index, seed, begin: (inner) => this.#service.predictions.create(model, input, settings, inner) };
     });
     yield* this.#run(request, tasks, handle, stop);
   }
@@ -141,7 +113,7 @@ export class ReplicateBackend implements Backend {
       const known = handle.predictions.find((prediction) => prediction.index === index);
       // It may have been created just before the first process ended: making it again could bill it twice.
       if (known === undefined) return { index, begin: () => Promise.reject(neverNoted(index)) };
-      return { index, seed: known.seed, begin: (inner) => this.#predictions.get(known.id, inner) };
+      return { index, seed: known.seed, begin: (inner) => this.#service.predictions.get(known.id, inner) };
     });
     yield* this.#run(job.request, tasks, handle, stop);
   }
@@ -160,23 +132,12 @@ export class ReplicateBackend implements Backend {
     this.#disposal.abort(new DisposedError("The Replicate backend was disposed.", { backend: backendId }));
     await Promise.allSettled(this.#running);
     this.#downloads.close();
-    await this.#dispatchers.close();
+    await this.#service.close();
   }
 
   async #model(named: string | undefined): Promise<ResolvedModel> {
     this.#disposal.signal.throwIfAborted();
-    const model = named ?? this.#options.model;
-    if (model === undefined)
-      throw new InvalidRequestError(
-        [
-          {
-            field: "model",
-            message: "name a model such as black-forest-labs/flux-schnell, in the request or in replicate({ model })",
-          },
-        ],
-        { backend: backendId },
-      );
-    return this.#models.get(model);
+    return this.#service.model(named ?? this.#options.model);
   }
 
   async *#run(
@@ -186,10 +147,10 @@ export class ReplicateBackend implements Backend {
     signal: AbortSignal,
   ): AsyncGenerator<GenerationEvent> {
     const context: RunContext = {
-      predictions: this.#predictions,
+      predictions: this.#service.predictions,
       pacer: this.#pacer,
       slots: this.#slots,
-      dispatchers: this.#options.stream === false ? undefined : this.#dispatchers,
+      dispatchers: this.#options.stream === false ? undefined : this.#service.http.dispatchers,
       versions: { "@latentkit/backend-replicate": version },
       signal,
     };

@@ -60,6 +60,20 @@ const shape = {
   connections: z.int().min(1).optional(),
   /** A dispatcher of undici's to use instead. */
   dispatcher: z.custom<Dispatcher>((value) => typeof (value as Dispatcher)?.dispatch === "function").optional(),
+  /**
+   * How a Cog server reaches this process to tell progress: by default on loopback, where the server is on loopback too;
+   * `false` for no progress. For one in a container give `host`, `port` and the `url` by which it gets here.
+   */
+  progress: z
+    .union([
+      z.literal(false),
+      z.strictObject({
+        host: z.string().optional(),
+        port: z.int().min(1).max(65535).optional(),
+        url: z.url({ protocol: /^https?$/ }).optional(),
+      }),
+    ])
+    .optional(),
   /** A Cog server's OpenAPI document, for one that does not serve it. */
   schema: z.record(z.string(), z.unknown()).optional(),
 };

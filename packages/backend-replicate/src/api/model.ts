@@ -5,7 +5,7 @@ export const VersionSchema = z.looseObject({
   id: z.string().min(1),
   created_at: z.string().nullish(),
   cog_version: z.string().nullish(),
-  openapi_schema: z.unknown(),
+  openapi_schema: z.unknown().optional(),
 });
 /** A version of a model. */
 export type Version = z.output<typeof VersionSchema>;

@@ -15,8 +15,8 @@ export const PredictionSchema = z.looseObject({
   status: z.string().min(1),
   input: z.record(z.string(), z.unknown()).nullish(),
   /** Whatever the model returns: a URL, a list of them, an object; grows while an iterator model runs. */
-  output: z.unknown(),
-  error: z.unknown(),
+  output: z.unknown().optional(),
+  error: z.unknown().optional(),
   logs: z.string().nullish(),
   metrics: z.record(z.string(), z.unknown()).nullish(),
   source: z.string().nullish(),

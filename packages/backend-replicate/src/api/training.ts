@@ -8,7 +8,7 @@ export const TrainingSchema = z.looseObject({
   status: z.string().min(1),
   input: z.record(z.string(), z.unknown()).nullish(),
   output: z.looseObject({ version: z.string().nullish(), weights: z.string().nullish() }).nullish(),
-  error: z.unknown(),
+  error: z.unknown().optional(),
   logs: z.string().nullish(),
   metrics: z.record(z.string(), z.unknown()).nullish(),
   created_at: z.string().nullish(),

@@ -37,6 +37,8 @@ export interface HttpOptions {
   limiter: RateLimiter;
   retry: RetryOptions;
   userAgent: string;
+  /** Statuses by which a server says that it has no room now and has taken nothing. */
+  busy?: readonly number[];
 }
 
 const maxBodyBytes = 512 * 2 ** 20;
@@ -90,7 +92,8 @@ export class ReplicateHttp {
     if (status >= 400) {
       const header = headers["retry-after"];
       const after = retryAfterMs(Array.isArray(header) ? header[0] : header, text);
-      const asked = status === 429 || status === 503 ? after : undefined;
+      const busy = this.#options.busy?.includes(status) ? 1000 : undefined;
+      const asked = status === 429 || status === 503 ? (after ?? busy) : busy;
       throw errorOfResponse({ ...callOf(call), status, body: text, retryAfterMs: asked });
     }
     return parse(call, text);

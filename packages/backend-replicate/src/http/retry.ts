@@ -33,8 +33,7 @@ export function mayRetry(error: unknown, idempotent: boolean): boolean {
   if (idempotent) return true;
   if (RateLimitError.isInstance(error)) return true;
   const { status, retryAfterMs } = error.details;
-  if (status === 409) return true;
-  if (status === 503) return retryAfterMs !== undefined;
+  if (status === 409 || status === 503) return retryAfterMs !== undefined;
   return status === undefined && neverArrived(error);
 }
 

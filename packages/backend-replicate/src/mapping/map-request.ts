@@ -49,7 +49,8 @@ export function mapRequest(
   const issues: Issue[] = [...mapping.issues, ...checkOwnInput(own, schema)];
   if (issues.length === 0)
     issues.push(...missingInputs({ ...input, ...(seed === undefined ? {} : { [seed.name]: 0 }) }, schema));
-  if (issues.length > 0) throw new UnsupportedError(issues, { backend: backendId, details: { model: model.ref } });
+  if (issues.length > 0)
+    throw new UnsupportedError(issues, { backend: backendId, details: { model: model.identity.id } });
   const resolved = { ...defaults(mapping), ...mapping.resolved } as Partial<GenerationRequest>;
   return { input, seed, warnings: mapping.warnings, resolved };
 }

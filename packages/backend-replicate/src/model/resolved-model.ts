@@ -3,8 +3,8 @@ import type { ModelSchema } from "./input-schema.ts";
 
 /** A model that is known: what it takes, and how a prediction of it is created. */
 export interface ResolvedModel {
-  /** The reference to put into a recipe: with the version where one is known. */
-  ref: string;
+  /** The reference to put into a recipe: with the version where one is known. A Cog server's model has none. */
+  ref: string | undefined;
   owner: string | undefined;
   name: string | undefined;
   identity: ModelIdentity;
