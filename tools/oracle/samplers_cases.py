@@ -255,3 +255,11 @@ case("noise", name, {**SD, "algorithm_type": "noise_prediction"}, generator=True
 case("karras", name, {**SD, "use_karras_sigmas": True}, generator=True)
 case("v, no lower order", name, {**SD, "prediction_type": "v_prediction", "lower_order_final": False}, generator=True)
 case("flow", name, {"use_flow_sigmas": True, "flow_shift": 2.0, "prediction_type": "flow_prediction"}, generator=True)
+
+# --- dpm solver, SDE: its noise is a Brownian tree's -----------------------------------------------------------------
+name = "DPMSolverSDEScheduler"
+for spacing in SPACINGS:
+    case(f"SD {spacing}", name, {**SD, "timestep_spacing": spacing, "noise_sampler_seed": 7})
+case("karras", name, {**SD, "use_karras_sigmas": True, "noise_sampler_seed": 12345678901})
+case("v", name, {**SD, "prediction_type": "v_prediction", "noise_sampler_seed": 0})
+case("1 step", name, {**SD, "noise_sampler_seed": 0}, steps=1)

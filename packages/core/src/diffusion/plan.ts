@@ -84,7 +84,8 @@ export async function* runPlan(plan: Plan, run: PlanRun): AsyncGenerator<Sampler
 
 function timestepAt(plan: Plan, grid: Grid, sigma: number, index: number): number {
   if (sigma === grid.sigmas[index]) return grid.timesteps[index]!;
-  if (!plan.betweenLevels && sigma === grid.sigmas[index + 1] && index + 1 < grid.steps) return grid.timesteps[index + 1]!;
+  if (!plan.betweenLevels && sigma === grid.sigmas[index + 1] && index + 1 < grid.steps)
+    return grid.timesteps[index + 1]!;
   return plan.timestepOf(sigma);
 }
 

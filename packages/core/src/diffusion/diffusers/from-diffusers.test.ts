@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { addNoise, type GridRequest, startFromNoise } from "../grid.ts";
+import { brownianNoise } from "../noise/brownian-tree.ts";
 import { TorchGenerator } from "../noise/torch-generator.ts";
 import { runPlan } from "../plan.ts";
 import { ratioOf } from "../space.ts";
@@ -60,13 +61,12 @@ describe.each(header.cases)("$name", (test) => {
     const tolerance = looser[test.name] ?? 1e-5;
     expect(relativeError(x, state(test, 0)), "start").toBeLessThan(tolerance);
     let steps = 0;
-    for await (const step of runPlan(plan, {
-      grid,
-      network,
-      x,
-      noise: () => generator.randn(SIZE),
-      options: test.step ?? {},
-    })) {
+    const treeSeed = test.config.noise_sampler_seed;
+    const noiseOf =
+      typeof treeSeed === "number"
+        ? brownianNoise({ seed: treeSeed, length: SIZE, sigmas: plan.grid(request(test)).sigmas })
+        : () => generator.randn(SIZE);
+    for await (const step of runPlan(plan, { grid, network, x, noise: noiseOf, options: test.step ?? {} })) {
       steps = step.step;
       const call = test.order === 1 ? steps : Math.min(steps * test.order, test.states - 1);
       expect(relativeError(step.x, state(test, call)), `step ${steps}`).toBeLessThan(tolerance);

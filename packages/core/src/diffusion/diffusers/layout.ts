@@ -27,7 +27,8 @@ export interface LayoutRequest extends Pick<GridRequest, "mu"> {
 }
 
 /** One diffusers scheduler, read from its config: everything of a {@link Plan} but the grid, and its `set_timesteps`. */
-export interface DiffusersPlan extends Pick<Plan, "gridOptions" | "sigmaData" | "sigmaMin" | "clamp" | "betweenLevels"> {
+export interface DiffusersPlan
+  extends Pick<Plan, "gridOptions" | "sigmaData" | "sigmaMin" | "clamp" | "betweenLevels"> {
   sampler: SamplerName;
   prediction: Prediction;
   schedule: NoiseSchedule;

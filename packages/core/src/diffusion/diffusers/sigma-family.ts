@@ -12,6 +12,7 @@ import { checkTimesteps, readSpacing, spacedTimesteps } from "./timesteps.ts";
 /** Where the σ-space schedulers with the same `set_timesteps` differ. */
 interface Member {
   sampler: DiffusersPlan["sampler"];
+  options?: object;
   defaults: { betaStart?: number; betaEnd?: number; allowed?: readonly BetaSchedule[] };
   predictions: readonly Prediction[];
   /** Whether the network is told whole timesteps at Karras' levels. */
@@ -37,6 +38,7 @@ export const heunDiscrete = member({
 /** LMSDiscreteScheduler. */
 export const lmsDiscrete = member({
   sampler: "lms",
+  options: { fullOrderFinal: true },
   defaults: {},
   predictions: ["epsilon", "v_prediction", "sample"],
 });
@@ -61,6 +63,7 @@ export const kDpm2AncestralDiscrete = member({
 /** DPMSolverSDEScheduler; its noise is a Brownian tree's, from `noise_sampler_seed` or the run's own. */
 export const dpmSolverSde = member({
   sampler: "dpmpp_sde",
+  options: { asDiffusers: true },
   defaults: sd,
   predictions: ["epsilon", "v_prediction"],
   fractional64: true,
@@ -77,6 +80,7 @@ function member(kind: Member): (config: ConfigReader) => DiffusersPlan {
       prediction: config.oneOf("prediction_type", kind.predictions, "epsilon"),
       schedule,
       space: "ve",
+      ...(kind.options ? { options: kind.options } : {}),
       accepts: kind.takesTimesteps && !curve ? ["timesteps"] : [],
       ...(clamp ? { clamp } : {}),
       ...(kind.betweenLevels ? { betweenLevels: true } : {}),

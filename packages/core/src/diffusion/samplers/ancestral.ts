@@ -27,7 +27,7 @@ export function ancestralStep(sigma: number, sigmaNext: number, eta: number, spa
     const keep = alphaOf(space, sigmaNext) / alphaOf(space, sigmaDown);
     return { sigmaDown, sigmaUp: Math.sqrt(Math.max(0, sigmaNext ** 2 - (sigmaDown * keep) ** 2)), keep };
   }
-  const full = Math.sqrt((sigmaNext ** 2 * Math.max(0, sigma ** 2 - sigmaNext ** 2)) / sigma ** 2);
+  const full = sigmaNext * Math.sqrt(Math.max(0, 1 - (sigmaNext / sigma) ** 2));
   const sigmaUp = Math.min(sigmaNext, eta * full);
   return { sigmaDown: Math.sqrt(sigmaNext ** 2 - sigmaUp ** 2), sigmaUp, keep: 1 };
 }

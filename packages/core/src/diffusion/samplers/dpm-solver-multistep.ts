@@ -2,6 +2,7 @@ import { blend, blend2 } from "../blend.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
 import { alphaOf } from "../space.ts";
 import { type DpmAlgorithm, dpmWeights } from "./dpm-solver-weights.ts";
+import { awayFromPureNoise } from "./exponential-step.ts";
 
 /** What {@link dpm_solver_multistep} takes. */
 export interface DpmSolverOptions extends Partial<DpmAlgorithm> {
@@ -22,8 +23,10 @@ export interface DpmSolverOptions extends Partial<DpmAlgorithm> {
 export async function* dpm_solver_multistep(
   input: SamplerInput<DpmSolverOptions>,
 ): AsyncGenerator<SamplerStep, void, void> {
-  const { model, x, sigmas, steps, space, noise, options } = begin(input);
+  const run = begin(input);
+  const { model, x, steps, space, noise, options } = run;
   const { predict = "data", solver = "midpoint", eta = 0, order = 2, sNoise = 1 } = options;
+  const sigmas = eta > 0 ? awayFromPureNoise(run.sigmas, space) : run.sigmas;
   let history: Float32Array[] = [];
   for (let i = 0; i < steps; i++) {
     const sigma = sigmas[i]!;

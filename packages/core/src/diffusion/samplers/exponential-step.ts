@@ -19,7 +19,7 @@ export function exponentialStep(
  * Where a flow schedule starts at σ = 1, λ is −∞; the samplers that step in λ start a hair below, as in ComfyUI. Other levels stay.
  */
 export function awayFromPureNoise(sigmas: Float64Array, space: Space): Float64Array {
-  if (space === "ve" || sigmas[0]! < 1) return sigmas;
+  if (space !== "flow" || sigmas[0]! < 1) return sigmas;
   const moved = sigmas.slice();
   moved[0] = Math.max(1 - 1e-4, sigmas[1]!);
   return moved;

@@ -7,6 +7,8 @@ import { derivative } from "./derivative.ts";
 export interface LmsOptions {
   /** How many derivatives to use, 1 to 4 (the default). */
   order?: number;
+  /** Take the step to σ = 0 with all derivatives too, as k-diffusion and diffusers do, not straight to x0, as ComfyUI does. */
+  fullOrderFinal?: boolean;
 }
 
 /**
@@ -15,7 +17,7 @@ export interface LmsOptions {
  */
 export async function* lms(input: SamplerInput<LmsOptions>): AsyncGenerator<SamplerStep, void, void> {
   const { model, x, sigmas, steps, space, options } = begin(input, ["ve", "flow"]);
-  const { order = 4 } = options;
+  const { order = 4, fullOrderFinal = false } = options;
   if (![1, 2, 3, 4].includes(order)) invalid("order", `${order} is not an order of lms`, [1, 2, 3, 4]);
   // The oldest derivative's array is written over by the newest, so no step allocates.
   const derivatives: Float32Array[] = [];
@@ -26,7 +28,8 @@ export async function* lms(input: SamplerInput<LmsOptions>): AsyncGenerator<Samp
     const free = derivatives.length === order ? derivatives.pop()! : new Float32Array(x.length);
     derivatives.unshift(derivative(free, space, x, denoised, sigma));
     const weights = derivatives.map((_, j) => lmsWeight(sigmas, i, j, derivatives.length));
-    blend(x, [1, ...weights], [x, ...derivatives]);
+    if (sigmaNext === 0 && !fullOrderFinal) x.set(denoised);
+    else blend(x, [1, ...weights], [x, ...derivatives]);
     yield { step: i + 1, steps, sigma, sigmaNext, x, denoised };
   }
 }
