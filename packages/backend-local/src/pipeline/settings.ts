@@ -2,6 +2,7 @@ import type { GenerationRequest } from "@latentkit/core";
 import { InvalidRequestError } from "@latentkit/core";
 import {
   type Grid,
+  type GridRequest,
   makePlan,
   type Plan,
   type SamplerName,
@@ -23,6 +24,8 @@ export interface Settings {
   previewEvery: number;
   prompt: string;
   negativePrompt: string;
+  /** Whether the request gave sigmas or timesteps. */
+  ownLevels: boolean;
   plan: Plan;
   grid: Grid;
 }
@@ -43,20 +46,21 @@ export function settle(request: GenerationRequest, model: ModelFolder): Settings
     throw new InvalidRequestError([{ field: "clipSkip", message, allowed: { min: 1, max: shape.textLayers } }]);
   }
   const plan = planOf(request, ownPlan(model.path, model.scheduler));
-  const strength = "strength" in request ? request.strength : 1;
+  const grid = plan.grid(gridRequest(request, steps));
   return {
     width: request.width ?? shape.defaultWidth,
     height: request.height ?? shape.defaultHeight,
     count: request.count,
     seed: toSeed(request.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!),
-    steps,
+    steps: givesLevels(request) ? (grid.nominalSteps ?? grid.steps + grid.offset) : steps,
     guidanceScale,
     clipSkip,
     previewEvery: request.previewEvery,
     prompt: "prompt" in request ? (request.prompt ?? "") : "",
     negativePrompt: "negativePrompt" in request ? (request.negativePrompt ?? "") : "",
+    ownLevels: givesLevels(request),
     plan,
-    grid: plan.grid({ steps, strength }),
+    grid,
   };
 }
 
@@ -70,24 +74,38 @@ export function resolved(settings: Settings): Partial<GenerationRequest> {
     steps,
     guidanceScale,
     sampler: plan.sampler,
-    scheduler: plan.scheduler,
+    // Levels of the request's own stand in a scheduler's place.
+    ...(settings.ownLevels ? {} : { scheduler: plan.scheduler }),
   };
 }
 
-/** The model's own plan, unless the request names another sampler or scheduler. */
-function planOf({ sampler, scheduler }: GenerationRequest, own: Plan): Plan {
-  const otherSampler = sampler !== undefined && sampler !== own.sampler;
+/** Which steps to run: a number of them, unless the request gives the levels themselves. */
+function gridRequest(request: GenerationRequest, steps: number): GridRequest {
+  const { sigmas, timesteps } = request;
+  const levels = sigmas ? { sigmas } : timesteps ? { timesteps } : { steps };
+  return { ...levels, strength: "strength" in request ? request.strength : 1 };
+}
+
+/** The model's own plan, unless the request names another sampler or scheduler, or the levels themselves. */
+function planOf(request: GenerationRequest, own: Plan): Plan {
+  const { sampler = own.sampler, scheduler } = request;
+  const otherSampler = sampler !== own.sampler;
   if (scheduler === ownScheduler && otherSampler) {
     const message = `"${ownScheduler}" is the model's own, which goes with sampler "${own.sampler}"; name another scheduler`;
     throw new InvalidRequestError([{ field: "scheduler", message }]);
   }
-  if (!otherSampler && (scheduler === undefined || scheduler === ownScheduler)) return own;
+  const asConfigured = scheduler === undefined || scheduler === ownScheduler;
+  if (asConfigured && !otherSampler && !givesLevels(request)) return own;
   return makePlan({
-    sampler: (sampler ?? own.sampler) as SamplerName,
-    scheduler: (scheduler ?? "normal") as SchedulerName,
+    sampler: sampler as SamplerName,
+    scheduler: asConfigured ? "normal" : (scheduler as SchedulerName),
     schedule: own.schedule,
     prediction: own.prediction,
   });
+}
+
+function givesLevels({ sigmas, timesteps }: GenerationRequest): boolean {
+  return sigmas !== undefined || timesteps !== undefined;
 }
 
 function toSeed(seed: number | string): Seed {

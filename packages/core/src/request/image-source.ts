@@ -8,6 +8,9 @@ const Base64Source = z.strictObject({
   sha256: z.string().optional(),
 });
 
+// Any Uint8Array, a Buffer among them: instanceof would ask for one over an ArrayBuffer of its own.
+const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
+
 /** Where an input image comes from, as plain data. `sha256` (hex, of the file's bytes) is checked when present. */
 export type ImageSource = z.output<typeof PathSource> | z.output<typeof UrlSource> | z.output<typeof Base64Source>;
 
@@ -16,7 +19,7 @@ export type ImageSource = z.output<typeof PathSource> | z.output<typeof UrlSourc
  * {@link ImageSource}. Parsed to an {@link ImageSource}.
  */
 export const ImageSourceSchema = z
-  .union([z.string().min(1), z.instanceof(URL), z.instanceof(Uint8Array), PathSource, UrlSource, Base64Source], {
+  .union([z.string().min(1), z.instanceof(URL), bytes, PathSource, UrlSource, Base64Source], {
     error: "must be a file path, a URL, the bytes of an image file, or { path }, { url } or { base64 }",
   })
   .transform((input, context): ImageSource => {
