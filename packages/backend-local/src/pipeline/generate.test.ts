@@ -1,0 +1,121 @@
+import { type GenerationRequest, parseRequest } from "@latentkit/core";
+import { describe, expect, test } from "vitest";
+import type { LoadedModel, NetworkName } from "../engine/loaded-model.ts";
+import { readModelFolder } from "../model/model-folder.ts";
+import { fixtureModel } from "../test-model.ts";
+import { generate } from "./generate.ts";
+
+const folder = await readModelFolder(fixtureModel("sd1"));
+
+interface FakeTensor {
+  data: Float32Array;
+  dims: readonly number[];
+}
+
+/** A model of constants: `fails` says for each run of a network whether it throws. Its networks count their runs. */
+function fakeModel(fails: (name: NetworkName, run: number) => boolean = () => false) {
+  const batches: Record<string, number[]> = {};
+  class Tensor {
+    readonly data: unknown;
+    readonly dims: readonly number[];
+    constructor(_: string, data: unknown, dims: readonly number[]) {
+      this.data = data;
+      this.dims = dims;
+    }
+  }
+  const answer = (name: NetworkName, [batch]: readonly number[]): FakeTensor => {
+    const dims = {
+      textEncoder: [batch!, 77, 16],
+      unet: [batch!, 4, 8, 8],
+      vaeDecoder: [1, 3, 64, 64],
+      vaeEncoder: [1, 8, 8, 8],
+    }[name];
+    return { dims, data: new Float32Array(dims.reduce((product, size) => product * size)).fill(0.25) };
+  };
+  const model = {
+    folder,
+    runtime: { Tensor, version: "0" },
+    tokenizer: async () => ({ length: 77, encode: () => ({ ids: new Int32Array(77) }) }),
+    network: async (name: NetworkName) => ({
+      async run(feeds: Record<string, FakeTensor>, _: string, signal: AbortSignal) {
+        signal.throwIfAborted();
+        const { dims } = Object.values(feeds)[0]!;
+        const runs = [...(batches[name] ?? []), dims[0]!];
+        batches[name] = runs;
+        if (fails(name, runs.length)) throw new Error(`${name} broke`);
+        return answer(name, dims);
+      },
+    }),
+    runMs: async () => 0,
+  };
+  return { model: model as unknown as LoadedModel, batches };
+}
+
+const signal = new AbortController().signal;
+const job = (fields: Partial<GenerationRequest>) => ({
+  request: parseRequest({ prompt: "a red apple", seed: 40, steps: 3, ...fields }),
+  model: folder,
+  inputs: {},
+});
+
+describe("several images", () => {
+  test("one that fails leaves the others be, with a warning that says which and why", async () => {
+    const { model } = fakeModel((name, run) => name === "vaeDecoder" && run === 2);
+    const events = await Array.fromAsync(generate(job({ count: 3 }), model, signal));
+    const images = events.flatMap((event) => (event.type === "image" ? [[event.index, event.seed]] : []));
+    expect(images).toEqual([
+      [0, 40],
+      [2, 42],
+    ]);
+    expect(events.filter((event) => event.type === "warning")).toMatchObject([
+      {
+        code: "image_failed",
+        index: 1,
+        seed: 41,
+        error: { code: "generation", message: expect.stringContaining("broke") },
+      },
+    ]);
+    expect(events.at(-1)?.type).toBe("completed");
+  });
+
+  test("when all fail, the first one's error is thrown", async () => {
+    const { model } = fakeModel((name) => name === "vaeDecoder");
+    await expect(Array.fromAsync(generate(job({ count: 2 }), model, signal))).rejects.toThrow("vaeDecoder broke");
+  });
+});
+
+test("guidance takes one run a step for both texts, none takes one for the prompt alone", async () => {
+  const guided = fakeModel();
+  await Array.fromAsync(generate(job({ guidanceScale: 5 }), guided.model, signal));
+  expect(guided.batches).toMatchObject({ textEncoder: [2], unet: [2, 2, 2] });
+  const plain = fakeModel();
+  await Array.fromAsync(generate(job({ guidanceScale: 1 }), plain.model, signal));
+  expect(plain.batches).toMatchObject({ textEncoder: [1], unet: [1, 1, 1] });
+});
+
+test("previews come every so many steps, never of the last", async () => {
+  const { model } = fakeModel();
+  const events = await Array.fromAsync(generate(job({ steps: 6, previewEvery: 2 }), model, signal));
+  expect(events.flatMap((event) => (event.type === "preview" ? [event.step] : []))).toEqual([2, 4]);
+});
+
+test("an abort ends it before the next run", async () => {
+  const { model, batches } = fakeModel();
+  const controller = new AbortController();
+  const reading = async () => {
+    for await (const event of generate(job({ steps: 50 }), model, controller.signal)) {
+      if (event.type === "progress" && event.phase === "sample" && event.step === 2) controller.abort();
+    }
+  };
+  await expect(reading()).rejects.toThrow();
+  expect(batches.unet).toHaveLength(2);
+});
+
+test("a request without a seed gets one, and tells it", async () => {
+  const { model } = fakeModel();
+  const { seed: _, ...request } = job({}).request;
+  const events = generate({ ...job({}), request: request as GenerationRequest }, model, signal);
+  const { value } = await events.next();
+  expect((value as { resolved: { seed: number } }).resolved.seed).toBeTypeOf("number");
+  await events.return(undefined);
+});
