@@ -4,6 +4,7 @@ import {
   type GenerationEvent,
   type GenerationRequest,
   LatentKitError,
+  type ProgressEvent,
   type WarningEvent,
 } from "@latentkit/core";
 import type PQueue from "p-queue";
@@ -137,7 +138,7 @@ export class GenerationRun {
     } catch (error) {
       if (signal.aborted) await this.#cancel(last);
       else this.#left = true;
-      throw withId(error, last.id);
+      throw signal.aborted ? error : withId(error, last.id);
     }
     this.#end(task, reader, last);
   }
@@ -178,16 +179,18 @@ export class GenerationRun {
         ...this.#handleField(),
       });
     }
-    this.#fractions.set(task.index, reader.fraction);
     for (const event of events) {
       if (event.type === "image") this.#pictures++;
-      this.#channel.push(event.type === "progress" ? this.#withFraction(event) : event);
+      this.#channel.push(event.type === "progress" ? this.#withFraction(event, task.index) : event);
     }
   }
 
-  #withFraction<E extends GenerationEvent & { type: "progress" }>(event: E): E {
+  /** The share of the whole job, from the share of one prediction. */
+  #withFraction(event: ProgressEvent, index: number): ProgressEvent {
+    const { fraction: own = 0, ...plain } = event;
+    this.#fractions.set(index, own);
     const total = [...this.#fractions.values()].reduce((sum, each) => sum + each, 0);
-    return total === 0 ? event : { ...event, fraction: Math.min(1, total / this.#tasks.length) };
+    return total === 0 ? plain : { ...plain, fraction: Math.min(1, total / this.#tasks.length) };
   }
 
   #end(task: PictureTask, reader: PredictionReader, last: Prediction): void {

@@ -108,6 +108,7 @@ export class PredictionReader {
         step,
         steps,
         ...(etaMs === undefined ? {} : { etaMs }),
+        ...(this.fraction > 0 ? { fraction: this.fraction } : {}),
         ...(this.#options.several ? { index: this.#options.index } : {}),
       },
     ];

@@ -61,8 +61,10 @@ export class CogPredictions implements Predictions {
       running.told = false;
       running.wake?.();
     };
-    // A state that ends the prediction counts only as the call's own answer: webhooks may come late, or twice.
-    const own = await this.#receiver?.expect(id, (state) => !isEnded(state) && news(state));
+    // Webhooks come late: none counts once the call is answered, and the end counts only as its answer.
+    const own = await this.#receiver?.expect(id, (state) => {
+      if (!isEnded(state) && !running.answered) news(state);
+    });
     const webhook = own ?? settings.webhook;
     const body = {
       input,
@@ -71,13 +73,17 @@ export class CogPredictions implements Predictions {
     const path = `/predictions/${id}`;
     this.#http
       .call({ method: "PUT", path, body, schema: PredictionSchema, budget: "create", timeoutMs: longestRunMs, signal })
-      .then(news, (error: unknown) => {
-        running.failure = { error };
-        running.wake?.();
-      })
-      .finally(() => {
-        running.answered = true;
-      });
+      .then(
+        (state) => {
+          running.answered = true;
+          news(state);
+        },
+        (error: unknown) => {
+          running.answered = true;
+          running.failure = { error };
+          running.wake?.();
+        },
+      );
     return running.state;
   }
 
@@ -113,7 +119,7 @@ export class CogPredictions implements Predictions {
       await this.#http.call(call).catch((error: unknown) => {
         if (!NotFoundError.isInstance(error)) throw error;
       });
-      await sleep(50);
+      if (running?.answered === false) await sleep(200);
     } while (running?.answered === false && Date.now() < until);
   }
 

@@ -1,0 +1,118 @@
+import { AuthenticationError, type GenerationEvent, type LatentKitError } from "@latentkit/core";
+import { isEnded, type Prediction, PredictionSchema } from "../api/prediction.ts";
+import { sumMetrics } from "../metrics.ts";
+import { errorOfPrediction } from "../replicate-error.ts";
+import { PredictionReader } from "../replicate-events.ts";
+import { Recent } from "./recent.ts";
+import { verifyWebhook } from "./verify-webhook.ts";
+
+/** What one delivery brought. */
+export interface WebhookNews {
+  predictionId: string;
+  /** The events that were new, in order: the same as a job's. */
+  events: GenerationEvent[];
+  /** How the prediction ended, where it failed or was cancelled. */
+  error?: LatentKitError;
+  /** The state as Replicate tells it. */
+  prediction: Prediction;
+}
+
+/** Settings of {@link webhookHandler}. */
+export interface WebhookHandlerOptions {
+  /** The signing secret, `whsec_…`, or what brings it. */
+  secret: string | (() => string | Promise<string>);
+  /** Called once for each delivery that is new; Replicate tries again when it throws. */
+  onNews(news: WebhookNews): void | Promise<void>;
+  /** Whether the model's outputs are unfinished states of one picture. Default false. */
+  previews?: boolean;
+  /** How many predictions and deliveries are remembered. Default 10 000. */
+  remember?: number;
+  /** Larger bodies are refused, in bytes. Default 16 MiB. */
+  maxBytes?: number;
+}
+
+interface Tracked {
+  reader: PredictionReader;
+  started: boolean;
+}
+
+/**
+ * A handler for Replicate's webhooks, for any server that speaks Fetch's `Request` and `Response`: it verifies each
+ * delivery, drops repeated ones, and tells what is new as a job's events.
+ *
+ * @example
+ * ```ts
+ * const handle = webhookHandler({ secret: process.env.REPLICATE_WEBHOOK_SECRET!, onNews: ({ events }) => store(events) });
+ * export const POST = (request: Request) => handle(request);
+ * ```
+ */
+export function webhookHandler(options: WebhookHandlerOptions): (request: Request) => Promise<Response> {
+  const { secret, onNews, previews = false, remember = 10_000, maxBytes = 16 * 2 ** 20 } = options;
+  const deliveries = new Recent<string, true>(remember);
+  const predictions = new Recent<string, Tracked>(remember);
+
+  return async (request) => {
+    if (request.method !== "POST") return answer(405, "only POST");
+    if (Number(request.headers.get("content-length") ?? 0) > maxBytes) return answer(413, "too large");
+    const body = await request.text();
+    if (body.length > maxBytes) return answer(413, "too large");
+    const id = request.headers.get("webhook-id");
+    const timestamp = request.headers.get("webhook-timestamp");
+    const signature = request.headers.get("webhook-signature");
+    try {
+      verifyWebhook({ id, timestamp, signature, body }, typeof secret === "string" ? secret : await secret());
+    } catch (error) {
+      if (AuthenticationError.isInstance(error)) return answer(401, error.message);
+      throw error;
+    }
+    // A delivery is made again when its answer was lost: it must not be told twice.
+    if (deliveries.get(id!) !== undefined) return answer(200, "known already");
+    const parsed = parse(body);
+    if (parsed === undefined) return answer(400, "not a prediction");
+    deliveries.set(id!, true);
+    try {
+      await onNews(toNews(parsed, predictions, previews));
+    } catch (error) {
+      deliveries.delete(id!);
+      predictions.delete(parsed.id);
+      throw error;
+    }
+    return answer(200, "thank you");
+  };
+}
+
+function toNews(prediction: Prediction, known: Recent<string, Tracked>, previews: boolean): WebhookNews {
+  const tracked = known.get(prediction.id) ?? { reader: newReader(previews), started: false };
+  known.set(prediction.id, tracked);
+  const { reader } = tracked;
+  const read = reader.read(prediction);
+  const events: GenerationEvent[] = [];
+  if (reader.begun && !tracked.started) {
+    tracked.started = true;
+    const { model, version } = prediction;
+    const identity = model ? { model: { id: version && version !== "hidden" ? `${model}:${version}` : model } } : {};
+    events.push({ type: "started", ...identity });
+  }
+  events.push(...read);
+  const news: WebhookNews = { predictionId: prediction.id, events, prediction };
+  if (prediction.status === "succeeded") events.push({ type: "completed", ...sumMetrics([prediction]) });
+  else if (isEnded(prediction)) news.error = errorOfPrediction(prediction);
+  return news;
+}
+
+function newReader(previews: boolean): PredictionReader {
+  let next = 1;
+  return new PredictionReader({ index: 0, several: false, previews, previewEvery: 1, nextIndex: () => next++ });
+}
+
+function parse(body: string): Prediction | undefined {
+  try {
+    return PredictionSchema.safeParse(JSON.parse(body)).data;
+  } catch {
+    return undefined;
+  }
+}
+
+function answer(status: number, message: string): Response {
+  return Response.json({ message }, { status });
+}
