@@ -22,6 +22,24 @@ export class MersenneTwister {
     return (y ^ (y >>> 18)) >>> 0;
   }
 
+  /** Fills `out` from `from` on with uniforms in [0, 1) of 24 random bits each, one {@link next} apiece. */
+  fillUniform24(out: Float32Array, from: number): void {
+    const state = this.#state;
+    let next = this.#next;
+    for (let i = from; i < out.length; i++) {
+      if (next >= N) {
+        this.#twist();
+        next = 0;
+      }
+      let y = state[next++]!;
+      y ^= y >>> 11;
+      y ^= (y << 7) & 0x9d2c5680;
+      y ^= (y << 15) & 0xefc60000;
+      out[i] = ((y ^ (y >>> 18)) & 0xffffff) / 0x1000000;
+    }
+    this.#next = next;
+  }
+
   /** A copy that goes on from the same place. */
   clone(): MersenneTwister {
     const copy = new MersenneTwister(0);

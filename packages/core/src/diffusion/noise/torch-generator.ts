@@ -1,9 +1,7 @@
 import { requireInteger } from "../invalid.ts";
+import { boxMuller16, boxMuller16Double } from "./box-muller.ts";
 import { MersenneTwister } from "./mersenne-twister.ts";
 import { type Seed, seedWords } from "./seed.ts";
-
-const f32 = Math.fround;
-const TWO_PI_F32 = f32(2 * Math.PI);
 
 /**
  * `torch.Generator("cpu").manual_seed(seed)`: successive draws continue one stream, exactly as torch's do.
@@ -27,11 +25,11 @@ export class TorchGenerator {
   randn(n: number): Float32Array {
     const out = new Float32Array(requireInteger("n", n, 0, 2 ** 31));
     if (n < 16) return out.map(() => this.#scalarNormal());
-    for (let i = 0; i < n; i++) out[i] = this.#uniform24();
+    this.#engine.fillUniform24(out, 0);
     for (let i = 0; i + 16 <= n; i += 16) boxMuller16(out, i);
     if (n % 16 !== 0) {
       // torch makes the last, partial block anew over the final 16 values.
-      for (let i = n - 16; i < n; i++) out[i] = this.#uniform24();
+      this.#engine.fillUniform24(out, n - 16);
       boxMuller16(out, n - 16);
     }
     return out;
@@ -52,7 +50,9 @@ export class TorchGenerator {
 
   /** `torch.rand(n, dtype=torch.float32)`: uniform in [0, 1). */
   rand(n: number): Float32Array {
-    return new Float32Array(requireInteger("n", n, 0, 2 ** 31)).map(() => this.#uniform24());
+    const out = new Float32Array(requireInteger("n", n, 0, 2 ** 31));
+    this.#engine.fillUniform24(out, 0);
+    return out;
   }
 
   /** The next 32 bits of the stream. */
@@ -66,10 +66,6 @@ export class TorchGenerator {
     copy.#engine = this.#engine.clone();
     copy.#cached = this.#cached;
     return copy;
-  }
-
-  #uniform24(): number {
-    return (this.#engine.next() & 0xffffff) / 0x1000000;
   }
 
   #uniform53(): number {
@@ -93,22 +89,4 @@ export class TorchGenerator {
 /** `torch.randn(n, generator=manual_seed(seed))` on the CPU, in one call. */
 export function torchRandn(seed: Seed, n: number): Float32Array {
   return new TorchGenerator(seed).randn(n);
-}
-
-function boxMuller16(data: Float32Array, from: number): void {
-  for (let j = from; j < from + 8; j++) {
-    const radius = f32(Math.sqrt(f32(-2 * f32(Math.log(1 - data[j]!)))));
-    const theta = f32(TWO_PI_F32 * data[j + 8]!);
-    data[j] = radius * f32(Math.cos(theta));
-    data[j + 8] = radius * f32(Math.sin(theta));
-  }
-}
-
-function boxMuller16Double(data: Float64Array, from: number): void {
-  for (let j = from; j < from + 8; j++) {
-    const radius = Math.sqrt(-2 * Math.log(1 - data[j]!));
-    const theta = 2 * Math.PI * data[j + 8]!;
-    data[j] = radius * Math.cos(theta);
-    data[j + 8] = radius * Math.sin(theta);
-  }
 }

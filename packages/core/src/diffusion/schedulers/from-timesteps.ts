@@ -17,13 +17,6 @@ export function sgmUniformSigmas(n: number, schedule: NoiseSchedule): Float64Arr
   );
 }
 
-/** ComfyUI's `simple`: every (length/n)-th entry of the model's own table, from its end, then 0. */
-export function simpleSigmas(n: number, schedule: NoiseSchedule): Float64Array {
-  const { sigmas } = schedule;
-  const stride = sigmas.length / n;
-  return withZero(Float64Array.from({ length: n }, (_, i) => sigmas[sigmas.length - 1 - Math.floor(i * stride)]!));
-}
-
 /** Appends the final 0. */
 export function withZero(sigmas: ArrayLike<number>): Float64Array {
   const out = new Float64Array(sigmas.length + 1);
