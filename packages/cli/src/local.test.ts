@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { decodeImage } from "@latentkit/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { end, makeFolder, removeFolder, run, start } from "./testing/latentkit.ts";
+import { end, makeFolder, removeFolder, run, runInside, start } from "./testing/latentkit.ts";
 
 /** A small model of random weights: it draws noise, on the real path. */
 const model = fileURLToPath(new URL("../../backend-local/fixtures/pipelines/f4", import.meta.url));
@@ -39,7 +39,7 @@ describe("latentkit with the local engine", () => {
     ["--task", "upscale", /--image: must be a file path, a URL/],
     ["--url", "http://localhost", /--url: belongs to a remote backend/],
   ])("refuses %s %s with exit code 2", async (flag, value, message) => {
-    const { code, stdout, stderr } = await run([...onIt, "--prompt", "x", flag, value, "--json"], folder);
+    const { code, stdout, stderr } = await runInside([...onIt, "--prompt", "x", flag, value, "--json"]);
     expect(stderr).toMatch(message);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
   });

@@ -1,30 +1,13 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { Writable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { runCli } from "./run-cli.ts";
-import { makeFolder, type Outcome, removeFolder } from "./testing/latentkit.ts";
+import { makeFolder, removeFolder, runInside } from "./testing/latentkit.ts";
 
 let folder: string;
 beforeAll(async () => {
   folder = await makeFolder();
 });
 afterAll(() => removeFolder(folder));
-
-/** As a process would run it, in this one: a process takes most of a second to start. */
-async function runInside(flags: string[]): Promise<Outcome> {
-  const written = { stdout: "", stderr: "" };
-  const into = (name: keyof typeof written) =>
-    new Writable({
-      write(chunk, _, done) {
-        written[name] += String(chunk);
-        done();
-      },
-    });
-  const config = flags.includes("--config") ? [] : ["--config", join(folder, "latentkit.config.ts")];
-  const io = { stdout: into("stdout"), stderr: into("stderr"), env: {} };
-  return { code: await runCli(["generate", ...config, ...flags], io), ...written };
-}
 
 describe("bad input exits 2 and names the flag", () => {
   it.each([
@@ -53,7 +36,9 @@ describe("bad input exits 2 and names the flag", () => {
     [["--prompt", "x", "--out", "FOLDER/latentkit.config.ts"], /--out: .*is a file/],
     [["--prompt", "x", "--out", "FOLDER/latentkit.config.ts/a.png"], /--out: .*is a file/],
   ])("%j", async (flags, message) => {
-    const { code, stdout, stderr } = await runInside([...flags.map((flag) => flag.replace("FOLDER", folder))]);
+    const named = flags.map((flag) => flag.replace("FOLDER", folder));
+    const config = flags.includes("--config") ? [] : ["--config", join(folder, "latentkit.config.ts")];
+    const { code, stdout, stderr } = await runInside(["generate", ...config, ...named]);
     expect(stderr).toMatch(message);
     expect(stderr).not.toMatch(/\n\s+at /);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });

@@ -2,9 +2,13 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Writable } from "node:stream";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { runCli } from "../run-cli.ts";
 
 const main = fileURLToPath(new URL("../main.ts", import.meta.url));
+/** Sources are compiled once, not in every process. */
+const compileCache = fileURLToPath(new URL("../../../../.cache/node", import.meta.url));
 const testing = new URL("../../../testing/src/index.ts", import.meta.url);
 
 /** How a run of the command line ended. */
@@ -18,7 +22,7 @@ export interface Outcome {
 export function start(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}): ChildProcess {
   return spawn(process.execPath, ["--conditions=latentkit-source", main, ...args], {
     cwd,
-    env: { ...process.env, LATENTKIT_BACKEND: "", ...env },
+    env: { ...process.env, NODE_COMPILE_CACHE: compileCache, LATENTKIT_BACKEND: "", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
 }
@@ -35,6 +39,20 @@ export function end(child: ChildProcess): Promise<Outcome> {
 /** Runs the command line to its end. */
 export function run(args: readonly string[], cwd: string, env?: NodeJS.ProcessEnv): Promise<Outcome> {
   return end(start(args, cwd, env));
+}
+
+/** As a process would run it, but in this one and so at once: for what ends before any work. */
+export async function runInside(args: readonly string[]): Promise<Outcome> {
+  const written = { stdout: "", stderr: "" };
+  const into = (name: keyof typeof written) =>
+    new Writable({
+      write(chunk, _, done) {
+        written[name] += String(chunk);
+        done();
+      },
+    });
+  const code = await runCli(args, { stdout: into("stdout"), stderr: into("stderr"), env: {} });
+  return { code, ...written };
 }
 
 /** A folder to run in, whose configuration holds a backend that needs no model. */
