@@ -9,9 +9,11 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextModel
 
+import captions
 import checkpoint
 import networks
 import tokenizer as clip_tokenizer
+import vocabulary as v
 
 
 def from_checkpoint(run):
@@ -21,6 +23,20 @@ def from_checkpoint(run):
     average = checkpoint.Average(torch.nn.ModuleList([unet, text_encoder]), 0, torch.load(run / "unet.pt")["average"])
     average.swap()
     return unet, text_encoder
+
+
+def write_vocabulary(path):
+    """What the model was taught, for programs that want to offer it."""
+    data = {
+        "objects": v.OBJECTS,
+        "colours": list(v.COLOURS),
+        "scenes": v.SCENES,
+        "styles": v.STYLES,
+        "positions": captions.PLACES,
+        "sizes": captions.SIZE_WORDS,
+        "heldOutPairs": [list(pair) for pair in v.HELD_OUT],
+    }
+    path.write_text(json.dumps(data, indent=2) + "\n")
 
 
 def main():
@@ -54,6 +70,7 @@ def main():
         "vae": ["diffusers", "AutoencoderKL"],
     }
     (model / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
+    write_vocabulary(model.parent / "vocabulary.json")
     total = sum(f.stat().st_size for f in model.rglob("*") if f.is_file())
     print(f"{total / 1e6:.1f} MB in {model}")
 
