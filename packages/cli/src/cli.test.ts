@@ -83,8 +83,21 @@ describe("latentkit generate", () => {
     await run(["generate", "--prompt", "x", "--seed", "5", "--width", "32", "--out", "a.png"], folder);
     await run(["generate", "--recipe", "a.png", "--out", "b.png"], folder);
     expect(await readFile(join(folder, "b.png"))).toEqual(await readFile(join(folder, "a.png")));
-    await run(["generate", "--recipe", "a.png", "--seed", "6", "--out", "c.png"], folder);
+    const { stdout } = await run(["generate", "--recipe", "a.png", "--seed", "6", "--out", "c.png", "--json"], folder);
     expect((await readRecipe(join(folder, "c.png"))).request).toMatchObject({ prompt: "x", seed: 6, width: 32 });
+    await writeFile(join(folder, "printed.json"), stdout);
+    await run(["generate", "--recipe", "printed.json", "--out", "d.png"], folder);
+    expect(await readFile(join(folder, "d.png"))).toEqual(await readFile(join(folder, "c.png")));
+  });
+
+  it("keeps every picture where the configuration asks for more than --out names", async () => {
+    const config = await readFile(join(folder, "latentkit.config.ts"), "utf8");
+    await writeFile(
+      join(folder, "latentkit.config.ts"),
+      config.replace("{ backend }", "{ backend, defaults: { count: 2 } }"),
+    );
+    const { stdout } = await run(["generate", "--prompt", "x", "--seed", "1", "--out", "a.png"], folder);
+    expect(stdout).toBe("a.png\na-2.png\n");
   });
 
   it("writes JPEG and WebP by the name's ending", async () => {

@@ -29,5 +29,14 @@ async function recipeFrom(path: string): Promise<Recipe> {
   const text = await readFile(path, "utf8").catch(() => {
     throw new UsageError(`--recipe: the file cannot be read: ${path}`);
   });
-  return parseRecipe(text);
+  return parseRecipe(recipeIn(text) ?? text);
+}
+
+/** The recipe inside what `--json` printed. */
+function recipeIn(text: string): unknown {
+  try {
+    return (JSON.parse(text) as { recipe?: unknown }).recipe;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,5 +1,5 @@
 import { mkdir, writeFile } from "node:fs/promises";
-import { extname, join } from "node:path";
+import { basename, dirname, extname, join } from "node:path";
 import type { GeneratedImage, ImageFormat } from "@latentkit/core";
 import type { OutputPlan } from "./output-plan.ts";
 
@@ -32,8 +32,7 @@ export class Saver {
   /** @throws Error when the picture cannot be brought or written: never a LatentKit error, as the input was not at fault. */
   async save(image: GeneratedImage): Promise<SavedImage> {
     try {
-      const path =
-        this.#plan.kind === "file" ? await image.save(this.#plan.path) : await this.#saveNew(image, this.#plan);
+      const path = await this.#write(image);
       const { width, height } = await image.size();
       const mediaType = mediaTypes[extname(path).toLowerCase()] ?? "image/jpeg";
       const saved = { path, seed: image.seed ?? null, width, height, mediaType };
@@ -42,6 +41,14 @@ export class Saver {
     } catch (cause) {
       throw new Error(cause instanceof Error ? cause.message : String(cause), { cause });
     }
+  }
+
+  /** A configuration's own count may bring more pictures than a file's name can hold: they go beside it. */
+  #write(image: GeneratedImage): Promise<string> {
+    if (this.#plan.kind === "folder") return this.#saveNew(image, this.#plan);
+    const { path } = this.#plan;
+    if (this.#saved.size === 0) return image.save(path);
+    return this.#saveNew(image, { folder: dirname(path), stem: basename(path, extname(path)) });
   }
 
   /** A name that was not asked for must not cost anyone a file: where it is taken, the next number is. */
