@@ -31,15 +31,21 @@ export class BrownianTree {
   readonly #length: number;
   readonly #root: Span;
 
-  /** @param length - How many values, all independent, a path has. */
-  constructor(seed: Seed, length: number, start: number, end: number) {
+  readonly #randn: (seed: Seed, n: number) => Float32Array;
+
+  /**
+   * @param length - How many values, all independent, a path has.
+   * @param randn - Where the tree's nodes get their normals: torch's CPU generator unless given.
+   */
+  constructor(seed: Seed, length: number, start: number, end: number, randn = torchRandn) {
     seedWords(seed);
+    this.#randn = randn;
     if (!(start < end)) invalid("end", `must be above start (${start}), not ${end}`);
     this.#entropy = BigInt(seed);
     this.#length = length;
     const [first] = seedSequence(this.#entropy, [], POOL_SIZE, 1);
     const scale = f32(Math.sqrt(end - start));
-    const increment = torchRandn(first!, length).map((value) => value * scale);
+    const increment = randn(first!, length).map((value) => value * scale);
     this.#root = { start: round(start), end: round(end), key: 0, depth: 0, increment };
   }
 
@@ -77,7 +83,7 @@ export class BrownianTree {
     const half = 0.5 * (end + start);
     const middle = round(half);
     const [seed] = seedSequence(this.#entropy, [key, depth], POOL_SIZE, 1);
-    const noise = torchRandn(seed!, this.#length);
+    const noise = this.#randn(seed!, this.#length);
     const [before, after, inverse] = [middle - start, end - middle, 1 / (end - start)];
     const [weight, deviation] = [f32(before), f32(Math.sqrt(before * after * inverse))];
     const inverse32 = f32(inverse);
@@ -104,17 +110,19 @@ export interface BrownianNoiseOptions {
   length: number;
   /** The run's noise levels, which set the tree's ends: the lowest above 0 and the highest. */
   sigmas: ArrayLike<number>;
+  /** Where the tree's nodes get their normals: torch's CPU generator unless given. */
+  randn?: (seed: Seed, n: number) => Float32Array;
 }
 
 /**
  * Noise for the SDE samplers from a Brownian tree over σ, as k-diffusion, ComfyUI and diffusers' DPMSolverSDEScheduler have it: the
  * increment over a step's interval, scaled to unit variance.
  */
-export function brownianNoise({ seed, length, sigmas }: BrownianNoiseOptions): NoiseSource {
+export function brownianNoise({ seed, length, sigmas, randn = torchRandn }: BrownianNoiseOptions): NoiseSource {
   const levels = Array.from(sigmas, f32).filter((sigma) => sigma > 0);
   const [low, high] = [Math.min(...levels), Math.max(...levels)];
   // A single level leaves the tree no span, and no step that would need one.
-  const tree = new BrownianTree(seed, length, low, high > low ? high : low + 1);
+  const tree = new BrownianTree(seed, length, low, high > low ? high : low + 1, randn);
   return (sigma, sigmaNext) => {
     const [from, to] = [f32(sigma), f32(sigmaNext)];
     const span = f32(Math.sqrt(Math.abs(f32(to - from))));

@@ -1,0 +1,136 @@
+import { invalid, requireNumber } from "../invalid.ts";
+import type { NoiseSource } from "../sampler.ts";
+import { brownianNoise } from "./brownian-tree.ts";
+import { PhiloxGenerator } from "./philox.ts";
+import { offsetSeed, type Seed } from "./seed.ts";
+import { type LatentShape, slerp } from "./slerp.ts";
+import { TorchGenerator } from "./torch-generator.ts";
+
+/** Whose habits the random numbers of an image follow. */
+export const noiseConventions = ["diffusers", "comfyui", "a1111"] as const;
+/** Whose habits the random numbers of an image follow. */
+export type NoiseConvention = (typeof noiseConventions)[number];
+
+/** Where torch would have drawn: on the CPU, or on an NVIDIA device. */
+export const noiseSources = ["cpu", "nv"] as const;
+/** Where torch would have drawn: on the CPU, or on an NVIDIA device. */
+export type NoiseDevice = (typeof noiseSources)[number];
+
+/** How an image's random numbers are made. Plain data: it is recorded in a recipe as it is. */
+export interface NoiseSettings {
+  /** `diffusers` unless given. */
+  convention?: NoiseConvention;
+  /** `cpu` unless given. */
+  source?: NoiseDevice;
+  /** A1111's variation: the first noise goes this far (0 to 1) towards the one of `subseed`. */
+  subseed?: Seed;
+  subseedStrength?: number;
+  /** A1111's eta noise seed delta: the steps' noise comes from a generator of seed + this. 31337 in NovelAI's pictures. */
+  ensd?: number;
+  /** A1111's "resize seed from": the first noise's middle is that of a latent of this height and width. */
+  resizeFrom?: { height: number; width: number };
+  /** ComfyUI: what the steps' generator adds to the seed; 1 as it does now on a CPU, 0 as before. With `nv` it is always 0. */
+  stepSeedOffset?: number;
+}
+
+/** What {@link imageNoise} makes. */
+export interface ImageNoise {
+  /** The noise to start from, [channels, height, width], flattened, of unit variance. */
+  first: Float32Array;
+  /** Draws from the same generator; before `first` is read, it is what diffusers' image-to-image draws a VAE's posterior from. */
+  draw(n: number): Float32Array;
+  /** The noise of a sampler's steps. `sigmas` are the run's levels, which a Brownian tree needs. */
+  steps(sampler: string, sigmas: ArrayLike<number>): NoiseSource;
+}
+
+/** The samplers whose noise is a Brownian tree's in k-diffusion, and so in ComfyUI and A1111. */
+export const brownianSamplers: readonly string[] = ["dpmpp_sde", "dpmpp_2m_sde", "dpmpp_2m_sde_heun", "dpmpp_3m_sde"];
+
+/** A generator's draws. */
+interface Generator {
+  randn(n: number): Float32Array;
+}
+
+/**
+ * The random numbers of one image as diffusers, ComfyUI or A1111 would draw them.
+ *
+ * - `diffusers`: one generator for all, the first noise and then each step's; DPMSolverSDEScheduler's is a Brownian tree.
+ * - `comfyui`: the first noise from a generator of the seed, the steps' from another; the SDE samplers' is a Brownian tree.
+ * - `a1111`: as diffusers, with variation seeds, seed resizing and ENSD; the SDE samplers' is a Brownian tree.
+ */
+export function imageNoise(seed: Seed, shape: LatentShape, settings: NoiseSettings = {}): ImageNoise {
+  const { convention, source, ensd, stepSeedOffset } = checkNoise(settings);
+  const length = shape[0] * shape[1] * shape[2];
+  const make = (value: Seed): Generator => (source === "nv" ? new PhiloxGenerator(value) : new TorchGenerator(value));
+  const generator = make(seed);
+  let taken: Float32Array | undefined;
+  const first = () => {
+    taken ??= firstNoise(generator, seed, shape, settings, make);
+    return taken;
+  };
+  return {
+    get first() {
+      return first();
+    },
+    draw: (n) => generator.randn(n),
+    steps(sampler, sigmas) {
+      first();
+      const tree = convention === "diffusers" ? sampler === "dpmpp_sde" : brownianSamplers.includes(sampler);
+      const nodes = source === "nv" ? { randn: (value: Seed, n: number) => make(value).randn(n) } : {};
+      if (tree) return brownianNoise({ seed, length, sigmas, ...nodes });
+      if (convention === "comfyui") return drawing(make(offsetSeed(seed, source === "nv" ? 0 : stepSeedOffset)));
+      return drawing(convention === "a1111" && ensd !== 0 ? make(offsetSeed(seed, ensd)) : generator);
+    },
+  };
+
+  function drawing(from: Generator): NoiseSource {
+    return () => from.randn(length);
+  }
+}
+
+/** Checks noise settings and puts in the defaults. */
+export function checkNoise(settings: NoiseSettings) {
+  const { convention = "diffusers", source = "cpu", subseedStrength = 0, ensd = 0, stepSeedOffset = 1 } = settings;
+  if (!noiseConventions.includes(convention))
+    invalid("noise.convention", `unknown: ${String(convention)}`, noiseConventions);
+  if (!noiseSources.includes(source)) invalid("noise.source", `unknown: ${String(source)}`, noiseSources);
+  requireNumber("noise.subseedStrength", subseedStrength, 0, 1);
+  for (const [name, value] of Object.entries({ ensd, stepSeedOffset }))
+    if (!Number.isSafeInteger(value)) invalid(`noise.${name}`, `must be a whole number, not ${value}`);
+  const a1111Only = ["subseed", "subseedStrength", "ensd", "resizeFrom"] as const;
+  for (const name of a1111Only)
+    if (settings[name] !== undefined && convention !== "a1111")
+      invalid(`noise.${name}`, `is A1111's; the convention is ${convention}`, ["convention: a1111"]);
+  return { convention, source, subseedStrength, ensd, stepSeedOffset };
+}
+
+function firstNoise(
+  generator: Generator,
+  seed: Seed,
+  shape: LatentShape,
+  { subseed = 0, subseedStrength = 0, resizeFrom }: NoiseSettings,
+  make: (seed: Seed) => Generator,
+): Float32Array {
+  const [channels, height, width] = shape;
+  const small: LatentShape = resizeFrom ? [channels, resizeFrom.height, resizeFrom.width] : shape;
+  const n = small[0] * small[1] * small[2];
+  let noise = (resizeFrom ? make(seed) : generator).randn(n);
+  if (subseedStrength !== 0) noise = slerp(subseedStrength, noise, make(subseed).randn(n), small);
+  return resizeFrom ? place(generator.randn(channels * height * width), shape, noise, small) : noise;
+}
+
+/** Puts the middle of `noise` over the middle of `onto`. */
+function place(onto: Float32Array, to: LatentShape, noise: Float32Array, from: LatentShape): Float32Array {
+  // Halves are rounded down, below 0 too, as Python's // does.
+  const top = Math.floor((to[1] - from[1]) / 2);
+  const left = Math.floor((to[2] - from[2]) / 2);
+  const height = top >= 0 ? from[1] : from[1] + 2 * top;
+  const width = left >= 0 ? from[2] : from[2] + 2 * left;
+  for (let channel = 0; channel < to[0]; channel++)
+    for (let y = 0; y < height; y++) {
+      const source = (channel * from[1] + y + Math.max(-top, 0)) * from[2] + Math.max(-left, 0);
+      const target = (channel * to[1] + y + Math.max(top, 0)) * to[2] + Math.max(left, 0);
+      onto.set(noise.subarray(source, source + width), target);
+    }
+  return onto;
+}

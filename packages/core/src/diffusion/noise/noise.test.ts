@@ -1,0 +1,191 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { relativeError } from "../test-oracle.ts";
+import { BrownianTree, brownianNoise } from "./brownian-tree.ts";
+import { imageNoise, type NoiseSettings } from "./image-noise.ts";
+import { PhiloxGenerator } from "./philox.ts";
+import { offsetSeed } from "./seed.ts";
+import { seedSequence } from "./seed-sequence.ts";
+import { slerp } from "./slerp.ts";
+import { TorchGenerator, torchRandn } from "./torch-generator.ts";
+
+interface Fixture {
+  generators: {
+    seed: string;
+    draws: { what: "randn" | "randn64" | "rand"; n: number; head: number[]; tail: number[]; sha256: string }[];
+  }[];
+  seedSequences: { entropy: string; key: number[]; words: number[] }[];
+  trees: { seed: string; start: number; end: number; queries: { from: number; to: number; values: number[] }[] }[];
+  cuda: { seed: string; head: number[] }[];
+}
+
+const fixture = JSON.parse(readFileSync(new URL("../fixtures/noise.json", import.meta.url), "utf8")) as Fixture;
+const sha256 = (values: Float32Array | Float64Array) =>
+  createHash("sha256").update(new Uint8Array(values.buffer)).digest("hex").slice(0, 32);
+
+describe("TorchGenerator", () => {
+  it.each(fixture.generators)("draws torch's stream of seed $seed", ({ seed, draws }) => {
+    const generator = new TorchGenerator(BigInt(seed));
+    for (const { what, n, head, tail, sha256: expected } of draws) {
+      const values = generator[what](n);
+      const last = Array.from(values.slice(-2));
+      // The doubles take this machine's own log and cos, which may differ in the last bit of 53.
+      if (what === "randn64")
+        expect(relativeError([...values.slice(0, 4), ...last], [...head, ...tail])).toBeLessThan(1e-14);
+      else {
+        expect([...values.slice(0, 4), ...last], `${what}(${n})`).toEqual([...head, ...tail]);
+        expect(sha256(values), `${what}(${n}), every bit`).toBe(expected);
+      }
+    }
+  });
+
+  it("goes on from where a clone was taken", () => {
+    const generator = new TorchGenerator(3);
+    generator.randn(5);
+    const clone = generator.clone();
+    expect(clone.randn(3)).toEqual(generator.randn(3));
+    expect(clone.randn(40)).toEqual(generator.randn(40));
+  });
+
+  it("takes the low 32 bits of a seed, as torch does", () => {
+    expect(torchRandn(2n ** 32n + 5n, 20)).toEqual(torchRandn(5, 20));
+  });
+
+  it.each([-1, 1.5, 2 ** 53, Number.NaN, -1n, 2n ** 64n])("refuses seed %s", (seed) => {
+    expect(() => new TorchGenerator(seed)).toThrow(/seed.*2\^64/);
+  });
+
+  it("has mean 0 and variance 1 over many values, for any n", () => {
+    for (const n of [0, 1, 15, 16, 17]) expect(torchRandn(1, n)).toHaveLength(n);
+    const values = torchRandn(123, 1 << 17);
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+    const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
+    expect(Math.abs(mean)).toBeLessThan(0.01);
+    expect(Math.abs(variance - 1)).toBeLessThan(0.01);
+    expect(values.every(Number.isFinite)).toBe(true);
+  });
+});
+
+describe("seeds", () => {
+  it("are offset, wrapping at 2^64, and stay numbers where they can", () => {
+    expect(offsetSeed(7, 2)).toBe(9);
+    expect(offsetSeed(2n ** 64n - 1n, 2)).toBe(1n);
+    expect(offsetSeed(Number.MAX_SAFE_INTEGER, 1)).toBe(2n ** 53n);
+  });
+
+  it.each(fixture.seedSequences)("spawn as numpy's SeedSequence($entropy, $key)", ({ entropy, key, words }) => {
+    expect(Array.from(seedSequence(BigInt(entropy), key, 24, 4))).toEqual(words);
+  });
+});
+
+describe("PhiloxGenerator", () => {
+  it.each(fixture.cuda)("draws what torch draws on a CUDA device, seed $seed", ({ seed, head }) => {
+    expect(relativeError(new PhiloxGenerator(BigInt(seed)).randn(head.length), head)).toBeLessThan(1e-6);
+  });
+
+  it("draws anew each time, and by all 64 bits of the seed", () => {
+    const generator = new PhiloxGenerator(1);
+    expect(generator.randn(4)).not.toEqual(generator.randn(4));
+    expect(new PhiloxGenerator(1n + 2n ** 32n).randn(4)).not.toEqual(new PhiloxGenerator(1).randn(4));
+  });
+});
+
+describe("BrownianTree", () => {
+  it.each(fixture.trees)("gives torchsde's increments, seed $seed", ({ seed, start, end, queries }) => {
+    const tree = new BrownianTree(BigInt(seed), 20, Math.fround(start), Math.fround(end));
+    for (const { from, to, values } of queries)
+      expect(
+        relativeError(tree.increment(Math.fround(from), Math.fround(to)), values),
+        `${from} to ${to}`,
+      ).toBeLessThan(1e-6);
+  });
+
+  it("adds up, and doesn't depend on what was asked before", () => {
+    const a = new BrownianTree(5, 8, 0, 1);
+    const whole = a.increment(0.2, 0.9);
+    const parts = a.increment(0.2, 0.4).map((value, i) => value + a.increment(0.4, 0.9)[i]!);
+    expect(relativeError(parts, whole)).toBeLessThan(1e-6);
+    expect(new BrownianTree(5, 8, 0, 1).increment(0.4, 0.9)).toEqual(a.increment(0.4, 0.9));
+  });
+
+  it("gives unit noise, of the other sign for the other direction, and none for no interval", () => {
+    const noise = brownianNoise({ seed: 1, length: 4096, sigmas: [10, 5, 1, 0] });
+    const down = noise(10, 5);
+    const variance = down.reduce((sum, value) => sum + value * value, 0) / down.length;
+    expect(Math.abs(variance - 1)).toBeLessThan(0.1);
+    expect(noise(5, 10)).toEqual(down.map((value) => -value));
+    expect(noise(5, 5).every((value) => value === 0)).toBe(true);
+  });
+});
+
+describe("imageNoise", () => {
+  const shape = [4, 6, 5] as const;
+  const n = 120;
+
+  it("draws all from one generator for diffusers, the posterior before the noise", () => {
+    const generator = new TorchGenerator(9);
+    const noise = imageNoise(9, shape);
+    expect(noise.draw(n)).toEqual(generator.randn(n));
+    expect(noise.first).toEqual(generator.randn(n));
+    expect(noise.steps("euler_ancestral", [1, 0])(1, 0)).toEqual(generator.randn(n));
+  });
+
+  it("draws the steps of ComfyUI from a generator of their own", () => {
+    const noise = imageNoise(9, shape, { convention: "comfyui" });
+    expect(noise.first).toEqual(torchRandn(9, n));
+    expect(noise.steps("euler_ancestral", [1, 0])(1, 0)).toEqual(torchRandn(10, n));
+    const older = imageNoise(9, shape, { convention: "comfyui", stepSeedOffset: 0 });
+    expect(older.steps("euler_ancestral", [1, 0])(1, 0)).toEqual(torchRandn(9, n));
+    const device = imageNoise(9, shape, { convention: "comfyui", source: "nv" });
+    expect(device.steps("euler_ancestral", [1, 0])(1, 0)).toEqual(new PhiloxGenerator(9).randn(n));
+  });
+
+  it("takes a Brownian tree for the SDE samplers of ComfyUI and A1111", () => {
+    const sigmas = [8, 3, 1, 0];
+    const expected = brownianNoise({ seed: 4, length: n, sigmas })(8, 3);
+    for (const convention of ["comfyui", "a1111"] as const)
+      expect(imageNoise(4, shape, { convention }).steps("dpmpp_2m_sde", sigmas)(8, 3)).toEqual(expected);
+    expect(imageNoise(4, shape).steps("dpmpp_2m_sde", sigmas)(8, 3)).not.toEqual(expected);
+  });
+
+  it("follows A1111's ENSD and variation seeds", () => {
+    const noise = imageNoise(9, shape, { convention: "a1111", ensd: 31337 });
+    expect(noise.first).toEqual(torchRandn(9, n));
+    expect(noise.steps("euler_ancestral", [1, 0])(1, 0)).toEqual(torchRandn(9 + 31337, n));
+    const variation = (subseedStrength: number) =>
+      imageNoise(9, shape, { convention: "a1111", subseed: 10, subseedStrength }).first;
+    expect(variation(0)).toEqual(torchRandn(9, n));
+    expect(relativeError(variation(1), torchRandn(10, n))).toBeLessThan(1e-6);
+    expect(variation(0.3)).toEqual(slerp(0.3, torchRandn(9, n), torchRandn(10, n), shape));
+  });
+
+  it("puts the smaller seed's noise in the middle with resizeFrom", () => {
+    const { first } = imageNoise(9, shape, { convention: "a1111", resizeFrom: { height: 2, width: 3 } });
+    const small = torchRandn(9, 24);
+    expect(first[2 * 5 + 1]).toBe(small[0]);
+    expect(first[3 * 5 + 3]).toBe(small[5]);
+    expect(first[0]).toBe(torchRandn(9, n)[0]);
+    const bigger = imageNoise(9, shape, { convention: "a1111", resizeFrom: { height: 8, width: 5 } });
+    expect(bigger.first.subarray(0, 5)).toEqual(torchRandn(9, 160).subarray(5, 10));
+  });
+
+  it.each<[NoiseSettings, RegExp]>([
+    [{ convention: "webui" as "a1111" }, /convention.*diffusers, comfyui, a1111/],
+    [{ source: "gpu" as "nv" }, /source.*cpu, nv/],
+    [{ convention: "a1111", subseedStrength: 2 }, /subseedStrength.*0 to 1/],
+    [{ convention: "comfyui", ensd: 31337 }, /ensd.*A1111/],
+    [{ convention: "a1111", ensd: 0.5 }, /ensd.*whole/],
+  ])("refuses %j", (settings, message) => {
+    expect(() => imageNoise(1, shape, settings)).toThrow(message);
+  });
+
+  it("interpolates between two noises on the sphere", () => {
+    const [a, b] = [torchRandn(1, 64), torchRandn(2, 64)];
+    const norm = (x: Float32Array) => Math.sqrt(x.reduce((sum, value) => sum + value * value, 0));
+    expect(slerp(0, a, b)).toEqual(a);
+    expect(relativeError(slerp(1, a, b), b)).toBeLessThan(1e-6);
+    expect(norm(slerp(0.5, a, a))).toBeCloseTo(norm(a), 4);
+    expect(norm(slerp(0.5, a, b))).toBeGreaterThan(0.85 * Math.min(norm(a), norm(b)));
+  });
+});
