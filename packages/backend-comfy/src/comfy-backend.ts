@@ -139,7 +139,7 @@ export async function* resumeOn(
       { class_type: handle.delivery === "socket" ? "SaveImageWebsocket" : "SaveImage", inputs: {} },
     ]),
   );
-  yield* finish(server, { handle, graph: await graphOf(server, handle.promptId, graph), request, rerun: true }, signal);
+  yield* finish(server, { handle, graph: await graphOf(server, handle.promptId, graph), request, reruns: 2 }, signal);
 }
 
 /** The graph as the server has it; its ends alone where it does not tell. */

@@ -2,7 +2,7 @@ import type { GenerationEvent } from "@latentkit/core";
 import type { Graph } from "./graph/graph.ts";
 import type { PromptNews } from "./run/follow.ts";
 import { ProgressTracker } from "./run/progress-tracker.ts";
-import type { HistoryEntry } from "./server/queue.ts";
+import type { FileRef, HistoryEntry, NodeOutput } from "./server/queue.ts";
 import type { ImageFrame, JsonFrame } from "./socket/frames.ts";
 
 /** How a prompt's frames are read. */
@@ -12,24 +12,22 @@ export interface TranslatorOptions {
   outputs: Readonly<Record<string, number>>;
   /** Every how many steps a preview is passed on; 0 is never. */
   previewEvery: number;
+  /** Told as soon as a picture is there; false leaves it for the end. */
+  picture: (found: FoundPicture) => GenerationEvent | undefined;
   /** What `started` tells beside. */
   started: () => Extract<GenerationEvent, { type: "started" }>;
 }
 
-/** A picture that came over the socket. */
-export interface SocketImage {
-  nodeId: string;
-  mediaType: string;
-  bytes: Uint8Array;
-}
+/** A finished picture: its bytes from the socket, or its file on the server. */
+export type FoundPicture = { nodeId: string } & ({ mediaType: string; bytes: Uint8Array } | { file: FileRef });
 
 /** Turns what is heard of a prompt into the contract's events; pictures and the ending are left to the caller. */
 export class Translator {
-  /** Pictures of SaveImageWebsocket nodes, in order of arrival. */
-  readonly socketImages: SocketImage[] = [];
   history: HistoryEntry | undefined;
   readonly #options: TranslatorOptions;
   readonly #tracker: ProgressTracker;
+  /** Nodes whose files are of an earlier run, and may be gone: they wait for the end, where that is looked at. */
+  readonly #cached = new Set<string>();
   #started = false;
   #position: number | undefined;
 
@@ -68,9 +66,15 @@ export class Translator {
   *#frame({ type, data }: JsonFrame): Generator<GenerationEvent> {
     const node = data["node"];
     const display = typeof data["display_node"] === "string" ? data["display_node"] : undefined;
-    if (type === "execution_cached" && Array.isArray(data["nodes"])) this.#tracker.cached(data["nodes"].map(String));
+    if (type === "execution_cached" && Array.isArray(data["nodes"])) {
+      for (const id of data["nodes"]) this.#cached.add(String(id));
+      this.#tracker.cached([...this.#cached]);
+    }
     if (type === "executing") yield* some(this.#tracker.executing(typeof node === "string" ? node : null, display));
-    if (type === "executed" && typeof node === "string") yield* some(this.#tracker.executed(node, display));
+    if (type === "executed" && typeof node === "string") {
+      yield* some(this.#tracker.executed(node, display));
+      yield* this.#files(node, data["output"]);
+    }
     if (type === "progress" && typeof node === "string") {
       yield* some(this.#tracker.progress(node, Number(data["value"]), Number(data["max"])));
     }
@@ -82,6 +86,12 @@ export class Translator {
         message: `Node ${data["node_id"]} was left out: ${data["exception_message"]}`,
       };
     }
+  }
+
+  *#files(nodeId: string, output: unknown): Generator<GenerationEvent> {
+    const images = (output as NodeOutput | null | undefined)?.images;
+    if (!Array.isArray(images) || this.#cached.has(nodeId)) return;
+    for (const file of images) yield* some(this.#options.picture({ nodeId, file }));
   }
 
   /** Cumulative: every node that has begun, each time. */
@@ -99,7 +109,7 @@ export class Translator {
   *#image({ nodeId, mediaType, bytes }: ImageFrame): Generator<GenerationEvent> {
     const node = nodeId ?? this.#tracker.current;
     if (node !== undefined && this.#options.graph[node]?.class_type === "SaveImageWebsocket") {
-      this.socketImages.push({ nodeId: node, mediaType, bytes });
+      yield* some(this.#options.picture({ nodeId: node, mediaType, bytes }));
       return;
     }
     const { previewEvery } = this.#options;

@@ -30,6 +30,7 @@ const OptionsSchema = z.strictObject({
   pingMs: positive.default(15_000),
   reconnectMs: positive.default(60_000),
   stallMs: positive.default(600_000),
+  queueStallMs: positive.default(3_600_000),
   cancelMs: positive.default(8_000),
   objectInfoTtlMs: z.number().nonnegative().default(300_000),
   dispatcher: z
@@ -82,6 +83,8 @@ export interface ComfyOptions {
   reconnectMs?: number;
   /** A running job without any sign of life for this long fails. Default 10 min. */
   stallMs?: number;
+  /** A job that waits in a queue in which nothing moves for this long fails. Default 1 h. */
+  queueStallMs?: number;
   /** How long a cancel may take to be confirmed. Default 8 s. */
   cancelMs?: number;
   /** How long the server's node definitions are kept. Default 5 min. */

@@ -9,7 +9,7 @@ import {
   type UrlPayload,
 } from "@latentkit/core";
 import { comfyDetails } from "./comfy-error.ts";
-import { Translator } from "./comfy-events.ts";
+import { type FoundPicture, Translator } from "./comfy-events.ts";
 import { type BuiltGraph, buildGraph } from "./graph/build-graph.ts";
 import type { Graph } from "./graph/graph.ts";
 import type { Plan } from "./graph/plan.ts";
@@ -101,7 +101,7 @@ export async function* generateOn(
     yield { type: "queued", handle: { ...handle } };
     for (const issue of sent.dropped) yield droppedWarning(issue);
     const heard = sent.promptId === promptId ? { inbox } : {};
-    yield* finish(server, { handle, graph, plan, request, rerun: true, ...heard }, signal);
+    yield* finish(server, { handle, graph, plan, request, reruns: 2, ...heard }, signal);
   } finally {
     inbox.close();
   }
@@ -127,8 +127,8 @@ interface Waited {
   graph: Graph;
   plan?: Plan;
   request: GenerationRequest;
-  /** Whether a prompt may be run again, to have pictures sent anew that were lost on the way. */
-  rerun: boolean;
+  /** How often the prompt may be run again, to have pictures sent anew that were lost on the way. */
+  reruns: number;
   inbox?: Inbox;
 }
 
@@ -140,10 +140,19 @@ export async function* finish(
 ): AsyncGenerator<GenerationEvent> {
   const { handle, graph, plan, request } = waited;
   const versions = await server.versions(signal).catch(() => ({}));
+  const delivered = new Map<number, Picture>();
+  const deliver = (found: FoundPicture): GenerationEvent | undefined => {
+    const index = handle.outputs[found.nodeId];
+    if (index === undefined || delivered.has(index)) return undefined;
+    const image = "file" in found ? viewUrl(server.url, found.file) : encoded(found);
+    delivered.set(index, image);
+    return pictureEvent(index, image, request);
+  };
   const translator = new Translator({
     graph,
     outputs: handle.outputs,
     previewEvery: request.previewEvery,
+    picture: deliver,
     started: () => ({
       type: "started",
       versions,
@@ -155,19 +164,20 @@ export async function* finish(
   for await (const news of followPrompt(server, { ...handle, ...heard }, signal)) yield* translator.events(news);
   const history = translator.history!;
   const failure = failureOf(history, handle.promptId);
-  const delivered = handle.delivery === "socket" ? bySocket(translator, handle) : byView(server, history, handle);
-  const stale = handle.delivery === "socket" ? [] : await goneFiles(server, history, handle, delivered);
-  const missing = Object.entries(handle.outputs).filter(([id, index]) => stale.includes(id) || !delivered.has(index));
-  const isLost =
-    failure === undefined && missing.length > 0 && waited.rerun && (stale.length > 0 || handle.delivery === "socket");
-  for (const [index, image] of delivered) {
-    if (!missing.some(([, other]) => other === index)) yield pictureEvent(index, image, request);
+  const stale = await goneFiles(server, history, handle);
+  for (const nodeId of Object.keys(handle.outputs)) {
+    const file = history.outputs[nodeId]?.images?.[0];
+    const event = file === undefined || stale.includes(nodeId) ? undefined : deliver({ nodeId, file });
+    if (event !== undefined) yield event;
   }
-  if (isLost) yield* again(server, waited, graph, history, Object.fromEntries(missing), signal);
-  else {
-    yield* failures(missing, failure, delivered.size, request, handle);
-    yield { type: "completed" };
+  const missing = Object.entries(handle.outputs).filter(([, index]) => !delivered.has(index));
+  const mayReturn = stale.length > 0 || handle.delivery === "socket";
+  if (failure === undefined && missing.length > 0 && waited.reruns > 0 && mayReturn) {
+    yield* again(server, waited, graph, history, Object.fromEntries(missing), signal);
+    return;
   }
+  yield* failures(missing, failure, delivered.size, request, handle);
+  yield { type: "completed" };
 }
 
 type Picture = Extract<GenerationEvent, { type: "image" }>["image"];
@@ -177,23 +187,8 @@ function pictureEvent(index: number, image: Picture, request: GenerationRequest)
   return { type: "image", index, ...seed, image };
 }
 
-function bySocket({ socketImages }: Translator, { outputs }: ComfyHandle): Map<number, Picture> {
-  const pictures = new Map<number, Picture>();
-  for (const { nodeId, mediaType, bytes } of socketImages) {
-    const index = outputs[nodeId];
-    if (index === undefined) continue;
-    pictures.set(index, { kind: "encoded", mediaType, base64: Buffer.from(bytes).toString("base64") });
-  }
-  return pictures;
-}
-
-function byView(server: ComfyServer, history: HistoryEntry, { outputs }: ComfyHandle): Map<number, Picture> {
-  const pictures = new Map<number, Picture>();
-  for (const [id, index] of Object.entries(outputs)) {
-    const file = history.outputs[id]?.images?.[0];
-    if (file !== undefined) pictures.set(index, viewUrl(server.url, file));
-  }
-  return pictures;
+function encoded({ mediaType, bytes }: { mediaType: string; bytes: Uint8Array }): Picture {
+  return { kind: "encoded", mediaType, base64: Buffer.from(bytes).toString("base64") };
 }
 
 /** Where a file lies on a server. */
@@ -203,17 +198,12 @@ export function viewUrl(base: string, { filename, subfolder = "", type = "output
 }
 
 /** A cached node gives the name of an older file, which somebody may have deleted since. */
-async function goneFiles(
-  server: ComfyServer,
-  history: HistoryEntry,
-  { outputs }: ComfyHandle,
-  delivered: ReadonlyMap<number, Picture>,
-): Promise<string[]> {
-  const cached = cachedNodes(history).filter((id) => delivered.get(outputs[id] ?? -1)?.kind === "url");
+async function goneFiles(server: ComfyServer, history: HistoryEntry, { outputs }: ComfyHandle): Promise<string[]> {
   const checked = await Promise.all(
-    cached.map(async (id) => {
-      const picture = delivered.get(outputs[id]!) as UrlPayload;
-      const { status } = await server.http.fetch(new URL(picture.url), "HEAD");
+    cachedNodes(history).map(async (id) => {
+      const file = id in outputs ? history.outputs[id]?.images?.[0] : undefined;
+      if (file === undefined) return [];
+      const { status } = await server.http.fetch(new URL(viewUrl(server.url, file).url), "HEAD");
       return status === 404 ? [id] : [];
     }),
   );
@@ -239,11 +229,17 @@ async function* again(
   const fresh = Object.fromEntries(kept.map(([id, node]) => [id, refreshed(node)])) as Graph;
   const promptId = crypto.randomUUID();
   const clientId = server.options.clientId;
-  const sent = await submitOrCancel(server, { promptId, clientId, graph: fresh, fields: {} }, signal);
-  const handle = { ...waited.handle, promptId: sent.promptId, clientId, outputs };
-  yield { type: "queued", handle };
-  const { inbox: _, ...rest } = waited;
-  yield* finish(server, { ...rest, handle, graph: fresh, rerun: false }, signal);
+  const socket = server.socket(clientId);
+  const inbox = new Inbox(socket, promptId);
+  try {
+    await abortable(socket.ready(), signal);
+    const sent = await submitOrCancel(server, { promptId, clientId, graph: fresh, fields: {} }, signal);
+    const handle = { ...waited.handle, promptId: sent.promptId, clientId, outputs };
+    yield { type: "queued", handle };
+    yield* finish(server, { ...waited, handle, graph: fresh, reruns: waited.reruns - 1, inbox }, signal);
+  } finally {
+    inbox.close();
+  }
 }
 
 /** A node that saves under another name is not answered from the cache. */

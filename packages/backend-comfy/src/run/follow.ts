@@ -91,7 +91,7 @@ class Follower {
   #endSeen = false;
   #unreachableSince: number | undefined;
   readonly #startedAt = performance.now();
-  #before: { queue: string; statusCount: number } | undefined;
+  #before: { queue: string; statusCount: number; isSuspect: boolean } | undefined;
 
   constructor(server: ComfyServer, socket: ComfySocket, promptId: string, inbox: Inbox, signal: AbortSignal) {
     this.#server = server;
@@ -99,7 +99,7 @@ class Follower {
     this.#inbox = inbox;
     this.#promptId = promptId;
     this.#signal = signal;
-    this.#watchdog = new Watchdog(promptId, server.options.stallMs);
+    this.#watchdog = new Watchdog(promptId, server.options);
     this.#lookDelayMs = Math.min(quickLookMs, server.options.pollMs);
     this.#lookAt = performance.now() + (socket.isOpen ? this.#lookDelayMs : 0);
     signal.addEventListener("abort", this.#onAbort, { once: true });
@@ -208,13 +208,21 @@ class Follower {
     return undefined;
   }
 
-  /** The queue cannot change without a `status` to everybody who is listened to: else the socket is open and dead. */
-  #suspectSilence(queue: QueueSnapshot): void {
-    const now = { queue: JSON.stringify(queue), statusCount: this.#socket.statusCount };
+  /**
+   * The queue cannot change without a `status` to everybody who is listened to: else the socket is open and dead. The
+   * frame may be on its way still, so that the next look decides.
+   */
+  #suspectSilence(snapshot: QueueSnapshot): void {
+    const { statusCount, isOpen } = this.#socket;
+    const queue = JSON.stringify(snapshot);
     const before = this.#before;
-    this.#before = now;
-    if (before === undefined || !this.#socket.isOpen) return;
-    if (before.queue !== now.queue && before.statusCount === now.statusCount) void this.#socket.replace();
+    const isSilent = isOpen && before !== undefined && before.statusCount === statusCount;
+    if (isSilent && before.isSuspect) {
+      this.#before = undefined;
+      void this.#socket.replace();
+      return;
+    }
+    this.#before = { queue, statusCount, isSuspect: isSilent && before.queue !== queue };
   }
 
   /** A server that does not answer is given time to come back. @throws what will not pass by waiting. */

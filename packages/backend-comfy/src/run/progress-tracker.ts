@@ -64,14 +64,14 @@ export class ProgressTracker {
     return id === undefined ? undefined : this.#finish(id);
   }
 
-  /** A node reports `value` of `max`. Expanded nodes, whose ids are not in the graph, do not count as steps. */
+  /** A node reports `value` of `max`; one that a node was expanded to reports for that node. */
   progress(nodeId: string, value: number, max: number): ProgressEvent | undefined {
     const id = this.#resolve(nodeId);
     if (id === undefined || max <= 0) return undefined;
     const share = Math.min(1, value / max);
     if (share < (this.#done.get(id) ?? 0)) return undefined;
     this.#done.set(id, share);
-    if (nodeId !== id || phaseOf(this.#graph[id]!.class_type) !== "sample") return undefined;
+    if (phaseOf(this.#graph[id]!.class_type) !== "sample") return undefined;
     return this.#sampleEvent(id, Math.min(value, max), max);
   }
 
@@ -111,8 +111,11 @@ export class ProgressTracker {
     return this.#event(phase, step, kin.length, index);
   }
 
+  /** Of several counts under one node, such as an expanded node's, the first is followed: steps never go back. */
   #sampleEvent(id: string, step: number, steps: number): ProgressEvent | undefined {
-    if (step <= (this.#told.get(id) ?? -1)) return undefined;
+    const counted = this.#told.get(`steps ${id}`) ?? steps;
+    this.#told.set(`steps ${id}`, counted);
+    if (counted !== steps || step <= (this.#told.get(id) ?? -1)) return undefined;
     this.#told.set(id, step);
     const pace = this.#paces.get(id) ?? { startedAt: performance.now(), step };
     this.#paces.set(id, pace);

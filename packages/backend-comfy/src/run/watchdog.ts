@@ -13,14 +13,16 @@ export type Standing = "running" | "pending" | "absent";
 /** Tells slow work from work that will never end, by what queue and socket say over time. */
 export class Watchdog {
   readonly #promptId: string;
-  readonly #stallMs: number;
+  readonly #limits: { stallMs: number; queueStallMs: number };
+  #queue = "";
+  #queueMoved = performance.now();
   #sign = performance.now();
   #misses = 0;
   #idleLooks = 0;
 
-  constructor(promptId: string, stallMs: number) {
+  constructor(promptId: string, limits: { stallMs: number; queueStallMs: number }) {
     this.#promptId = promptId;
-    this.#stallMs = stallMs;
+    this.#limits = limits;
   }
 
   /** A frame came for the job. */
@@ -41,12 +43,12 @@ export class Watchdog {
     this.#misses = 0;
     if (queue.running.includes(this.#promptId)) {
       this.#idleLooks = 0;
-      if (performance.now() - this.#sign > this.#stallMs) throw this.#stalled();
+      if (performance.now() - this.#sign > this.#limits.stallMs) throw this.#stalled();
       return "running";
     }
     this.#sign = performance.now();
     this.#idleLooks = queue.running.length === 0 ? this.#idleLooks + 1 : 0;
-    if (this.#idleLooks >= idleLooksUntilDead) throw this.#dead();
+    if (this.#idleLooks >= idleLooksUntilDead || this.#isStuck(queue)) throw this.#dead();
     return "pending";
   }
 
@@ -61,10 +63,19 @@ export class Watchdog {
     );
   }
 
+  /** Whether the queue has stood still too long: the worker may have died over the job in front. */
+  #isStuck(queue: QueueSnapshot): boolean {
+    const now = JSON.stringify(queue);
+    if (now !== this.#queue) this.#queueMoved = performance.now();
+    this.#queue = now;
+    return performance.now() - this.#queueMoved > this.#limits.queueStallMs;
+  }
+
   #stalled(): TimeoutError {
-    const details = { promptId: this.#promptId, reason: "stalled", stallMs: this.#stallMs };
+    const { stallMs } = this.#limits;
+    const details = { promptId: this.#promptId, reason: "stalled", stallMs };
     return new TimeoutError(
-      `The server has shown no sign of work on the running job for ${this.#stallMs} ms (stallMs).`,
+      `The server has shown no sign of work on the running job for ${stallMs} ms (stallMs).`,
       comfyDetails({ details }),
     );
   }
@@ -72,7 +83,7 @@ export class Watchdog {
   #dead(): GenerationError {
     const details = { promptId: this.#promptId, reason: "worker_dead" };
     return new GenerationError(
-      "The server takes jobs, but nothing runs them: its worker has died. Restart ComfyUI.",
+      "The server takes jobs, but nothing moves in its queue: its worker has died. Restart ComfyUI.",
       comfyDetails({ retryable: true, details }),
     );
   }

@@ -17,6 +17,10 @@ export interface HttpFaults {
   drop?: number;
   /** Uploads are stored under another name. */
   renamesUploads?: boolean;
+  /** Outputs that fail validation: the others run, and the answer is 200 with `node_errors`. */
+  dropsOutputs?: readonly string[];
+  /** False: pings are not answered, as from a host that is gone. */
+  answersPings?: boolean;
   /** Every request is answered with this status. */
   status?: number;
 }
@@ -64,11 +68,12 @@ export class FakeComfy {
   globalInterrupts = 0;
   number = 0;
   readonly #server: Server;
-  readonly #webSockets = new WebSocketServer({ noServer: true });
+  readonly #webSockets: WebSocketServer;
   #port = 0;
 
   private constructor(options: FakeComfyOptions) {
     this.options = options;
+    this.#webSockets = new WebSocketServer({ noServer: true, autoPong: options.answersPings ?? true });
     this.worker = new Worker(this.sockets, this.uploads, options);
     this.#server = createServer((request, response) => this.#handle(request, response));
     this.#server.on("upgrade", (request, socket, head) => {

@@ -98,6 +98,17 @@ function postPrompt(fake: FakeComfy, body: PromptBody, json: Json, request: Inco
     return refuse("invalid_prompt_id", "prompt_id must be a lowercase canonical UUID");
   const { error, node_errors, outputs } = validate(prompt, fake.nodes);
   if (error !== undefined) return json(400, { error, node_errors });
+  for (const id of options.dropsOutputs ?? []) {
+    if (!outputs.includes(id)) continue;
+    outputs.splice(outputs.indexOf(id), 1);
+    const complaint = {
+      type: "custom_validation_failed",
+      message: "Custom validation failed",
+      details: id,
+      extra_info: {},
+    };
+    node_errors[id] = { errors: [complaint], dependent_outputs: [id], class_type: prompt[id]?.class_type ?? "" };
+  }
   const number = body.front ? -fake.number++ : fake.number++;
   const item: QueueItem = [
     number,

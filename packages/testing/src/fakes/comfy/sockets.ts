@@ -10,6 +10,8 @@ export class Sockets {
   cleanupMs = 0;
   /** Connections made so far. */
   opened = 0;
+  /** Pings that came in. */
+  pings = 0;
   /** First frames of each connection. */
   readonly firstFrames: unknown[] = [];
 
@@ -27,6 +29,9 @@ export class Sockets {
       if (frame.type !== "feature_flags") return;
       if (frame.data?.supports_preview_metadata) this.#withMetadata.add(socket);
       this.send("feature_flags", { supports_preview_metadata: true, max_upload_size: 104857600 }, id);
+    });
+    socket.on("ping", () => {
+      this.pings++;
     });
     socket.on("close", () => {
       this.#all.delete(socket);
