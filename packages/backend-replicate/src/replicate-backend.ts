@@ -8,10 +8,13 @@ import {
   type GenerationRequest,
   type ImagePayload,
   type JobHandle,
+  registerSecret,
+  UnsupportedError,
   type UrlPayload,
   version,
 } from "@latentkit/core";
 import PQueue from "p-queue";
+import { z } from "zod";
 import { capabilitiesOf, previews } from "./capabilities.ts";
 import { Downloads } from "./files/downloads.ts";
 import { FileSlot } from "./files/file-slot.ts";
@@ -27,6 +30,9 @@ import type { ResolvedModel } from "./model/resolved-model.ts";
 import { backendId } from "./replicate-error.ts";
 import { asFile, durationText, parseOptions, parseOwnOptions, type ReplicateOptions } from "./replicate-options.ts";
 import { openService, type Service } from "./service.ts";
+import { type TrainingHandle, TrainingJob } from "./trainings/training-job.ts";
+import type { TrainingOptions } from "./trainings/training-options.ts";
+import { resumeTraining, train } from "./trainings/trainings.ts";
 
 /** Replicate's API. */
 export const replicateUrl = "https://api.replicate.com/v1";
@@ -79,7 +85,7 @@ export class ReplicateBackend implements Backend {
     );
     const mapped = mapRequest(request, files, model);
     for (const warning of mapped.warnings) yield warning;
-    const stop = AbortSignal.any([signal, this.#disposal.signal]);
+    const stop = this.#untilDisposed(signal);
     stop.throwIfAborted();
     const placed = await this.#uploads.place(mapped.input, stop);
     const handle: ReplicateHandle = {
@@ -108,7 +114,7 @@ export class ReplicateBackend implements Backend {
   async *resume(job: JobHandle, { signal }: CallOptions): AsyncGenerator<GenerationEvent> {
     const handle = parseHandle(job.data);
     const { count } = job.request;
-    const stop = AbortSignal.any([signal, this.#disposal.signal]);
+    const stop = this.#untilDisposed(signal);
     const tasks = Array.from({ length: count }, (_, index): PictureTask => {
       const known = handle.predictions.find((prediction) => prediction.index === index);
       // It may have been created just before the first process ended: making it again could bill it twice.
@@ -120,12 +126,38 @@ export class ReplicateBackend implements Backend {
 
   /** @throws NotFoundError when the output has expired, ImageError when it is no image or too large. */
   fetchImage(image: UrlPayload, { signal }: CallOptions): Promise<Uint8Array> {
-    return this.#downloads.fetch(image, AbortSignal.any([signal, this.#disposal.signal]));
+    return this.#downloads.fetch(image, this.#untilDisposed(signal));
   }
 
   /** An output's bytes as they come, for piping to a file or a response without holding it in memory. */
   streamImage(image: UrlPayload, { signal }: CallOptions): AsyncGenerator<Uint8Array> {
-    return this.#downloads.stream(image, AbortSignal.any([signal, this.#disposal.signal]));
+    return this.#downloads.stream(image, this.#untilDisposed(signal));
+  }
+
+  /**
+   * Trains a model (a LoRA, a DreamBooth) on Replicate, from pictures.
+   *
+   * @example
+   * ```ts
+   * const { model } = await backend.train({ trainer: "ostris/flux-dev-lora-trainer", destination: "me/tok", images: "photos", triggerWord: "TOK" });
+   * await client.generate({ model, prompt: "a photo of TOK" });
+   * ```
+   */
+  train(options: TrainingOptions, { signal }: Partial<CallOptions> = {}): TrainingJob {
+    return this.#training((inner) => train(options, this.#trainingContext(), inner), signal);
+  }
+
+  /** Goes on with a training whose handle was kept. */
+  resumeTraining(handle: TrainingHandle, { signal }: Partial<CallOptions> = {}): TrainingJob {
+    return this.#training((inner) => resumeTraining(handle, this.#trainingContext(), inner), signal);
+  }
+
+  /** The secret that this account's webhooks are signed with, for `webhookHandler`. */
+  async webhookSecret({ signal }: Partial<CallOptions> = {}): Promise<string> {
+    const schema = z.looseObject({ key: z.string().min(1) });
+    const { key } = await this.#service.http.call({ method: "GET", path: "/webhooks/default/secret", schema, signal });
+    registerSecret(key);
+    return key;
   }
 
   async dispose(): Promise<void> {
@@ -133,6 +165,31 @@ export class ReplicateBackend implements Backend {
     await Promise.allSettled(this.#running);
     this.#downloads.close();
     await this.#service.close();
+  }
+
+  #untilDisposed(signal: AbortSignal | undefined): AbortSignal {
+    return signal === undefined ? this.#disposal.signal : AbortSignal.any([signal, this.#disposal.signal]);
+  }
+
+  #training(run: ConstructorParameters<typeof TrainingJob>[0], signal: AbortSignal | undefined): TrainingJob {
+    const job = new TrainingJob(run, this.#untilDisposed(signal));
+    const over = job.then(
+      () => {},
+      () => {},
+    );
+    this.#running.add(over);
+    over.finally(() => this.#running.delete(over));
+    return job;
+  }
+
+  #trainingContext() {
+    const { http, cog } = this.#service;
+    if (cog)
+      throw new UnsupportedError([{ field: "trainer", message: "a Cog server does not train" }], {
+        backend: backendId,
+      });
+    const maxUploadBytes = this.#options.maxUploadBytes ?? 100 * 2 ** 20;
+    return { http, uploads: this.#uploads, pacer: this.#pacer, maxUploadBytes };
   }
 
   async #model(named: string | undefined): Promise<ResolvedModel> {

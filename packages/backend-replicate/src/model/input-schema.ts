@@ -35,32 +35,37 @@ export interface ModelSchema {
 
 type Node = Record<string, unknown>;
 
+const InputSchema = z.looseObject({
+  properties: z.record(z.string(), z.record(z.string(), z.unknown())).default({}),
+  required: z.array(z.string()).default([]),
+});
 const DocumentSchema = z.looseObject({
-  components: z.looseObject({
-    schemas: z.looseObject({
-      Input: z.looseObject({
-        properties: z.record(z.string(), z.record(z.string(), z.unknown())).default({}),
-        required: z.array(z.string()).default([]),
-      }),
-    }),
-  }),
+  components: z.looseObject({ schemas: z.record(z.string(), z.unknown()) }),
 });
 
 /**
  * Reads the document that Cog writes for each model version.
  *
+ * @param part which of its schemas holds the inputs; a trainer's stand in `TrainingInput`.
  * @throws ModelError when it is no such document.
  */
-export function readModelSchema(document: unknown, model: string): ModelSchema {
-  const parsed = DocumentSchema.safeParse(document);
+export function readModelSchema(
+  document: unknown,
+  model: string,
+  part: "Input" | "TrainingInput" = "Input",
+): ModelSchema {
+  const schemas = DocumentSchema.safeParse(document).data?.components.schemas ?? {};
+  const parsed = InputSchema.safeParse(schemas[part]);
   if (!parsed.success)
-    throw new ModelError(`The model ${model} has no readable input schema: LatentKit cannot know what it takes.`, {
-      cause: parsed.error,
-      backend: backendId,
-      details: { model },
-    });
-  const schemas = parsed.data.components.schemas as Node;
-  const { properties, required } = parsed.data.components.schemas.Input;
+    throw new ModelError(
+      `The model ${model} has no readable ${part === "Input" ? "input" : "training"} schema: LatentKit cannot know what it takes.`,
+      {
+        cause: parsed.error,
+        backend: backendId,
+        details: { model },
+      },
+    );
+  const { properties, required } = parsed.data;
   const inputs = Object.entries(properties).map(([name, node], position) => {
     const order = typeof node["x-order"] === "number" ? node["x-order"] : position;
     return readProperty(name, resolve(node, schemas), schemas, required.includes(name), order);

@@ -1,13 +1,13 @@
 import { HttpResponse, http, type RequestHandler } from "msw";
-import type { z } from "zod";
-import { ErrorBodySchema } from "../api/error-body.ts";
 import { FileSchema } from "../api/file.ts";
 import { DeploymentSchema, ModelSchema, VersionSchema } from "../api/model.ts";
 import { PredictionCreateSchema, PredictionSchema } from "../api/prediction.ts";
 import { missingInputs } from "../model/check-input.ts";
 import { readModelSchema } from "../model/input-schema.ts";
+import { json, problem } from "./fake-answer.ts";
 import type { FakePrediction } from "./fake-prediction.ts";
 import type { FakeState } from "./fake-state.ts";
+import { trainingHandlers } from "./fake-trainings.ts";
 
 /** Replicate's API as msw handlers; every answer is held against the schema of what Replicate answers. */
 export function replicateHandlers(state: FakeState): RequestHandler[] {
@@ -133,21 +133,10 @@ export function replicateHandlers(state: FakeState): RequestHandler[] {
         return new HttpResponse(null, { status: 204 });
       }) as never,
     ),
+    ...trainingHandlers(state, at, guarded as never),
     http.get(
       at("/webhooks/default/secret"),
       guarded(() => HttpResponse.json({ key: "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD" })) as never,
     ),
   ];
-}
-
-/** An answer that must fit its schema: a fake that strays from the API is found out at once. */
-export function json(schema: z.ZodType, value: unknown, status = 200): Response {
-  schema.parse(value);
-  return HttpResponse.json(value as never, { status });
-}
-
-/** An error as Replicate writes it. */
-export function problem(status: number, detail: string, headers: Record<string, string> = {}): Response {
-  const body = ErrorBodySchema.parse({ title: "Problem", detail, status });
-  return HttpResponse.json(body as never, { status, headers });
 }

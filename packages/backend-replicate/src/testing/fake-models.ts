@@ -88,6 +88,25 @@ export const fakeModels: Record<string, { official: boolean; version: string; op
       seed: { type: "integer", maximum: 2147483647 },
     }),
   },
+  "acme/trainer": {
+    official: false,
+    version: "d".repeat(64),
+    openapi_schema: {
+      components: {
+        schemas: {
+          TrainingInput: {
+            required: ["input_images"],
+            properties: {
+              input_images: file,
+              trigger_word: { ...text, default: "TOK" },
+              steps: int(3, 6000, 1000),
+              lora_rank: int(1, 128, 16),
+            },
+          },
+        },
+      },
+    },
+  },
   "acme/dreamer": {
     official: false,
     version: "c".repeat(64),

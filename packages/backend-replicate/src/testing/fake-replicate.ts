@@ -16,6 +16,8 @@ export interface FakeReplicate {
   /** Put faults here to have calls go wrong. */
   faults: Fault[];
   deliveryFaults: Fault[];
+  /** The API's server itself. */
+  api: Server;
   close(): Promise<void>;
 }
 
@@ -35,10 +37,10 @@ export async function startFakeReplicate(script: Partial<Script> = {}): Promise<
   const close = async () => {
     for (const server of [api, delivery]) {
       server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      if (server.listening) await new Promise((resolve) => server.close(resolve));
     }
   };
-  return { url: state.apiUrl, token, state, faults, deliveryFaults, close };
+  return { url: state.apiUrl, token, state, faults, deliveryFaults, api, close };
 }
 
 type Handle = (request: IncomingMessage, reply: ServerResponse) => Promise<void>;
