@@ -92,10 +92,13 @@ test("dispose ends the engine in the middle of a job, and twice is once", async 
   const client = clientOf();
   const { backend } = client;
   const { job } = await sampling(client);
+  const waiting = client.generate(quick);
   const [engine] = await enginesOf(process.pid);
   await backend.dispose();
   await backend.dispose();
-  await expect(job).rejects.toMatchObject({ code: "engine" });
+  await expect(job).rejects.toSatisfy(DisposedError.isInstance);
+  await expect(waiting).rejects.toSatisfy(DisposedError.isInstance);
+  expect(await enginesOf(process.pid)).toEqual([]);
   await gone(engine!);
   await expect(client.generate(quick)).rejects.toSatisfy(DisposedError.isInstance);
 });

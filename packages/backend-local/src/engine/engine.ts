@@ -1,4 +1,4 @@
-import { EngineError } from "@latentkit/core";
+import { DisposedError, EngineError } from "@latentkit/core";
 import { crashError, reviveError } from "../local-error.ts";
 import type { ModelFolder } from "../model/model-folder.ts";
 import { Inbox } from "./inbox.ts";
@@ -40,6 +40,7 @@ export class Engine {
   #link: EngineLink | undefined;
   #current: Conversation | undefined;
   #lastId = 0;
+  #disposed = false;
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -66,6 +67,7 @@ export class Engine {
 
   /** Ends the engine, and with it whatever runs: a process at once, a thread at the end of its step. */
   async dispose(): Promise<void> {
+    this.#disposed = true;
     const link = this.#link;
     if (link === undefined) return;
     if (!link.killable && this.#current !== undefined) link.send({ type: "cancel", id: this.#current.id });
@@ -76,13 +78,15 @@ export class Engine {
   async *#converse(task: Task, turn: Turn, signal: AbortSignal): AsyncGenerator<EngineEvent> {
     try {
       await turn.wait(signal);
+      if (this.#disposed) throw disposed();
       const reused = this.#link !== undefined;
       const conversation = this.#open();
       try {
         yield* this.#hold(conversation, task, signal);
       } catch (error) {
         // An engine that died while it was idle may be noticed only now: the task is not to blame.
-        if (!reused || conversation.heard || signal.aborted || this.#link === conversation.link) throw error;
+        if (this.#disposed || !reused || conversation.heard || signal.aborted || this.#link === conversation.link)
+          throw error;
         yield* this.#hold(this.#open(), task, signal);
       }
     } finally {
@@ -168,7 +172,7 @@ export class Engine {
         },
         onExit: (exit) => {
           forget();
-          if (this.#current?.link === link) this.#current?.inbox.fail(crashError(exit));
+          if (this.#current?.link === link) this.#current?.inbox.fail(this.#disposed ? disposed() : crashError(exit));
         },
       });
       return link;
@@ -179,6 +183,10 @@ export class Engine {
       });
     }
   }
+}
+
+function disposed(): DisposedError {
+  return new DisposedError("This local backend was disposed; make a new one.", { backend: "local" });
 }
 
 /** Asks the engine to stop, and kills one that does not listen. */
