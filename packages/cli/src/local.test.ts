@@ -47,7 +47,9 @@ describe("latentkit with the local engine", () => {
   it.skipIf(process.platform === "win32")("Ctrl-C stops the engine and leaves no process behind", async () => {
     const child = start([...onIt, "--prompt", "x", "--count", "900", "--steps", "4", "--out", "out"], folder);
     const ended = end(child);
-    while (!existsSync(join(folder, "out"))) await new Promise((resolve) => setTimeout(resolve, 10));
+    while (!existsSync(join(folder, "out")) && child.exitCode === null) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
     const engines = descendants(child.pid!);
     expect(engines.length).toBeGreaterThan(0);
     child.kill("SIGINT");
