@@ -1,0 +1,38 @@
+/** How adaptive projected guidance works. */
+export interface ApgOptions {
+  /** η: how much of the part along the conditional output stays; 0 takes it all away, 1 (the default) leaves it. */
+  eta?: number;
+  /** r: the greatest norm of the difference; 15 unless given, 0 for no limit. */
+  normThreshold?: number;
+  /** β: how much of the last steps' differences comes along, below 0 to push away from them; 0 unless given. */
+  momentum?: number;
+}
+
+/**
+ * Adaptive projected guidance, against the oversaturation of high scales: Sadat et al. 2024 (https://arxiv.org/abs/2410.02416), as diffusers
+ * has it. Returns a function that keeps the momentum of one image's steps; it writes over `uncond`.
+ */
+export function adaptiveProjectedGuidance({ eta = 1, normThreshold = 15, momentum = 0 }: ApgOptions = {}) {
+  let average: Float32Array | undefined;
+  return (uncond: Float32Array, cond: Float32Array, scale: number): Float32Array => {
+    const difference = cond.map((value, i) => value - uncond[i]!);
+    if (momentum !== 0) {
+      if (average) for (let i = 0; i < difference.length; i++) difference[i]! += momentum * average[i]!;
+      average = difference.slice();
+    }
+    const limit = normThreshold > 0 ? Math.min(1, normThreshold / norm(difference)) : 1;
+    const length = norm(cond);
+    let along = 0;
+    if (length > 0) for (let i = 0; i < cond.length; i++) along += (limit * difference[i]! * cond[i]!) / length;
+    const shift = length > 0 ? ((eta - 1) * along) / length : 0;
+    for (let i = 0; i < uncond.length; i++)
+      uncond[i] = uncond[i]! + scale * (limit * difference[i]! + shift * cond[i]!);
+    return uncond;
+  };
+}
+
+function norm(values: Float32Array): number {
+  let squares = 0;
+  for (let i = 0; i < values.length; i++) squares += values[i]! ** 2;
+  return Math.sqrt(squares);
+}

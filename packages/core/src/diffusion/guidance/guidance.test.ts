@@ -1,0 +1,74 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { relativeError } from "../test-oracle.ts";
+import { type GuidanceSettings, makeGuidance } from "./guidance.ts";
+import { guidedNetwork } from "./guided-network.ts";
+import { rescaleGuidance } from "./rescale.ts";
+
+interface Fixture {
+  /** Of each step, the outputs for the prompt, for the negative prompt, and of the perturbed network. */
+  outputs: [number[], number[], number[]][];
+  cases: { name: string; settings: GuidanceSettings; results: number[][] }[];
+}
+
+const fixture = JSON.parse(readFileSync(new URL("../fixtures/guidance.json", import.meta.url), "utf8")) as Fixture;
+const steps = fixture.outputs.length;
+
+describe("guidance", () => {
+  it.each(fixture.cases)("$name $settings is diffusers'", ({ settings, results }) => {
+    const guidance = makeGuidance(settings, steps);
+    for (const [i, outputs] of fixture.outputs.entries()) {
+      const [cond, uncond, perturbed] = outputs.map((values) => Float32Array.from(values)) as Float32Array[];
+      const guided = guidance.combine(i, cond!, uncond, perturbed);
+      expect(relativeError(guided, results[i]!), `step ${i}`).toBeLessThan(1e-5);
+    }
+  });
+
+  it("runs only the passes that a step needs", async () => {
+    const calls: string[] = [];
+    const pass = (name: string) => async (input: Float32Array, _: number, index: number) => {
+      calls.push(`${name}${index}`);
+      return input.slice();
+    };
+    const guidance = makeGuidance({ scale: [1, 3, 3, 3], start: 0, end: 0.75 }, 4);
+    const network = guidedNetwork(guidance, {
+      cond: pass("cond"),
+      uncond: pass("uncond"),
+      perturbed: pass("perturbed"),
+    });
+    for (let i = 0; i < 4; i++) await network(new Float32Array(3), 1, i);
+    expect(calls).toEqual(["cond0", "uncond1", "cond1", "uncond2", "cond2", "cond3"]);
+  });
+
+  it("is the conditional output itself at scale 1", () => {
+    const cond = Float32Array.of(1, 2, 3);
+    expect(makeGuidance({ scale: 1, rescale: 0.5 }, 2).combine(0, cond)).toBe(cond);
+  });
+
+  it("goes from one scale to another", () => {
+    const linear = makeGuidance({ scale: { from: 1, to: 9 } }, 5);
+    expect([0, 1, 2, 3, 4].map(linear.scaleAt)).toEqual([1, 3, 5, 7, 9]);
+    const cosine = makeGuidance({ scale: { from: 2, to: 4, curve: "cosine" } }, 3);
+    expect([0, 1, 2].map(cosine.scaleAt)).toEqual([2, expect.closeTo(3), 4]);
+    expect(makeGuidance({ scale: { from: 7, to: 1 } }, 1).scaleAt(0)).toBe(7);
+  });
+
+  it("leaves no NaN where an output is flat or zero", () => {
+    const zero = new Float32Array(4);
+    expect(rescaleGuidance(zero.slice(), zero, 1)).toEqual(zero);
+    for (const method of ["cfg", "apg", "cfg_zero_star"] as const)
+      expect(makeGuidance({ method, scale: 5, zeroInitSteps: 0 }, 1).combine(0, zero.slice(), zero.slice())).toEqual(
+        zero,
+      );
+  });
+
+  it.each<[Partial<GuidanceSettings>, RegExp]>([
+    [{ scale: Number.NaN }, /scale/],
+    [{ scale: [1, 2] }, /scale.*2 entries for 6 steps/],
+    [{ rescale: 2 }, /rescale.*0 to 1/],
+    [{ start: 0.8, end: 0.2 }, /end.*0.8 to 1/],
+    [{ method: "cgf" as "cfg" }, /method.*cfg, apg, cfg_zero_star/],
+  ])("refuses %j", (settings, message) => {
+    expect(() => makeGuidance({ scale: 2, ...settings }, 6)).toThrow(message);
+  });
+});

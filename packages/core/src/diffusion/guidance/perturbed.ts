@@ -1,0 +1,14 @@
+/**
+ * Adds perturbed-attention guidance, `guided + scale·(cond − perturbed)`, where `perturbed` is the conditional output of a network whose
+ * self-attention (or layers, for skip-layer guidance) was replaced by the identity: Ahn et al. 2024 (https://arxiv.org/abs/2403.17377).
+ * Written over `guided`.
+ */
+export function addPerturbedGuidance(
+  guided: Float32Array,
+  cond: Float32Array,
+  perturbed: Float32Array,
+  scale: number,
+): Float32Array {
+  for (let i = 0; i < guided.length; i++) guided[i] = guided[i]! + scale * (cond[i]! - perturbed[i]!);
+  return guided;
+}
