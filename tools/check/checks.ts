@@ -44,5 +44,6 @@ export const checks: readonly Check[] = [
   },
   { name: "snippets", what: "TypeScript in README and docs compiles", command: ["tools/check/snippets.ts"] },
   { name: "packages", what: "packed packages (publint, attw)", command: ["tools/check/packages.ts"] },
+  { name: "built", what: "the built command line draws with the embedded model", command: ["tools/check/built.ts"] },
   { name: "tests", what: "tests (vitest)", command: ["node_modules/vitest/vitest.mjs", "run"] },
 ];

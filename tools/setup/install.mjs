@@ -21,14 +21,13 @@ function manifests() {
   return ["package.json", "pnpm-lock.yaml", "pnpm-workspace.yaml", ...files.sort()];
 }
 
-/** The programs in node_modules/.bin prefer a Node beside them: so they run whatever Node the PATH has. */
+/** The programs in node_modules/.bin prefer a Node beside them: so they run whatever Node the PATH has, then or later. */
 function linkNode(nodePath) {
   const bin = join(root, "node_modules", ".bin");
   const windows = process.platform === "win32";
   const link = join(bin, windows ? "node.exe" : "node");
   mkdirSync(bin, { recursive: true });
   rmSync(link, { force: true });
-  if (nodePath === process.execPath) return;
-  if (windows) linkSync(nodePath, link);
-  else symlinkSync(nodePath, link);
+  if (!windows) symlinkSync(nodePath, link);
+  else if (nodePath !== process.execPath) linkSync(nodePath, link);
 }
