@@ -44,7 +44,11 @@ export async function load(
   maxBytes: number,
   signal: AbortSignal,
 ): Promise<LocalImage> {
-  const bytes = await loadImageSource(source, { field, maxBytes, signal });
+  const bytes = await loadImageSource(source, { field, maxBytes, signal }).catch((cause: unknown) => {
+    throw InvalidRequestError.isInstance(cause)
+      ? new InvalidRequestError(cause.issues, comfyDetails({ cause }))
+      : cause;
+  });
   const probed = await probeImage(bytes).catch((cause: unknown) => {
     throw new InvalidRequestError(
       [{ field, message: "is not a PNG, JPEG, WebP, GIF, AVIF or TIFF file" }],

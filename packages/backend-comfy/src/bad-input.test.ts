@@ -1,0 +1,220 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import {
+  createClient,
+  encodeImage,
+  type GenerationInput,
+  type InvalidRequestError,
+  type LatentKitError,
+} from "@latentkit/core";
+import { FakeComfy, type FakeComfyOptions } from "@latentkit/testing";
+import { afterEach, describe, expect, it } from "vitest";
+import { comfy } from "./comfy-backend.ts";
+import type { ComfyOptions } from "./comfy-options.ts";
+import { fromConfig } from "./from-config.ts";
+
+const png = {
+  base64: Buffer.from(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+    "base64",
+  ).toString("base64"),
+};
+const closers: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  await Promise.all(closers.splice(0).map((close) => close()));
+});
+
+async function serve(options: FakeComfyOptions = {}): Promise<FakeComfy> {
+  const fake = await FakeComfy.start(options);
+  closers.push(() => fake.stop());
+  return fake;
+}
+
+async function errorOf(url: string, request: object, options: ComfyOptions = {}): Promise<LatentKitError> {
+  const client = createClient({ backend: comfy({ url, pollMs: 100, reconnectMs: 200, ...options }) });
+  closers.push(() => client.dispose());
+  const full = { prompt: "a fox", width: 64, height: 64, steps: 2, ...request } as GenerationInput;
+  return client.generate(full).then(
+    () => {
+      throw new Error("it was not refused");
+    },
+    (error: unknown) => error as LatentKitError,
+  );
+}
+
+const issuesOf = (error: LatentKitError) => (error as InvalidRequestError).issues;
+
+describe("bad input", () => {
+  it.each([
+    ["a model that is not there", { model: "tinny" }, "model", "did you mean tiny.safetensors?"],
+    [
+      "a LoRA that is not there",
+      { loras: [{ model: "ink-wash-v3" }] },
+      "loras[0].model",
+      "did you mean styles\\ink_wash-v2.safetensors?",
+    ],
+    [
+      "a ControlNet that is not there",
+      { conditioning: [{ kind: "control", control: "depth", image: png, model: "nope" }] },
+      "conditioning[0].model",
+      "control_canny",
+    ],
+    [
+      "a control without a usual network",
+      { conditioning: [{ kind: "control", control: "custom", image: png, model: "" }] },
+      "conditioning[0].model",
+      "ControlNet",
+    ],
+    ["an embedding that is not there", { embeddings: [{ model: "badhands" }] }, "embeddings[0].model", "easynegative"],
+    [
+      "an embedding that stands nowhere",
+      { embeddings: [{ model: "easynegative" }] },
+      "embeddings[0].token",
+      "do nothing",
+    ],
+    ["an upscaler that is not there", { hires: { upscaler: "ESRGAN_4x" } }, "hires.upscaler", "upscale model"],
+    ["a sampler that is not there", { sampler: "eulr" }, "sampler", "did you mean euler"],
+    ["a width that is no multiple of 8", { width: 100 }, "width", "a multiple of 8"],
+    [
+      "a strength beyond the node's range",
+      {
+        loras: [{ model: "detail", strength: 20 }],
+        clipSkip: 24,
+        conditioning: [{ kind: "image-prompt", image: png }],
+      },
+      "conditioning[0].kind",
+      "must be one of",
+    ],
+    [
+      "an unknown own option",
+      { backendOptions: { comfy: { inpaint: "magic" } } },
+      "backendOptions.comfy.inpaint",
+      "noise-mask",
+    ],
+    ["guidance that it has not", { guidance: { mode: "cfg++" } }, "guidance.mode", "euler_cfg_pp"],
+    [
+      "an image that does not exist",
+      { task: "image-to-image", image: "/nowhere.png" },
+      "image",
+      "there is no such file",
+    ],
+    ["an image that is none", { task: "image-to-image", image: { base64: "AAAA" } }, "image", "is not a PNG"],
+  ])("refuses %s, before anything is queued", async (_, request, field, message) => {
+    const fake = await serve();
+    const error = await errorOf(fake.url, request);
+    const issue = issuesOf(error).find((entry) => entry.field === field);
+    expect(issue?.message, error.message).toContain(message);
+    expect(error.backend).toBe("comfy");
+    expect(fake.prompts).toEqual([]);
+    expect(fake.uploaded).toEqual([]);
+  });
+
+  it("names a node that the server lacks", async () => {
+    const fake = await serve({ withoutNodes: ["VAEDecode"] });
+    const error = await errorOf(fake.url, {});
+    expect(issuesOf(error)).toEqual([
+      {
+        field: "decode",
+        message: expect.stringContaining('needs the node type "VAEDecode", which the server does not have'),
+      },
+    ]);
+  });
+
+  it("flattens node_errors to the request's fields when the server's lists have changed", async () => {
+    const fake = await serve();
+    const client = createClient({ backend: comfy({ url: fake.url }) });
+    closers.push(() => client.dispose());
+    const request = { prompt: "a", model: "tiny", width: 64, height: 64, steps: 2, sampler: "euler" };
+    await client.generate(request);
+    fake.options.models = { checkpoints: ["other.safetensors"] };
+    const error: LatentKitError = await client.generate(request).then(
+      () => {
+        throw new Error("it was not refused");
+      },
+      (reason: unknown) => reason as LatentKitError,
+    );
+    expect(error.code).toBe("invalid_request");
+    expect(issuesOf(error)).toEqual([
+      { field: "model", message: expect.stringContaining("Value not in list"), allowed: ["other.safetensors"] },
+    ]);
+    const again = await client.generate(request).catch((reason: unknown) => reason);
+    expect((again as LatentKitError).message, "the definitions are read anew").toContain("the server has no model");
+  });
+
+  it("refuses an upload that is too large, here or there", async () => {
+    const image = await encodeImage({ width: 64, height: 64, channels: 3, data: noise(64 * 64 * 3) }, "png");
+    const request = { task: "image-to-image", image };
+    const fake = await serve({ maxUploadBytes: 5000 });
+    expect(issuesOf(await errorOf(fake.url, request, { maxUploadBytes: 1000 }))[0]).toMatchObject({
+      field: "image",
+      message: expect.stringContaining("at most 1000"),
+    });
+    expect(issuesOf(await errorOf(fake.url, request))[0]).toMatchObject({
+      field: "image",
+      message: expect.stringContaining("HTTP 413"),
+    });
+    expect(fake.prompts).toEqual([]);
+  });
+
+  it("tells an unreachable server", async () => {
+    const fake = await serve();
+    await fake.hangUp();
+    const error = await errorOf(fake.url, {});
+    expect(error).toMatchObject({
+      code: "connection",
+      retryable: true,
+      message: `ComfyUI cannot be reached at ${fake.url}/object_info: ECONNREFUSED.`,
+    });
+    await fake.listen();
+  });
+
+  it.each([
+    ["answers with a page", 200, "<html>Welcome</html>", "did not answer with JSON"],
+    ["answers with other JSON", 200, '{"hello":"world"}', "has no nodes of ComfyUI's"],
+    ["does not know the path", 404, "not found", "/object_info answers HTTP 404"],
+  ])("tells a server that %s and so is no ComfyUI", async (_, status, body, message) => {
+    const server = createServer((_request, response) => void response.writeHead(status).end(body));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    closers.push(() => new Promise((resolve) => server.close(resolve)));
+    const error = await errorOf(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, {});
+    expect(error).toMatchObject({ code: "connection", retryable: false });
+    expect(error.message).toContain(message);
+  });
+
+  it.each([
+    [401, "authentication"],
+    [403, "authentication"],
+    [429, "rate_limit"],
+    [502, "connection"],
+    [500, "generation"],
+  ])("gives HTTP %i a type", async (status, code) => {
+    const fake = await serve({ status });
+    expect(await errorOf(fake.url, {})).toMatchObject({ code, backend: "comfy" });
+  });
+});
+
+describe("options", () => {
+  it.each([
+    [{ url: "ftp://x" }, "url"],
+    [{ url: "not an address" }, "url"],
+    [{ webSocketUrl: "file:///x" }, "webSocketUrl"],
+    [{ pollMs: -1 }, "pollMs"],
+    [{ chekpoint: "x" }, "chekpoint"],
+    [{ delivery: "post" }, "delivery"],
+  ])("refuses %o", (options, field) => {
+    expect(() => comfy(options as ComfyOptions)).toThrow(
+      expect.objectContaining({ code: "config", message: expect.stringContaining(field) }),
+    );
+  });
+
+  it("takes the address from the environment where none is given", () => {
+    expect(fromConfig({}, { COMFYUI_URL: "http://gpu:8188/" }).server.url).toBe("http://gpu:8188");
+    expect(fromConfig({ url: "http://own:1" }, { COMFYUI_URL: "http://gpu:8188" }).server.url).toBe("http://own:1");
+    expect(fromConfig({}, {}).server.url).toBe("http://127.0.0.1:8188");
+    expect(fromConfig({ url: "localhost:9000" }, {}).server.url).toBe("http://localhost:9000");
+  });
+});
+
+function noise(length: number): Uint8Array {
+  return crypto.getRandomValues(new Uint8Array(length));
+}
