@@ -36,6 +36,8 @@ export function replicateHandlers(state: FakeState): RequestHandler[] {
         422,
         `- input.${unknown ?? "prompt"}: ${unknown === undefined ? "is required" : "is not allowed"}\n`,
       );
+    const { webhook, webhook_events_filter: events } = body.data;
+    if (webhook !== undefined) state.webhooks.push({ webhook, events });
     return json(
       PredictionSchema,
       state.create(name, model.official ? "hidden" : model.version, body.data.input).state(),

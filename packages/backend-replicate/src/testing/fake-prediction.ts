@@ -12,6 +12,8 @@ export interface Script {
   /** Outputs at the end, or as the iterator's items so far. */
   outputs(step: number, ended: boolean): unknown;
   streamed: boolean;
+  /** How long ago it pretends to have ended. */
+  endedAgoMs?: number;
 }
 
 /** A prediction whose state follows from the time that passed: nothing runs between two calls. */
@@ -57,7 +59,7 @@ export class FakePrediction {
     const status = this.#cancelledAt !== undefined ? "canceled" : ended ? end : running < 0 ? "starting" : "processing";
     const begun = status !== "starting" && status !== "aborted";
     const succeeded = status === "succeeded";
-    const completedAt = new Date(this.#cancelledAt ?? this.endsAt).toISOString();
+    const completedAt = new Date((this.#cancelledAt ?? this.endsAt) - (this.script.endedAgoMs ?? 0)).toISOString();
     return {
       id: this.id,
       model: this.model,

@@ -34,11 +34,13 @@ export async function startFakeReplicate(script: Partial<Script> = {}): Promise<
   const delivery = serve(deliveryFaults, state.deliveries, (request, reply) => deliver(state, request, reply));
   state.apiUrl = `${await listen(api)}/v1`;
   state.deliveryUrl = await listen(delivery);
+  const stop = async (server: Server) => {
+    server.closeAllConnections();
+    if (server.listening) await new Promise((resolve) => server.close(resolve));
+  };
   const close = async () => {
-    for (const server of [api, delivery]) {
-      server.closeAllConnections();
-      if (server.listening) await new Promise((resolve) => server.close(resolve));
-    }
+    await stop(api);
+    await stop(delivery);
   };
   return { url: state.apiUrl, token, state, faults, deliveryFaults, api, close };
 }

@@ -19,6 +19,8 @@ export class FakeState {
   readonly calls: SeenCall[] = [];
   /** Calls that arrived at the host of the outputs and streams. */
   readonly deliveries: SeenCall[] = [];
+  /** Webhooks that creates asked for. */
+  readonly webhooks: { webhook: string; events: readonly string[] | undefined }[] = [];
   readonly removedFiles: string[] = [];
   /** Create calls that made a prediction: each would be billed. */
   created = 0;

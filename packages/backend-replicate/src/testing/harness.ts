@@ -10,24 +10,29 @@ export interface Harness extends AsyncDisposable {
   fake: FakeReplicate;
   backend: ReplicateBackend;
   client: Client;
+  /** Another backend on the same fake, as another process would make. */
+  newBackend(): ReplicateBackend;
 }
 
 /** Starts a fake Replicate with a client that polls and retries quickly. */
 export async function harness(options: ReplicateOptions = {}, script: Partial<Script> = {}): Promise<Harness> {
   const fake = await startFakeReplicate(script);
-  const backend = replicate({
-    model: "acme/painter",
-    url: fake.url,
-    token: fake.token,
-    poll: { minMs: 10, maxMs: 20 },
-    retry: { minDelayMs: 5, maxDelayMs: 10 },
-    ...options,
-  });
+  const newBackend = () =>
+    replicate({
+      model: "acme/painter",
+      url: fake.url,
+      token: fake.token,
+      poll: { minMs: 10, maxMs: 20 },
+      retry: { minDelayMs: 5, maxDelayMs: 10 },
+      ...options,
+    });
+  const backend = newBackend();
   const client = createClient({ backend });
   return {
     fake,
     backend,
     client,
+    newBackend,
     [Symbol.asyncDispose]: async () => {
       await client.dispose();
       await fake.close();

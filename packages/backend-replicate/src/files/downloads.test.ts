@@ -1,0 +1,127 @@
+import { ConnectionError, type GenerationEvent, ImageError, NotFoundError, type UrlPayload } from "@latentkit/core";
+import { describe, expect, it } from "vitest";
+import { fakePicture } from "../testing/fake-picture.ts";
+import { failureOf, type Harness, harness } from "../testing/harness.ts";
+
+const out = /^\/out\//;
+const signal = new AbortController().signal;
+
+async function payloadOf({ client }: Harness): Promise<UrlPayload> {
+  const events: GenerationEvent[] = [];
+  for await (const event of client.generate({ prompt: "a", seed: 7 })) events.push(event);
+  const image = events.find((event) => event.type === "image");
+  return image?.image as UrlPayload;
+}
+
+describe("an output", () => {
+  it("is fetched when it is asked for, and not before", async () => {
+    await using h = await harness();
+    const { images } = await h.client.generate({ prompt: "a", seed: 7 });
+    expect(h.fake.state.deliveries).toEqual([]);
+    const bytes = await images[0]!.bytes("png");
+    expect(bytes.length).toBeGreaterThan(100);
+    await images[0]!.pixels();
+    expect(h.fake.state.deliveries).toHaveLength(1);
+  });
+
+  it("that breaks off is fetched anew, until it is whole", async () => {
+    await using h = await harness();
+    const payload = await payloadOf(h);
+    h.fake.deliveryFaults.push(
+      { path: out, kind: { cut: "middle" }, times: 2 },
+      { path: out, kind: { cut: "before" } },
+      { path: out, kind: { status: 503 } },
+    );
+    const bytes = await h.backend.fetchImage(payload, { signal });
+    expect(Buffer.from(bytes)).toEqual(Buffer.from(await fakePicture("7", 24, 16)));
+    expect(h.fake.state.deliveries).toHaveLength(5);
+  });
+
+  it("that never comes whole is a connection's error, and may be asked for again", async () => {
+    await using h = await harness({ retry: { retries: 1, minDelayMs: 1 } });
+    const { images } = await h.client.generate({ prompt: "a" });
+    h.fake.deliveryFaults.push({ path: out, kind: { cut: "middle" }, times: 2 });
+    const error = await failureOf(images[0]!.pixels());
+    expect(ConnectionError.isInstance(error) && error.retryable).toBe(true);
+    expect((await images[0]!.pixels()).width).toBe(24);
+  });
+
+  it("that was removed says so, and since when", async () => {
+    await using h = await harness();
+    const payload = { ...(await payloadOf(h)), expiresAt: "2026-01-01T00:00:00.000Z" };
+    h.fake.deliveryFaults.push({ path: out, kind: { status: 404 } });
+    const error = await failureOf(h.backend.fetchImage(payload, { signal }));
+    expect(NotFoundError.isInstance(error) && error.message).toMatch(/expired at 2026-01-01.*an hour/);
+  });
+
+  it("that is no image, empty or too large is refused", async () => {
+    await using h = await harness({ maxOutputBytes: 200 });
+    const payload = await payloadOf(h);
+    const fetched = () => failureOf(h.backend.fetchImage(payload, { signal }));
+    const tooLarge = await fetched();
+    expect(ImageError.isInstance(tooLarge) && tooLarge.message).toMatch(/larger than 200/);
+    for (const [body, headers, message] of [
+      ["<html>", { "content-type": "text/html" }, /no image \(text\/html\)/],
+      ["{}", { "content-type": "application/octet-stream" }, /no image/],
+      ["", { "content-type": "image/png", "content-length": "0" }, /empty/],
+    ] as const) {
+      h.fake.deliveryFaults.push({ path: out, kind: { status: 200, body, headers } });
+      const error = await fetched();
+      expect(ImageError.isInstance(error) && error.message).toMatch(message);
+    }
+  });
+
+  it("is followed where it was moved to, without end it is not", async () => {
+    await using h = await harness();
+    const payload = await payloadOf(h);
+    const location = new URL(payload.url).pathname;
+    h.fake.deliveryFaults.push({ path: out, kind: { status: 302, headers: { location } }, times: 2 });
+    expect((await h.backend.fetchImage(payload, { signal })).length).toBeGreaterThan(100);
+    h.fake.deliveryFaults.push({ path: out, kind: { status: 302, headers: { location } }, times: 99 });
+    expect((await failureOf(h.backend.fetchImage(payload, { signal }))).message).toMatch(/without end/);
+  });
+
+  it("comes as a stream of bytes too", async () => {
+    await using h = await harness();
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of h.backend.streamImage(await payloadOf(h), { signal })) chunks.push(chunk);
+    expect(Buffer.concat(chunks)).toEqual(Buffer.from(await fakePicture("7", 24, 16)));
+  });
+
+  it("stops being fetched when that is aborted", async () => {
+    await using h = await harness();
+    const payload = await payloadOf(h);
+    const controller = new AbortController();
+    h.fake.deliveryFaults.push({ path: out, kind: { delayMs: 10_000 } });
+    const fetching = h.backend.fetchImage(payload, { signal: controller.signal });
+    controller.abort(new Error("enough"));
+    expect((await failureOf(fetching)).message).toBe("enough");
+  });
+});
+
+describe("the download policy", () => {
+  it("at-once fetches each picture as it comes", async () => {
+    await using h = await harness({ download: "at-once" });
+    const { images } = await h.client.generate({ prompt: "a", count: 2 });
+    while (h.fake.state.deliveries.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect((await images[0]!.pixels()).width).toBe(24);
+    expect((await images[1]!.pixels()).width).toBe(24);
+    expect(h.fake.state.deliveries, "reading fetches nothing more").toHaveLength(2);
+  });
+
+  it("before-expiry fetches what is still held when the hour is nearly over", async () => {
+    // The fake's prediction ended 56 minutes ago: its outputs are within the last five minutes.
+    await using h = await harness({}, { endedAgoMs: 56 * 60_000 });
+    const { images } = await h.client.generate({ prompt: "a" });
+    while (h.fake.state.deliveries.length < 1) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect((await images[0]!.pixels()).width).toBe(24);
+    expect(h.fake.state.deliveries, "reading fetches nothing more").toHaveLength(1);
+  });
+
+  it("when-asked fetches nothing by itself", async () => {
+    await using h = await harness({ download: "when-asked" }, { endedAgoMs: 56 * 60_000 });
+    await h.client.generate({ prompt: "a" });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(h.fake.state.deliveries).toEqual([]);
+  });
+});
