@@ -7,6 +7,7 @@ from pathlib import Path
 import diffusers
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
+from safetensors.torch import load_file, save_file
 from transformers import CLIPTextModel
 
 import captions
@@ -23,6 +24,21 @@ def from_checkpoint(run):
     average = checkpoint.Average(torch.nn.ModuleList([unet, text_encoder]), 0, torch.load(run / "unet.pt")["average"])
     average.swap()
     return unet, text_encoder
+
+
+def prefix_names(path):
+    """Tensor names as in Stable Diffusion's own files, which every reader knows: text_model.*"""
+    tensors = load_file(path)
+    save_file({f"text_model.{name.removeprefix('text_model.')}": t for name, t in tensors.items()}, path, {"format": "pt"})
+
+
+def forget_paths(model):
+    """Takes this machine's folder names out of the configurations."""
+    for path in model.glob("*/config.json"):
+        config = {k: value for k, value in json.loads(path.read_text()).items() if k != "_name_or_path"}
+        path.write_text(json.dumps(config, indent=2) + "\n")
+    for path in model.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def write_vocabulary(path):
@@ -54,6 +70,7 @@ def main():
     AutoencoderKL.from_pretrained(run / "vae").half().save_pretrained(model / "vae")
     unet.half().save_pretrained(model / "unet")
     text_encoder.half().save_pretrained(model / "text_encoder")
+    prefix_names(model / "text_encoder" / "model.safetensors")
     networks.scheduler().save_pretrained(model / "scheduler")
     clip_tokenizer.write(model / "tokenizer")
     index = {
@@ -70,6 +87,7 @@ def main():
         "vae": ["diffusers", "AutoencoderKL"],
     }
     (model / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
+    forget_paths(model)
     write_vocabulary(model.parent / "vocabulary.json")
     total = sum(f.stat().st_size for f in model.rglob("*") if f.is_file())
     print(f"{total / 1e6:.1f} MB in {model}")
