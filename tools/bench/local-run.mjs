@@ -10,12 +10,37 @@ const client = createClient({ backend: local(model === "" ? {} : { model }) });
 
 async function generate() {
   const delay = monitorEventLoopDelay({ resolution: 1 });
+  const busy = longestBusy();
   delay.enable();
   const { images, timings, recipe } = await client.generate({ prompt: "a red apple", steps: Number(steps), seed: 7 });
-  await images[0].save(path);
   delay.disable();
+  const busyMs = busy.stop();
+  await images[0].save(path);
   const { width, height, guidanceScale } = recipe.request;
-  return { timings, width, height, guidanceScale, stallMs: delay.max / 1e6 };
+  return { timings, width, height, guidanceScale, stallMs: delay.max / 1e6, busyMs };
+}
+
+/** The most CPU time that this thread took between two ticks: what a stall would be on a machine with nothing else to do. */
+function longestBusy() {
+  const used = () => {
+    const { user, system } = process.threadCpuUsage?.() ?? process.cpuUsage();
+    return (user + system) / 1000;
+  };
+  let last = used();
+  let longest = 0;
+  const look = () => {
+    const now = used();
+    longest = Math.max(longest, now - last);
+    last = now;
+  };
+  const timer = setInterval(look, 1);
+  return {
+    stop() {
+      look();
+      clearInterval(timer);
+      return longest;
+    },
+  };
 }
 
 console.log(JSON.stringify(await generate()));

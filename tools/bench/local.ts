@@ -18,7 +18,9 @@ interface Run {
   width: number;
   height: number;
   guidanceScale: number;
+  /** Longest delay of the caller's event loop, and the most CPU time that it took between two ticks. */
   stallMs: number;
+  busyMs: number;
 }
 
 const [model = "", steps = "20"] = process.argv.slice(2);
@@ -59,10 +61,12 @@ line(
 );
 line("SDK overhead inside the engine", `${share(inside)} of onnxruntime's runs`);
 line("SDK overhead, request to result", `${share(whole)} of onnxruntime's runs`);
+const worst = (runs: Run[], figure: "stallMs" | "busyMs") => ms(Math.max(...runs.map((run) => run[figure])));
 line(
   "longest stall of the caller",
-  `${ms(Math.max(...warm.map((run) => run.stallMs)))} warm, ${ms(cold.stallMs)} cold, ${ms(idleStallMs)} idle`,
+  `${worst(warm, "stallMs")} warm, ${worst([cold], "stallMs")} cold, ${ms(idleStallMs)} with nothing to do`,
 );
+line("  of which its own CPU time", `${worst(warm, "busyMs")} warm, ${worst([cold], "busyMs")} cold`);
 
 async function start(path: string): Promise<{ pngMs: number; cold: Run; warm: Run[]; idleStallMs: number }> {
   const from = performance.now();
