@@ -17,12 +17,25 @@ import { architectureOf, type ComfyHandle, finish, generateOn } from "./generate
 import type { Graph } from "./graph/graph.ts";
 import { ComfyServer } from "./server/comfy-server.ts";
 import { positionIn } from "./server/queue.ts";
+import type { OutputSpecs, Workflow } from "./workflow/define-workflow.ts";
+import type { ParameterSpecs, ParameterValues } from "./workflow/parameters.ts";
+import { type RunOptions, runWorkflow, type WorkflowResult } from "./workflow/run-workflow.ts";
 
 /** A backend over one ComfyUI server. */
 export interface ComfyBackend extends Backend {
   readonly id: "comfy";
   /** The server behind it: its definitions, queue and history. */
   readonly server: ComfyServer;
+  /**
+   * Runs a workflow of one's own.
+   *
+   * @throws InvalidRequestError naming the parameter, and whatever a generation throws.
+   */
+  run<P extends ParameterSpecs, O extends OutputSpecs>(
+    workflow: Workflow<P, O>,
+    values: ParameterValues<P>,
+    options?: RunOptions,
+  ): Promise<WorkflowResult<O>>;
 }
 
 /**
@@ -70,6 +83,23 @@ class ServerBackend implements ComfyBackend {
 
   resume(handle: JobHandle, options: CallOptions): AsyncIterable<GenerationEvent> {
     return this.#tracked(options.signal, (signal) => resumeOn(this.server, handle, signal));
+  }
+
+  async run<P extends ParameterSpecs, O extends OutputSpecs>(
+    workflow: Workflow<P, O>,
+    values: ParameterValues<P>,
+    options: RunOptions = {},
+  ): Promise<WorkflowResult<O>> {
+    this.#refuseDisposed();
+    const own = this.#disposal.signal;
+    const signal = options.signal === undefined ? own : AbortSignal.any([options.signal, own]);
+    const running = runWorkflow(this.server, workflow, values, { ...options, signal });
+    const settled = running.then(
+      () => {},
+      () => {},
+    );
+    this.#running.add(settled);
+    return running.finally(() => this.#running.delete(settled));
   }
 
   async fetchImage({ url }: UrlPayload, { signal }: CallOptions): Promise<Uint8Array> {

@@ -108,7 +108,7 @@ export async function* generateOn(
 }
 
 /** An abort while the job is on its way: it is let arrive, and is then taken out again. */
-async function submitOrCancel(server: ComfyServer, prompt: Parameters<typeof submit>[1], signal: AbortSignal) {
+export async function submitOrCancel(server: ComfyServer, prompt: Parameters<typeof submit>[1], signal: AbortSignal) {
   const sending = submit(server, prompt);
   try {
     return await abortable(sending, signal);

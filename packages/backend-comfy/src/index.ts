@@ -7,3 +7,16 @@ export type { InpaintMode } from "./graph/plan.ts";
 export type { ComfyRequestOptions } from "./plan/request-options.ts";
 export type { ComfyServer } from "./server/comfy-server.ts";
 export type { InputSpec, NodeSpec, ObjectInfo } from "./server/object-info.ts";
+export {
+  defineWorkflow,
+  type OutputSpec,
+  type OutputSpecs,
+  type OutputValues,
+  type Workflow,
+} from "./workflow/define-workflow.ts";
+export { generateNodeTypes, type NodeTypesOptions } from "./workflow/node-types.ts";
+export type { ParameterSpec, ParameterSpecs, ParameterValues, Target } from "./workflow/parameters.ts";
+export type { RunOptions, WorkflowResult } from "./workflow/run-workflow.ts";
+export { type NodeLink, type NodeTypes, type TypedGraph, typedGraph } from "./workflow/typed-graph.ts";
+export { type UiWorkflow, uiToApi } from "./workflow/ui-to-api.ts";
+export type { WorkflowFile } from "./workflow/workflow-file.ts";

@@ -1,0 +1,237 @@
+import { FakeComfy } from "@latentkit/testing";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { comfy } from "../comfy-backend.ts";
+import type { ObjectInfo } from "../server/object-info.ts";
+import { defineWorkflow } from "./define-workflow.ts";
+import { type UiNode, type UiWorkflow, uiToApi } from "./ui-to-api.ts";
+
+let fake: FakeComfy;
+let info: ObjectInfo;
+let backend: ReturnType<typeof comfy>;
+
+beforeAll(async () => {
+  fake = await FakeComfy.start();
+  backend = comfy({ url: fake.url });
+  info = await backend.server.objectInfo();
+});
+afterAll(async () => {
+  await backend.dispose();
+  await fake.stop();
+});
+
+const loader: UiNode = {
+  id: 4,
+  type: "CheckpointLoaderSimple",
+  outputs: [
+    { name: "MODEL", type: "MODEL" },
+    { name: "CLIP", type: "CLIP" },
+    { name: "VAE", type: "VAE" },
+  ],
+  widgets_values: ["tiny.safetensors"],
+};
+const sampler: UiNode = {
+  id: 3,
+  type: "KSampler",
+  title: "The sampler",
+  inputs: [
+    { name: "model", type: "MODEL", link: 1 },
+    { name: "positive", type: "CONDITIONING", link: 2 },
+    { name: "negative", type: "CONDITIONING", link: 3 },
+    { name: "latent_image", type: "LATENT", link: 4 },
+    { name: "steps", type: "INT", link: null, widget: { name: "steps" } },
+  ],
+  outputs: [{ name: "LATENT", type: "LATENT" }],
+  widgets_values: [123, "randomize", 4, 7.5, "euler", "normal", 1],
+};
+const text = (id: number, link: number, words: string): UiNode => ({
+  id,
+  type: "CLIPTextEncode",
+  inputs: [{ name: "clip", type: "CLIP", link }],
+  outputs: [{ name: "CONDITIONING", type: "CONDITIONING" }],
+  widgets_values: [words],
+});
+const latent: UiNode = {
+  id: 5,
+  type: "EmptyLatentImage",
+  outputs: [{ name: "LATENT", type: "LATENT" }],
+  widgets_values: [64, 64, 1],
+};
+const decode: UiNode = {
+  id: 8,
+  type: "VAEDecode",
+  inputs: [
+    { name: "samples", type: "LATENT", link: 7 },
+    { name: "vae", type: "VAE", link: 8 },
+  ],
+  outputs: [{ name: "IMAGE", type: "IMAGE" }],
+};
+const save: UiNode = {
+  id: 9,
+  type: "SaveImage",
+  inputs: [{ name: "images", type: "IMAGE", link: 9 }],
+  widgets_values: ["mine"],
+};
+
+const workflow: UiWorkflow = {
+  nodes: [
+    sampler,
+    loader,
+    latent,
+    text(6, 5, "a fox"),
+    text(7, 6, "blur"),
+    decode,
+    save,
+    { id: 20, type: "Note", widgets_values: ["hello"] },
+  ],
+  links: [
+    [1, 4, 0, 3, 0, "MODEL"],
+    [2, 6, 0, 3, 1, "CONDITIONING"],
+    [3, 7, 0, 3, 2, "CONDITIONING"],
+    [4, 5, 0, 3, 3, "LATENT"],
+    [5, 4, 1, 6, 0, "CLIP"],
+    [6, 4, 1, 7, 0, "CLIP"],
+    [7, 3, 0, 8, 0, "LATENT"],
+    [8, 4, 2, 8, 1, "VAE"],
+    [9, 8, 0, 9, 0, "IMAGE"],
+  ],
+};
+
+describe("uiToApi", () => {
+  it("gives widgets their names, skips what a seed does after a run, and leaves notes out", () => {
+    const graph = uiToApi(workflow, info);
+    expect(Object.keys(graph).sort()).toEqual(["3", "4", "5", "6", "7", "8", "9"]);
+    expect(graph["3"]).toEqual({
+      class_type: "KSampler",
+      inputs: {
+        seed: 123,
+        steps: 4,
+        cfg: 7.5,
+        sampler_name: "euler",
+        scheduler: "normal",
+        denoise: 1,
+        model: ["4", 0],
+        positive: ["6", 0],
+        negative: ["7", 0],
+        latent_image: ["5", 0],
+      },
+      _meta: { title: "The sampler" },
+    });
+  });
+
+  it("runs", async () => {
+    const own = defineWorkflow({
+      workflow,
+      parameters: { steps: { node: "The sampler", input: "steps", type: "integer" } },
+      outputs: { picture: { node: "9" } },
+    });
+    const { outputs } = await backend.run(own, { steps: 2 });
+    expect(outputs.picture).toHaveLength(1);
+  });
+
+  it("follows reroutes and bypassed nodes, and puts primitives in", () => {
+    const lora: UiNode = {
+      id: 10,
+      type: "LoraLoader",
+      mode: 4,
+      inputs: [
+        { name: "model", type: "MODEL", link: 10 },
+        { name: "clip", type: "CLIP", link: 11 },
+      ],
+      outputs: [
+        { name: "MODEL", type: "MODEL" },
+        { name: "CLIP", type: "CLIP" },
+      ],
+      widgets_values: ["detail.safetensors", 1, 1],
+    };
+    const reroute: UiNode = {
+      id: 11,
+      type: "Reroute",
+      inputs: [{ name: "", type: "*", link: 12 }],
+      outputs: [{ name: "", type: "MODEL" }],
+    };
+    const primitive: UiNode = {
+      id: 12,
+      type: "PrimitiveNode",
+      outputs: [{ name: "INT", type: "INT" }],
+      widgets_values: [33, "fixed"],
+    };
+    const steps = sampler.inputs!.map((input) => (input.name === "steps" ? { ...input, link: 14 } : input));
+    const links: UiWorkflow["links"] = [
+      ...workflow.links.filter((link) => ![1, 5].includes((link as number[])[0]!)),
+      [10, 4, 0, 10, 0, "MODEL"],
+      [11, 4, 1, 10, 1, "CLIP"],
+      [12, 10, 0, 11, 0, "MODEL"],
+      [1, 11, 0, 3, 0, "MODEL"],
+      [5, 10, 1, 6, 0, "CLIP"],
+      [14, 12, 0, 3, 4, "INT"],
+    ];
+    const nodes = [
+      ...workflow.nodes.filter(({ id }) => id !== 3),
+      { ...sampler, inputs: steps },
+      lora,
+      reroute,
+      primitive,
+    ];
+    const graph = uiToApi({ nodes, links }, info);
+    expect(graph["10"]).toBeUndefined();
+    expect(graph["3"]!.inputs).toMatchObject({ model: ["4", 0], steps: 33, cfg: 7.5 });
+    expect(graph["6"]!.inputs["clip"]).toEqual(["4", 1]);
+  });
+
+  it("leaves muted nodes out, with what hangs on them", () => {
+    const nodes = workflow.nodes.map((node) =>
+      node.id === 9 ? { ...node, mode: 2 } : node.id === 7 ? { ...node, mode: 2 } : node,
+    );
+    const graph = uiToApi({ ...workflow, nodes }, info);
+    expect(graph["9"]).toBeUndefined();
+    expect(graph["3"]!.inputs["negative"]).toBeUndefined();
+  });
+
+  it("reads links and widgets with names", () => {
+    const links = workflow.links.map((link) => {
+      const [id, origin_id, origin_slot, target_id, target_slot] = link as unknown as [
+        number,
+        number,
+        number,
+        number,
+        number,
+      ];
+      return { id, origin_id, origin_slot, target_id, target_slot };
+    });
+    const nodes = workflow.nodes.map((node) =>
+      node.id === 9 ? { ...node, widgets_values: { filename_prefix: "mine", extra: 1 } } : node,
+    );
+    expect(uiToApi({ nodes, links }, info)).toEqual(uiToApi(workflow, info));
+  });
+
+  it("unfolds subgraphs, also one within another", () => {
+    const sub = (id: string, nodes: UiNode[], out: [number, number]) => ({
+      id,
+      nodes,
+      links: [
+        { id: 1, origin_id: -10, origin_slot: 0, target_id: nodes[0]!.id, target_slot: 0 },
+        { id: 2, origin_id: out[0], origin_slot: out[1], target_id: -20, target_slot: 0 },
+      ],
+      inputs: [{ name: "clip" }],
+      outputs: [{ name: "CONDITIONING" }],
+    });
+    const inner = sub("inner-uuid", [text(1, 1, "a fox")], [1, 0]);
+    const outer = sub(
+      "outer-uuid",
+      [{ id: 5, type: "inner-uuid", inputs: [{ name: "clip", type: "CLIP", link: 1 }] }],
+      [5, 0],
+    );
+    const stand: UiNode = { id: 6, type: "outer-uuid", inputs: [{ name: "clip", type: "CLIP", link: 5 }] };
+    const nodes = workflow.nodes.map((node) => (node.id === 6 ? stand : node));
+    const graph = uiToApi({ ...workflow, nodes, definitions: { subgraphs: [outer, inner] } }, info);
+    expect(graph["6:5:1"]).toMatchObject({ class_type: "CLIPTextEncode", inputs: { text: "a fox", clip: ["4", 1] } });
+    expect(graph["3"]!.inputs["positive"]).toEqual(["6:5:1", 0]);
+  });
+
+  it("refuses a node that the server does not have", () => {
+    const nodes = [...workflow.nodes, { id: 99, type: "FancyNode" }];
+    expect(() => uiToApi({ ...workflow, nodes }, info)).toThrow(
+      expect.objectContaining({ code: "config", message: expect.stringContaining('"FancyNode"') }),
+    );
+  });
+});
