@@ -24,10 +24,10 @@ CASES = [
     (ClassifierFreeGuidance, {"guidance_scale": 7.5}, {"scale": 7.5}),
     (ClassifierFreeGuidance, {"guidance_scale": 5.0, "guidance_rescale": 0.7}, {"scale": 5, "rescale": 0.7}),
     (ClassifierFreeGuidance, {"guidance_scale": 6.0, "start": 0.2, "stop": 0.7}, {"scale": 6, "start": 0.2, "end": 0.7}),
-    (ClassifierFreeZeroStarGuidance, {"guidance_scale": 5.0, "zero_init_steps": 2}, {"method": "cfg_zero_star", "scale": 5, "zeroInitSteps": 2}),
-    (AdaptiveProjectedGuidance, {"guidance_scale": 9.0, "eta": 0.0, "adaptive_projected_guidance_rescale": 2.0, "adaptive_projected_guidance_momentum": -0.5}, {"method": "apg", "scale": 9, "eta": 0, "normThreshold": 2, "momentum": -0.5}),
-    (AdaptiveProjectedGuidance, {"guidance_scale": 4.0, "eta": 0.6}, {"method": "apg", "scale": 4, "eta": 0.6}),
-    (PerturbedAttentionGuidance, {"guidance_scale": 4.0, "perturbed_guidance_scale": 2.0, "perturbed_guidance_layers": [0], "perturbed_guidance_start": 0.0, "perturbed_guidance_stop": 1.0}, {"scale": 4, "perturbedScale": 2}),
+    (ClassifierFreeZeroStarGuidance, {"guidance_scale": 5.0, "zero_init_steps": 2}, {"mode": "cfg-zero-star", "scale": 5, "zeroInitSteps": 2}),
+    (AdaptiveProjectedGuidance, {"guidance_scale": 9.0, "eta": 0.0, "adaptive_projected_guidance_rescale": 2.0, "adaptive_projected_guidance_momentum": -0.5}, {"mode": "apg", "scale": 9, "apgEta": 0, "apgNormThreshold": 2, "apgMomentum": -0.5}),
+    (AdaptiveProjectedGuidance, {"guidance_scale": 4.0, "eta": 0.6}, {"mode": "apg", "scale": 4, "apgEta": 0.6}),
+    (PerturbedAttentionGuidance, {"guidance_scale": 4.0, "perturbed_guidance_scale": 2.0, "perturbed_guidance_layers": [0], "perturbed_guidance_start": 0.0, "perturbed_guidance_stop": 1.0}, {"scale": 4, "pagScale": 2}),
 ]
 
 

@@ -29,12 +29,59 @@
 export { type BetaSchedule, betaSchedules, makeBetas, rescaleZeroTerminalSnr } from "./betas.ts";
 export { clipSample, thresholdSample } from "./clamp.ts";
 export { diffusersSchedulers, fromDiffusers, type SchedulerConfig } from "./diffusers/from-diffusers.ts";
-export { addNoise, type Grid, type GridRequest, sliceByStrength, startFromNoise } from "./grid.ts";
+export {
+  type DynamicShiftOptions,
+  dynamicShift,
+  type EdmScheduleOptions,
+  type FlowScheduleOptions,
+  makeEdmSchedule,
+  makeFlowSchedule,
+  shiftTime,
+} from "./flow-schedule.ts";
+export {
+  addNoise,
+  type Grid,
+  type GridRequest,
+  sliceByStrength,
+  sliceSteps,
+  startFromNoise,
+} from "./grid.ts";
+export { type ApgOptions, adaptiveProjectedGuidance } from "./guidance/apg.ts";
 export { cfg } from "./guidance/cfg.ts";
+export { cfgZeroStar } from "./guidance/cfg-zero-star.ts";
+export {
+  type Guidance,
+  type GuidanceMode,
+  type GuidanceSettings,
+  guidanceModes,
+  makeGuidance,
+} from "./guidance/guidance.ts";
+export { type GuidedNetwork, type GuidedPasses, guidedNetwork } from "./guidance/guided-network.ts";
+export { addPerturbedGuidance } from "./guidance/perturbed.ts";
+export { rescaleGuidance } from "./guidance/rescale.ts";
+export { blendInpaint, type InpaintKeep } from "./inpaint.ts";
+export { type BrownianNoiseOptions, BrownianTree, brownianNoise } from "./noise/brownian-tree.ts";
+export {
+  brownianSamplers,
+  type ImageNoise,
+  imageNoise,
+  type NoiseConvention,
+  type NoiseDevice,
+  type NoiseSettings,
+  noiseConventions,
+  noiseSources,
+} from "./noise/image-noise.ts";
 export { MersenneTwister } from "./noise/mersenne-twister.ts";
+export { PhiloxGenerator } from "./noise/philox.ts";
 export { offsetSeed, type Seed } from "./noise/seed.ts";
+export { type LatentShape, slerp } from "./noise/slerp.ts";
 export { TorchGenerator, torchRandn } from "./noise/torch-generator.ts";
-export { makeNoiseSchedule, type NoiseSchedule, type NoiseScheduleOptions } from "./noise-schedule.ts";
+export {
+  type BetaNoiseSchedule,
+  makeNoiseSchedule,
+  type NoiseSchedule,
+  type NoiseScheduleOptions,
+} from "./noise-schedule.ts";
 export { makePlan, type Plan, type PlanOptions, type PlanRun, runPlan } from "./plan.ts";
 export {
   type DenoiserOptions,
@@ -46,7 +93,15 @@ export {
   scalingsOf,
 } from "./prediction.ts";
 export type { Denoiser, NoiseSource, Sampler, SamplerInput, SamplerStep } from "./sampler.ts";
+export {
+  readSamplerOptions,
+  readSchedulerOptions,
+  resolveSampler,
+  resolveScheduler,
+  type SamplerChoice,
+} from "./sampler-names.ts";
 export { type SamplerName, samplerNames, samplers } from "./samplers.ts";
+export type { AlignYourStepsModel } from "./schedulers/align-your-steps.ts";
 export {
   makeSigmas,
   type Scheduler,

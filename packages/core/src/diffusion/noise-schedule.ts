@@ -61,6 +61,21 @@ export function makeNoiseSchedule(options: NoiseScheduleOptions = {}): BetaNoise
   return scheduleFromAlphas(betas, alphasCumprod);
 }
 
+/** ᾱ that ComfyUI puts in place of the 0 at the end of a zero-terminal-SNR schedule. */
+const COMFY_TERMINAL_ALPHA_BAR = 4.8973451890853435e-8;
+
+/** The schedule itself, or where its last σ is infinite (zero terminal SNR), one that ends as ComfyUI has it. */
+export function withFiniteSigmas(schedule: NoiseSchedule): NoiseSchedule {
+  if (Number.isFinite(schedule.sigmaMax) || !isBetaSchedule(schedule)) return schedule;
+  const bars = schedule.alphasCumprod.slice();
+  bars[bars.length - 1] = COMFY_TERMINAL_ALPHA_BAR;
+  return scheduleFromAlphas(schedule.betas, bars);
+}
+
+function isBetaSchedule(schedule: NoiseSchedule): schedule is BetaNoiseSchedule {
+  return "alphasCumprod" in schedule;
+}
+
 function scheduleFromAlphas(betas: Float32Array, alphasCumprod: Float32Array): BetaNoiseSchedule {
   const f32 = Math.fround;
   const sigmas = alphasCumprod.map((bar) => Math.sqrt(f32(f32(1 - bar) / bar)));

@@ -1,10 +1,10 @@
 import { type Grid, type GridRequest, requireFalling, sliceAsAsked } from "./grid.ts";
 import { invalid } from "./invalid.ts";
-import type { NoiseSchedule } from "./noise-schedule.ts";
+import { type NoiseSchedule, withFiniteSigmas } from "./noise-schedule.ts";
 import { denoiser, type Network, type Prediction } from "./prediction.ts";
 import { checkSigmas, type NoiseSource, type Sampler, type SamplerStep } from "./sampler.ts";
 import { type SamplerName, samplerNames, samplers } from "./samplers.ts";
-import { makeSigmas, type SchedulerName } from "./schedulers.ts";
+import { makeSigmas, type SchedulerName, type SchedulerOptions, schedulerNames } from "./schedulers.ts";
 import type { Space } from "./space.ts";
 
 /** Everything a run needs but the network, the latent and the noise: which sampler, in which space, over which levels. */
@@ -45,6 +45,8 @@ export interface PlanRun {
   signal?: AbortSignal;
   /** Sampler options that go before the plan's own. */
   options?: object;
+  /** For the CFG++ samplers: the network's unconditional output of its last call, which the guided one was made of. */
+  uncond?: () => Float32Array;
 }
 
 /**
@@ -54,10 +56,19 @@ export interface PlanRun {
 export async function* runPlan(plan: Plan, run: PlanRun): AsyncGenerator<SamplerStep, void, void> {
   const { grid, network, x, noise, signal } = run;
   if (grid.steps === 0) return;
+  const { uncond } = run;
+  let uncondEstimate: Float32Array | undefined;
   const model = denoiser(network, {
     prediction: plan.prediction,
     space: grid.space,
     timestepOf: (sigma, index) => timestepAt(plan, grid, sigma, index),
+    ...(uncond
+      ? {
+          observe: (estimate) => {
+            uncondEstimate = estimate(uncond());
+          },
+        }
+      : {}),
     ...(plan.sigmaData === undefined ? {} : { sigmaData: plan.sigmaData }),
     ...(plan.sigmaMin === undefined ? {} : { sigmaMin: plan.sigmaMin }),
     ...(plan.clamp ? { clamp: plan.clamp } : {}),
@@ -68,6 +79,7 @@ export async function* runPlan(plan: Plan, run: PlanRun): AsyncGenerator<Sampler
     ...grid.options,
     ...plan.gridOptions?.(grid),
     ...(grid.targets ? { targets: grid.targets } : {}),
+    ...(uncond ? { uncond: () => uncondEstimate! } : {}),
     ...run.options,
   };
   const sampler: Sampler = samplers[plan.sampler];
@@ -97,12 +109,26 @@ export interface PlanOptions {
   prediction: Prediction;
   /** Options for the sampler. */
   options?: object;
+  /** Options for the scheduler. */
+  schedulerOptions?: SchedulerOptions;
+  /**
+   * What the network is told between its training timesteps: the `nearest`, as ComfyUI does and the default, or the `interpolated`, as
+   * k-diffusion and A1111 do. Continuous-time models are told their own.
+   */
+  timesteps?: "nearest" | "interpolated";
 }
 
 /** Pairs a sampler with a scheduler as ComfyUI does: levels from the scheduler, timesteps from the levels. */
-export function makePlan({ sampler, scheduler, schedule, prediction, options = {} }: PlanOptions): Plan {
+export function makePlan(plan: PlanOptions): Plan {
+  const { sampler, scheduler, prediction, options = {}, schedulerOptions, timesteps: told = "nearest" } = plan;
   if (!samplerNames.includes(sampler)) invalid("sampler", `unknown sampler ${String(sampler)}`, samplerNames);
+  if (!schedulerNames.includes(scheduler))
+    invalid("scheduler", `unknown scheduler ${String(scheduler)}`, schedulerNames);
+  const schedule = withFiniteSigmas(plan.schedule);
   const { space } = schedule;
+  const whole = told === "nearest" && "alphasCumprod" in schedule;
+  const timestepOf = (sigma: number) =>
+    whole ? Math.round(schedule.sigmaToTimestep(sigma)) : schedule.sigmaToTimestep(sigma);
   return {
     sampler,
     scheduler,
@@ -110,7 +136,7 @@ export function makePlan({ sampler, scheduler, schedule, prediction, options = {
     schedule,
     space,
     options,
-    timestepOf: (sigma) => schedule.sigmaToTimestep(sigma),
+    timestepOf,
     grid(request) {
       const sigmas = levelsOf(request);
       const first = sigmas[0]!;
@@ -119,7 +145,7 @@ export function makePlan({ sampler, scheduler, schedule, prediction, options = {
       const grid: Grid = {
         space,
         sigmas,
-        timesteps: sigmas.slice(0, -1).map((sigma) => schedule.sigmaToTimestep(sigma)),
+        timesteps: sigmas.slice(0, -1).map(timestepOf),
         initNoiseSigma: isMax ? Math.hypot(1, first) : first,
         steps: sigmas.length - 1,
         offset: 0,
@@ -132,7 +158,7 @@ export function makePlan({ sampler, scheduler, schedule, prediction, options = {
     if ([steps, sigmas, timesteps].filter((value) => value !== undefined).length !== 1)
       invalid("steps", "give exactly one of steps, sigmas and timesteps");
     if (sigmas) return checkSigmas(sigmas, space);
-    if (steps !== undefined) return makeSigmas(scheduler, steps, schedule);
+    if (steps !== undefined) return makeSigmas(scheduler, steps, schedule, schedulerOptions);
     requireFalling("timesteps", timesteps!);
     return Float64Array.from([...timesteps!.map((t) => schedule.timestepToSigma(t)), 0]);
   }

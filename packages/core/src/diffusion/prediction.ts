@@ -1,3 +1,4 @@
+import { blend2 } from "./blend.ts";
 import { invalid } from "./invalid.ts";
 import type { Denoiser } from "./sampler.ts";
 import { alphaOf, type Space } from "./space.ts";
@@ -35,6 +36,8 @@ export interface DenoiserOptions {
   sigmaMin?: number;
   /** Clips or thresholds each estimate of x0, in place. */
   clamp?: (denoised: Float32Array) => void;
+  /** Called after each network call with the way from another output for the same input to its estimate of x0. */
+  observe?: (estimate: (output: Float32Array) => Float32Array) => void;
 }
 
 /** `denoised = skip·x + out·output`, and the network's input is `scale·x`. */
@@ -77,7 +80,7 @@ export function scalingsOf(
 
 /** Wraps a network as a {@link Denoiser}: scales its input (c_in), tells it the timestep, and turns its output into x0. */
 export function denoiser(network: Network, options: DenoiserOptions): Denoiser {
-  const { prediction, space, timestepOf, clamp } = options;
+  const { prediction, space, timestepOf, clamp, observe } = options;
   return async (x, sigma, index) => {
     const { scale, skip, out } = scalingsOf(prediction, space, sigma, options);
     const output = await network(
@@ -86,6 +89,7 @@ export function denoiser(network: Network, options: DenoiserOptions): Denoiser {
       index,
     );
     if (output.length !== x.length) invalid("network", `returned ${output.length} values for a latent of ${x.length}`);
+    observe?.((other) => blend2(new Float32Array(x.length), skip, x, out, other));
     for (let i = 0; i < output.length; i++) output[i] = skip * x[i]! + out * output[i]!;
     clamp?.(output);
     return output;

@@ -35,6 +35,11 @@ const looser: Record<string, number> = {
   "EulerAncestralDiscreteScheduler v, zero SNR": 1e-4,
   // α starts at 0.001, and diffusers' 1 − σ has only three float32 digits of it.
   "DEISMultistepScheduler flow": 1e-4,
+  // A middle level whose float32 logarithm torch rounds to the other side moves the tree's interval by its resolution, 1e-6, and the
+  // noise by about the root of it.
+  "DPMSolverSDEScheduler SD linspace": 2e-3,
+  "DPMSolverSDEScheduler SD leading": 2e-3,
+  "DPMSolverSDEScheduler v": 2e-3,
 };
 
 describe.each(header.cases)("$name", (test) => {

@@ -30,7 +30,7 @@ describe("guidance", () => {
       calls.push(`${name}${index}`);
       return input.slice();
     };
-    const guidance = makeGuidance({ scale: [1, 3, 3, 3], start: 0, end: 0.75 }, 4);
+    const guidance = makeGuidance({ scale: 1, scales: [1, 3, 3, 3], start: 0, end: 0.75 }, 4);
     const network = guidedNetwork(guidance, {
       cond: pass("cond"),
       uncond: pass("uncond"),
@@ -56,18 +56,18 @@ describe("guidance", () => {
   it("leaves no NaN where an output is flat or zero", () => {
     const zero = new Float32Array(4);
     expect(rescaleGuidance(zero.slice(), zero, 1)).toEqual(zero);
-    for (const method of ["cfg", "apg", "cfg_zero_star"] as const)
-      expect(makeGuidance({ method, scale: 5, zeroInitSteps: 0 }, 1).combine(0, zero.slice(), zero.slice())).toEqual(
+    for (const mode of ["cfg", "cfg++", "apg", "cfg-zero-star"] as const)
+      expect(makeGuidance({ mode, scale: 5, zeroInitSteps: 0 }, 1).combine(0, zero.slice(), zero.slice())).toEqual(
         zero,
       );
   });
 
   it.each<[Partial<GuidanceSettings>, RegExp]>([
     [{ scale: Number.NaN }, /scale/],
-    [{ scale: [1, 2] }, /scale.*2 entries for 6 steps/],
+    [{ scales: [1, 2] }, /scales.*2 entries for 6 steps/],
     [{ rescale: 2 }, /rescale.*0 to 1/],
     [{ start: 0.8, end: 0.2 }, /end.*0.8 to 1/],
-    [{ method: "cgf" as "cfg" }, /method.*cfg, apg, cfg_zero_star/],
+    [{ mode: "cgf" as "cfg" }, /mode.*cfg, cfg\+\+, apg, cfg-zero-star/],
   ])("refuses %j", (settings, message) => {
     expect(() => makeGuidance({ scale: 2, ...settings }, 6)).toThrow(message);
   });

@@ -5,26 +5,32 @@ import { cfgZeroStar } from "./cfg-zero-star.ts";
 import { addPerturbedGuidance } from "./perturbed.ts";
 import { rescaleGuidance } from "./rescale.ts";
 
-/** The kinds of guidance. */
-export const guidanceMethods = ["cfg", "apg", "cfg_zero_star"] as const;
-/** A kind of guidance. */
-export type GuidanceMethod = (typeof guidanceMethods)[number];
+/** The ways of guidance, by the request's names. */
+export const guidanceModes = ["cfg", "cfg++", "apg", "cfg-zero-star"] as const;
+/** A way of guidance. `cfg++` is a matter of the sampler too: one whose name ends in `_cfg_pp`. */
+export type GuidanceMode = (typeof guidanceModes)[number];
 
-/** How the outputs for the prompt and for the negative prompt are combined. Plain data. */
-export interface GuidanceSettings extends ApgOptions {
-  /** The scale: one for all steps, one for each, or the way from one to another. 1 is no guidance. */
-  scale: number | readonly number[] | { from: number; to: number; curve?: "linear" | "cosine" };
+/** How the outputs for the prompt and for the negative prompt are combined. Plain data, as in a request's `guidance`. */
+export interface GuidanceSettings {
+  /** The scale of all steps, or the way from the first step's to the last's. 1 is no guidance. */
+  scale: number | { from: number; to: number; curve?: "linear" | "cosine" };
+  /** The scale of each step, in place of `scale`. */
+  scales?: readonly number[] | undefined;
   /** `cfg` unless given. */
-  method?: GuidanceMethod;
+  mode?: GuidanceMode;
   /** φ of the guidance rescale, 0 to 1; 0 unless given. */
   rescale?: number;
   /** The share of the steps before which, and from which on, there is no guidance: 0 and 1 unless given. */
   start?: number;
   end?: number;
+  /** APG's η, β and r: see {@link ApgOptions}. */
+  apgEta?: number | undefined;
+  apgMomentum?: number | undefined;
+  apgNormThreshold?: number | undefined;
   /** CFG-Zero*: how many first steps have no output at all; 1 unless given. */
   zeroInitSteps?: number;
   /** Scale of perturbed-attention guidance, 0 unless given. */
-  perturbedScale?: number;
+  pagScale?: number | undefined;
 }
 
 /** Guidance over the steps of one image. */
@@ -45,53 +51,68 @@ export interface Guidance {
  * @throws InvalidRequestError for a scale, interval or rescale that makes no sense.
  */
 export function makeGuidance(settings: GuidanceSettings, steps: number): Guidance {
-  const { method = "cfg", rescale = 0, start = 0, end = 1, perturbedScale = 0 } = settings;
+  const { mode = "cfg", rescale = 0, start = 0, end = 1, pagScale = 0 } = settings;
   requireInteger("steps", steps, 1, 1_000_000);
-  if (!guidanceMethods.includes(method)) invalid("guidance.method", `unknown: ${String(method)}`, guidanceMethods);
+  if (!guidanceModes.includes(mode)) invalid("guidance.mode", `unknown: ${String(mode)}`, guidanceModes);
   requireNumber("guidance.rescale", rescale, 0, 1);
   requireNumber("guidance.start", start, 0, 1);
   requireNumber("guidance.end", end, start, 1);
   const zeroSteps =
-    method === "cfg_zero_star" ? requireInteger("guidance.zeroInitSteps", settings.zeroInitSteps ?? 1, 0, steps) : 0;
-  const scales = scalesOf(settings.scale, steps);
+    mode === "cfg-zero-star" ? requireInteger("guidance.zeroInitSteps", settings.zeroInitSteps ?? 1, 0, steps) : 0;
+  const scales = scalesOf(settings, steps);
   const [from, to] = [Math.floor(start * steps), Math.floor(end * steps)];
   const scaleAt = (index: number) => (index >= from && index < to ? (scales[index] ?? 1) : 1);
-  const mix = method === "apg" ? adaptiveProjectedGuidance(settings) : method === "cfg" ? cfg : cfgZeroStar;
+  const mix = mixerOf(mode, settings);
   const isZero = (index: number) => index < zeroSteps;
   return {
     scaleAt,
-    needsUncond: (index) => !isZero(index) && scaleAt(index) !== 1,
-    needsPerturbed: (index) => !isZero(index) && perturbedScale !== 0 && index >= from && index < to,
+    // CFG++ takes the way back to noise from it at any scale.
+    needsUncond: (index) => !isZero(index) && (mode === "cfg++" || scaleAt(index) !== 1),
+    needsPerturbed: (index) => !isZero(index) && pagScale !== 0 && index >= from && index < to,
     combine(index, cond, uncond, perturbed) {
       if (isZero(index)) return new Float32Array(cond.length);
       const scale = scaleAt(index);
       let guided = cond;
       if (scale !== 1)
         guided = mix(uncond ?? invalid("uncond", `step ${index} has scale ${scale} and needs it`), cond, scale);
-      if (perturbedScale !== 0 && perturbed && index >= from && index < to) {
+      if (pagScale !== 0 && perturbed && index >= from && index < to) {
         if (guided === cond) guided = cond.slice();
-        guided = addPerturbedGuidance(guided, cond, perturbed, perturbedScale);
+        guided = addPerturbedGuidance(guided, cond, perturbed, pagScale);
       }
       return guided === cond ? cond : rescaleGuidance(guided, cond, rescale);
     },
   };
 }
 
-function scalesOf(scale: GuidanceSettings["scale"], steps: number): Float64Array {
+function mixerOf(mode: GuidanceMode, { apgEta, apgMomentum, apgNormThreshold }: GuidanceSettings) {
+  if (mode === "cfg") return cfg;
+  if (mode === "cfg-zero-star") return cfgZeroStar;
+  // The sampler wants the unconditional output as it was.
+  if (mode === "cfg++")
+    return (uncond: Float32Array, cond: Float32Array, scale: number) =>
+      cfg(uncond, cond, scale, new Float32Array(cond.length));
+  const options: ApgOptions = {};
+  if (apgEta !== undefined) options.eta = apgEta;
+  if (apgMomentum !== undefined) options.momentum = apgMomentum;
+  if (apgNormThreshold !== undefined) options.normThreshold = apgNormThreshold;
+  return adaptiveProjectedGuidance(options);
+}
+
+function scalesOf({ scale, scales }: GuidanceSettings, steps: number): Float64Array {
   const check = (value: number) => requireNumber("guidance.scale", value, -1000, 1000);
-  if (typeof scale === "number") return new Float64Array(steps).fill(check(scale));
-  if ("from" in scale) {
-    const { from, to, curve = "linear" } = scale;
-    if (curve !== "linear" && curve !== "cosine")
-      invalid("guidance.scale.curve", `unknown: ${String(curve)}`, ["linear", "cosine"]);
-    check(from);
-    check(to);
-    return Float64Array.from({ length: steps }, (_, i) => {
-      const t = steps === 1 ? 0 : i / (steps - 1);
-      return from + (to - from) * (curve === "linear" ? t : (1 - Math.cos(Math.PI * t)) / 2);
-    });
+  if (scales) {
+    if (scales.length !== steps)
+      invalid("guidance.scales", `has ${scales.length} entries for ${steps} steps; must be as many`);
+    return Float64Array.from(scales, check);
   }
-  if (scale.length !== steps)
-    invalid("guidance.scale", `has ${scale.length} entries for ${steps} steps; must be as many`);
-  return Float64Array.from(scale, check);
+  if (typeof scale === "number") return new Float64Array(steps).fill(check(scale));
+  const { from, to, curve = "linear" } = scale;
+  if (curve !== "linear" && curve !== "cosine")
+    invalid("guidance.scale.curve", `unknown: ${String(curve)}`, ["linear", "cosine"]);
+  check(from);
+  check(to);
+  return Float64Array.from({ length: steps }, (_, i) => {
+    const t = steps === 1 ? 0 : i / (steps - 1);
+    return from + (to - from) * (curve === "linear" ? t : (1 - Math.cos(Math.PI * t)) / 2);
+  });
 }

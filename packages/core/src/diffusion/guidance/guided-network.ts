@@ -11,11 +11,22 @@ export interface GuidedPasses {
   perturbed?: Network;
 }
 
+/** A network made of the passes that a step needs. */
+export interface GuidedNetwork extends Network {
+  /** The unconditional output of the last call: what a CFG++ sampler needs (`PlanRun.uncond`). */
+  uncond(): Float32Array;
+}
+
 /** A network that runs the passes a step needs, and no others, and combines them. */
-export function guidedNetwork(guidance: Guidance, { cond, uncond, perturbed }: GuidedPasses): Network {
-  return async (input, timestep, index) => {
-    const negative = guidance.needsUncond(index) && uncond ? await uncond(input, timestep, index) : undefined;
+export function guidedNetwork(guidance: Guidance, { cond, uncond, perturbed }: GuidedPasses): GuidedNetwork {
+  let last: Float32Array | undefined;
+  const network: Network = async (input, timestep, index) => {
+    last = guidance.needsUncond(index) && uncond ? await uncond(input, timestep, index) : undefined;
     const altered = guidance.needsPerturbed(index) && perturbed ? await perturbed(input, timestep, index) : undefined;
-    return guidance.combine(index, await cond(input, timestep, index), negative, altered);
+    const output = await cond(input, timestep, index);
+    const guided = guidance.combine(index, output, last, altered);
+    last ??= output;
+    return guided === output ? output.slice() : guided;
   };
+  return Object.assign(network, { uncond: () => last ?? new Float32Array(0) });
 }

@@ -12,7 +12,7 @@ export const noiseConventions = ["diffusers", "comfyui", "a1111"] as const;
 export type NoiseConvention = (typeof noiseConventions)[number];
 
 /** Where torch would have drawn: on the CPU, or on an NVIDIA device. */
-export const noiseSources = ["cpu", "nv"] as const;
+export const noiseSources = ["torch-cpu", "nv"] as const;
 /** Where torch would have drawn: on the CPU, or on an NVIDIA device. */
 export type NoiseDevice = (typeof noiseSources)[number];
 
@@ -20,10 +20,10 @@ export type NoiseDevice = (typeof noiseSources)[number];
 export interface NoiseSettings {
   /** `diffusers` unless given. */
   convention?: NoiseConvention;
-  /** `cpu` unless given. */
+  /** `torch-cpu` unless given. */
   source?: NoiseDevice;
   /** A1111's variation: the first noise goes this far (0 to 1) towards the one of `subseed`. */
-  subseed?: Seed;
+  subseed?: Seed | string | undefined;
   subseedStrength?: number;
   /** A1111's eta noise seed delta: the steps' noise comes from a generator of seed + this. 31337 in NovelAI's pictures. */
   ensd?: number;
@@ -90,16 +90,26 @@ export function imageNoise(seed: Seed, shape: LatentShape, settings: NoiseSettin
 
 /** Checks noise settings and puts in the defaults. */
 export function checkNoise(settings: NoiseSettings) {
-  const { convention = "diffusers", source = "cpu", subseedStrength = 0, ensd = 0, stepSeedOffset = 1 } = settings;
+  const {
+    convention = "diffusers",
+    source = "torch-cpu",
+    subseedStrength = 0,
+    ensd = 0,
+    stepSeedOffset = 1,
+  } = settings;
   if (!noiseConventions.includes(convention))
     invalid("noise.convention", `unknown: ${String(convention)}`, noiseConventions);
   if (!noiseSources.includes(source)) invalid("noise.source", `unknown: ${String(source)}`, noiseSources);
   requireNumber("noise.subseedStrength", subseedStrength, 0, 1);
   for (const [name, value] of Object.entries({ ensd, stepSeedOffset }))
     if (!Number.isSafeInteger(value)) invalid(`noise.${name}`, `must be a whole number, not ${value}`);
-  const a1111Only = ["subseed", "subseedStrength", "ensd", "resizeFrom"] as const;
-  for (const name of a1111Only)
-    if (settings[name] !== undefined && convention !== "a1111")
+  const used = {
+    subseedStrength: subseedStrength !== 0,
+    ensd: ensd !== 0,
+    resizeFrom: settings.resizeFrom !== undefined,
+  };
+  for (const [name, isUsed] of Object.entries(used))
+    if (isUsed && convention !== "a1111")
       invalid(`noise.${name}`, `is A1111's; the convention is ${convention}`, ["convention: a1111"]);
   return { convention, source, subseedStrength, ensd, stepSeedOffset };
 }
@@ -115,7 +125,13 @@ function firstNoise(
   const small: LatentShape = resizeFrom ? [channels, resizeFrom.height, resizeFrom.width] : shape;
   const n = small[0] * small[1] * small[2];
   let noise = (resizeFrom ? make(seed) : generator).randn(n);
-  if (subseedStrength !== 0) noise = slerp(subseedStrength, noise, make(subseed).randn(n), small);
+  if (subseedStrength !== 0)
+    noise = slerp(
+      subseedStrength,
+      noise,
+      make(typeof subseed === "string" ? BigInt(subseed) : subseed).randn(n),
+      small,
+    );
   return resizeFrom ? place(generator.randn(channels * height * width), shape, noise, small) : noise;
 }
 

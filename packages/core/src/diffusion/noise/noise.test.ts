@@ -172,7 +172,7 @@ describe("imageNoise", () => {
 
   it.each<[NoiseSettings, RegExp]>([
     [{ convention: "webui" as "a1111" }, /convention.*diffusers, comfyui, a1111/],
-    [{ source: "gpu" as "nv" }, /source.*cpu, nv/],
+    [{ source: "gpu" as "nv" }, /source.*torch-cpu, nv/],
     [{ convention: "a1111", subseedStrength: 2 }, /subseedStrength.*0 to 1/],
     [{ convention: "comfyui", ensd: 31337 }, /ensd.*A1111/],
     [{ convention: "a1111", ensd: 0.5 }, /ensd.*whole/],

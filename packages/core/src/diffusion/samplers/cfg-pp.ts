@@ -57,7 +57,7 @@ export async function* dpmpp_2m_cfg_pp(
     const denoised = await model(x, sigma, i);
     const now = uncond();
     const shrink = sigmaNext / sigma;
-    if (previous && sigmaNext > 0) {
+    if (previous && sigmaNext > 0 && sigmas[i - 1]! > sigma && sigma > sigmaNext) {
       const r = Math.log(sigmas[i - 1]! / sigma) / Math.log(sigma / sigmaNext);
       const slope = (1 - shrink) / (2 * r);
       blend(x, [shrink, 1 + slope, -shrink, -slope], [x, denoised, now, previous]);

@@ -1,6 +1,7 @@
 import { blend } from "../blend.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
 import { alphaOf, ratioOf } from "../space.ts";
+import { risingRun } from "./lms.ts";
 
 /** What {@link deis} takes. */
 export interface DeisOptions {
@@ -25,7 +26,9 @@ export async function* deis(input: SamplerInput<DeisOptions>): AsyncGenerator<Sa
     const free = history.length === order ? history.pop()! : new Float32Array(x.length);
     history.unshift(blend(free, [1 / sigma, -alphaOf(space, sigma) / sigma], [x, denoised]));
     const limit = sigmaNext === 0 || alphaOf(space, sigma) === 0 ? 1 : lowerOrderFinal ? steps - i : 3;
-    const used = Math.min(order, limit, history.length);
+    const distinct = sigmaNext < sigma ? risingRun(sigmas, i, Math.min(order, limit, history.length)) : 1;
+    // A level of pure noise has no finite ρ.
+    const used = alphaOf(space, sigmas[i - distinct + 1]!) === 0 ? Math.max(1, distinct - 1) : distinct;
     const alphaNext = alphaOf(space, sigmaNext);
     if (used === 1) {
       const ratio = sigmaNext / sigma;

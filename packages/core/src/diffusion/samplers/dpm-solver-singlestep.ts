@@ -2,6 +2,7 @@ import { blend, blend2 } from "../blend.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
 import { alphaOf, lambdaOf } from "../space.ts";
 import { type DpmAlgorithm, dpmSlopes, dpmWeights } from "./dpm-solver-weights.ts";
+import { risingRun } from "./lms.ts";
 
 /** What {@link dpm_solver_singlestep} takes. */
 export interface SinglestepOptions extends Partial<DpmAlgorithm> {
@@ -30,7 +31,7 @@ export async function* dpm_solver_singlestep(
         ? denoised
         : blend2(new Float32Array(x.length), 1 / sigma, x, -alphaOf(space, sigma) / sigma, denoised);
     outputs = [output, ...outputs.slice(0, 2)];
-    const order = Math.min(orders[i]!, outputs.length, sigmaNext === 0 ? 1 : 3);
+    const order = usableOrder(i, Math.min(orders[i]!, outputs.length, sigmaNext === 0 ? 1 : 3));
     if (order === 1) base.set(x);
     const levels = Array.from({ length: order }, (_, k) => sigmas[i - k]!);
     const weights = singlestepWeights(levels);
@@ -53,5 +54,11 @@ export async function* dpm_solver_singlestep(
       const near = algorithm.solver === "midpoint" ? 0 : (c1 * r0 - 2 * c2) / (r0 - r1);
       return { ...first, m: [far / r0, near / r1, first.m[0]! - far / r0 - near / r1] };
     }
+  }
+
+  /** 1 where a level isn't above the next or has no finite λ, since the higher orders divide by the differences. */
+  function usableOrder(i: number, order: number): number {
+    const falls = sigmas[i + 1]! < sigmas[i]! && risingRun(sigmas, i, order) === order;
+    return falls && Number.isFinite(lambdaOf(space, sigmas[i - order + 1]!)) ? order : 1;
   }
 }

@@ -1,4 +1,5 @@
 import { blend2 } from "../blend.ts";
+import { invalid } from "../invalid.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
 import { alphaOf } from "../space.ts";
 
@@ -18,6 +19,7 @@ export interface ChurnOptions {
  */
 export async function* euler(input: SamplerInput<ChurnOptions>): AsyncGenerator<SamplerStep, void, void> {
   const { model, x, sigmas, steps, space, noise, options } = begin(input);
+  if (options.sChurn && space === "vp") invalid("options.sChurn", "can't be had in the vp space", [0]);
   for (let i = 0; i < steps; i++) {
     const sigma = sigmas[i]!;
     const sigmaNext = sigmas[i + 1]!;

@@ -1,6 +1,7 @@
 import { blend } from "../blend.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
 import { adamsBashforth, derivative, odeStep } from "./derivative.ts";
+import { risingRun } from "./lms.ts";
 
 /** What {@link ipndm} and {@link ipndm_v} take. */
 export interface IpndmOptions {
@@ -44,7 +45,7 @@ async function* multistep(
 
 /** The weights of diff-sampler's iPNDM-v, in which the last steps' lengths h_n, h_{n−1}, … enter. */
 function unevenWeights(sigmas: Float64Array, i: number, order: number): number[] {
-  const used = Math.min(order, i + 1);
+  const used = sigmas[i + 1] === sigmas[i] ? 1 : risingRun(sigmas, i, Math.min(order, i + 1));
   const length = (k: number) => sigmas[i + 1 - k]! - sigmas[i - k]!;
   if (used === 1) return [1];
   const [h, h1] = [length(0), length(1)];

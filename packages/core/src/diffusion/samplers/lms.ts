@@ -27,11 +27,20 @@ export async function* lms(input: SamplerInput<LmsOptions>): AsyncGenerator<Samp
     const denoised = await model(x, sigma, i);
     const free = derivatives.length === order ? derivatives.pop()! : new Float32Array(x.length);
     derivatives.unshift(derivative(free, space, x, denoised, sigma));
-    const weights = derivatives.map((_, j) => lmsWeight(sigmas, i, j, derivatives.length));
+    // Levels that are equal are one point of the polynomial.
+    const points = risingRun(sigmas, i, derivatives.length);
+    const weights = Array.from({ length: points }, (_, j) => lmsWeight(sigmas, i, j, points));
     if (sigmaNext === 0 && !fullOrderFinal) x.set(denoised);
-    else blend(x, [1, ...weights], [x, ...derivatives]);
+    else blend(x, [1, ...weights], [x, ...derivatives.slice(0, points)]);
     yield { step: i + 1, steps, sigma, sigmaNext, x, denoised };
   }
+}
+
+/** How many of the last levels, at most `most`, rise strictly going back from the i-th. */
+export function risingRun(sigmas: Float64Array, i: number, most: number): number {
+  let run = 1;
+  while (run < most && sigmas[i - run]! > sigmas[i - run + 1]!) run++;
+  return run;
 }
 
 /** ∫ of the j-th Lagrange polynomial through the last `order` levels, from σ_i to σ_{i+1}; Gauss's 3 points are exact for it. */

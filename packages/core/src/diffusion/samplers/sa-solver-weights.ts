@@ -28,7 +28,9 @@ export function saSolverWeights(
   const [start, end] = [lambdaOf(space, from), lambdaOf(space, to)];
   const h = end - start;
   if (!Number.isFinite(h) || h < 0) return undefined;
-  const lambdas = levels.map((level) => lambdaOf(space, level));
+  const all = levels.map((level) => lambdaOf(space, level));
+  const usable = all.findIndex((lambda, k) => !Number.isFinite(lambda) || (k > 0 && lambda >= all[k - 1]!));
+  const lambdas = usable < 0 ? all : all.slice(0, usable);
   const rate = 1 + tau ** 2;
   const polynomials = lambdas.map((_, i) => lagrange(lambdas, i));
   if (predict === "noise") {
@@ -37,7 +39,7 @@ export function saSolverWeights(
     return { x: alphaTo / alphaOf(space, from), m, noise: tau * to * Math.sqrt(Math.expm1(2 * h)) };
   }
   const m = polynomials.map((c) => integrate(c, start, end, rate));
-  if (levels.length === 2) {
+  if (lambdas.length === 2) {
     // The paper's second-order weights differ from the integral by a term of the third order.
     const rest = (h * rate - 1 + Math.exp(-rate * h)) / rate ** 2;
     const shift = corrector ? h / 2 - (h > 0 ? rest / h : 0) : (h ** 2 / 2 - rest) / (start - lambdas[1]!);

@@ -1,7 +1,8 @@
 import { blend } from "../blend.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
 import { alphaOf } from "../space.ts";
-import { type SaSolverAlgorithm, saSolverWeights } from "./sa-solver-weights.ts";
+import { awayFromPureNoise, exponentialStep } from "./exponential-step.ts";
+import { type SaSolverAlgorithm, type SaSolverWeights, saSolverWeights } from "./sa-solver-weights.ts";
 
 /** What {@link sa_solver} takes. */
 export interface SaSolverOptions extends Partial<SaSolverAlgorithm> {
@@ -22,7 +23,9 @@ export interface SaSolverOptions extends Partial<SaSolverAlgorithm> {
  * at every step, as diffusers does, also where τ is 0.
  */
 export async function* sa_solver(input: SamplerInput<SaSolverOptions>): AsyncGenerator<SamplerStep, void, void> {
-  const { model, x, sigmas, steps, space, noise, options } = begin(input);
+  const run = begin(input);
+  const { model, x, steps, space, noise, options } = run;
+  const sigmas = awayFromPureNoise(run.sigmas, space);
   const { predictorOrder = 2, correctorOrder = 2, lowerOrderFinal = true } = options;
   const algorithm: SaSolverAlgorithm = { predict: options.predict ?? "data" };
   const tauOf = options.tau ?? ((t: number) => (t >= 200 && t <= 800 ? 1 : 0));
@@ -51,8 +54,7 @@ export async function* sa_solver(input: SamplerInput<SaSolverOptions>): AsyncGen
         levels(i, correctorUsed),
         true,
       );
-      if (weights)
-        blend(x, [weights.x, ...weights.m, weights.noise], [last, ...outputs.slice(0, correctorUsed), lastNoise]);
+      if (weights) apply(weights, last, outputs);
     }
     history = outputs.slice(0, kept);
     const left = steps - i;
@@ -61,9 +63,13 @@ export async function* sa_solver(input: SamplerInput<SaSolverOptions>): AsyncGen
     last.set(x);
     lastNoise.set(noise(sigma, sigmaNext));
     const weights = saSolverWeights(space, algorithm, tauAt(i), sigma, sigmaNext, levels(i, predictorUsed), false);
-    if (weights) blend(x, [weights.x, ...weights.m, weights.noise], [x, ...history.slice(0, predictorUsed), lastNoise]);
-    else if (sigmaNext === 0) x.set(denoised);
+    if (weights) apply(weights, x, history);
+    else exponentialStep(x, space, x, denoised, sigma, sigmaNext);
     yield { step: i + 1, steps, sigma, sigmaNext, x, denoised };
+  }
+
+  function apply({ x: keep, m, noise: std }: SaSolverWeights, from: Float32Array, outputs: Float32Array[]): void {
+    blend(x, [keep, ...m, std], [from, ...outputs.slice(0, m.length), lastNoise]);
   }
 
   function levels(i: number, count: number): number[] {

@@ -51,7 +51,7 @@ export function exp_heun_2_x0_sde(input: SamplerInput<SeedsOptions>): AsyncGener
 
 /** h·φ₂(h) = (e^h − 1 − h)/h. */
 function phi2(h: number): number {
-  return (Math.expm1(h) - h) / h;
+  return h === 0 ? 0 : (Math.expm1(h) - h) / h;
 }
 
 /**

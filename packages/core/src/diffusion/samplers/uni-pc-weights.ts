@@ -34,7 +34,8 @@ export function uniPcWeights(
   const h = lambdaOf(space, target) - lambda;
   if (!(h > 0) || !Number.isFinite(h)) return corrector ? undefined : first;
   const reach = levels.slice(1).map((level) => (lambdaOf(space, level) - lambda) / h);
-  const usable = reach.findIndex((r) => !Number.isFinite(r));
+  // A level equal to another, or without a finite λ, has nothing to say.
+  const usable = reach.findIndex((r, k) => !Number.isFinite(r) || r >= (k === 0 ? 0 : reach[k - 1]!));
   const r = usable < 0 ? reach : reach.slice(0, usable);
   const hh = data ? -h : h;
   const b = bh === "bh1" ? hh : Math.expm1(hh);
