@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
+import { comfyCommand } from "./commands/comfy.ts";
 import { generateCommand } from "./commands/generate.ts";
 import { modelsCommand } from "./commands/models.ts";
 import { recipeCommand } from "./commands/recipe.ts";
@@ -16,7 +17,7 @@ export interface CliIo {
 /** A subcommand. To add one, write `commands/<name>.ts` and list it in {@link commands}. */
 export type MakeCommand = (io: CliIo, setExitCode: (code: number) => void) => Command;
 
-const commands: readonly MakeCommand[] = [generateCommand, recipeCommand, modelsCommand];
+const commands: readonly MakeCommand[] = [generateCommand, recipeCommand, modelsCommand, comfyCommand];
 
 /**
  * Runs the command line.

@@ -42,7 +42,7 @@ export function run(args: readonly string[], cwd: string, env?: NodeJS.ProcessEn
 }
 
 /** As a process would run it, but in this one and so at once: for what ends before any work. */
-export async function runInside(args: readonly string[]): Promise<Outcome> {
+export async function runInside(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
   const written = { stdout: "", stderr: "" };
   const into = (name: keyof typeof written) =>
     new Writable({
@@ -51,7 +51,7 @@ export async function runInside(args: readonly string[]): Promise<Outcome> {
         done();
       },
     });
-  const code = await runCli(args, { stdout: into("stdout"), stderr: into("stderr"), env: {} });
+  const code = await runCli(args, { stdout: into("stdout"), stderr: into("stderr"), env });
   return { code, ...written };
 }
 
