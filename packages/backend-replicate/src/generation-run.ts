@@ -125,7 +125,13 @@ export class GenerationRun {
       signal.throwIfAborted();
       const { predictions, pacer, dispatchers } = this.#context;
       const get = (id: string, inner: AbortSignal) => predictions.get(id, inner);
-      for await (const news of followPrediction(first, { get, pacer, dispatchers, signal })) {
+      for await (const news of followPrediction(first, {
+        get,
+        pacer,
+        dispatchers,
+        signal,
+        etaMs: () => reader.etaMs,
+      })) {
         if (news.kind === "state") last = news.prediction;
         const events =
           news.kind === "state"

@@ -28,6 +28,8 @@ export class PredictionReader {
   begun = false;
   /** Share of the prediction that is done, 0 to 1. */
   fraction = 0;
+  /** Milliseconds until the end, by the newest line of the log that tells. */
+  etaMs: number | undefined;
   /** Pictures told. */
   images = 0;
   /** The seed that was sent, or that the log announced. */
@@ -98,6 +100,7 @@ export class PredictionReader {
     if (step < bar.step || steps !== bar.steps) bar.count++;
     this.#bars.set(phase, { step, steps, count: bar.count });
     if (phase === "sample") {
+      this.etaMs = step < steps ? etaMs : undefined;
       this.#step = step;
       this.fraction = Math.max(this.fraction, bar.count > 1 ? 0 : step / steps);
     }

@@ -3,9 +3,8 @@ import type { Dispatcher } from "undici";
 import { z } from "zod";
 import { backendId } from "./replicate-error.ts";
 
-const seconds = z.union([z.int().min(5), z.string().regex(/^\d+(s|m|h)$/)], {
-  error: 'must be seconds (at least 5), or a duration such as "90s", "5m" or "1h"',
-});
+const duration = 'must be seconds (at least 5), or a duration such as "90s", "5m" or "1h"';
+const seconds = z.union([z.int(duration).min(5, duration), z.string().regex(/^\d+(s|m|h)$/, duration)], duration);
 const webhookEvents = z.array(z.enum(["start", "output", "logs", "completed"])).min(1);
 const positive = z.number().positive();
 const limit = z.union([positive, z.literal(Number.POSITIVE_INFINITY)]);

@@ -11,6 +11,8 @@ export type PredictionNews = { kind: "state"; prediction: Prediction } | Exclude
 export interface FollowOptions {
   get(id: string, signal: AbortSignal): Promise<Prediction>;
   pacer: PollPacer;
+  /** Milliseconds until the end, as the log estimates. */
+  etaMs?: (() => number | undefined) | undefined;
   /** Absent: polling alone. */
   dispatchers?: Dispatchers | undefined;
   signal: AbortSignal;
@@ -40,7 +42,7 @@ export async function* followPrediction(first: Prediction, options: FollowOption
 
 async function poll(
   first: Prediction,
-  { get, pacer }: FollowOptions,
+  { get, pacer, etaMs }: FollowOptions,
   channel: Channel<PredictionNews>,
   nudge: Nudge,
   signal: AbortSignal,
@@ -50,7 +52,7 @@ async function poll(
     let prediction = first;
     channel.push({ kind: "state", prediction });
     for (let attempt = 0; !isEnded(prediction); attempt++) {
-      const ms = pacer.delay(attempt);
+      const ms = pacer.delay(attempt, etaMs?.());
       // Once the stream says that it is over, the state follows soon: wait little again.
       if (await nudge.orAfter(nudge.relaxed ? Math.max(relaxedMs, ms) : ms, signal)) attempt = -1;
       prediction = await get(first.id, signal);

@@ -30,11 +30,15 @@ export class PollPacer {
     this.#active--;
   }
 
-  /** Milliseconds before poll number `attempt` (from 0), with jitter so that polls do not march in step. */
-  delay(attempt: number): number {
-    const grown = Math.min(this.#minMs * 1.3 ** attempt, this.#maxMs);
+  /**
+   * Milliseconds before poll number `attempt` (from 0), with jitter so that polls do not march in step. Where the log
+   * estimates the end, the next look is soon after it.
+   */
+  delay(attempt: number, etaMs = Number.POSITIVE_INFINITY): number {
+    const grown = Math.min(this.#minMs * 1.4 ** attempt, this.#maxMs);
+    const soon = Math.max(etaMs + this.#minMs / 2, this.#minMs);
     // A fifth of the allowance is left for all that is not polling.
     const fair = (this.#active * 60_000) / (this.#callsPerMinute * 0.8);
-    return Math.max(grown, fair) * (0.9 + Math.random() * 0.2);
+    return Math.max(Math.min(grown, soon), fair) * (0.9 + Math.random() * 0.2);
   }
 }
