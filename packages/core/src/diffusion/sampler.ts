@@ -94,9 +94,9 @@ export function checkSigmas(sigmas: ArrayLike<number>, space: Space = "ve"): Flo
     if (!Number.isFinite(sigma) || sigma < 0)
       invalid("sigmas", `level ${i} is ${sigma}; must be finite and at least 0`);
     if (space !== "ve" && sigma > 1) invalid("sigmas", `level ${i} is ${sigma}; at most 1 in the ${space} space`);
+    if (sigma === 0 && i < levels.length - 1) invalid("sigmas", `level ${i} is 0, which only the last may be`);
     if (i > 0 && sigma > levels[i - 1]!)
       invalid("sigmas", `level ${i} (${sigma}) is above the one before it (${levels[i - 1]}); must fall`);
   }
-  if (levels[0] === 0) invalid("sigmas", "starts at 0, where there is nothing to denoise");
   return levels;
 }
