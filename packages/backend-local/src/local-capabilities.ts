@@ -1,7 +1,7 @@
 import type { Capabilities } from "@latentkit/core";
 import { samplerNames, schedulerNames } from "@latentkit/core/diffusion";
 import type { ModelFolder } from "./model/model-folder.ts";
-import { ownScheduler } from "./pipeline/settings.ts";
+import { ownScheduler } from "./pipeline/choose-plan.ts";
 
 /** Largest side in pixels: beyond it the VAE alone takes tens of gigabytes. */
 const maxSide = 2048;
@@ -18,8 +18,12 @@ export function capabilitiesOf({ identity, shape }: ModelFolder): Capabilities {
       "seed",
       "steps",
       "guidanceScale",
+      "guidance",
       "sampler",
       "scheduler",
+      "samplerOptions",
+      "schedulerOptions",
+      "noise",
       "sigmas",
       "timesteps",
       "clipSkip",
@@ -27,8 +31,7 @@ export function capabilitiesOf({ identity, shape }: ModelFolder): Capabilities {
       "strength",
     ],
     conditioning: [],
-    // CFG++ needs the unconditional estimate of each step, which this engine does not hand out yet.
-    samplers: samplerNames.filter((name) => !name.endsWith("_cfg_pp")),
+    samplers: samplerNames,
     schedulers: [ownScheduler, ...schedulerNames],
     outputFormats: ["png", "jpeg", "webp"],
     limits: { width: side, height: side },

@@ -1,7 +1,7 @@
 import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createClient, type GenerationEvent, type GenerationInput, ModelError } from "@latentkit/core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { local } from "./local.ts";
 import type { LocalBackend } from "./local-backend.ts";
 import { copyModel, fixtureModel, hubCache } from "./test-model.ts";
@@ -96,6 +96,70 @@ test("levels of one's own take the scheduler's place", async () => {
   expect(await bytesOf({ sampler: "euler", scheduler: "karras", sigmas: [14, 3, 1, 0] })).toHaveLength(64 * 64 * 3);
   const { recipe } = await createClient({ backend }).generate({ ...request, steps: 9, timesteps });
   expect(recipe.request).toMatchObject({ steps: 3, timesteps });
+});
+
+test("every sampler and every scheduler makes a picture", async () => {
+  const { samplers, schedulers } = await backend.capabilities();
+  for (const sampler of samplers as string[]) {
+    const changes = sampler.endsWith("_cfg_pp") ? { guidanceScale: 0.6 } : {};
+    expect(await bytesOf({ sampler, ...changes }), sampler).toHaveLength(64 * 64 * 3);
+  }
+  for (const scheduler of schedulers as string[]) {
+    expect(await bytesOf({ scheduler, steps: 10 }), scheduler).toHaveLength(64 * 64 * 3);
+  }
+});
+
+describe("guidance", () => {
+  const own = { guidanceScale: 5, steps: 4 };
+  const acts: GenerationInput["guidance"][] = [
+    { rescale: 0.7 },
+    { start: 0.5 },
+    { end: 0.5 },
+    { scales: [5, 4, 3, 2] },
+    { mode: "apg", apgEta: 0 },
+    { mode: "cfg-zero-star" },
+  ];
+  test.each(acts)("%j acts", async (guidance) => {
+    expect(await bytesOf({ ...own, guidance })).not.toEqual(await bytesOf(own));
+  });
+
+  test("what says the same is the same", async () => {
+    expect(await bytesOf({ ...own, guidance: { scales: [5, 5, 5, 5] } })).toEqual(await bytesOf(own));
+    const off = await bytesOf({ ...own, guidanceScale: 1 });
+    const nearly = await bytesOf({ ...own, guidance: { start: 1, end: 1 } });
+    const apart = off.reduce((most, value, i) => Math.max(most, Math.abs(value - nearly[i]!)), 0);
+    expect(apart).toBeLessThanOrEqual(1);
+  });
+
+  test.each([
+    [{ guidance: { mode: "cfg++" } }, "guidance.mode"],
+    [{ guidance: { mode: "apg" }, sampler: "euler_cfg_pp" }, "guidance.mode"],
+    [{ guidance: { pagScale: 3 } }, "guidance.pagScale"],
+    [{ guidance: { scales: [5] }, steps: 4 }, "guidance.scales"],
+  ] as [Partial<GenerationInput>, string][])("%j is refused", async (changes, field) => {
+    await expect(bytesOf(changes)).rejects.toMatchObject({ code: "invalid_request", issues: [{ field }] });
+  });
+});
+
+test("options of sampler and scheduler act, and unknown ones are refused", async () => {
+  const ancestral = { sampler: "euler_ancestral", scheduler: "karras" };
+  expect(await bytesOf({ ...ancestral, samplerOptions: { eta: 0.2 } })).not.toEqual(await bytesOf(ancestral));
+  expect(await bytesOf({ ...ancestral, schedulerOptions: { rho: 3 } })).not.toEqual(await bytesOf(ancestral));
+  for (const [changes, field] of [
+    [{ samplerOptions: { etta: 1 } }, "samplerOptions.etta"],
+    [{ scheduler: "karras", schedulerOptions: { rhoo: 1 } }, "schedulerOptions.rhoo"],
+    [{ schedulerOptions: { rho: 1 } }, "schedulerOptions"],
+  ] as const) {
+    await expect(bytesOf(changes)).rejects.toMatchObject({ code: "invalid_request", issues: [{ field }] });
+  }
+});
+
+test("the noise of other tools is another picture, of the same seed the same", async () => {
+  const nv = { noise: { source: "nv" } } as const;
+  expect(await bytesOf(nv)).not.toEqual(await bytesOf());
+  expect(await bytesOf(nv)).toEqual(await bytesOf(nv));
+  const varied = { noise: { convention: "a1111", subseed: 9, subseedStrength: 0.3 } } as const;
+  expect(await bytesOf(varied)).not.toEqual(await bytesOf());
 });
 
 test("the negative prompt acts, but not without guidance; clip skip acts", async () => {

@@ -1,10 +1,10 @@
 import { GenerationError, type SerializedError } from "@latentkit/core";
-import { offsetSeed, runPlan, TorchGenerator } from "@latentkit/core/diffusion";
+import { imageNoise, makeGuidance, offsetSeed, runPlan } from "@latentkit/core/diffusion";
 import type { LoadedModel, NetworkName } from "../engine/loaded-model.ts";
 import type { EngineEvent, EngineJob } from "../engine/protocol.ts";
 import { serializeError } from "../local-error.ts";
 import { encodePrompt } from "./encode-prompt.ts";
-import { guidedUnet, type LatentDims } from "./guided-unet.ts";
+import { guidedUnet, type LatentDims, type TextedUnet, textedUnet } from "./guided-unet.ts";
 import { toLatentMask } from "./image-tensor.ts";
 import { JobClock } from "./job-clock.ts";
 import { decodeLatent, encodeImage } from "./latents.ts";
@@ -17,7 +17,7 @@ interface Context {
   settings: Settings;
   source: Source;
   dims: LatentDims;
-  network: ReturnType<typeof guidedUnet>;
+  unet: TextedUnet;
   clock: JobClock;
   signal: AbortSignal;
 }
@@ -73,36 +73,52 @@ async function* prepare(
   const { shape } = model.folder;
   const steps = image === undefined ? 1 : 2;
   yield clock.phase("encode", 0, steps);
-  const { prompt, negativePrompt, clipSkip, guidanceScale } = settings;
+  const { prompt, negativePrompt, clipSkip } = settings;
   // Without guidance the unconditional text has no effect: it is not even encoded.
-  const texts = guidanceScale > 1 ? { prompt, negativePrompt, clipSkip } : { prompt, clipSkip };
+  const texts = needsUncond(settings) ? { prompt, negativePrompt, clipSkip } : { prompt, clipSkip };
   const { states, warnings } = await clock.time("encode", () => encodePrompt(model, texts, signal));
   yield* warnings;
   yield clock.phase("encode", 1, steps);
 
   const source: Source = { strength: "strength" in job.request ? job.request.strength : 1 };
+  if (settings.noise.convention === "comfyui") source.mean = true;
   if (mask !== undefined) source.mask = toLatentMask(mask, shape.scale);
   if (image !== undefined) {
     source.moments = await clock.time("encode", () => encodeImage(model, image, signal));
     yield clock.phase("encode", 2, steps);
   }
   const dims: LatentDims = [shape.latentChannels, settings.height / shape.scale, settings.width / shape.scale];
-  const unet = await model.network("unet");
-  const network = guidedUnet({ unet, runtime: model.runtime, states, dims, guidanceScale, signal });
-  return { model, settings, source, dims, network, clock, signal };
+  const network = await model.network("unet");
+  const unet = textedUnet({ unet: network, runtime: model.runtime, states, dims, signal });
+  return { model, settings, source, dims, unet, clock, signal };
+}
+
+/** Whether any step of a run looks at the unconditional text. */
+function needsUncond({ guidance, grid }: Settings): boolean {
+  if (grid.steps === 0) return false;
+  const { needsUncond: needs } = makeGuidance(guidance, grid.steps);
+  return Array.from({ length: grid.steps }, (_, i) => needs(i)).includes(true);
 }
 
 async function* makeImage(index: number, context: Context): AsyncGenerator<EngineEvent> {
-  const { model, settings, source, dims, network, clock, signal } = context;
+  const { model, settings, source, dims, unet, clock, signal } = context;
   const { plan, grid, previewEvery } = settings;
-  const generator = new TorchGenerator(offsetSeed(settings.seed, index));
-  const n = dims[0] * dims[1] * dims[2];
+  const random = imageNoise(offsetSeed(settings.seed, index), dims, settings.noise);
   let from = performance.now();
-  const start = startOf(model, source, grid, generator, n);
+  const start = startOf(model, source, grid, random);
+  const network = guidedUnet(unet, makeGuidance(settings.guidance, Math.max(1, grid.steps)));
+  const run = {
+    grid,
+    network,
+    uncond: network.uncond,
+    x: start.x,
+    ...(grid.steps > 0 ? { noise: random.steps(plan.sampler, grid.sigmas) } : {}),
+    options: settings.samplerOptions,
+    signal,
+  };
   let latent = start.x;
   yield clock.image("sample", index, 0, grid.steps);
-  const noise = () => generator.randn(n);
-  for await (const { step, steps, x, denoised } of runPlan(plan, { grid, network, x: start.x, noise, signal })) {
+  for await (const { step, steps, x, denoised } of runPlan(plan, run)) {
     start.keep?.(x, step);
     latent = x;
     clock.add("sample", performance.now() - from);

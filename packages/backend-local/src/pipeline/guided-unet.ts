@@ -1,4 +1,4 @@
-import { cfg, type Network as DenoisingNetwork } from "@latentkit/core/diffusion";
+import type { Network as DenoisingNetwork, Guidance, GuidedNetwork } from "@latentkit/core/diffusion";
 import type { Network } from "../engine/network.ts";
 import type { Runtime } from "../engine/runtime.ts";
 import type { TextStates } from "./encode-prompt.ts";
@@ -6,37 +6,57 @@ import type { TextStates } from "./encode-prompt.ts";
 /** A latent's `[channels, height, width]`. */
 export type LatentDims = readonly [channels: number, height: number, width: number];
 
-/** What a guided UNet needs. */
-export interface GuidedUnetOptions {
+/** What a UNet with its texts needs. */
+export interface UnetOptions {
   unet: Network;
   runtime: Runtime;
   states: TextStates;
   dims: LatentDims;
-  guidanceScale: number;
   signal: AbortSignal;
 }
 
-/**
- * The UNet with its text as the sampler calls it. With guidance both texts go through in one run; the buffers that go in
- * are made once, and the result is onnxruntime's own.
- */
-export function guidedUnet(options: GuidedUnetOptions): DenoisingNetwork {
-  const { unet, runtime, states, dims, guidanceScale, signal } = options;
+/** Runs the UNet on one latent with the last `texts` of the texts; gives an output `[channels, height, width]` for each. */
+export type TextedUnet = (input: Float32Array, timestep: number, texts: 1 | 2) => Promise<Float32Array[]>;
+
+/** A UNet with its texts: its buffers are made once, and both texts go through in one run. */
+export function textedUnet({ unet, runtime, states, dims, signal }: UnetOptions): TextedUnet {
   const { Tensor } = runtime;
-  const batch = states.dims[0]!;
+  const [available, ...textDims] = states.dims as [number, ...number[]];
   const n = dims[0] * dims[1] * dims[2];
-  const sample = new Float32Array(batch * n);
+  const perText = states.data.length / available;
+  const sample = new Float32Array(available * n);
   const timestep = new Float32Array(1);
-  const feeds = {
-    sample: new Tensor("float32", sample, [batch, ...dims]),
-    timestep: new Tensor("float32", timestep, [1]),
-    encoder_hidden_states: new Tensor("float32", states.data, states.dims),
-  };
-  return async (input, t) => {
-    for (let i = 0; i < batch; i++) sample.set(input, i * n);
+  const time = new Tensor("float32", timestep, [1]);
+  const feedsOf = (texts: number) => ({
+    sample: new Tensor("float32", sample.subarray(0, texts * n), [texts, ...dims]),
+    timestep: time,
+    encoder_hidden_states: new Tensor("float32", states.data.subarray((available - texts) * perText), [
+      texts,
+      ...textDims,
+    ]),
+  });
+  const feeds = Array.from({ length: available }, (_, i) => feedsOf(i + 1));
+  return async (input, t, texts) => {
+    for (let i = 0; i < texts; i++) sample.set(input, i * n);
     timestep[0] = t;
-    const { data } = await unet.run(feeds, "out_sample", signal);
-    const output = data as Float32Array;
-    return batch === 1 ? output : cfg(output.subarray(0, n), output.subarray(n), guidanceScale);
+    const { data } = await unet.run(feeds[texts - 1]!, "out_sample", signal);
+    return Array.from({ length: texts }, (_, i) => (data as Float32Array).subarray(i * n, (i + 1) * n));
   };
+}
+
+/** The network that a sampler is given: the unconditional half is computed only in the steps that need it. */
+export function guidedUnet(unet: TextedUnet, guidance: Guidance): GuidedNetwork {
+  let last: Float32Array = new Float32Array(0);
+  const network: DenoisingNetwork = async (input, timestep, index) => {
+    if (!guidance.needsUncond(index)) {
+      const [output] = await unet(input, timestep, 1);
+      const guided = guidance.combine(index, output!);
+      last = output!;
+      return guided;
+    }
+    const [uncond, cond] = await unet(input, timestep, 2);
+    last = uncond!;
+    return guidance.combine(index, cond!, uncond!);
+  };
+  return Object.assign(network, { uncond: () => last });
 }

@@ -1,5 +1,4 @@
 import type { Pixels } from "@latentkit/core";
-import type { TorchGenerator } from "@latentkit/core/diffusion";
 import type { LoadedModel } from "../engine/loaded-model.ts";
 import type { LatentDims } from "./guided-unet.ts";
 import { fromPixels, toPixels } from "./image-tensor.ts";
@@ -28,10 +27,14 @@ export async function encodeImage(model: LoadedModel, image: Pixels, signal: Abo
 }
 
 /** A latent drawn from the encoder's distribution: the first of an image's random numbers, as in diffusers. */
-export function drawLatent(model: LoadedModel, moments: Float32Array, generator: TorchGenerator): Float32Array {
+export function drawLatent(
+  model: LoadedModel,
+  moments: Float32Array,
+  randn: (n: number) => Float32Array,
+): Float32Array {
   const { scalingFactor, shiftFactor } = model.folder.shape;
   const n = moments.length / 2;
-  const noise = generator.randn(n);
+  const noise = randn(n);
   return noise.map((value, i) => {
     const logVariance = Math.min(Math.max(moments[n + i]!, -30), 20);
     return (moments[i]! + Math.exp(0.5 * logVariance) * value - shiftFactor) * scalingFactor;

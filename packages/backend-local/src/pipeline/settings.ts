@@ -1,16 +1,15 @@
-import type { GenerationRequest } from "@latentkit/core";
-import { InvalidRequestError } from "@latentkit/core";
+import { type GenerationRequest, InvalidRequestError, type Issue } from "@latentkit/core";
 import {
   type Grid,
-  type GridRequest,
-  makePlan,
+  type GuidanceSettings,
+  type NoiseSettings,
   type Plan,
-  type SamplerName,
-  type SchedulerName,
+  readSamplerOptions,
   type Seed,
 } from "@latentkit/core/diffusion";
 import type { ModelFolder } from "../model/model-folder.ts";
 import { ownPlan } from "../model/own-plan.ts";
+import { givesLevels, gridOf, planOf } from "./choose-plan.ts";
 
 /** A request with every choice made. */
 export interface Settings {
@@ -20,6 +19,9 @@ export interface Settings {
   seed: Seed;
   steps: number;
   guidanceScale: number;
+  guidance: GuidanceSettings;
+  noise: NoiseSettings;
+  samplerOptions: Record<string, unknown>;
   clipSkip: number;
   previewEvery: number;
   prompt: string;
@@ -29,9 +31,6 @@ export interface Settings {
   plan: Plan;
   grid: Grid;
 }
-
-/** The scheduler's name that stands for the model's own scheduler_config.json. */
-export const ownScheduler = "diffusers";
 
 /**
  * Decides what a request leaves open, from the model's configs.
@@ -43,22 +42,26 @@ export function settle(request: GenerationRequest, model: ModelFolder): Settings
   const { clipSkip = 1, steps = 20, guidanceScale = 7.5 } = request;
   if (clipSkip > shape.textLayers) {
     const message = `must be 1 to ${shape.textLayers}: the text encoder has ${shape.textLayers} layers`;
-    throw new InvalidRequestError([{ field: "clipSkip", message, allowed: { min: 1, max: shape.textLayers } }]);
+    throw invalid({ field: "clipSkip", message, allowed: { min: 1, max: shape.textLayers } });
   }
   const plan = planOf(request, ownPlan(model.path, model.scheduler));
-  const grid = plan.grid(gridRequest(request, steps));
+  const grid = gridOf(request, plan, steps);
+  const ownLevels = givesLevels(request);
   return {
     width: request.width ?? shape.defaultWidth,
     height: request.height ?? shape.defaultHeight,
     count: request.count,
     seed: toSeed(request.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!),
-    steps: givesLevels(request) ? (grid.nominalSteps ?? grid.steps + grid.offset) : steps,
+    steps: ownLevels ? grid.steps + grid.offset : steps,
     guidanceScale,
+    guidance: guidanceOf(request, guidanceScale, plan),
+    noise: request.noise ?? {},
+    samplerOptions: readSamplerOptions(request.samplerOptions ?? {}),
     clipSkip,
     previewEvery: request.previewEvery,
     prompt: "prompt" in request ? (request.prompt ?? "") : "",
     negativePrompt: "negativePrompt" in request ? (request.negativePrompt ?? "") : "",
-    ownLevels: givesLevels(request),
+    ownLevels,
     plan,
     grid,
   };
@@ -79,33 +82,32 @@ export function resolved(settings: Settings): Partial<GenerationRequest> {
   };
 }
 
-/** Which steps to run: a number of them, unless the request gives the levels themselves. */
-function gridRequest(request: GenerationRequest, steps: number): GridRequest {
-  const { sigmas, timesteps } = request;
-  const levels = sigmas ? { sigmas } : timesteps ? { timesteps } : { steps };
-  return { ...levels, strength: "strength" in request ? request.strength : 1 };
-}
-
-/** The model's own plan, unless the request names another sampler or scheduler, or the levels themselves. */
-function planOf(request: GenerationRequest, own: Plan): Plan {
-  const { sampler = own.sampler, scheduler } = request;
-  const otherSampler = sampler !== own.sampler;
-  if (scheduler === ownScheduler && otherSampler) {
-    const message = `"${ownScheduler}" is the model's own, which goes with sampler "${own.sampler}"; name another scheduler`;
-    throw new InvalidRequestError([{ field: "scheduler", message }]);
+/** CFG++ is a way of guidance and a kind of sampler: neither does anything without the other. */
+function guidanceOf(
+  { guidance = { mode: "cfg", rescale: 0, start: 0, end: 1 } }: GenerationRequest,
+  scale: number,
+  plan: Plan,
+): GuidanceSettings {
+  const plus = plan.sampler.endsWith("_cfg_pp");
+  if (guidance.mode === "cfg++" && !plus) {
+    const message = `"cfg++" needs a sampler whose name ends in _cfg_pp, not "${plan.sampler}"`;
+    throw invalid({ field: "guidance.mode", message });
   }
-  const asConfigured = scheduler === undefined || scheduler === ownScheduler;
-  if (asConfigured && !otherSampler && !givesLevels(request)) return own;
-  return makePlan({
-    sampler: sampler as SamplerName,
-    scheduler: asConfigured ? "normal" : (scheduler as SchedulerName),
-    schedule: own.schedule,
-    prediction: own.prediction,
-  });
+  if (plus && guidance.mode !== "cfg++" && guidance.mode !== "cfg") {
+    throw invalid({ field: "guidance.mode", message: `must be "cfg++" with sampler "${plan.sampler}"` });
+  }
+  if (guidance.pagScale) {
+    throw invalid({
+      field: "guidance.pagScale",
+      message: "perturbed-attention guidance is not possible here: leave it out",
+    });
+  }
+  // A scale of 1 and below is none, as in diffusers; CFG++ has its own range, from 0 to 1.
+  return { ...guidance, mode: plus ? "cfg++" : guidance.mode, scale: plus ? scale : Math.max(1, scale) };
 }
 
-function givesLevels({ sigmas, timesteps }: GenerationRequest): boolean {
-  return sigmas !== undefined || timesteps !== undefined;
+function invalid(issue: Issue): InvalidRequestError {
+  return new InvalidRequestError([issue], { backend: "local" });
 }
 
 function toSeed(seed: number | string): Seed {

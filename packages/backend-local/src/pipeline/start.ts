@@ -1,4 +1,4 @@
-import { addNoise, type Grid, startFromNoise, type TorchGenerator } from "@latentkit/core/diffusion";
+import { addNoise, blendInpaint, type Grid, type ImageNoise, startFromNoise } from "@latentkit/core/diffusion";
 import type { LoadedModel } from "../engine/loaded-model.ts";
 import { drawLatent } from "./latents.ts";
 
@@ -9,6 +9,8 @@ export interface Source {
   /** 1 where to paint anew: inpainting, `[height, width]` of a latent. */
   mask?: Float32Array;
   strength: number;
+  /** Whether the picture's latent is its distribution's mean, as in ComfyUI, instead of drawn from it. */
+  mean?: boolean;
 }
 
 /** Where sampling starts, and what keeps the rest of an inpainted picture as it was. */
@@ -19,29 +21,18 @@ export interface Start {
 }
 
 /** The first latent of one image. Random numbers are drawn in diffusers' order: the picture's latent before the noise. */
-export function startOf(model: LoadedModel, source: Source, grid: Grid, generator: TorchGenerator, n: number): Start {
-  const { moments, mask, strength } = source;
-  if (moments === undefined) return { x: startFromNoise(grid, generator.randn(n)) };
-  const latent = drawLatent(model, moments, generator);
-  const noise = generator.randn(n);
-  if (mask === undefined) return { x: addNoise(grid, latent, noise) };
+export function startOf(
+  model: LoadedModel,
+  { moments, mask, strength, mean }: Source,
+  grid: Grid,
+  noise: ImageNoise,
+): Start {
+  if (moments === undefined) return { x: startFromNoise(grid, noise.first) };
+  const latent = drawLatent(model, moments, mean ? (n) => new Float32Array(n) : noise.draw);
+  const { first } = noise;
+  if (mask === undefined) return { x: addNoise(grid, latent, first) };
   // diffusers' inpainting also encodes the masked picture, which a 4-channel UNet then does not look at.
-  generator.randn(n);
-  const x = strength === 1 ? startFromNoise(grid, noise) : addNoise(grid, latent, noise);
-  return { x, keep: keeper({ grid, latent, noise, mask }) };
-}
-
-interface Kept {
-  grid: Grid;
-  latent: Float32Array;
-  noise: Float32Array;
-  mask: Float32Array;
-}
-
-/** Outside the mask the latent is the picture's own, at the noise level that the step has reached. */
-function keeper({ grid, latent, noise, mask }: Kept): (x: Float32Array, step: number) => void {
-  return (x, step) => {
-    const known = step < grid.steps ? addNoise(grid, latent, noise, step) : latent;
-    for (let i = 0; i < x.length; i++) if (mask[i % mask.length] === 0) x[i] = known[i]!;
-  };
+  noise.draw(latent.length);
+  const x = strength === 1 ? startFromNoise(grid, first) : addNoise(grid, latent, first);
+  return { x, keep: (state, step) => void blendInpaint(state, step, { grid, latent, noise: first, mask }) };
 }
