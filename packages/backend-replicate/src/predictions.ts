@@ -1,4 +1,3 @@
-import { LatentKitError } from "@latentkit/core";
 import { z } from "zod";
 import { type Prediction, type PredictionCreateSchema, PredictionSchema } from "./api/prediction.ts";
 import type { ReplicateHttp } from "./http/replicate-http.ts";
@@ -76,10 +75,4 @@ export class ReplicatePredictions implements Predictions {
     const path = `/predictions/${encodeURIComponent(id)}/cancel`;
     await this.#http.call({ method: "POST", path, schema: z.unknown(), priority: 1, timeoutMs: 8_000 });
   }
-}
-
-/** Puts the prediction's id into an error, so that its owner can look it up. */
-export function withPrediction(error: unknown, id: string): unknown {
-  if (LatentKitError.isInstance(error)) Object.assign(error.details, { predictionId: id });
-  return error;
 }

@@ -34,9 +34,6 @@ import { type TrainingHandle, TrainingJob } from "./trainings/training-job.ts";
 import type { TrainingOptions } from "./trainings/training-options.ts";
 import { resumeTraining, train } from "./trainings/trainings.ts";
 
-/** Replicate's API. */
-export const replicateUrl = "https://api.replicate.com/v1";
-
 /** Runs requests on Replicate, or on a Cog server. Made by {@link replicate}. */
 export class ReplicateBackend implements Backend {
   readonly id = backendId;

@@ -8,5 +8,3 @@ export const FileSchema = z.looseObject({
   expires_at: z.string().nullish(),
   urls: z.looseObject({ get: z.string() }),
 });
-/** A file that was uploaded as an input. */
-export type UploadedFile = z.output<typeof FileSchema>;

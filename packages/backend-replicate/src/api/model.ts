@@ -7,9 +7,6 @@ export const VersionSchema = z.looseObject({
   cog_version: z.string().nullish(),
   openapi_schema: z.unknown().optional(),
 });
-/** A version of a model. */
-export type Version = z.output<typeof VersionSchema>;
-
 /** A model. Official ones are run by name, and their versions are hidden. */
 export const ModelSchema = z.looseObject({
   owner: z.string(),
@@ -18,14 +15,9 @@ export const ModelSchema = z.looseObject({
   is_official: z.boolean().nullish(),
   latest_version: VersionSchema.nullish(),
 });
-/** A model. */
-export type Model = z.output<typeof ModelSchema>;
-
 /** A deployment: a model version on hardware of one's own choice. */
 export const DeploymentSchema = z.looseObject({
   owner: z.string(),
   name: z.string(),
   current_release: z.looseObject({ model: z.string(), version: z.string() }),
 });
-/** A deployment. */
-export type Deployment = z.output<typeof DeploymentSchema>;

@@ -1,8 +1,6 @@
 import { z } from "zod";
 
-/** Where a prediction stands. Open-ended: a status that is not known here counts as "still going on". */
-export const predictionStatuses = ["starting", "processing", "succeeded", "failed", "canceled", "aborted"] as const;
-
+/** Statuses that are final. Open-ended: one that is not known here counts as "still going on". */
 const ended: ReadonlySet<string> = new Set(["succeeded", "failed", "canceled", "aborted"]);
 
 /** A prediction as the API (or a Cog server, which leaves most of it out) tells it. */
