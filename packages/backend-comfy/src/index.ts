@@ -5,6 +5,8 @@ export type { ComfyHandle } from "./generate.ts";
 export type { Graph, GraphNode, InputValue, Link } from "./graph/graph.ts";
 export type { InpaintMode } from "./graph/plan.ts";
 export type { ComfyRequestOptions } from "./plan/request-options.ts";
+export { type ComfyPool, type ComfyPoolOptions, comfyPool } from "./pool/comfy-pool.ts";
+export type { ServerHealth } from "./pool/pool-member.ts";
 export type { ComfyServer } from "./server/comfy-server.ts";
 export type { InputSpec, NodeSpec, ObjectInfo } from "./server/object-info.ts";
 export {

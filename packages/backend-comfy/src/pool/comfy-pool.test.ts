@@ -1,0 +1,129 @@
+import { type Client, createClient, type GenerationInput, type LatentKitError } from "@latentkit/core";
+import { collect, describeBackend, FakeComfy, type FakeComfyOptions, until } from "@latentkit/testing";
+import { afterEach, describe, expect, it } from "vitest";
+import { type ComfyPoolOptions, comfyPool } from "./comfy-pool.ts";
+
+describeBackend("a pool of two fake servers", async () => {
+  const fails: NonNullable<FakeComfyOptions["fails"]> = (id, prompt) =>
+    prompt["positive"]?.inputs["text"] === "fail" && id === "sampler" ? { message: "broken" } : undefined;
+  const start = () => FakeComfy.start({ stepMs: 2, fails });
+  const fakes = await Promise.all([start(), start()]);
+  const size = { width: 64, height: 64 } as const;
+  return {
+    backend: comfyPool({ servers: fakes.map(({ url }) => url), pollMs: 200 }),
+    request: { prompt: "stripes", steps: 4, ...size },
+    longRequest: { prompt: "stripes", steps: 400, ...size },
+    unsupported: { request: { prompt: "stripes", sampler: "none" }, field: "sampler" },
+    failing: { prompt: "fail", ...size },
+    workBegun: () => fakes.reduce((sum, fake) => sum + fake.prompts.length, 0),
+    isIdle: () => fakes.every((fake) => fake.isIdle),
+    teardown: () => Promise.all(fakes.map((fake) => fake.stop())).then(() => {}),
+  };
+});
+
+const closers: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+const quick = { prompt: "a fox", model: "tiny", width: 64, height: 64, steps: 4 } satisfies GenerationInput;
+const sampling = { type: "progress", phase: "sample" };
+
+async function pool(
+  settings: FakeComfyOptions[],
+  options: Partial<ComfyPoolOptions> = {},
+): Promise<{ fakes: FakeComfy[]; client: Client }> {
+  const fakes = await Promise.all(settings.map((own) => FakeComfy.start(own)));
+  const backend = comfyPool({ servers: fakes.map(({ url }) => url), pollMs: 100, reconnectMs: 200, ...options });
+  const client = createClient({ backend });
+  closers.push(
+    () => Promise.all(fakes.map((fake) => fake.stop())),
+    () => client.dispose(),
+  );
+  return { fakes, client };
+}
+
+describe("comfyPool", () => {
+  it("spreads jobs by load", async () => {
+    const { fakes, client } = await pool([{ stepMs: 5 }, { stepMs: 5 }, { stepMs: 5 }]);
+    await Promise.all(Array.from({ length: 9 }, (_, seed) => client.generate({ ...quick, seed })));
+    expect(fakes.map((fake) => fake.prompts.length)).toEqual([3, 3, 3]);
+  });
+
+  it("chooses servers that have the model, and among equals one that has it loaded", async () => {
+    const { fakes, client } = await pool([{ models: { checkpoints: ["other.ckpt"] } }, {}, {}]);
+    await client.generate(quick);
+    const first = fakes.findIndex((fake) => fake.prompts.length === 1);
+    expect(first).toBeGreaterThan(0);
+    for (const seed of [1, 2, 3]) await client.generate({ ...quick, seed });
+    expect(fakes[first]!.prompts).toHaveLength(4);
+    await client.generate({ ...quick, model: "other" });
+    expect(fakes[0]!.prompts).toHaveLength(1);
+    const error = (await client
+      .generate({ ...quick, model: "none-has-it" })
+      .catch((reason: unknown) => reason)) as LatentKitError;
+    expect(error.code).toBe("invalid_request");
+  });
+
+  it("goes around a server that is down, and comes back to it", async () => {
+    const { fakes, client } = await pool([{}, {}]);
+    await fakes[0]!.hangUp();
+    for (const seed of [1, 2]) expect((await client.generate({ ...quick, seed })).warnings).toEqual([]);
+    expect(fakes[1]!.prompts).toHaveLength(2);
+    const health = await (client.backend as ReturnType<typeof comfyPool>).health();
+    expect(health.map(({ reachable }) => reachable)).toEqual([false, true]);
+    await fakes[0]!.listen();
+  });
+
+  it("runs a lost job again elsewhere, says so, and gives no picture twice", async () => {
+    const { fakes, client } = await pool([{ stepMs: 10 }, { stepMs: 10 }]);
+    const job = client.generate({ ...quick, steps: 60, count: 2 });
+    await until(job, (event) => event.type === "image");
+    const from = fakes.findIndex((fake) => fake.prompts.length === 1);
+    fakes[from]!.restart();
+    const { events } = await collect(job);
+    const { images, warnings } = await job;
+    expect(images.map(({ index }) => index)).toEqual([0, 1]);
+    expect(warnings.map(({ code, message }) => [code, message.includes("may have been run twice")])).toEqual([
+      ["job_rerun", true],
+    ]);
+    expect(events.filter((event) => event.type === "image")).toHaveLength(2);
+    expect(fakes[1 - from]!.worker.runs).toHaveLength(1);
+  });
+
+  it("lets a lost job fail where that is asked", async () => {
+    const { fakes, client } = await pool([{ stepMs: 10 }, { stepMs: 10 }], { onLost: "fail" });
+    const job = client.generate({ ...quick, steps: 60 });
+    await until(job, (event) => event.type === sampling.type && "phase" in event && event.phase === sampling.phase);
+    for (const fake of fakes) fake.restart();
+    await expect(job.then()).rejects.toMatchObject({ details: { reason: "lost" } });
+    expect(fakes.map((fake) => fake.prompts.length).sort()).toEqual([0, 1]);
+  });
+
+  it("does not run a job elsewhere that failed by itself", async () => {
+    const fails = (id: string) => (id === "sampler" ? { message: "broken" } : undefined);
+    const { fakes, client } = await pool([{ fails }, { fails }]);
+    await expect(client.generate(quick).then()).rejects.toMatchObject({ code: "generation" });
+    expect(fakes.map((fake) => fake.prompts.length).sort()).toEqual([0, 1]);
+  });
+
+  it("says when no server can be reached", async () => {
+    const { fakes, client } = await pool([{}, {}]);
+    await Promise.all(fakes.map((fake) => fake.hangUp()));
+    await expect(client.generate(quick).then()).rejects.toMatchObject({
+      code: "connection",
+      message: expect.stringContaining("None of the pool's servers"),
+    });
+    await Promise.all(fakes.map((fake) => fake.listen()));
+  });
+
+  it.each([
+    [{ servers: [] }, "servers"],
+    [{ servers: ["http://a", "http://a/"] }, "named twice"],
+    [{ servers: ["ftp://a"] }, "url"],
+    [{ servers: ["http://a"], onLost: "maybe" }, "onLost"],
+  ])("refuses %o", (options, message) => {
+    expect(() => comfyPool(options as never)).toThrow(
+      expect.objectContaining({ code: "config", message: expect.stringContaining(message) }),
+    );
+  });
+});

@@ -1,0 +1,205 @@
+import {
+  type Backend,
+  type CallOptions,
+  type Capabilities,
+  ConfigError,
+  ConnectionError,
+  type GenerationEvent,
+  type GenerationRequest,
+  InvalidRequestError,
+  type JobHandle,
+  LatentKitError,
+  NotFoundError,
+  type UrlPayload,
+} from "@latentkit/core";
+import { type ComfyBackend, comfy } from "../comfy-backend.ts";
+import { backendId, comfyDetails } from "../comfy-error.ts";
+import type { ComfyOptions } from "../comfy-options.ts";
+import { PoolMember, type ServerHealth } from "./pool-member.ts";
+
+/** Settings of a pool. */
+export interface ComfyPoolOptions extends Omit<ComfyOptions, "url" | "webSocketUrl" | "clientId"> {
+  /** Addresses, or whole options where servers differ; what stands beside them holds for all. */
+  servers: readonly (string | ComfyOptions)[];
+  /**
+   * What happens to a job whose server is gone after it took the job. `"rerun"`, the default, runs it on another one,
+   * with a warning `job_rerun`, since the first may have run it, too; `"fail"` lets the job fail.
+   */
+  onLost?: "rerun" | "fail";
+}
+
+/** A backend over many ComfyUI servers. */
+export interface ComfyPool extends Backend {
+  readonly id: "comfy";
+  /** Asks every server for its queue. */
+  health(): Promise<ServerHealth[]>;
+}
+
+/**
+ * Runs each job on the server that is reachable, has the model, has it loaded if that costs no waiting, and has the
+ * least to do.
+ *
+ * @throws ConfigError when there is no server, two are the same, or an option is wrong.
+ */
+export function comfyPool({ servers, onLost = "rerun", ...shared }: ComfyPoolOptions): ComfyPool {
+  if (!Array.isArray(servers) || servers.length === 0) throw wrong("servers: give at least one address");
+  if (onLost !== "rerun" && onLost !== "fail") throw wrong('onLost: must be "rerun" or "fail"');
+  const members = servers.map((server) => {
+    const own = typeof server === "string" ? { url: server } : server;
+    return new PoolMember(comfy({ ...shared, ...own }));
+  });
+  const urls = members.map(({ url }) => url);
+  const twice = urls.find((url, i) => urls.indexOf(url) !== i);
+  if (twice !== undefined) throw wrong(`servers: ${twice} is named twice`);
+  return new PoolBackend(members, onLost);
+}
+
+function wrong(message: string): ConfigError {
+  return new ConfigError(`comfyPool: ${message}`, comfyDetails());
+}
+
+class PoolBackend implements ComfyPool {
+  readonly id = backendId;
+  readonly #members: readonly PoolMember[];
+  readonly #onLost: "rerun" | "fail";
+
+  constructor(members: readonly PoolMember[], onLost: "rerun" | "fail") {
+    this.#members = members;
+    this.#onLost = onLost;
+  }
+
+  health(): Promise<ServerHealth[]> {
+    return Promise.all(this.#members.map((member) => member.look()));
+  }
+
+  /** Those of the first server that has the model. */
+  async capabilities(model?: string, options?: Partial<CallOptions>): Promise<Capabilities> {
+    let refusal: unknown;
+    for (const member of this.#ranked(await this.health())) {
+      try {
+        return await member.backend.capabilities(model, options);
+      } catch (error) {
+        options?.signal?.throwIfAborted();
+        refusal ??= error;
+        if (!InvalidRequestError.isInstance(error)) member.fail();
+      }
+    }
+    throw refusal ?? this.#nobody();
+  }
+
+  async *generate(request: GenerationRequest, options: CallOptions): AsyncGenerator<GenerationEvent> {
+    const tried = new Set<PoolMember>();
+    const run = new PoolRun(request);
+    let failure: unknown;
+    while (true) {
+      const health = await this.health();
+      // Between choosing and counting nothing may be awaited: jobs that start together would all choose alike.
+      const member = this.#ranked(health, request.model).find((candidate) => !tried.has(candidate));
+      if (member === undefined) throw failure ?? this.#nobody();
+      tried.add(member);
+      run.begin(member);
+      try {
+        for await (const event of member.backend.generate(request, options)) yield* run.pass(event);
+        return;
+      } catch (error) {
+        if (options.signal.aborted) throw error;
+        const next = this.#judge(error, run.isQueued);
+        if (next === "fail") throw error;
+        if (next !== "refused") member.fail();
+        failure ??= error;
+        if (next === "rerun") yield rerunWarning(member, error);
+      } finally {
+        run.end(member);
+      }
+    }
+  }
+
+  async *resume(handle: JobHandle, options: CallOptions): AsyncGenerator<GenerationEvent> {
+    yield* this.#owner(handle.data["url"]).resume!(handle, options);
+  }
+
+  fetchImage(image: UrlPayload, options: CallOptions): Promise<Uint8Array> {
+    return this.#owner(image.url).fetchImage!(image, options);
+  }
+
+  async dispose(): Promise<void> {
+    await Promise.all(this.#members.map(({ backend }) => backend.dispose()));
+  }
+
+  /** What a job's error means for it: the next server, the next with a warning, or the end. */
+  #judge(error: unknown, isQueued: boolean): "refused" | "next" | "rerun" | "fail" {
+    if (!LatentKitError.isInstance(error)) return "fail";
+    if (InvalidRequestError.isInstance(error) && !isQueued) return "refused";
+    const mayRun = isQueued || error.details["sent"] === true;
+    if (!mayRun) return error.code === "connection" || error.code === "timeout" ? "next" : "fail";
+    const isGone = typeof error.details["reason"] === "string" || error.details["sent"] === true;
+    return isGone && this.#onLost === "rerun" ? "rerun" : "fail";
+  }
+
+  /** Reachable servers, best first. One that has the model loaded may have one job more before it. */
+  #ranked(health: readonly ServerHealth[], model?: string): PoolMember[] {
+    const loads = this.#members.flatMap((member, i) => {
+      const { reachable, jobs = 0 } = health[i]!;
+      if (!reachable) return [];
+      const isWarm = member.warmModel !== undefined && member.warmModel === (model ?? member.warmModel);
+      return [{ member, load: Math.max(jobs, member.assigned) - (isWarm ? 1.5 : 0) }];
+    });
+    return loads.sort((a, b) => a.load - b.load).map(({ member }) => member);
+  }
+
+  #owner(url: unknown): ComfyBackend {
+    const owner = this.#members.find(
+      (member) => typeof url === "string" && (url === member.url || url.startsWith(`${member.url}/`)),
+    );
+    if (owner === undefined) throw new NotFoundError(`No server of this pool is at ${String(url)}.`, comfyDetails());
+    return owner.backend;
+  }
+
+  #nobody(): ConnectionError {
+    const urls = this.#members.map(({ url }) => url).join(", ");
+    return new ConnectionError(`None of the pool's servers can be reached: ${urls}.`, comfyDetails());
+  }
+}
+
+/** One request's way over one server or several: pictures that came are not passed on twice. */
+class PoolRun {
+  isQueued = false;
+  readonly #model: string | undefined;
+  readonly #delivered = new Set<number>();
+  #member: PoolMember | undefined;
+
+  constructor({ model }: GenerationRequest) {
+    this.#model = model;
+  }
+
+  begin(member: PoolMember): void {
+    member.assigned++;
+    this.#member = member;
+    this.isQueued = false;
+  }
+
+  end(member: PoolMember): void {
+    member.assigned--;
+  }
+
+  *pass(event: GenerationEvent): Generator<GenerationEvent> {
+    if (event.type === "queued") {
+      this.isQueued = true;
+      this.#member!.warmModel = this.#model;
+    }
+    if (event.type === "image") {
+      if (this.#delivered.has(event.index)) return;
+      this.#delivered.add(event.index);
+    }
+    yield event;
+  }
+}
+
+function rerunWarning({ url }: PoolMember, error: unknown): GenerationEvent {
+  const why = error instanceof Error ? error.message : String(error);
+  return {
+    type: "warning",
+    code: "job_rerun",
+    message: `${url} took the job and was lost (${why}): it is run again on another server, and may have been run twice.`,
+  };
+}
