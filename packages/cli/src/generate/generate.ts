@@ -18,7 +18,7 @@ export async function generate(flags: GenerateFlags, io: CliIo): Promise<number>
     const saver = new Saver(await planOutput(flags.out, wanted.input, flags));
     client = await openClient(flags, wanted, io.env);
     const job = client.generate(wanted.input, { signal: interrupt.signal });
-    const result = await follow(job, saver, flags, io);
+    const result = await follow(job, saver, interrupt.signal, flags, io);
     print(result, saver.saved, flags, io);
     return result.failures.length > 0 ? tellFailures(result, io) : 0;
   } catch (error) {
@@ -31,10 +31,18 @@ export async function generate(flags: GenerateFlags, io: CliIo): Promise<number>
 }
 
 /** Shows a job's progress and writes each picture as it comes, so that what was made outlives a failure. */
-async function follow(job: Job, saver: Saver, flags: GenerateFlags, io: CliIo): Promise<GenerationResult> {
+async function follow(
+  job: Job,
+  saver: Saver,
+  signal: AbortSignal,
+  flags: GenerateFlags,
+  io: CliIo,
+): Promise<GenerationResult> {
   const view = await progressView(io.stderr);
   try {
     for await (const event of job) {
+      // Whoever interrupts wants an end now, not the rest of what has come in.
+      if (signal.aborted) break;
       view.update(event);
       if (event.type === "warning" && flags.json !== true) view.print(`latentkit: warning: ${event.message}`);
       if (event.type !== "image") continue;

@@ -58,7 +58,7 @@ export async function runInside(args: readonly string[], env: NodeJS.ProcessEnv 
 /** A folder to run in, whose configuration holds a backend that needs no model. */
 export async function makeFolder(name = "latentkit cli ünicode "): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), name));
-  await writeFile(join(folder, "latentkit.config.ts"), memoryConfig);
+  await writeFile(join(folder, "latentkit.config.ts"), memoryConfig(folder));
   return folder;
 }
 
@@ -67,11 +67,11 @@ export async function removeFolder(folder: string): Promise<void> {
 }
 
 /** The backend fails where the prompt says so, and then only its second picture. */
-const memoryConfig = `
+const memoryConfig = (folder: string) => `
 import { writeFileSync } from "node:fs";
 import { memoryBackend } from ${JSON.stringify(pathToFileURL(fileURLToPath(testing)).href)};
 const backend = memoryBackend({ stepMs: 5, fails: (prompt, index) => prompt === "fail" || (prompt === "half" && index === 1) });
 const { dispose } = backend;
-backend.dispose = async () => { writeFileSync("disposed.txt", "running " + backend.running); await dispose(); };
+backend.dispose = async () => { writeFileSync(${JSON.stringify(join(folder, "disposed.txt"))}, "running " + backend.running); await dispose(); };
 export default { backend };
 `;
