@@ -20,12 +20,19 @@ const sampling = setInterval(() => {
 const delay = monitorEventLoopDelay({ resolution: 5 });
 delay.enable();
 const cpu = process.cpuUsage();
+let liveMb = 0;
+const heapBefore = process.memoryUsage().heapUsed;
+const looking = setTimeout(() => {
+  globalThis.gc?.();
+  liveMb = (process.memoryUsage().heapUsed - heapBefore) / 2 ** 20;
+}, 4000);
 const from = performance.now();
 const ends = await Promise.allSettled(Array.from({ length: count }, (_, seed) => start(seed)));
 const seconds = (performance.now() - from) / 1000;
 const { user, system } = process.cpuUsage(cpu);
 delay.disable();
 clearInterval(sampling);
+clearTimeout(looking);
 const errors: Record<string, number> = {};
 for (const end of ends) {
   if (end.status === "fulfilled") continue;
@@ -39,6 +46,7 @@ console.log(
     errors,
     seconds,
     cpuMs: (user + system) / 1000,
+    liveMb,
     peakMb: (peak - before) / 2 ** 20,
     delayP99: delay.percentile(99) / 1e6,
     delayMax: delay.max / 1e6,

@@ -14,6 +14,7 @@ import { followPrediction } from "./follow/follow-prediction.ts";
 import type { PollPacer } from "./follow/poll-pacer.ts";
 import type { Dispatchers } from "./http/dispatcher.ts";
 import type { ReplicateHandle } from "./job-handle.ts";
+import { LinkedAbort } from "./linked-abort.ts";
 import { sumMetrics } from "./metrics.ts";
 import type { Predictions } from "./predictions.ts";
 import { backendId, errorOfPrediction } from "./replicate-error.ts";
@@ -74,9 +75,8 @@ export class GenerationRun {
   }
 
   async *events(): AsyncGenerator<GenerationEvent> {
-    const stop = new AbortController();
-    const signal = AbortSignal.any([this.#context.signal, stop.signal]);
-    const work = this.#work(signal);
+    using stop = new LinkedAbort(this.#context.signal);
+    const work = this.#work(stop.signal);
     try {
       yield* this.#channel;
       yield this.#completed();

@@ -22,6 +22,7 @@ import { Uploads } from "./files/uploads.ts";
 import { PollPacer } from "./follow/poll-pacer.ts";
 import { GenerationRun, type PictureTask, type RunContext } from "./generation-run.ts";
 import { parseHandle, type ReplicateHandle } from "./job-handle.ts";
+import { LinkedAbort } from "./linked-abort.ts";
 import { familyOf } from "./mapping/families.ts";
 import { mapRequest } from "./mapping/map-request.ts";
 import { findInput } from "./mapping/mapping.ts";
@@ -82,9 +83,9 @@ export class ReplicateBackend implements Backend {
     );
     const mapped = mapRequest(request, files, model);
     for (const warning of mapped.warnings) yield warning;
-    const stop = this.#untilDisposed(signal);
-    stop.throwIfAborted();
-    const placed = await this.#uploads.place(mapped.input, stop);
+    using stop = new LinkedAbort(signal, this.#disposal.signal);
+    stop.signal.throwIfAborted();
+    const placed = await this.#uploads.place(mapped.input, stop.signal);
     const handle: ReplicateHandle = {
       predictions: [],
       files: placed.files,
@@ -105,20 +106,20 @@ export class ReplicateBackend implements Backend {
       const input = seed === undefined ? placed.input : { ...placed.input, [property!.name]: seedInput(seed) };
       return { index, seed, begin: (inner) => this.#service.predictions.create(model, input, settings, inner) };
     });
-    yield* this.#run(request, tasks, handle, stop);
+    yield* this.#run(request, tasks, handle, stop.signal);
   }
 
   async *resume(job: JobHandle, { signal }: CallOptions): AsyncGenerator<GenerationEvent> {
     const handle = parseHandle(job.data);
     const { count } = job.request;
-    const stop = this.#untilDisposed(signal);
+    using stop = new LinkedAbort(signal, this.#disposal.signal);
     const tasks = Array.from({ length: count }, (_, index): PictureTask => {
       const known = handle.predictions.find((prediction) => prediction.index === index);
       // It may have been created just before the first process ended: making it again could bill it twice.
       if (known === undefined) return { index, begin: () => Promise.reject(neverNoted(index)) };
       return { index, seed: known.seed, begin: (inner) => this.#service.predictions.get(known.id, inner) };
     });
-    yield* this.#run(job.request, tasks, handle, stop);
+    yield* this.#run(job.request, tasks, handle, stop.signal);
   }
 
   /** @throws NotFoundError when the output has expired, ImageError when it is no image or too large. */

@@ -1,5 +1,6 @@
 import { isEnded, type Prediction } from "../api/prediction.ts";
 import type { Dispatchers } from "../http/dispatcher.ts";
+import { LinkedAbort } from "../linked-abort.ts";
 import { Channel } from "./channel.ts";
 import type { PollPacer } from "./poll-pacer.ts";
 import { readStream, type StreamMessage } from "./sse.ts";
@@ -27,8 +28,8 @@ const relaxedMs = 15_000;
  */
 export async function* followPrediction(first: Prediction, options: FollowOptions): AsyncGenerator<PredictionNews> {
   const channel = new Channel<PredictionNews>();
-  const own = new AbortController();
-  const signal = AbortSignal.any([options.signal, own.signal]);
+  using own = new LinkedAbort(options.signal);
+  const { signal } = own;
   const nudge = new Nudge();
   const polling = poll(first, options, channel, nudge, signal);
   const streaming = stream(first, options, channel, nudge, signal);
