@@ -2,11 +2,19 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { AbortedError, type Client, createClient, DisposedError, EngineError, type Job } from "@latentkit/core";
+import {
+  AbortedError,
+  type Client,
+  createClient,
+  DisposedError,
+  EngineError,
+  type Job,
+  parseRequest,
+} from "@latentkit/core";
 import { expect, onTestFinished, test } from "vitest";
 import { local } from "./local.ts";
 import type { LocalOptions } from "./local-options.ts";
-import { enginesOf, gone } from "./test-engine.ts";
+import { enginesIdle, enginesOf, gone } from "./test-engine.ts";
 import { fixtureModel } from "./test-model.ts";
 
 const model = fixtureModel("sd1");
@@ -68,6 +76,24 @@ test("an engine that does not hear the cancel is killed", async () => {
   await expect(job).rejects.toSatisfy(AbortedError.isInstance);
   await gone(engine!);
   await expect(client.generate(quick)).resolves.toMatchObject({ images: [{ index: 0 }] });
+});
+
+test("Ctrl-C is the parent's matter: an engine that gets it goes on", async () => {
+  const client = clientOf();
+  const { job } = await sampling(client, { ...long, width: 64, height: 64, steps: 20 });
+  const [engine] = await enginesOf(process.pid);
+  process.kill(engine!, "SIGINT");
+  await expect(job.then(({ images }) => images.length)).resolves.toBe(1);
+});
+
+test("reading no further stops the work", async () => {
+  const { backend } = clientOf();
+  const request = parseRequest({ ...long, width: 64, height: 64 });
+  for await (const event of backend.generate(request, { signal: new AbortController().signal })) {
+    if (event.type === "progress" && event.phase === "sample" && event.step >= 1) break;
+  }
+  expect(await enginesIdle()).toBe(true);
+  await expect(createClient({ backend }).generate(quick)).resolves.toMatchObject({ images: [{ index: 0 }] });
 });
 
 test("jobs wait for their turn, one that is cancelled while waiting leaves the line", async () => {

@@ -50,20 +50,28 @@ test.each([
   "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory",
 ])("%s is an OutOfMemoryError, from within and as last words", (message) => {
   expect(reviveError(serializeError(new Error(message)))).toMatchObject({ code: "out_of_memory", retryable: true });
-  expect(crashError({ code: 134, signal: null, output: `at x\n${message}\n` })).toMatchObject({
+  expect(crashError({ code: 134, signal: null, output: `at x\n${message}\n`, outOfMemory: false })).toMatchObject({
     code: "out_of_memory",
   });
 });
 
 test("a crash tells how the engine ended", () => {
-  expect(crashError({ code: null, signal: "SIGSEGV", output: "" })).toMatchObject({
+  expect(crashError({ code: null, signal: "SIGSEGV", output: "", outOfMemory: false })).toMatchObject({
     code: "engine",
     retryable: true,
     backend: "local",
     message: expect.stringContaining("SIGSEGV"),
     details: { signal: "SIGSEGV", exitCode: null },
   });
-  expect(crashError({ code: 1, signal: null, output: "a reason" })).toMatchObject({ details: { output: "a reason" } });
+  expect(crashError({ code: 1, signal: null, output: "a reason", outOfMemory: false })).toMatchObject({
+    details: { output: "a reason" },
+  });
+});
+
+test("a SIGKILL after the system ran out of memory is taken for that", () => {
+  const exit = { code: null, signal: "SIGKILL", output: "" };
+  expect(crashError({ ...exit, outOfMemory: true })).toMatchObject({ code: "out_of_memory", retryable: true });
+  expect(crashError({ ...exit, outOfMemory: false })).toMatchObject({ code: "engine" });
 });
 
 test("anything else is a GenerationError that keeps its message", () => {

@@ -58,15 +58,17 @@ export interface EngineExit {
   signal: string | null;
   /** The last of what it wrote to stderr. */
   output: string;
+  /** Whether the system ended a process for want of memory in the meantime, and this one may be it. */
+  outOfMemory: boolean;
 }
 
 /** What an engine's unexpected end means. The next request starts a fresh engine, so all are retryable. */
-export function crashError({ code, signal, output }: EngineExit): LatentKitError {
+export function crashError({ code, signal, output, outOfMemory: killed }: EngineExit): LatentKitError {
   const details = { exitCode: code, signal, ...(output === "" ? {} : { output }) };
+  if (killed) return outOfMemoryError("the system ended the engine process", details);
   if (outOfMemory.test(output)) return outOfMemoryError(output.trim().split("\n").at(-1) ?? "", details);
   const how = signal === null ? `exited with code ${code}` : `was ended by ${signal}`;
-  const hint = signal === "SIGKILL" ? " (the system does this when memory runs out)" : "";
-  return new EngineError(`The engine process ${how}${hint}; the next request starts a fresh one.`, {
+  return new EngineError(`The engine process ${how}; the next request starts a fresh one.`, {
     backend,
     details,
   });

@@ -2,6 +2,7 @@ import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { engineEntry, engineExecArgv } from "../engine-entry.ts";
 import type { EngineLink, EngineListener } from "./link.ts";
+import { oomKills } from "./oom-kills.ts";
 import type { EngineSettings, FromEngine } from "./protocol.ts";
 
 /** How much of the engine's stderr is kept for the message of a crash. */
@@ -11,6 +12,7 @@ const keptOutput = 4096;
 export function startProcess(settings: EngineSettings, output: "ignore" | "inherit", to: EngineListener): EngineLink {
   // Loaders, inspectors and hooks that this process was started with are not the engine's.
   const { NODE_OPTIONS: _, ...env } = process.env;
+  const killsBefore = oomKills();
   const child = fork(fileURLToPath(engineEntry), [JSON.stringify(settings)], {
     serialization: "advanced",
     execArgv: [...engineExecArgv],
@@ -25,7 +27,8 @@ export function startProcess(settings: EngineSettings, output: "ignore" | "inher
   const { promise: gone, resolve } = Promise.withResolvers<void>();
   const onGone = (code: number | null, signal: string | null, why = written) => {
     resolve();
-    to.onExit({ code, signal, output: why });
+    const outOfMemory = signal === "SIGKILL" && oomKills() !== killsBefore;
+    to.onExit({ code, signal, output: why, outOfMemory });
   };
   child.on("message", (message) => to.onMessage(message as FromEngine));
   child.once("error", (error) => {

@@ -22,7 +22,7 @@ export function startThread(settings: EngineSettings, output: "ignore" | "inheri
   });
   worker.once("exit", (code) => {
     resolve();
-    to.onExit({ code, signal: null, output: failure });
+    to.onExit({ code, signal: null, output: failure, outOfMemory: false });
   });
 
   return {
