@@ -43,6 +43,7 @@ export const checks: readonly Check[] = [
     command: ["node_modules/knip/bin/knip.js", "--no-config-hints"],
   },
   { name: "snippets", what: "TypeScript in README and docs compiles", command: ["tools/check/snippets.ts"] },
+  { name: "links", what: "links between the documents", command: ["tools/check/links.ts"] },
   { name: "packages", what: "packed packages (publint, attw)", command: ["tools/check/packages.ts"] },
   { name: "built", what: "the built command line draws with the embedded model", command: ["tools/check/built.ts"] },
   { name: "tests", what: "tests (vitest)", command: ["node_modules/vitest/vitest.mjs", "run"] },

@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { documents } from "./documents.ts";
 
 /** Snippets are compiled from inside the CLI's folder, whose dependencies are all the packages a reader would install. */
 const folder = "packages/cli/.snippets";
@@ -34,17 +35,6 @@ function main(): void {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-function documents(): string[] {
-  const inFolder = (where: string): string[] =>
-    existsSync(where)
-      ? readdirSync(where, { recursive: true, encoding: "utf8" })
-          .filter((file) => file.endsWith(".md") && !/node_modules|dist/.test(file))
-          .map((file) => join(where, file))
-      : [];
-  const top = ["README.md", "CONTRIBUTING.md"].filter((file) => existsSync(file));
-  return [...top, ...inFolder("docs"), ...inFolder("packages"), ...inFolder("examples")];
 }
 
 /** Each document is a folder; a block may name its file (```ts grey.ts), for others to import. */
