@@ -201,3 +201,13 @@ test("an execution provider that this build lacks is refused with those that it 
   expect(error).toMatchObject({ code: "config", details: { available: expect.arrayContaining(["cpu"]) } });
   await other.dispose();
 });
+
+test("an execution provider without its device or library says so", async (context) => {
+  const other = local({ model: fixtureModel("sd1"), executionProvider: "cuda", threads: 1 });
+  const error = await createClient({ backend: other })
+    .generate(request)
+    .catch((reason) => reason);
+  await other.dispose();
+  if (!(error instanceof Error)) return context.skip("this machine has CUDA");
+  expect(error).toMatchObject({ code: "config", details: { field: "executionProvider" } });
+});

@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers/promises";
+import { ConfigError } from "@latentkit/core";
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import type { NetworkGraph } from "../networks/network-graph.ts";
 import type { Runtime } from "./runtime.ts";
@@ -13,8 +14,20 @@ export class Network {
     this.#session = session;
   }
 
-  static async load(graph: NetworkGraph, { InferenceSession, sessionOptions }: Runtime): Promise<Network> {
-    return new Network(await InferenceSession.create(graph.model, { ...graph.sessionOptions, ...sessionOptions }));
+  /** @throws ConfigError when the execution provider cannot be used, such as for want of a device or a library. */
+  static async load(graph: NetworkGraph, runtime: Runtime): Promise<Network> {
+    const { InferenceSession: Session, sessionOptions, executionProvider } = runtime;
+    try {
+      return new Network(await Session.create(graph.model, { ...graph.sessionOptions, ...sessionOptions }));
+    } catch (cause) {
+      if (executionProvider === "cpu") throw cause;
+      const reason = (cause as Error).message.split(" was false. ").at(-1);
+      throw new ConfigError(`executionProvider: "${executionProvider}" cannot be used here: ${reason}`, {
+        backend: "local",
+        details: { field: "executionProvider" },
+        cause,
+      });
+    }
   }
 
   /**

@@ -7,6 +7,7 @@ import type { EngineSettings } from "./protocol.ts";
 export interface Runtime {
   readonly InferenceSession: typeof InferenceSession;
   readonly Tensor: typeof Tensor;
+  readonly executionProvider: ExecutionProvider;
   /** Version of onnxruntime-node. */
   readonly version: string;
   /** What every session is given beside its graph's own options. */
@@ -42,6 +43,7 @@ export async function loadRuntime({
     );
   }
   return {
+    executionProvider,
     InferenceSession: ort.InferenceSession,
     Tensor: ort.Tensor,
     version: ort.env.versions.node ?? "unknown",
