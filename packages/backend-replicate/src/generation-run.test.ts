@@ -45,6 +45,12 @@ describe("how a prediction ends", () => {
     expect(TimeoutError.isInstance(errorOfPrediction({ id: "p", status: "canceled", ...late }))).toBe(true);
   });
 
+  it("with an output that was removed meanwhile", async () => {
+    await using h = await harness({}, { outputs: () => null, removed: true });
+    const error = await failureOf(h.client.generate({ prompt: "a" }));
+    expect(NotFoundError.isInstance(error) && error.message).toContain("removed its output");
+  });
+
   it("without a picture: what came instead is told", async () => {
     await using h = await harness();
     const error = await failureOf(h.client.generate({ prompt: "no picture" }));

@@ -4,6 +4,7 @@ import {
   type GenerationEvent,
   type GenerationRequest,
   LatentKitError,
+  NotFoundError,
   type ProgressEvent,
   type WarningEvent,
 } from "@latentkit/core";
@@ -244,7 +245,15 @@ function warning(code: string, error: LatentKitError): WarningEvent {
   return { type: "warning", code, message: error.message, error: error.toJSON() };
 }
 
-function noPicture({ id, output }: Prediction): GenerationError {
+function noPicture({ id, output, data_removed: removed }: Prediction): LatentKitError {
+  if (removed)
+    return new NotFoundError(
+      `Prediction ${id} succeeded, but Replicate has removed its output: it keeps them an hour.`,
+      {
+        backend: backendId,
+        details: { predictionId: id, status: "succeeded" },
+      },
+    );
   const text = JSON.stringify(output ?? null).slice(0, 200);
   return new GenerationError(`Prediction ${id} succeeded, but its output holds no picture: ${text}`, {
     backend: backendId,

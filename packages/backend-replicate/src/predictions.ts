@@ -61,7 +61,7 @@ export class ReplicatePredictions implements Predictions {
       },
       schema: PredictionSchema,
       budget: "create",
-      timeoutMs: 60_000 + wait * 1000,
+      extraMs: wait * 1000,
       signal,
     });
   }
@@ -73,6 +73,6 @@ export class ReplicatePredictions implements Predictions {
 
   async cancel(id: string): Promise<void> {
     const path = `/predictions/${encodeURIComponent(id)}/cancel`;
-    await this.#http.call({ method: "POST", path, schema: z.unknown(), priority: 1, timeoutMs: 8_000 });
+    await this.#http.call({ method: "POST", path, schema: z.unknown(), priority: 1 });
   }
 }

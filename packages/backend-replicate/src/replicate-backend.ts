@@ -64,6 +64,7 @@ export class ReplicateBackend implements Backend {
       maxBytes: options.maxOutputBytes ?? 256 * 2 ** 20,
       retry: options.retry ?? {},
       token: service.token,
+      timeoutMs: options.timeoutMs ?? 60_000,
     });
   }
 

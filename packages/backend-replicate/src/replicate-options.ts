@@ -47,6 +47,8 @@ const shape = {
       rateLimitPatienceMs: z.number().nonnegative().optional(),
     })
     .optional(),
+  /** Longest silence of a server, before and within its answer, in milliseconds. Default 60 000. */
+  timeoutMs: positive.optional(),
   /** How long the newest version of a model is remembered, in milliseconds. Default 5 minutes. */
   schemaCacheMs: z.number().nonnegative().optional(),
   /** A proxy's URL, or `"env"` for `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`. */

@@ -48,6 +48,7 @@ export function openService(options: ReplicateOptions, env: NodeJS.ProcessEnv): 
     limiter,
     retry,
     userAgent,
+    timeoutMs: options.timeoutMs ?? 60_000,
     ...(cog ? { busy: [409, 503] } : {}),
   });
   const receiver = cog ? receiverFor(base, options) : undefined;

@@ -72,7 +72,7 @@ export class CogPredictions implements Predictions {
     };
     const path = `/predictions/${id}`;
     this.#http
-      .call({ method: "PUT", path, body, schema: PredictionSchema, budget: "create", timeoutMs: longestRunMs, signal })
+      .call({ method: "PUT", path, body, schema: PredictionSchema, budget: "create", extraMs: longestRunMs, signal })
       .then(
         (state) => {
           running.answered = true;
@@ -112,7 +112,7 @@ export class CogPredictions implements Predictions {
     const running = this.#running.get(id);
     this.#forget(id);
     const path = `/predictions/${id}/cancel`;
-    const call = { method: "POST", path, schema: z.unknown(), priority: 1, timeoutMs: 8_000 } as const;
+    const call = { method: "POST", path, schema: z.unknown(), priority: 1 } as const;
     const until = Date.now() + cancelPatienceMs;
     do {
       // Unknown there: it has not begun, or is over.

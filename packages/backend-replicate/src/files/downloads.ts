@@ -23,6 +23,8 @@ export interface DownloadOptions {
   /** How long before the expiry a picture is fetched, in milliseconds. */
   marginMs?: number;
   token: string | undefined;
+  /** Longest silence of the server, in milliseconds. */
+  timeoutMs: number;
 }
 
 const maxRedirects = 5;
@@ -138,15 +140,15 @@ export class Downloads {
 
   #get(url: URL, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
     const { base, dispatchers } = this.#http;
-    const { token } = this.#options;
+    const { token, timeoutMs } = this.#options;
     // Outputs lie on other hosts: only what the API's own origin serves is asked for with the token.
     const own = url.origin === base.origin && token !== undefined;
     return request(url, {
       dispatcher: dispatchers.calls,
       headers: { accept: "image/*,*/*;q=0.5", ...(own ? { authorization: `Bearer ${token}` } : {}) },
       signal,
-      headersTimeout: 60_000,
-      bodyTimeout: 60_000,
+      headersTimeout: timeoutMs,
+      bodyTimeout: timeoutMs,
     });
   }
 }

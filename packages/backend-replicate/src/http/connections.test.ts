@@ -119,6 +119,29 @@ describe("a poll", () => {
   });
 });
 
+describe("a server that is silent", () => {
+  it("is asked again for a state, and for an output whose body does not go on", async () => {
+    await using h = await harness({ timeoutMs: 300 });
+    const path = /\/predictions\/\w+$/;
+    h.fake.faults.push(
+      { method: "GET", path, kind: { delayMs: 60_000 } },
+      { method: "GET", path, kind: { cut: "never" } },
+    );
+    const { images } = await h.client.generate({ prompt: "a" });
+    h.fake.deliveryFaults.push({ path: /out/, kind: { cut: "never" } });
+    expect((await images[0]!.pixels()).width).toBe(24);
+    expect(h.fake.state.callsTo("GET", path).length).toBeGreaterThanOrEqual(3);
+  });
+
+  it("is not asked again for a create", async () => {
+    await using h = await harness({ timeoutMs: 300 });
+    h.fake.faults.push({ method: "POST", path: creates, kind: { delayMs: 60_000 }, times: 9 });
+    const error = await failureOf(h.client.generate({ prompt: "a" }));
+    expect(error.details.outcome).toBe("unknown");
+    expect(h.fake.state.callsTo("POST", creates)).toHaveLength(1);
+  });
+});
+
 describe("the token", () => {
   it("goes to the API alone: not to outputs, streams, or where a redirect leads", async () => {
     const seen: (string | undefined)[] = [];

@@ -24,8 +24,8 @@ export interface ApiCall<S extends z.ZodType> {
   priority?: number;
   /** Whether doing it twice is the same as doing it once. Default: all but creates. */
   idempotent?: boolean;
-  /** Longest silence before the answer's head, in milliseconds. Default 60 000. */
-  timeoutMs?: number;
+  /** What the answer's head may take beyond the usual silence, in milliseconds. */
+  extraMs?: number;
 }
 
 /** What the HTTP layer needs to know. */
@@ -37,6 +37,8 @@ export interface HttpOptions {
   limiter: RateLimiter;
   retry: RetryOptions;
   userAgent: string;
+  /** Longest silence of the server, in milliseconds. */
+  timeoutMs: number;
   /** Statuses by which a server says that it has no room now and has taken nothing. */
   busy?: readonly number[];
 }
@@ -99,8 +101,8 @@ export class ReplicateHttp {
     return parse(call, text);
   }
 
-  #send({ method, path, body, headers, timeoutMs = 60_000 }: ApiCall<z.ZodType>, signal: AbortSignal | undefined) {
-    const { base, token, dispatchers, userAgent } = this.#options;
+  #send({ method, path, body, headers, extraMs = 0 }: ApiCall<z.ZodType>, signal: AbortSignal | undefined) {
+    const { base, token, dispatchers, userAgent, timeoutMs } = this.#options;
     const url = new URL(base.pathname.replace(/\/$/, "") + path, base);
     const json = body !== undefined && !(body instanceof FormData);
     return request(url, {
@@ -116,8 +118,8 @@ export class ReplicateHttp {
         ...headers,
       },
       body: body === undefined ? null : json ? toJson(body) : (body as FormData),
-      headersTimeout: timeoutMs,
-      bodyTimeout: 60_000,
+      headersTimeout: timeoutMs + extraMs,
+      bodyTimeout: timeoutMs,
       ...(signal === undefined ? {} : { signal }),
     });
   }

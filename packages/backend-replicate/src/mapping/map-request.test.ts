@@ -76,6 +76,13 @@ describe("SDXL", () => {
     expect(inpaint.input).toMatchObject({ image: "<image>", mask: "<mask>", prompt_strength: 1 });
   });
 
+  it("is sent an empty prompt, as its own default is another text", () => {
+    expect(map(id, { prompt: "", negativePrompt: "" }).input).toEqual({ prompt: "", negative_prompt: "" });
+    expect(map("jagilley/controlnet-canny", { prompt: "a", conditioning: [control()] }).resolved.negativePrompt).toBe(
+      "lowres",
+    );
+  });
+
   it("names what the model decides where the request is silent", () => {
     expect(map(id, { prompt: "a" }).resolved).toEqual({
       steps: 50,

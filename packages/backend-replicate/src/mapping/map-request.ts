@@ -58,10 +58,10 @@ export function mapRequest(
 function mapPrompt(mapping: Mapping): void {
   const { request } = mapping;
   if (request.task === "unconditional") return;
-  if (request.prompt !== undefined && (request.prompt !== "" || mapping.find("prompt")?.required))
-    mapping.put("prompt", request.prompt, "prompt");
-  if (request.negativePrompt !== undefined && request.negativePrompt !== "")
-    mapping.put("negativePrompt", request.negativePrompt, "negativePrompt");
+  for (const role of ["prompt", "negativePrompt"] as const) {
+    // An empty text is sent all the same: the model's default may be a text of its own.
+    if (request[role] !== "" || mapping.find(role) !== undefined) mapping.put(role, request[role], role);
+  }
 }
 
 /** The schema's defaults for what the request left open: they belong in the recipe. */
@@ -72,6 +72,9 @@ function defaults(mapping: Mapping): Partial<GenerationRequest> {
     const value = mapping.find(role)?.default;
     if (request[role] === undefined && typeof value === "number") resolved[role] = value;
   }
+  const negative = mapping.find("negativePrompt")?.default;
+  const silent = request.task !== "unconditional" && request.negativePrompt === undefined;
+  if (silent && typeof negative === "string" && negative.trim() !== "") resolved.negativePrompt = negative;
   const open = request.width === undefined && request.height === undefined && !("image" in request);
   return { ...resolved, ...(open ? defaultSize(mapping) : {}) } as Partial<GenerationRequest>;
 }

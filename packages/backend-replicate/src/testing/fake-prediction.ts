@@ -12,6 +12,8 @@ export interface Script {
   /** Outputs at the end, or as the iterator's items so far. */
   outputs(step: number, ended: boolean): unknown;
   streamed: boolean;
+  /** Whether its output was removed. */
+  removed?: boolean;
   /** How long ago it pretends to have ended. */
   endedAgoMs?: number;
 }
@@ -70,7 +72,7 @@ export class FakePrediction {
       logs: begun ? logsUpTo(step, steps, this.input.seed) : "",
       status,
       source: "api",
-      data_removed: false,
+      data_removed: this.script.removed ?? false,
       created_at: new Date(this.createdAt).toISOString(),
       started_at: begun ? new Date(this.createdAt + queueMs).toISOString() : null,
       completed_at: ended || this.#cancelledAt !== undefined ? completedAt : null,

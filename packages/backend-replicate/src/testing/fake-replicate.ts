@@ -74,6 +74,8 @@ async function respond(
     return void reply.writeHead(fault.status, fault.headers).end(fault.body ?? JSON.stringify({ detail: "injected" }));
   }
   if (fault.cut === "before") return void request.socket.destroy();
+  if (fault.cut === "never")
+    return void reply.writeHead(200, { "content-type": "image/png" }).write("\x89PNG\r\n", "latin1");
   const { end, bytes, type } = captured(reply);
   await handle(request, end);
   if (fault.cut === "after") request.socket.destroy();

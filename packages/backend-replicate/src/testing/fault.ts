@@ -14,6 +14,8 @@ export interface Fault {
     /** The answer stops in the middle, though its length was promised. */
     | { cut: "middle" }
     | { status: number; body?: string; headers?: Record<string, string> }
+    /** The answer begins, and its body does not go on. */
+    | { cut: "never" }
     /** The answer waits. */
     | { delayMs: number };
 }

@@ -118,7 +118,7 @@ function getTraining(id: string, http: ReplicateHttp, signal: AbortSignal): Prom
 
 async function cancelTraining(id: string, http: ReplicateHttp): Promise<void> {
   const path = `/trainings/${encodeURIComponent(id)}/cancel`;
-  await http.call({ method: "POST", path, schema: z.unknown(), priority: 1, timeoutMs: 8_000 }).catch(() => {});
+  await http.call({ method: "POST", path, schema: z.unknown(), priority: 1 }).catch(() => {});
 }
 
 async function loadTrainer(trainer: string, http: ReplicateHttp, signal: AbortSignal) {

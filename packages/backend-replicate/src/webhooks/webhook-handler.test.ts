@@ -82,6 +82,16 @@ describe("the webhook handler", () => {
     expect(news.at(-1)?.events.at(-1)).toMatchObject({ metrics: { billedSeconds: 2 } });
   });
 
+  it("knows a training, whose weights are no picture", async () => {
+    const { news, handle } = listening();
+    const urls = { get: "https://api.replicate.com/v1/trainings/t1" };
+    const output = { version: "me/x:1", weights: "https://replicate.delivery/x/weights.tar" };
+    await handle(delivery(state("succeeded", { urls, output })));
+    expect(news[0]?.events.map(({ type }) => type)).toEqual(["started", "completed"]);
+    await handle(delivery({ ...state("failed", { urls, error: "no pictures" }), id: "t2" }, { id: "msg_2" }));
+    expect(news[1]?.error?.message).toContain("training t2");
+  });
+
   it("gives the typed error of a prediction that failed", async () => {
     const { news, handle } = listening();
     await handle(delivery(state("failed", { error: "no such style" })));

@@ -85,7 +85,9 @@ function toNews(prediction: Prediction, known: Recent<string, Tracked>, previews
   const tracked = known.get(prediction.id) ?? { reader: newReader(previews), started: false };
   known.set(prediction.id, tracked);
   const { reader } = tracked;
-  const read = reader.read(prediction);
+  // A training's output is a model: its weights are no picture.
+  const training = /\/trainings\//.test(prediction.urls?.get ?? "");
+  const read = reader.read(training ? { ...prediction, output: null } : prediction);
   const events: GenerationEvent[] = [];
   if (reader.begun && !tracked.started) {
     tracked.started = true;
@@ -96,7 +98,7 @@ function toNews(prediction: Prediction, known: Recent<string, Tracked>, previews
   events.push(...read);
   const news: WebhookNews = { predictionId: prediction.id, events, prediction };
   if (prediction.status === "succeeded") events.push({ type: "completed", ...sumMetrics([prediction]) });
-  else if (isEnded(prediction)) news.error = errorOfPrediction(prediction);
+  else if (isEnded(prediction)) news.error = errorOfPrediction(prediction, training ? "training" : "prediction");
   return news;
 }
 

@@ -1,0 +1,60 @@
+import { ConnectionError } from "@latentkit/core";
+import { describe, expect, it } from "vitest";
+import type { Prediction } from "../api/prediction.ts";
+import type { ReplicateHttp } from "../http/replicate-http.ts";
+import type { ResolvedModel } from "../model/resolved-model.ts";
+import { CogPredictions } from "./cog-predictions.ts";
+import type { WebhookReceiver } from "./webhook-receiver.ts";
+
+/** Predictions whose open call and webhooks the test answers itself. */
+async function opened() {
+  const answer = Promise.withResolvers<Prediction>();
+  let post: (state: Prediction) => void = () => {};
+  const http = { call: () => answer.promise } as unknown as ReplicateHttp;
+  const receiver = {
+    expect: async (_id: string, listener: typeof post) => {
+      post = listener;
+      return "http://127.0.0.1:1/hook";
+    },
+    forget: () => {},
+  } as unknown as WebhookReceiver;
+  const predictions = new CogPredictions(http, receiver);
+  const { id } = await predictions.create({} as ResolvedModel, {}, { wait: 0 }, new AbortController().signal);
+  const state = (status: string, logs = ""): Prediction => ({ id, status, logs });
+  return { predictions, id, answer, post: (status: string, logs?: string) => post(state(status, logs)), state };
+}
+
+describe("a prediction's states", () => {
+  it("come by webhook until its call is answered", async () => {
+    const { predictions, id, answer, post, state } = await opened();
+    post("processing", "one");
+    expect(await predictions.get(id)).toMatchObject({ status: "processing", logs: "one" });
+    const next = predictions.get(id);
+    answer.resolve(state("succeeded"));
+    expect((await next).status).toBe("succeeded");
+  });
+
+  it("that come late change nothing: the answer is the end", async () => {
+    const { predictions, id, answer, post, state } = await opened();
+    answer.resolve(state("succeeded"));
+    await answer.promise;
+    await Promise.resolve();
+    post("processing", "late");
+    expect((await predictions.get(id)).status).toBe("succeeded");
+  });
+
+  it("that say it is over wait for the answer, which has the whole output", async () => {
+    const { predictions, id, answer, post, state } = await opened();
+    post("processing", "one");
+    post("succeeded", "no output here");
+    expect((await predictions.get(id)).logs).toBe("one");
+    answer.resolve(state("succeeded", "whole"));
+    expect((await predictions.get(id)).logs).toBe("whole");
+  });
+
+  it("end with the call's error", async () => {
+    const { predictions, id, answer } = await opened();
+    answer.reject(new ConnectionError("gone"));
+    await expect(predictions.get(id)).rejects.toThrow("gone");
+  });
+});
