@@ -69,6 +69,17 @@ describe("traps of the real server", () => {
     expect(fake.worker.runs).toHaveLength(2);
   });
 
+  it("1: notices by its own prompt that nobody speaks to its socket any more", async () => {
+    const { fake, client } = await setup({ stepMs: 40 }, { pollMs: 5000 });
+    const running = client.generate(long);
+    await until(running, sampling);
+    fake.sockets.forgetAll();
+    const { events } = await collect(client.generate({ ...quick, seed: 2 }));
+    expect(steps(events)).toContain(4);
+    expect(fake.sockets.opened).toBe(2);
+    await running;
+  });
+
   it("2: asks for metadata first on every connection, and reads what it missed from the history", async () => {
     const { fake, client } = await setup();
     const job = client.generate(long);
@@ -343,6 +354,14 @@ describe("connections", () => {
     );
     expect(positions[0]).toBe(1);
     await front;
+  });
+
+  it("keeps the socket of a job that began right after another", async () => {
+    const { fake, client } = await setup({ stepMs: 30 });
+    await client.generate(quick);
+    const { events } = await collect(client.generate({ ...long, seed: 2 }));
+    expect(steps(events)).toContain(60);
+    expect(fake.sockets.opened).toBe(1);
   });
 
   it("holds one socket for many jobs, and closes it after the last", async () => {

@@ -27,10 +27,13 @@ export interface Followed {
 export class Inbox {
   readonly #news: SocketNews[] = [];
   readonly #unlisten: () => void;
+  /** `status` frames until the inbox was made: queueing the prompt must bring another. */
+  readonly statusCount: number;
   /** Called at each arrival. */
   wake: () => void = () => {};
 
   constructor(socket: ComfySocket, promptId: string) {
+    this.statusCount = socket.statusCount;
     this.#unlisten = socket.listen(promptId, (news) => {
       this.#news.push(news);
       this.wake();
@@ -67,6 +70,7 @@ export async function* followPrompt(
 ): AsyncGenerator<PromptNews> {
   const socket = server.socket(clientId);
   const follower = new Follower(server, socket, promptId, inbox ?? new Inbox(socket, promptId), signal);
+  if (inbox !== undefined) follower.expectStatus();
   try {
     yield* follower.news();
   } finally {
@@ -104,6 +108,11 @@ class Follower {
     this.#lookAt = performance.now() + (socket.isOpen ? this.#lookDelayMs : 0);
     signal.addEventListener("abort", this.#onAbort, { once: true });
     void socket.ready();
+  }
+
+  /** The prompt was queued since the inbox was made: a socket that is listened to has told so. */
+  expectStatus(): void {
+    this.#before = { queue: "", statusCount: this.#inbox.statusCount, isSuspect: false };
   }
 
   close(): void {
@@ -201,7 +210,7 @@ class Follower {
       this.#lookDelayMs = Math.min(1000, this.#server.options.pollMs);
       return undefined;
     }
-    if (!this.#endSeen) this.#lookDelayMs = this.#server.options.pollMs;
+    if (!this.#endSeen && this.#before?.isSuspect !== true) this.#lookDelayMs = this.#server.options.pollMs;
     if (standing === "running" && this.#standing !== "running") this.#told = { kind: "running" };
     if (standing === "pending") this.#told = { kind: "pending", position: positionIn(queue, this.#promptId) ?? 0 };
     this.#standing = standing;
@@ -222,7 +231,9 @@ class Follower {
       void this.#socket.replace();
       return;
     }
-    this.#before = { queue, statusCount, isSuspect: isSilent && before.queue !== queue };
+    const isSuspect = isSilent && before.queue !== queue;
+    this.#before = { queue, statusCount, isSuspect };
+    if (isSuspect) this.#lookDelayMs = Math.min(quickLookMs, this.#server.options.pollMs);
   }
 
   /** A server that does not answer is given time to come back. @throws what will not pass by waiting. */

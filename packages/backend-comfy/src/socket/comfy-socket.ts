@@ -50,8 +50,9 @@ export class ComfySocket {
     const ears = this.#listeners.get(promptId) ?? new Set();
     this.#listeners.set(promptId, ears.add(listener));
     return () => {
-      ears.delete(listener);
-      if (ears.size === 0) this.#listeners.delete(promptId);
+      // Called a second time, it must not start a second countdown.
+      if (!ears.delete(listener)) return;
+      if (ears.size === 0 && this.#listeners.get(promptId) === ears) this.#listeners.delete(promptId);
       if (this.#listeners.size === 0) this.#linger = setTimeout(() => void this.#shut(), lingerMs);
     };
   }
