@@ -78,9 +78,9 @@ describe("SDXL", () => {
 
   it("is sent an empty prompt, as its own default is another text", () => {
     expect(map(id, { prompt: "", negativePrompt: "" }).input).toEqual({ prompt: "", negative_prompt: "" });
-    expect(map("jagilley/controlnet-canny", { prompt: "a", conditioning: [control()] }).resolved.negativePrompt).toBe(
-      "lowres",
-    );
+    expect(map("jagilley/controlnet-canny", { prompt: "a", conditioning: [control()] }).resolved).toMatchObject({
+      negativePrompt: "lowres",
+    });
   });
 
   it("names what the model decides where the request is silent", () => {
