@@ -20,21 +20,59 @@ export function blend3(
 
 /** `out ← Σ weights[k]·terms[k]`; terms of weight 0 are not read, so a NaN in one can't spread. */
 export function blend(out: Float32Array, weights: readonly number[], terms: readonly Float32Array[]): Float32Array {
-  const used = weights.flatMap((weight, k) => (weight === 0 ? [] : [{ weight, term: terms[k]! }]));
-  const [p, q, r, s, ...rest] = used;
-  if (!p) return out.fill(0);
-  if (!q) return blend2(out, p.weight, p.term, 0, p.term);
-  if (!r) return blend2(out, p.weight, p.term, q.weight, q.term);
-  if (!s) return blend3(out, p.weight, p.term, q.weight, q.term, r.weight, r.term);
-  const [a, b, c, d] = [p.weight, q.weight, r.weight, s.weight];
-  const [w, x, y, z] = [p.term, q.term, r.term, s.term];
-  if (rest.length === 0) {
-    for (let i = 0; i < out.length; i++) out[i] = a * w[i]! + b * x[i]! + c * y[i]! + d * z[i]!;
-    return out;
+  const used: number[] = [];
+  for (let k = 0; k < weights.length; k++) if (weights[k] !== 0) used.push(k);
+  const weight = (place: number) => weights[used[place]!]!;
+  const term = (place: number) => terms[used[place]!]!;
+  switch (used.length) {
+    case 0:
+      return out.fill(0);
+    case 1:
+      return scale(out, weight(0), term(0));
+    case 2:
+      return blend2(out, weight(0), term(0), weight(1), term(1));
+    case 3:
+      return blend3(out, weight(0), term(0), weight(1), term(1), weight(2), term(2));
+    case 4:
+      return blend4(out, [weight(0), weight(1), weight(2), weight(3)], [term(0), term(1), term(2), term(3)]);
+    case 5:
+      return blend5(
+        out,
+        [weight(0), weight(1), weight(2), weight(3), weight(4)],
+        [term(0), term(1), term(2), term(3), term(4)],
+      );
+    default:
+      return blendMany(
+        out,
+        used.map((k) => weights[k]!),
+        used.map((k) => terms[k]!),
+      );
   }
+}
+
+function scale(out: Float32Array, a: number, x: Float32Array): Float32Array {
+  for (let i = 0; i < out.length; i++) out[i] = a * x[i]!;
+  return out;
+}
+
+// Loops over a list of terms inside the loop over values would be an order of magnitude slower than these.
+type Four<T> = readonly [T, T, T, T];
+type Five<T> = readonly [T, T, T, T, T];
+
+function blend4(out: Float32Array, [a, b, c, d]: Four<number>, [w, x, y, z]: Four<Float32Array>): Float32Array {
+  for (let i = 0; i < out.length; i++) out[i] = a * w[i]! + b * x[i]! + c * y[i]! + d * z[i]!;
+  return out;
+}
+
+function blend5(out: Float32Array, [a, b, c, d, e]: Five<number>, [v, w, x, y, z]: Five<Float32Array>): Float32Array {
+  for (let i = 0; i < out.length; i++) out[i] = a * v[i]! + b * w[i]! + c * x[i]! + d * y[i]! + e * z[i]!;
+  return out;
+}
+
+function blendMany(out: Float32Array, weights: readonly number[], terms: readonly Float32Array[]): Float32Array {
   for (let i = 0; i < out.length; i++) {
-    let sum = a * w[i]! + b * x[i]! + c * y[i]! + d * z[i]!;
-    for (const { weight, term } of rest) sum += weight * term[i]!;
+    let sum = 0;
+    for (let k = 0; k < weights.length; k++) sum += weights[k]! * terms[k]![i]!;
     out[i] = sum;
   }
   return out;

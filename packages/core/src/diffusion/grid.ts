@@ -43,7 +43,9 @@ export interface Grid {
 
 /** The latent to start from without an image: `noise · initNoiseSigma`. */
 export function startFromNoise(grid: Grid, noise: Float32Array): Float32Array {
-  return noise.map((value) => value * grid.initNoiseSigma);
+  const start = new Float32Array(noise.length);
+  for (let i = 0; i < start.length; i++) start[i] = noise[i]! * grid.initNoiseSigma;
+  return start;
 }
 
 /** `latent` noised to the level of step `index` (0 is where the run starts): `α·latent + σ·noise`. */

@@ -20,7 +20,10 @@ export const predictions = [
  */
 export type Prediction = (typeof predictions)[number];
 
-/** A network call: the scaled input and the timestep the network is told, to its raw output, handed over (it is overwritten). */
+/**
+ * A network call: from the scaled input and the timestep the network is told to its raw output. The input is the caller's, the same array
+ * each time: it may be read until the call is done. The output is handed over, and written over: a new array each time.
+ */
 export type Network = (input: Float32Array, timestep: number, index: number) => Promise<Float32Array>;
 
 /** How to turn a network into a {@link Denoiser}. */
@@ -81,13 +84,13 @@ export function scalingsOf(
 /** Wraps a network as a {@link Denoiser}: scales its input (c_in), tells it the timestep, and turns its output into x0. */
 export function denoiser(network: Network, options: DenoiserOptions): Denoiser {
   const { prediction, space, timestepOf, clamp, observe } = options;
+  let input = new Float32Array(0);
   return async (x, sigma, index) => {
     const { scale, skip, out } = scalingsOf(prediction, space, sigma, options);
-    const output = await network(
-      scale === 1 ? x.slice() : x.map((value) => scale * value),
-      timestepOf(sigma, index),
-      index,
-    );
+    if (input.length !== x.length) input = new Float32Array(x.length);
+    if (scale === 1) input.set(x);
+    else for (let i = 0; i < x.length; i++) input[i] = scale * x[i]!;
+    const output = await network(input, timestepOf(sigma, index), index);
     if (output.length !== x.length) invalid("network", `returned ${output.length} values for a latent of ${x.length}`);
     observe?.((other) => blend2(new Float32Array(x.length), skip, x, out, other));
     for (let i = 0; i < output.length; i++) output[i] = skip * x[i]! + out * output[i]!;

@@ -15,7 +15,8 @@ export interface ApgOptions {
 export function adaptiveProjectedGuidance({ eta = 1, normThreshold = 15, momentum = 0 }: ApgOptions = {}) {
   let average: Float32Array | undefined;
   return (uncond: Float32Array, cond: Float32Array, scale: number): Float32Array => {
-    const difference = cond.map((value, i) => value - uncond[i]!);
+    const difference = new Float32Array(cond.length);
+    for (let i = 0; i < cond.length; i++) difference[i] = cond[i]! - uncond[i]!;
     if (momentum !== 0) {
       if (average) for (let i = 0; i < difference.length; i++) difference[i]! += momentum * average[i]!;
       average = difference.slice();

@@ -88,8 +88,12 @@ export class BrownianTree {
     const [weight, deviation] = [f32(before), f32(Math.sqrt(before * after * inverse))];
     const inverse32 = f32(inverse);
     const whole = span.increment!;
-    const left = noise.map((value, i) => f32(f32(weight * whole[i]!) * inverse32) + f32(deviation * value));
-    const right = left.map((value, i) => whole[i]! - value);
+    const left = new Float32Array(noise.length);
+    const right = new Float32Array(noise.length);
+    for (let i = 0; i < left.length; i++) {
+      left[i] = f32(f32(weight * whole[i]!) * inverse32) + f32(deviation * noise[i]!);
+      right[i] = whole[i]! - left[i]!;
+    }
     span.middle = middle;
     span.left = { start, end: middle, key: 2 * key, depth: depth + 1, increment: left };
     span.right = { start: middle, end, key: 2 * key + 1, depth: depth + 1, increment: right };
@@ -128,6 +132,8 @@ export function brownianNoise({ seed, length, sigmas, randn = torchRandn }: Brow
     const span = f32(Math.sqrt(Math.abs(f32(to - from))));
     if (span === 0) return new Float32Array(length);
     const sign = from < to ? 1 : -1;
-    return tree.increment(Math.min(from, to), Math.max(from, to)).map((value) => (sign * value) / span);
+    const increment = tree.increment(Math.min(from, to), Math.max(from, to));
+    for (let i = 0; i < increment.length; i++) increment[i] = (sign * increment[i]!) / span;
+    return increment;
   };
 }

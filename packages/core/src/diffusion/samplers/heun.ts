@@ -1,6 +1,5 @@
-import { blend2 } from "../blend.ts";
+import { blend, blend2 } from "../blend.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
-import { derivative } from "./derivative.ts";
 import { type ChurnOptions, churn } from "./euler.ts";
 
 /**
@@ -8,23 +7,22 @@ import { type ChurnOptions, churn } from "./euler.ts";
  * calls a step, one in a step to σ = 0.
  */
 export async function* heun(input: SamplerInput<ChurnOptions>): AsyncGenerator<SamplerStep, void, void> {
-  const { model, x, sigmas, steps, space, noise, options } = begin(input, ["ve", "flow"]);
-  const d = new Float32Array(x.length);
+  const { model, x, sigmas, steps, noise, options } = begin(input, ["ve", "flow"]);
   const trial = new Float32Array(x.length);
   for (let i = 0; i < steps; i++) {
     const sigma = sigmas[i]!;
     const sigmaNext = sigmas[i + 1]!;
     const sigmaHat = churn(x, sigma, steps, options, noise);
     let denoised = await model(x, sigmaHat, i);
-    derivative(d, space, x, denoised, sigmaHat);
-    const dt = sigmaNext - sigmaHat;
+    const ratio = sigmaNext / sigmaHat;
     if (sigmaNext > 0) {
-      blend2(trial, 1, x, dt, d);
+      blend2(trial, ratio, x, 1 - ratio, denoised);
+      const first = denoised;
       denoised = await model(trial, sigmaNext, i);
-      blend2(x, 1, x, dt / 2, d);
-      derivative(d, space, trial, denoised, sigmaNext);
-      blend2(x, 1, x, dt / 2, d);
-    } else blend2(x, 1, x, dt, d);
+      // x + dt·(d + d')/2 with d = (x − x0)/σ̂ and d' = (trial − x0')/σ', in one sum.
+      const [half, halfNext] = [(ratio - 1) / 2, (1 - 1 / ratio) / 2];
+      blend(x, [1 + half, -half, halfNext, -halfNext], [x, first, trial, denoised]);
+    } else blend2(x, ratio, x, 1 - ratio, denoised);
     yield { step: i + 1, steps, sigma, sigmaNext, x, denoised };
   }
 }

@@ -33,33 +33,29 @@ export async function* pndm(input: SamplerInput<PndmOptions>): AsyncGenerator<Sa
   const { model, x, sigmas, space, options } = begin(input);
   const moves = options.moves?.(sigmas) ?? plmsMoves(sigmas);
   const ofVelocity = options.multistepOf === "v_prediction" && space === "vp";
-  let history: Float32Array[] = [];
-  let base = x.slice();
+  const history: Float32Array[] = [];
+  const base = x.slice();
   const sum = new Float32Array(x.length);
+  const total = new Float32Array(x.length);
   for (const [call, { index, at, from, to, kind }] of moves.entries()) {
     const denoised = await model(x, at, index);
-    const output = new Float32Array(x.length);
+    const begins = kind === "ab" || kind === "rk1";
+    // The oldest output's array is written over by the newest, so that a step makes none.
+    const output = !begins ? total : history.length === 4 ? history.pop()! : new Float32Array(x.length);
     if (ofVelocity) blend(output, [alphaOf(space, at) / at, -1 / at], [x, denoised]);
     else derivative(output, space, x, denoised, at);
-    let total: Float32Array;
-    if (kind === "ab") {
-      history = [output, ...history.slice(0, 3)];
-      total = blend(new Float32Array(x.length), adamsBashforth[history.length - 1]!, history);
+    if (begins) {
+      history.unshift(output);
       base.set(x);
-    } else if (kind === "heun") {
-      total = blend(output, [1 / 2, 1 / 2], [output, history[0]!]);
-    } else if (kind === "rk1") {
-      history = [output, ...history.slice(0, 3)];
-      blend(sum, [1 / 6], [output]);
-      base = x.slice();
-      total = output;
-    } else if (kind === "rk4") {
-      total = blend(output, [1, 1 / 6], [sum, output]);
-    } else {
-      blend(sum, [1, 1 / 3], [sum, output]);
-      total = output;
     }
-    if (ofVelocity) total = blend(new Float32Array(x.length), [alphaOf(space, from), from], [total, base]);
+    if (kind === "ab") blend(total, adamsBashforth[history.length - 1]!, history);
+    else if (kind === "heun") blend(total, [1 / 2, 1 / 2], [output, history[0]!]);
+    else if (kind === "rk4") blend(total, [1, 1 / 6], [sum, output]);
+    else {
+      blend(sum, kind === "rk1" ? [1 / 6] : [1, 1 / 3], kind === "rk1" ? [output] : [sum, output]);
+      total.set(output);
+    }
+    if (ofVelocity) blend(total, [alphaOf(space, from), from], [total, base]);
     odeStep(x, space, base, total, from, to);
     yield { step: call + 1, steps: moves.length, sigma: at, sigmaNext: to, x, denoised };
   }
