@@ -66,7 +66,7 @@ async function prepare(): Promise<(seed: number) => Promise<unknown>> {
   const { createClient } = await import("../../packages/core/src/index.ts");
   const { replicate } = await import("../../packages/backend-replicate/src/index.ts");
   const unlimited = { createsPerMinute: Number.POSITIVE_INFINITY, callsPerMinute: Number.POSITIVE_INFINITY };
-  const wait = mode === "wait" ? { wait: 60, connections: count } : {};
+  const wait = mode === "wait" ? { wait: 60 } : {};
   const client = createClient({ backend: replicate({ model, url: base, token, rateLimit: unlimited, ...wait }) });
   await client.capabilities();
   return async (seed) => client.generate({ prompt: "a", seed });

@@ -22,6 +22,8 @@ interface Figures {
   errors: Record<string, number>;
   seconds: number;
   cpuMs: number;
+  /** Heap in use, after collection, while all are under way. */
+  liveMb: number;
   peakMb: number;
   delayP99: number;
   delayMax: number;
@@ -65,7 +67,7 @@ const per = (value: number) => (value / Number(count)).toFixed(2);
 console.log(
   `${new Date().toISOString().slice(0, 10)}, ${cpus()[0]?.model} × ${cpus().length}, Node ${process.version}`,
 );
-console.log(`load before: ${loadavg()[0]?.toFixed(1)}; ${count} predictions of 2 to 4 s at once`);
+console.log(`load before: ${loadavg()[0]?.toFixed(1)}; ${count} predictions of 5 to 10 s at once`);
 for (const faults of [false, true]) {
   console.log(faults ? "\nwith injected faults" : "\nwithout faults");
   console.log(
@@ -76,6 +78,7 @@ for (const faults of [false, true]) {
       "req/pred",
       "polls/pred",
       "CPU ms/pred",
+      "live MB",
       "peak MB",
       "delay p99",
       "delay max",
@@ -86,7 +89,8 @@ for (const faults of [false, true]) {
   for (const subject of subjects) {
     const found = await measure(subject, faults);
     all.set(subject, found);
-    const { completed, predictions, distinct, requests, polls, cpuMs, peakMb, delayP99, delayMax, seconds } = found;
+    const { completed, predictions, distinct, requests, polls, cpuMs, liveMb, peakMb, delayP99, delayMax, seconds } =
+      found;
     console.log(
       row([
         names[subject] ?? subject,
@@ -95,6 +99,7 @@ for (const faults of [false, true]) {
         per(requests),
         per(polls),
         per(cpuMs),
+        liveMb.toFixed(0),
         peakMb.toFixed(0),
         `${delayP99.toFixed(0)} ms`,
         `${delayMax.toFixed(0)} ms`,

@@ -60,13 +60,14 @@ describe("how a prediction ends", () => {
 
 describe("a job", () => {
   it("is cancelled on Replicate before it ends", async () => {
-    await using h = await harness();
+    await using h = await harness({}, { stepMs: 50 });
     const job = h.client.generate({ prompt: "a", steps: 400, count: 3 });
     await new Promise<void>((resolve) => job.on("progress", () => resolve()));
     job.cancel();
     const stillRunning = failureOf(job).then(() => h.fake.state.running);
     expect(await stillRunning).toBe(0);
-    expect(h.fake.state.cancelled).toBe(3);
+    expect(h.fake.state.cancelled).toBeGreaterThan(0);
+    expect(h.fake.state.cancelled).toBe(h.fake.state.created);
   });
 
   it("that is left by its reader leaves no prediction running", async () => {
@@ -120,19 +121,16 @@ describe("a job", () => {
 
   it("runs no more predictions at once than allowed", async () => {
     await using h = await harness({ maxConcurrent: 2 });
-    let most = 0;
-    const job = h.client.generate({ prompt: "a", count: 6, steps: 8 });
-    job.on("event", () => {
-      most = Math.max(most, h.fake.state.running);
-    });
-    expect((await job).images).toHaveLength(6);
-    expect(most).toBe(2);
+    expect((await h.client.generate({ prompt: "a", count: 6, steps: 60 })).images).toHaveLength(6);
+    expect(h.fake.state.mostRunning).toBe(2);
   });
 
   it("goes on from its handle in another process, without creating anything", async () => {
     await using h = await harness();
     const job = h.client.generate({ prompt: "a", steps: 60, count: 2, seed: 5 });
-    await new Promise<void>((resolve) => job.on("progress", () => resolve()));
+    await new Promise<void>((resolve) => {
+      job.on("queued", ({ handle }) => (handle as { predictions: unknown[] }).predictions.length === 2 && resolve());
+    });
     const handle = JSON.parse(JSON.stringify(job.handle));
     await using other = createClient({ backend: h.newBackend() });
     const { images, recipe } = await other.resume(handle);

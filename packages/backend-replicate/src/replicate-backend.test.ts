@@ -12,7 +12,7 @@ for (const [model, name] of [
     return {
       backend,
       request: { prompt: "a red apple", width: 24, height: 16, steps: 3 },
-      longRequest: { prompt: "a red apple", width: 24, height: 16, steps: 300 },
+      longRequest: { prompt: "a red apple", width: 24, height: 16, steps: 500 },
       unsupported: { request: { prompt: "a", steps: 501 }, field: "steps" },
       failing: { prompt: "fail", steps: 2 },
       partlyFailing: { prompt: "fail odd seeds", steps: 2, seed: 4, count: 4 },
@@ -29,7 +29,7 @@ describeBackend("replicate, streaming", async () => {
   return {
     backend,
     request: { prompt: "stream an apple", width: 24, height: 16, steps: 3 },
-    longRequest: { prompt: "stream an apple", width: 24, height: 16, steps: 300 },
+    longRequest: { prompt: "stream an apple", width: 24, height: 16, steps: 500 },
     unsupported: { request: { prompt: "a", sampler: "none" }, field: "sampler" },
     failing: { prompt: "stream and fail", steps: 2 },
     partlyFailing: { prompt: "stream and fail odd seeds", steps: 2, seed: 4, count: 4 },

@@ -9,7 +9,7 @@ describeBackend("replicate, a Cog server", async () => {
   return {
     backend: replicate({ url: cog.url, retry: { minDelayMs: 5 } }),
     request: { prompt: "a red apple", steps: 3 },
-    longRequest: { prompt: "a red apple", steps: 300 },
+    longRequest: { prompt: "a red apple", steps: 500 },
     unsupported: { request: { prompt: "a", negativePrompt: "b" }, field: "negativePrompt" },
     failing: { prompt: "fail", steps: 2 },
     partlyFailing: { prompt: "fail odd seeds", steps: 2, seed: 4, count: 4 },

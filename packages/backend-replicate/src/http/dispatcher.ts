@@ -8,7 +8,7 @@ export interface ConnectionOptions {
   proxy?: string | undefined;
   /** Certificates (PEM) to trust beside the system's own, such as a company's. */
   ca?: string | Uint8Array | (string | Uint8Array)[] | undefined;
-  /** Most sockets to one origin for ordinary calls. Default 64. Event streams have sockets of their own. */
+  /** Most sockets to one origin for ordinary calls. Default 64. Streams and calls that wait have sockets of their own. */
   connections?: number | undefined;
   /** A dispatcher of undici's to use in place of our own; it is not closed with the backend. */
   dispatcher?: Dispatcher | undefined;

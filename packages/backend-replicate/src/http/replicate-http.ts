@@ -107,7 +107,8 @@ export class ReplicateHttp {
     const json = body !== undefined && !(body instanceof FormData);
     return request(url, {
       method,
-      dispatcher: dispatchers.calls,
+      // A call that stays open must not take the place of a cancel.
+      dispatcher: extraMs > 0 ? dispatchers.streams : dispatchers.calls,
       headers: {
         accept: "application/json",
         // Next.js and other caches in between must not answer a poll with an old state.

@@ -25,6 +25,8 @@ export class FakeState {
   /** Create calls that made a prediction: each would be billed. */
   created = 0;
   cancelled = 0;
+  /** The most predictions that went on at once. */
+  mostRunning = 0;
   /** Origins, known once the servers listen. */
   apiUrl = "";
   deliveryUrl = "";
@@ -58,6 +60,7 @@ export class FakeState {
     const prediction = new FakePrediction({ id, input, model, version, script, urls });
     this.predictions.set(id, prediction);
     this.created++;
+    this.mostRunning = Math.max(this.mostRunning, this.running);
     return prediction;
   }
 

@@ -91,7 +91,7 @@ describe("a training", () => {
   });
 
   it("is cancelled on Replicate, and gone on with from a handle", async () => {
-    const job = backend.train({ ...base, images: folder, steps: 400 });
+    const job = backend.train({ ...base, images: folder, steps: 5000 });
     for await (const event of job) if (event.type === "progress") break;
     const handle = JSON.parse(JSON.stringify(job.handle));
     const again = backend.resumeTraining(handle);
