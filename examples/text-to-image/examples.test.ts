@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,6 +9,8 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "latentkit-example-"));
+  // A project of its own, with the example's packages: configured backends are found from the working folder.
+  await symlink(fileURLToPath(new URL("node_modules", import.meta.url)), join(folder, "node_modules"), "junction");
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
