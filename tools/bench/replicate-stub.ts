@@ -60,10 +60,19 @@ const server = createServer(async (request, reply) => {
   }
   if (path.includes("/versions/")) return json(reply, { id: "a".repeat(64), openapi_schema });
   if (request.method === "POST") return create(request, reply);
+  if (path.startsWith("/v1/predictions?") || path === "/v1/predictions") return json(reply, page(path));
   counts.polls++;
   if (chance(0.02)) return json(reply, { detail: "injected" }, 500);
   return json(reply, state(entries.get(path.split("/").at(-1) ?? "")!));
 });
+
+/** The newest predictions, a hundred a page, as Replicate lists them. */
+function page(path: string) {
+  const from = Number(/cursor=(\d+)/.exec(path)?.[1] ?? 0);
+  const newest = [...entries.values()].reverse();
+  const next = newest.length > from + 100 ? `http://127.0.0.1/v1/predictions?cursor=${from + 100}` : null;
+  return { previous: null, next, results: newest.slice(from, from + 100).map(state) };
+}
 
 async function create(request: IncomingMessage, reply: ServerResponse): Promise<void> {
   counts.creates++;

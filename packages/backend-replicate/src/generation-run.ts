@@ -14,6 +14,7 @@ import { Channel } from "./follow/channel.ts";
 import { followPrediction } from "./follow/follow-prediction.ts";
 import type { PollPacer } from "./follow/poll-pacer.ts";
 import type { Dispatchers } from "./http/dispatcher.ts";
+import { isLost } from "./http/retry.ts";
 import type { ReplicateHandle } from "./job-handle.ts";
 import { LinkedAbort } from "./linked-abort.ts";
 import { sumMetrics } from "./metrics.ts";
@@ -108,7 +109,10 @@ export class GenerationRun {
     } catch (error) {
       // The queue lets go at once on an abort; the prediction is to be cancelled first.
       await running?.catch(() => {});
-      if (signal.aborted) return;
+      if (signal.aborted) {
+        if (isLost(error)) this.#channel.push(warning("create_lost", toTyped(error)));
+        return;
+      }
       this.#fail(task, toTyped(error));
     }
   }

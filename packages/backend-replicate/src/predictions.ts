@@ -1,7 +1,10 @@
 import { z } from "zod";
 import { type Prediction, type PredictionCreateSchema, PredictionSchema } from "./api/prediction.ts";
 import type { ReplicateHttp } from "./http/replicate-http.ts";
+import { isLost } from "./http/retry.ts";
 import type { ResolvedModel } from "./model/resolved-model.ts";
+import { Recent } from "./recent.ts";
+import { recoverPrediction } from "./recover-prediction.ts";
 
 /** How predictions are created. */
 export interface CreateSettings {
@@ -11,6 +14,8 @@ export interface CreateSettings {
   cancelAfter?: string | undefined;
   /** Where Replicate posts the prediction's states. */
   webhook?: string | undefined;
+  /** Whether a create whose answer was lost is looked for: its input must tell it from others. */
+  recover: boolean;
   webhookEvents?: readonly ("start" | "output" | "logs" | "completed")[] | undefined;
 }
 
@@ -32,13 +37,43 @@ export interface Predictions {
 export class ReplicatePredictions implements Predictions {
   readonly resumable = true;
   readonly #http: ReplicateHttp;
+  readonly #waitsMs: readonly number[];
+  /** Predictions that jobs of this backend have. */
+  readonly #taken = new Recent<string, true>(100_000);
 
-  constructor(http: ReplicateHttp) {
+  /** `waitsMs`: when a create whose answer was lost is looked for. */
+  constructor(http: ReplicateHttp, waitsMs: readonly number[]) {
     this.#http = http;
+    this.#waitsMs = waitsMs;
+  }
+
+  async create(
+    model: ResolvedModel,
+    input: Record<string, unknown>,
+    settings: CreateSettings,
+    signal: AbortSignal,
+  ): Promise<Prediction> {
+    const sentAt = Date.now();
+    try {
+      const prediction = await this.#create(model, input, settings, signal);
+      this.#taken.set(prediction.id, true);
+      return prediction;
+    } catch (error) {
+      if (!isLost(error) || !settings.recover) throw error;
+      const take = (id: string) => {
+        if (this.#taken.get(id)) return false;
+        this.#taken.set(id, true);
+        return true;
+      };
+      const found = recoverPrediction({ model, input, sentAt }, this.#http, { take, waitsMs: this.#waitsMs });
+      const prediction = await found.catch(() => undefined);
+      if (prediction === undefined) throw error;
+      return prediction;
+    }
   }
 
   /** The signal stops the waiting before the call, not the call: what was created must be known, to be cancelled. */
-  create(
+  #create(
     model: ResolvedModel,
     input: Record<string, unknown>,
     { wait, cancelAfter, webhook, webhookEvents }: CreateSettings,

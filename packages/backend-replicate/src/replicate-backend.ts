@@ -105,7 +105,10 @@ export class ReplicateBackend implements Backend {
       const sent = request.seed !== undefined && property !== undefined && !(property.name in own.input);
       const seed = sent ? seedFor(request.seed!, index, property) : undefined;
       const input = seed === undefined ? placed.input : { ...placed.input, [property!.name]: seedInput(seed) };
-      return { index, seed, begin: (inner) => this.#service.predictions.create(model, input, settings, inner) };
+      // Only a seed tells one prediction of a request from another.
+      const recover = seed !== undefined && this.#options.recover !== false;
+      const create = { ...settings, recover };
+      return { index, seed, begin: (inner) => this.#service.predictions.create(model, input, create, inner) };
     });
     yield* this.#run(request, tasks, handle, stop.signal);
   }

@@ -47,6 +47,8 @@ const shape = {
       rateLimitPatienceMs: z.number().nonnegative().optional(),
     })
     .optional(),
+  /** Whether a create whose answer was lost is looked for among the account's newest predictions. Default true. */
+  recover: z.boolean().optional(),
   /** Longest silence of a server, before and within its answer, in milliseconds. Default 60 000. */
   timeoutMs: positive.optional(),
   /** How long the newest version of a model is remembered, in milliseconds. Default 5 minutes. */

@@ -40,6 +40,7 @@ export function openService(options: ReplicateOptions, env: NodeJS.ProcessEnv): 
   const unlimited = { createsPerMinute: Number.POSITIVE_INFINITY, callsPerMinute: Number.POSITIVE_INFINITY };
   const limiter = new RateLimiter(options.rateLimit ?? (cog ? unlimited : {}));
   const retry = options.retry ?? {};
+  const { minDelayMs = 500 } = retry;
   const userAgent = `latentkit/${version}`;
   const http = new ReplicateHttp({
     base,
@@ -58,7 +59,9 @@ export function openService(options: ReplicateOptions, env: NodeJS.ProcessEnv): 
     cog,
     http,
     token,
-    predictions: cog ? new CogPredictions(http, receiver) : new ReplicatePredictions(http),
+    predictions: cog
+      ? new CogPredictions(http, receiver)
+      : new ReplicatePredictions(http, [2 * minDelayMs, 6 * minDelayMs]),
     callsPerMinute: limiter.callsPerMinute,
     model: async (named) => (cog ? cogModel.get(named) : catalog.get(named ?? noModel())),
     close: async () => {

@@ -19,7 +19,12 @@ async function opened() {
     forget: () => {},
   } as unknown as WebhookReceiver;
   const predictions = new CogPredictions(http, receiver);
-  const { id } = await predictions.create({} as ResolvedModel, {}, { wait: 0 }, new AbortController().signal);
+  const { id } = await predictions.create(
+    {} as ResolvedModel,
+    {},
+    { wait: 0, recover: false },
+    new AbortController().signal,
+  );
   const state = (status: string, logs = ""): Prediction => ({ id, status, logs });
   return { predictions, id, answer, post: (status: string, logs?: string) => post(state(status, logs)), state };
 }

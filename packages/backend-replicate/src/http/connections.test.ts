@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import {
   AuthenticationError,
   ConnectionError,
+  createClient,
   InvalidRequestError,
   NotFoundError,
   RateLimitError,
@@ -13,9 +14,41 @@ import { failureOf, harness } from "../testing/harness.ts";
 const creates = /\/predictions$/;
 
 describe("a create", () => {
+  it("whose answer was lost is found among the newest predictions, and goes on as if nothing were", async () => {
+    await using h = await harness();
+    h.fake.faults.push({ method: "POST", path: creates, kind: { cut: "after" }, times: 9 });
+    const job = h.client.generate({ prompt: "a", seed: 2n ** 63n, count: 9 });
+    expect((await job).images.map(({ seed }) => String(seed)).at(-1)).toBe("9223372036854775816");
+    expect(job.handle?.data.predictions).toHaveLength(9);
+    expect(h.fake.state.created).toBe(9);
+    expect(h.fake.state.callsTo("POST", creates)).toHaveLength(9);
+  });
+
+  it("whose answer was lost is cancelled where the job was", async () => {
+    await using h = await harness();
+    await h.client.capabilities();
+    h.fake.faults.push({ method: "POST", path: creates, kind: { cut: "after" } });
+    const job = h.client.generate({ prompt: "a", steps: 500 });
+    while (h.fake.state.created === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+    job.cancel();
+    expect((await failureOf(job)).code).toBe("aborted");
+    expect(h.fake.state.running).toBe(0);
+  });
+
+  it("is not taken for another's: of another model, prompt or seed", async () => {
+    await using h = await harness();
+    await h.client.generate({ prompt: "a", seed: 1, count: 2 });
+    await h.client.generate({ prompt: "b", seed: 7 });
+    await h.client.generate({ prompt: "a", seed: 7, model: "acme/dreamer" });
+    await using other = createClient({ backend: h.newBackend() });
+    h.fake.faults.push({ method: "POST", path: creates, kind: { cut: "before" } });
+    const error = await failureOf(other.generate({ prompt: "a", seed: 7 }));
+    expect(error.details.outcome).toBe("unknown");
+  });
+
   it("whose connection breaks before an answer is not made again, and says that its outcome is unknown", async () => {
     for (const cut of ["before", "after"] as const) {
-      await using h = await harness();
+      await using h = await harness({ recover: false });
       h.fake.faults.push({ method: "POST", path: creates, kind: { cut }, times: 9 });
       const error = await failureOf(h.client.generate({ prompt: "a" }));
       expect(ConnectionError.isInstance(error)).toBe(true);
@@ -36,7 +69,7 @@ describe("a create", () => {
       { status: 201, body: "<html>" },
     ];
     for (const kind of faults) {
-      await using h = await harness();
+      await using h = await harness({ recover: false });
       h.fake.faults.push({ method: "POST", path: creates, kind, times: 9 });
       const error = await failureOf(h.client.generate({ prompt: "a" }));
       expect(error.details.outcome, JSON.stringify(kind)).toBe("unknown");
@@ -134,7 +167,7 @@ describe("a server that is silent", () => {
   });
 
   it("is not asked again for a create", async () => {
-    await using h = await harness({ timeoutMs: 300 });
+    await using h = await harness({ timeoutMs: 300, recover: false });
     h.fake.faults.push({ method: "POST", path: creates, kind: { delayMs: 60_000 }, times: 9 });
     const error = await failureOf(h.client.generate({ prompt: "a" }));
     expect(error.details.outcome).toBe("unknown");

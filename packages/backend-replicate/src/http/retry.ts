@@ -60,9 +60,15 @@ export async function withRetries<T>(attempt: () => Promise<T>, call: RetryCall)
   let done: { value: T } | undefined;
   let waited = 0;
   let again = false;
+  let lost: unknown;
   const once = async () => {
     call.signal?.throwIfAborted();
-    done = { value: await attempt() };
+    try {
+      done = { value: await attempt() };
+    } catch (error) {
+      if (isLost(error)) lost = error;
+      throw error;
+    }
   };
   const options = {
     retries,
@@ -88,9 +94,15 @@ export async function withRetries<T>(attempt: () => Promise<T>, call: RetryCall)
   try {
     await pRetry(once, options);
   } catch (error) {
-    if (done === undefined) throw error;
+    // An abort must not hide that something may have been created.
+    if (done === undefined) throw lost ?? error;
   }
   return done!.value;
+}
+
+/** Whether an error says that a create may have arrived. */
+export function isLost(error: unknown): boolean {
+  return LatentKitError.isInstance(error) && error.details.outcome === "unknown";
 }
 
 function retryAfterOf(error: Error): number | undefined {

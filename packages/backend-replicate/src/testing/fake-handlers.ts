@@ -1,4 +1,5 @@
 import { HttpResponse, http, type RequestHandler } from "msw";
+import { z } from "zod";
 import { FileSchema } from "../api/file.ts";
 import { DeploymentSchema, ModelSchema, VersionSchema } from "../api/model.ts";
 import { PredictionCreateSchema, PredictionSchema } from "../api/prediction.ts";
@@ -76,6 +77,16 @@ export function replicateHandlers(state: FakeState): RequestHandler[] {
           current_release: { model: "acme/painter", version: state.models["acme/painter"]?.version },
         }),
       ) as never,
+    ),
+    http.get(
+      at("/predictions"),
+      guarded((request) => {
+        const from = Number(new URL(request.url).searchParams.get("cursor") ?? 0);
+        const all = [...state.predictions.values()].reverse();
+        const next = all.length > from + 3 ? `https://elsewhere.example/v1/predictions?cursor=${from + 3}` : null;
+        const results = all.slice(from, from + 3).map((found) => found.state());
+        return json(z.object({ results: z.array(PredictionSchema) }), { previous: null, next, results });
+      }) as never,
     ),
     http.post(
       at("/predictions"),

@@ -1,9 +1,9 @@
 import { AuthenticationError, type GenerationEvent, type LatentKitError } from "@latentkit/core";
 import { isEnded, type Prediction, PredictionSchema } from "../api/prediction.ts";
 import { sumMetrics } from "../metrics.ts";
+import { Recent } from "../recent.ts";
 import { errorOfPrediction } from "../replicate-error.ts";
 import { PredictionReader } from "../replicate-events.ts";
-import { Recent } from "./recent.ts";
 import { verifyWebhook } from "./verify-webhook.ts";
 
 /** What one delivery brought. */
