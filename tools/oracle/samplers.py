@@ -52,8 +52,10 @@ def run(case):
         scheduler.set_begin_index(0)
     if "strength" in case:
         order = scheduler.order
-        kept = min(int(case["steps"] * case["strength"]), case["steps"])
-        begin = max(case["steps"] - kept, 0) * order
+        kept = min(case["steps"] * case["strength"], case["steps"])
+        # The flow-matching pipelines round what is left out, the others what is kept.
+        left_out = int(case["steps"] - kept) if "FlowMatch" in case["name"] else case["steps"] - int(kept)
+        begin = max(left_out, 0) * order
         timesteps = timesteps[begin:]
         if hasattr(scheduler, "set_begin_index"):
             scheduler.set_begin_index(begin)

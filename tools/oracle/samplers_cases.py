@@ -234,6 +234,7 @@ case("beta", name, {"use_beta_sigmas": True})
 case("stochastic", name, {"stochastic_sampling": True}, generator=True)
 case("custom sigmas", name, {"shift": 2.0}, steps=None, set_timesteps={"sigmas": [1.0, 0.8, 0.5, 0.2]})
 case("img2img", name, {"shift": 3.0}, strength=0.6)
+case("img2img, rounded", name, {"shift": 3.0}, steps=9, strength=0.55)
 name = "FlowMatchHeunDiscreteScheduler"
 case("defaults", name)
 case("shift 3", name, {"shift": 3.0})

@@ -57,11 +57,15 @@ export function addNoise(grid: Grid, latent: Float32Array, noise: Float32Array, 
   return blend2(new Float32Array(latent.length), alphaOf(grid.space, sigma), latent, sigma, noise);
 }
 
-/** Drops the steps before the one where image-to-image of that strength starts: `N − min(⌊N·strength⌋, N)`, as diffusers. */
+/**
+ * Drops the steps before the one where image-to-image of that strength starts, as diffusers' pipelines do: `N − min(⌊N·strength⌋, N)`,
+ * and in the flow-matching ones `⌊N − min(N·strength, N)⌋`.
+ */
 export function sliceByStrength(grid: Grid, strength = 1): Grid {
   requireNumber("strength", strength, 0, 1);
   const n = grid.nominalSteps ?? grid.steps;
-  const from = n - Math.min(Math.floor(n * strength), n);
+  const kept = Math.min(n * strength, n);
+  const from = grid.space === "flow" ? Math.floor(n - kept) : n - Math.floor(kept);
   // Strength 0 runs nothing, also where the layout has more steps than were asked for.
   return sliceSteps(grid, from === n ? grid.steps : from);
 }
