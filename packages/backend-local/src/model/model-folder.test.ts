@@ -1,5 +1,7 @@
+import { execFile } from "node:child_process";
 import { chmod, readdir, readFile, rename, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { copyModel, fixtureModel, hubCache, temporaryFolder } from "../test-model.ts";
 import { readSafetensors } from "../weights/safetensors.ts";
@@ -72,6 +74,37 @@ describe("a folder that cannot be used is a ModelError naming the file", () => {
       message: expect.stringMatching(message),
       details: { file: join(folder, file) },
     });
+  });
+
+  test
+    .skipIf(process.platform === "win32")
+    .each([
+      "model_index.json",
+      "unet/config.json",
+      unetWeights,
+      "tokenizer/merges.txt",
+      "tokenizer/special_tokens_map.json",
+    ])("a named pipe in place of %s, which would never come to its end", async (file) => {
+    const folder = await copyModel("sd1", { [file]: undefined });
+    await promisify(execFile)("mkfifo", [join(folder, file)]);
+    await expect(readModelFolder(folder)).rejects.toMatchObject({
+      code: "model",
+      message: `${join(folder, file)} is not a file`,
+      details: { file: join(folder, file) },
+    });
+  });
+
+  test("a config too large or too deep to be one", async () => {
+    const file = "vae/config.json";
+    const large = await copyModel("sd1", { [file]: " ".repeat(8 * 2 ** 20 + 1) });
+    await expect(readModelFolder(large)).rejects.toThrow(/at most 8388608 are plausible/);
+    const deep = await copyModel("sd1", { [file]: `{"a":${"[".repeat(1e5)}` });
+    await expect(readModelFolder(deep)).rejects.toThrow(/nests deeper than 64 levels/);
+  });
+
+  test("what is wrong with the JSON is told", async () => {
+    const folder = await copyModel("sd1", { "vae/config.json": '{"act_fn": silu}' });
+    await expect(readModelFolder(folder)).rejects.toThrow(/is not JSON: Unexpected token 's'/);
   });
 
   const options: [config: string, option: string, value: unknown][] = [
@@ -149,6 +182,13 @@ describe("identity", () => {
     hashes.add((await readModelFolder(folder)).identity.hash);
     expect(hashes.size).toBe(4);
   });
+});
+
+test("a byte order mark before the JSON is passed over", async () => {
+  const folder = await copyModel("sd1");
+  for (const file of ["model_index.json", "unet/config.json", "scheduler/scheduler_config.json"])
+    await writeFile(join(folder, file), `\ufeff${JSON.stringify(await json(file))}`);
+  await expect(readModelFolder(folder)).resolves.toMatchObject({ shape: { scale: 8 } });
 });
 
 test("infinities as Python writes them are read", async () => {

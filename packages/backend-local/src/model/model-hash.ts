@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { type FileHandle, open, readFile, stat } from "node:fs/promises";
+import { type FileHandle, open, stat } from "node:fs/promises";
 import type { WeightTensor } from "../weights/safetensors.ts";
 import type { Weights } from "../weights/weights.ts";
+import { readBytes } from "./read-json.ts";
 
 /** Bytes of each tensor that are hashed, from its middle. */
 const sampleBytes = 1024;
@@ -36,7 +37,7 @@ export async function stampOf(files: readonly string[]): Promise<string> {
 
 async function compute(texts: readonly string[], parts: readonly (readonly WeightTensor[])[]): Promise<string> {
   const hash = createHash("sha256");
-  for (const text of await Promise.all(texts.map((file) => readFile(file)))) {
+  for (const text of await Promise.all(texts.map(readBytes))) {
     hash.update(`${text.length}\n`).update(text);
   }
   for (const tensors of parts) {

@@ -1,6 +1,5 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { readJson } from "../model/read-json.ts";
+import { readJson, readText } from "../model/read-json.ts";
 import { modelError } from "../weights/model-error.ts";
 
 /** The special tokens of a CLIP vocabulary. */
@@ -77,9 +76,7 @@ export async function clipTokenizerJson(folder: string, special: SpecialTokens):
 }
 
 async function readMerges(file: string): Promise<[string, string][]> {
-  const text = await readFile(file, "utf8").catch((cause: Error) => {
-    throw modelError("missing", `${file} cannot be read: ${cause.message}`, { file, cause });
-  });
+  const text = await readText(file);
   const lines = text.split("\n").filter((line) => line.trim() !== "" && !line.startsWith("#version"));
   return lines.map((line) => {
     const [left, right, ...rest] = line.trimEnd().split(" ");

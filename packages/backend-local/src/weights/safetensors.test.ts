@@ -83,6 +83,14 @@ describe("readSafetensors", () => {
       /unknown dtype/,
       "a",
     ],
+    [
+      "more dimensions than any tensor has",
+      { a: f32(0, 4, [1, 1, 1, 1, 1, 1, 1, 1, 1]) },
+      4,
+      /has 9 dimensions; at most 8/,
+      "a",
+    ],
+    ["a header that is all brackets", `{"a":${"[".repeat(1e6)}}`, 0, /nests deeper than 3 levels/],
     ["a tensor that is null", { a: null }, 0, /not described by an object/, "a"],
     ["metadata that is no map", { __metadata__: { a: 1 } }, 0, /__metadata__/],
     [
@@ -103,6 +111,21 @@ describe("readSafetensors", () => {
       file: path,
       ...(tensor && { tensor }),
     });
+  });
+
+  test("an error stays short, whatever the header holds", async () => {
+    const long = "x".repeat(1e5);
+    const many = new Array<number>(1e5).fill(-1);
+    for (const header of [
+      { a: { dtype: long, shape: [1], data_offsets: [0, 4] } },
+      { a: f32(0, 4, many) },
+      { a: f32(0, 4, many.fill(1)) },
+      { [long]: f32(0, 8) },
+    ]) {
+      const error = await readSafetensors(await write(header, 4)).catch((caught: unknown) => caught);
+      expect(ModelError.isInstance(error)).toBe(true);
+      expect(JSON.stringify((error as ModelError).toJSON()).length).toBeLessThan(1500);
+    }
   });
 
   test("refuses a header longer than the file without reading it", async () => {

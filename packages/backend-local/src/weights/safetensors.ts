@@ -1,6 +1,9 @@
-import { type FileHandle, open, realpath, stat } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { duplicateKey } from "./duplicate-key.ts";
 import { modelError } from "./model-error.ts";
+import { nestsDeeperThan } from "./nesting.ts";
+import { clip, quote } from "./quote.ts";
+import { regularFile } from "./regular-file.ts";
 
 /** Bytes an element takes, by safetensors dtype. */
 const elementSizes = {
@@ -24,8 +27,14 @@ const elementSizes = {
 /** Element type of a tensor as safetensors names it. */
 export type SafetensorsDtype = keyof typeof elementSizes;
 
-/** Longest header that is read, in bytes. The largest published models need about a hundredth of it. */
-export const maxHeaderBytes = 32 * 1024 * 1024;
+/** Longest header that is read, in bytes. The largest published models need about a tenth of it. */
+export const maxHeaderBytes = 8 * 1024 * 1024;
+
+/** A header is an object of objects of lists. */
+const maxDepth = 3;
+
+/** Most dimensions of a tensor. */
+const maxRank = 8;
 
 /** One tensor of a safetensors file: where its little-endian, row-major elements lie. */
 export interface WeightTensor {
@@ -68,17 +77,6 @@ export async function readSafetensors(path: string): Promise<SafetensorsFile> {
   }
 }
 
-async function regularFile(path: string): Promise<{ path: string; size: number }> {
-  try {
-    const real = await realpath(path);
-    const stats = await stat(real);
-    if (stats.isFile()) return { path: real, size: stats.size };
-  } catch (error) {
-    throw modelError("missing", `Cannot read ${path}: ${(error as Error).message}`, { file: path, cause: error });
-  }
-  throw modelError("malformed", `${path} is not a file`, { file: path });
-}
-
 async function readHeader(path: string, size: number, handle: FileHandle): Promise<Buffer> {
   const fail = (message: string) =>
     modelError("malformed", `${path} is not a safetensors file: ${message}`, { file: path });
@@ -97,15 +95,20 @@ async function readHeader(path: string, size: number, handle: FileHandle): Promi
 
 function parseHeader(path: string, file: { path: string; size: number }, bytes: Buffer): SafetensorsFile {
   const fail = (message: string, tensor?: string, cause?: unknown) =>
-    modelError("malformed", `${path}: ${tensor === undefined ? "" : `tensor ${JSON.stringify(tensor)} `}${message}`, {
+    modelError("malformed", `${path}: ${tensor === undefined ? "" : `tensor ${quote(tensor)} `}${message}`, {
       file: path,
-      tensor,
+      tensor: tensor === undefined ? undefined : clip(tensor),
       cause,
     });
   let text: string;
   let header: Record<string, unknown>;
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw fail("its header is not UTF-8", undefined, cause);
+  }
+  if (nestsDeeperThan(text, maxDepth)) throw fail(`its header nests deeper than ${maxDepth} levels`);
+  try {
     header = JSON.parse(text) as Record<string, unknown>;
   } catch (cause) {
     throw fail("its header is not JSON", undefined, cause);
@@ -145,16 +148,15 @@ function parseEntry(value: unknown, fail: (message: string) => Error) {
   if (typeof value !== "object" || value === null) throw fail("is not described by an object");
   const { dtype, shape, data_offsets: offsets } = value as Record<string, unknown>;
   if (typeof dtype !== "string" || !Object.hasOwn(elementSizes, dtype)) {
-    throw fail(`has the unknown dtype ${JSON.stringify(dtype)}; known: ${Object.keys(elementSizes).join(", ")}`);
+    throw fail(`has the unknown dtype ${quote(dtype)}; known: ${Object.keys(elementSizes).join(", ")}`);
   }
-  if (!isIntegerList(shape)) throw fail(`has the shape ${JSON.stringify(shape)}, not a list of sizes`);
+  if (!isIntegerList(shape)) throw fail(`has the shape ${quote(shape)}, not a list of sizes`);
+  if (shape.length > maxRank) throw fail(`has ${shape.length} dimensions; at most ${maxRank} are plausible`);
   if (!isIntegerList(offsets) || offsets.length !== 2) throw fail("has no data_offsets [begin, end]");
   const [begin, end] = offsets as [number, number];
   const size = shape.reduce((product, n) => product * n, elementSizes[dtype as SafetensorsDtype]);
   if (!Number.isSafeInteger(size) || end - begin !== size) {
-    throw fail(
-      `of dtype ${dtype} and shape [${shape.join(", ")}] needs ${size} bytes; its offsets span ${end - begin}`,
-    );
+    throw fail(`of dtype ${dtype} and shape ${quote(shape)} needs ${size} bytes; its offsets span ${end - begin}`);
   }
   return { dtype: dtype as SafetensorsDtype, shape, begin, end };
 }

@@ -1,6 +1,8 @@
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { readJson } from "../model/read-json.ts";
 import { modelError } from "./model-error.ts";
+import { clip, quote } from "./quote.ts";
 import { readSafetensors, type WeightTensor } from "./safetensors.ts";
 
 /** The named tensors of one network, wherever they lie. */
@@ -85,23 +87,14 @@ async function shardedWeights(folder: string, indexName: string): Promise<Weight
 }
 
 async function readIndex(path: string): Promise<Map<string, string>> {
-  const fail = (message: string, cause?: unknown) =>
-    modelError("malformed", `${path}: ${message}`, { file: path, cause });
-  const { size } = await stat(path);
-  if (size > 32 * 1024 * 1024) throw fail(`an index of ${size} bytes is not plausible`);
-  let json: unknown;
-  try {
-    json = JSON.parse(await readFile(path, "utf8"));
-  } catch (cause) {
-    throw fail("not JSON", cause);
-  }
-  const map = (json as { weight_map?: unknown } | null)?.weight_map;
+  const fail = (message: string) => modelError("malformed", `${path}: ${message}`, { file: path });
+  const { weight_map: map } = await readJson(path);
   if (typeof map !== "object" || map === null) throw fail("it has no weight_map");
   const entries = Object.entries(map as Record<string, unknown>);
   for (const [tensor, shard] of entries) {
     // A shard lies beside its index: a path would let the index point anywhere.
     if (typeof shard !== "string" || /[/\\]/.test(shard) || !shard.endsWith(".safetensors")) {
-      throw fail(`${tensor} is placed in ${JSON.stringify(shard)}, which is not the name of a .safetensors file here`);
+      throw fail(`${clip(tensor)} is placed in ${quote(shard)}, which is not the name of a .safetensors file here`);
     }
   }
   return new Map(entries as [string, string][]);
