@@ -81,8 +81,7 @@ export async function* generateOn(
 ): AsyncGenerator<GenerationEvent> {
   const prepared = await prepare(server, request, signal);
   const { plan, outputs, fields, images } = prepared;
-  const names = await server.uploads.send(images.values(), signal);
-  const graph = renameImages(prepared.graph, names);
+  const graph = await withUploads(server, prepared.graph, images, signal);
   // The socket listens before the job exists, so that no event of a fast job is missed.
   const socket = server.socket(server.options.clientId);
   const promptId = crypto.randomUUID();
@@ -90,7 +89,11 @@ export async function* generateOn(
   try {
     await abortable(socket.ready(), signal);
     const prompt = { promptId, clientId: socket.clientId, graph, fields, ...extras(server, request) };
-    const sent = await submitOrCancel(server, prompt, signal);
+    const sent = await submitOrCancel(server, prompt, signal).catch(async (error: unknown) => {
+      if (!isImageGone(error, images)) throw error;
+      await withUploads(server, graph, images, signal);
+      return submitOrCancel(server, prompt, signal);
+    });
     const handle: ComfyHandle = {
       url: server.url,
       promptId: sent.promptId,
@@ -105,6 +108,20 @@ export async function* generateOn(
   } finally {
     inbox.close();
   }
+}
+
+async function withUploads(
+  server: ComfyServer,
+  graph: Graph,
+  images: ReadonlyMap<string, LocalImage>,
+  signal: AbortSignal,
+): Promise<Graph> {
+  return renameImages(graph, await server.uploads.send(images.values(), signal));
+}
+
+/** The server's input folder was emptied since the upload: the refusal has made us forget what was sent. */
+function isImageGone(error: unknown, images: ReadonlyMap<string, LocalImage>): boolean {
+  return InvalidRequestError.isInstance(error) && error.issues.some(({ field }) => images.has(field));
 }
 
 /** An abort while the job is on its way: it is let arrive, and is then taken out again. */

@@ -99,6 +99,9 @@ describe("proxies and Comfy Cloud", () => {
     await client.generate({ ...edit, task: "inpaint" as const, mask: image });
     expect(fake.uploaded).toHaveLength(1);
     const { prompt } = fake.prompts[0] as { prompt: Record<string, { inputs: Record<string, unknown> }> };
+    fake.uploads.clear();
+    await client.generate({ ...edit, seed: 3 });
+    expect(fake.uploaded, "sent again after the server's folder was emptied").toHaveLength(2);
     expect(prompt["image"]!.inputs["image"]).toMatch(/^latentkit\/renamed \(1\) [\da-f]{32}\.png$/);
   });
 });

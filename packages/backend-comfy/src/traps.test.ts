@@ -96,11 +96,8 @@ describe("traps of the real server", () => {
 
   it("2: has pictures sent again that were lost with the socket, and says so", async () => {
     const { fake, client } = await setup({}, { delivery: "socket" });
-    const job = client.generate(long);
-    await until(job, (event) => event.type === "progress" && event.step > 50);
-    fake.sockets.dropAll();
-    fake.sockets.forgetAll();
-    const { images, warnings } = await job;
+    fake.sockets.losesPictures = 1;
+    const { images, warnings } = await client.generate(quick);
     expect(await images[0]!.size()).toEqual({ width: 64, height: 64 });
     expect(warnings.map(({ code }) => code)).toEqual(["job_rerun"]);
   });

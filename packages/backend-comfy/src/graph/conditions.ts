@@ -69,7 +69,7 @@ const unionType: Readonly<Record<string, string>> = {
 
 function applyControls(g: GraphBuilder, plan: Plan, { vae }: Pipeline, conditions: Conditions): Conditions {
   let current = conditions;
-  for (const [i, { at, entry, network }] of plan.controls.entries()) {
+  for (const [i, { at, entry, network, preprocessor }] of plan.controls.entries()) {
     const field = `conditioning[${at}]`;
     const id = `control-${i + 1}`;
     const inputs = { control_net_name: network };
@@ -78,7 +78,8 @@ function applyControls(g: GraphBuilder, plan: Plan, { vae }: Pipeline, condition
     const control_net = /union|promax/i.test(network)
       ? g.add(`${id}-type`, "SetUnionControlNetType", { control_net: loaded, type }, { type: `${field}.control` })()
       : loaded;
-    const image = loadImage(g, plan, `${field}.image`, `${id}-image`)();
+    const photo = loadImage(g, plan, `${field}.image`, `${id}-image`)();
+    const image = preprocessor === undefined ? photo : preprocess(g, plan, `${id}-preprocess`, photo, preprocessor);
     const { strength, start: start_percent, end: end_percent } = entry;
     const applied = g.add(
       `${id}-apply`,
@@ -89,6 +90,18 @@ function applyControls(g: GraphBuilder, plan: Plan, { vae }: Pipeline, condition
     current = { positive: applied(0), negative: applied(1) };
   }
   return current;
+}
+
+function preprocess(
+  g: GraphBuilder,
+  { width, height }: Plan,
+  id: string,
+  image: Link,
+  preprocessor: NonNullable<Plan["controls"][number]["preprocessor"]>,
+): Link {
+  if (preprocessor === "Canny") return g.add(id, "Canny", { image, low_threshold: 0.4, high_threshold: 0.8 })();
+  const resolution = Math.min(width, height);
+  return g.add(id, "AIO_Preprocessor", { image, preprocessor: preprocessor.name, resolution })();
 }
 
 /** A LoadImage node for a request field's upload: outputs are the picture and its alpha as a mask. */

@@ -112,6 +112,23 @@ describe("graphs", () => {
     );
   });
 
+  it("control pictures made from photos on the server", async () => {
+    const control = (kind: string) => ({
+      conditioning: [{ kind: "control", control: kind, image }],
+      backendOptions: { comfy: { preprocess: true } },
+    });
+    const graph = await of(control("canny"));
+    expect(graph).toContain(
+      "control-1-preprocess: Canny(image<control-1-image>, low_threshold=0.4, high_threshold=0.8)",
+    );
+    expect(graph.find((line) => line.startsWith("control-1-apply"))).toContain("image<control-1-preprocess>");
+    await expect(of(control("depth"))).rejects.toMatchObject({
+      issues: [
+        { field: "backendOptions.comfy.preprocess", message: expect.stringContaining('no preprocessor for "depth"') },
+      ],
+    });
+  });
+
   it("more text: appended, or in a window of its own", async () => {
     const graph = await of({
       conditioning: [

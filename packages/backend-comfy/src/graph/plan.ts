@@ -15,6 +15,8 @@ export interface PlannedControl {
   at: number;
   entry: Extract<Conditioning, { kind: "control" }>;
   network: string;
+  /** What makes the control picture from a photo: the server's Canny node, or a preprocessor of AIO_Preprocessor's. */
+  preprocessor?: "Canny" | { name: string };
 }
 
 /** How an IP-Adapter is loaded: by the unified loader's preset, or from files. */

@@ -18,6 +18,7 @@ const patterns: Readonly<Record<string, RegExp>> = {
 export function planControls(
   request: GenerationRequest,
   info: ObjectInfo,
+  wantsPreprocessing = false,
 ): { controls: PlannedControl[]; issues: Issue[] } {
   const networks = info.choices("ControlNetLoader", "control_net_name");
   const controls: PlannedControl[] = [];
@@ -32,10 +33,33 @@ export function planControls(
       wanted === undefined
         ? { issue: { field, message: noNetwork(entry.control, networks), allowed: networks } }
         : resolveName(wanted, networks, field, "ControlNet");
+    const preprocessor = wantsPreprocessing ? preprocessorOf(entry.control, info) : undefined;
     if ("issue" in found) issues.push(found.issue);
-    else controls.push({ at, entry, network: found.name });
+    else if (wantsPreprocessing && preprocessor === undefined) {
+      const message = `the server has no preprocessor for "${entry.control}": install ComfyUI's ControlNet Auxiliary Preprocessors, or give the finished control picture`;
+      issues.push({ field: "backendOptions.comfy.preprocess", message });
+    } else {
+      controls.push({ at, entry, network: found.name, ...(preprocessor === undefined ? {} : { preprocessor }) });
+    }
   }
   return { controls, issues };
+}
+
+/** Names of AIO_Preprocessor's choices for each control. */
+const preprocessors: Readonly<Record<string, RegExp>> = {
+  canny: /canny/i,
+  depth: /depth.*anything|midas|zoe|depth/i,
+  pose: /openpose|dwpose|pose/i,
+  scribble: /scribble/i,
+  "line-art": /line[_-]?art/i,
+  segmentation: /seg/i,
+  tile: /tile/i,
+};
+
+function preprocessorOf(control: string, info: ObjectInfo): PlannedControl["preprocessor"] {
+  if (control === "canny" && info.has("Canny")) return "Canny";
+  const name = info.choices("AIO_Preprocessor", "preprocessor").find((choice) => preprocessors[control]?.test(choice));
+  return name === undefined ? undefined : { name };
 }
 
 function noNetwork(control: string, networks: readonly string[]): string {

@@ -54,7 +54,7 @@ export function planRequest(request: GenerationRequest, context: PlanContext): P
     "negativePrompt" in request ? (request.negativePrompt ?? "") : "",
   ];
   const embedded = placeEmbeddings(request, context.embeddings, prompts);
-  const { controls, issues: controlIssues } = planControls(request, info);
+  const { controls, issues: controlIssues } = planControls(request, info, own.preprocess);
   const { adapters, issues: adapterIssues } = planAdapters(request, info);
   const upscaler = upscalerOf(request, info);
   const upscaleModel = upscaler === undefined ? undefined : keep(upscaler)?.name;

@@ -15,13 +15,15 @@ const RequestOptionsSchema = z.strictObject({
   delivery: z.enum(["view", "temp", "socket"]).optional(),
   filenamePrefix: z.string().min(1).optional(),
   previewMethod: z.enum(["auto", "latent2rgb", "taesd"]).optional(),
+  preprocess: z.boolean().default(false),
   front: z.boolean().default(false),
 });
 
 /**
  * What `backendOptions.comfy` takes: `family`, `textEncoders`, `vae`, `delivery`, `filenamePrefix` and `previewMethod`
  * as in the backend's options; `inpaint` (`"noise-mask"`, `"vae-inpaint"`, `"inpaint-model"`) and `growMaskBy`; `refine`,
- * the strength that a prompt gives an upscale; `front`, to go before the queue.
+ * the strength that a prompt gives an upscale; `preprocess`, to have the server make control pictures from photos;
+ * `front`, to go before the queue.
  */
 export type ComfyRequestOptions = z.input<typeof RequestOptionsSchema>;
 /** With defaults filled in. */

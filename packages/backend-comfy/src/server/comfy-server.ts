@@ -84,6 +84,7 @@ export class ComfyServer {
   /** Forgets what the server said, after it refused something that it had listed. */
   forget(): void {
     this.#cache.clear();
+    this.uploads.forget();
   }
 
   /** The socket of a client id, shared by its jobs. */

@@ -252,6 +252,7 @@ export function fakeNodes(models: FakeModels, uploads: readonly string[] = []): 
   );
   node("UpscaleModelLoader", { model_name: oldCombo(models.upscaleModels) }, ["UPSCALE_MODEL"]);
   node("ImageUpscaleWithModel", { upscale_model: link("UPSCALE_MODEL"), image }, ["IMAGE"]);
+  node("Canny", { image, low_threshold: float(0.01, 0.99, 0.4), high_threshold: float(0.01, 0.99, 0.8) }, ["IMAGE"]);
   node("ControlNetLoader", { control_net_name: oldCombo(models.controlNets) }, ["CONTROL_NET"]);
   node(
     "SetUnionControlNetType",

@@ -96,7 +96,7 @@ function postPrompt(fake: FakeComfy, body: PromptBody, json: Json, request: Inco
   if (prompt === undefined) return refuse("no_prompt", "No prompt provided");
   if (!canonicalUuid.test(prompt_id))
     return refuse("invalid_prompt_id", "prompt_id must be a lowercase canonical UUID");
-  const { error, node_errors, outputs } = validate(prompt, fake.nodes);
+  const { error, node_errors, outputs } = validate(prompt, fake.nodes, fake.uploads);
   if (error !== undefined) return json(400, { error, node_errors });
   for (const id of options.dropsOutputs ?? []) {
     if (!outputs.includes(id)) continue;

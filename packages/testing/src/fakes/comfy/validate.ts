@@ -17,7 +17,11 @@ export interface Verdict {
 }
 
 /** Checks a prompt the way the server does: outputs whose branch is sound run, and the others are dropped with errors. */
-export function validate(prompt: Prompt, nodes: Record<string, RawNode>): Verdict {
+export function validate(
+  prompt: Prompt,
+  nodes: Record<string, RawNode>,
+  files: { has(name: string): boolean },
+): Verdict {
   for (const [id, { class_type }] of Object.entries(prompt)) {
     if (nodes[class_type] === undefined) {
       const message = `Node '${class_type}' not found. The custom node may not be installed.`;
@@ -39,7 +43,7 @@ export function validate(prompt: Prompt, nodes: Record<string, RawNode>): Verdic
   const node_errors: Verdict["node_errors"] = {};
   const outputs = ends.filter((end) => {
     const broken = ancestry(prompt, end).filter((id) => {
-      const errors = complaints(prompt, id, nodes);
+      const errors = [...complaints(prompt, id, nodes), ...missingFile(prompt, id, files)];
       if (errors.length === 0) return false;
       node_errors[id] ??= { errors, dependent_outputs: [], class_type: prompt[id]!.class_type };
       node_errors[id].dependent_outputs.push(end);
@@ -55,6 +59,14 @@ export function validate(prompt: Prompt, nodes: Record<string, RawNode>): Verdic
     extra_info: {},
   };
   return { error, node_errors, outputs: [] };
+}
+
+/** LoadImage and its kin look whether the file exists. */
+function missingFile(prompt: Prompt, id: string, files: { has(name: string): boolean }): Complaint[] {
+  const { class_type, inputs = {} } = prompt[id]!;
+  if (!class_type.startsWith("LoadImage") || files.has(String(inputs["image"]))) return [];
+  const details = `image - Invalid image file: ${inputs["image"]}`;
+  return [complain("custom_validation_failed", "Custom validation failed for node", details, { input_name: "image" })];
 }
 
 function complaints(prompt: Prompt, id: string, nodes: Record<string, RawNode>): Complaint[] {
