@@ -1,7 +1,7 @@
-import { type Capabilities, featureNames, type Range } from "./capabilities.ts";
+import { type Capabilities, type FeatureName, featureNames, type Range } from "./capabilities.ts";
 import type { Issue } from "./errors/issue.ts";
 import { nearest } from "./request/nearest.ts";
-import type { GenerationRequest } from "./request/request.ts";
+import { defaultStrength, type GenerationRequest } from "./request/request.ts";
 
 /**
  * What of a request a backend cannot do. Empty when all is well.
@@ -18,7 +18,9 @@ export function checkCapabilities(request: GenerationRequest, capabilities: Capa
   ];
   for (const [field, range] of Object.entries(capabilities.limits)) {
     const value = (request as Record<string, unknown>)[field];
-    if (typeof value === "number" && !within(value, range)) {
+    // A seed beyond 2^53 is text; as a float it is close enough to be told from any bound.
+    const size = field === "seed" && typeof value === "string" ? Number(value) : value;
+    if (typeof size === "number" && !within(size, range)) {
       issues.push({ field, message: `${value} is not possible here: must be ${describe(range)}`, allowed: range });
     }
   }
@@ -30,13 +32,15 @@ export function checkCapabilities(request: GenerationRequest, capabilities: Capa
 /** Fields that were set, but have no effect on this backend. */
 function checkFeatures(request: GenerationRequest, { features }: Capabilities): Issue[] {
   return featureNames
-    .filter((field) => !features.includes(field) && isSet((request as Record<string, unknown>)[field], field))
+    .filter((field) => !features.includes(field) && isSet(request, field))
     .map((field) => ({ field, message: "has no effect here: leave it out" }));
 }
 
-function isSet(value: unknown, field: string): boolean {
+/** Whether a field asks for something: a default that validation filled in does not. */
+function isSet(request: GenerationRequest, field: FeatureName): boolean {
+  const value = (request as Record<string, unknown>)[field];
   if (value === undefined || value === "" || (field === "previewEvery" && value === 0)) return false;
-  // Every parsed img2img request has a strength: only backends that lack the task's meaning of it list it as absent.
+  if (field === "strength") return value !== defaultStrength[request.task];
   return Array.isArray(value) ? value.length > 0 : true;
 }
 

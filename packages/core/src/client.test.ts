@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Backend, JobHandle } from "./backend.ts";
 import type { Capabilities } from "./capabilities.ts";
 import { createClient } from "./client.ts";
+import { sha256 } from "./image/load-image-source.ts";
 import type { GenerationRequest } from "./request/request.ts";
 
 const capabilities: Capabilities = {
@@ -153,6 +154,42 @@ describe("createClient", () => {
     await expect(job).rejects.toMatchObject({ code: "aborted" });
     expect(backend.disposed).toBe(1);
     await expect(client.generate({ prompt: "a" })).rejects.toMatchObject({ code: "disposed" });
+  });
+
+  it("notes what the input images were, and refuses a recipe whose image was changed", async () => {
+    const backend = testBackend({
+      capabilities: async () => ({ ...capabilities, tasks: ["image-to-image"], features: ["seed"] }),
+    });
+    const client = createClient({ backend });
+    const { recipe } = await client.generate({ task: "image-to-image", prompt: "a", image: Buffer.from("one") });
+    expect(recipe.request).toMatchObject({ image: { sha256: sha256(Buffer.from("one")) }, strength: 0.8 });
+    const changed = {
+      ...recipe,
+      request: { ...recipe.request, image: { base64: "dHdv", sha256: sha256(Buffer.from("one")) } },
+    };
+    await expect(client.generate(changed as never)).rejects.toMatchObject({ issues: [{ field: "image" }] });
+    const gone = { task: "image-to-image", prompt: "a", image: "/no/such.png" } as const;
+    await expect(client.generate(gone)).rejects.toMatchObject({ issues: [{ field: "image" }] });
+    const own = { ...gone, strength: 0.5 };
+    await expect(client.generate(own)).rejects.toMatchObject({ code: "unsupported", issues: [{ field: "strength" }] });
+  });
+
+  it("keeps a bound on seeds beyond 2^53 too", async () => {
+    const limits = { seed: { min: 0, max: 2 ** 32 - 1 } };
+    const backend = testBackend({ capabilities: async () => ({ ...capabilities, limits }) });
+    const wanted = createClient({ backend }).generate({ prompt: "a", seed: 2n ** 64n - 1n });
+    await expect(wanted).rejects.toMatchObject({ code: "unsupported", issues: [{ field: "seed" }] });
+  });
+
+  it("asks at compile time for the task that a field belongs to, and takes options that may be undefined", async () => {
+    const client = createClient({ backend: testBackend(), timeoutMs: undefined });
+    const signal = undefined as AbortSignal | undefined;
+    // @ts-expect-error: strength needs task: "image-to-image"
+    await expect(client.generate({ prompt: "a", strength: 0.5 }, { signal })).rejects.toMatchObject({
+      code: "invalid_request",
+    });
+    await expect(client.generate({ prompt: "a" }, null as never)).resolves.toBeDefined();
+    expect(() => createClient({ backend: testBackend(), onUnsupported: "ignore" as never })).toThrow(/onUnsupported/);
   });
 
   it("refuses something that is no backend", () => {

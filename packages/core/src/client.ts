@@ -7,11 +7,12 @@ import { DisposedError } from "./errors/disposed-error.ts";
 import { NotFoundError } from "./errors/not-found-error.ts";
 import { UnsupportedError } from "./errors/unsupported-error.ts";
 import type { WarningEvent } from "./events.ts";
+import { fingerprintImages } from "./image/fingerprint-images.ts";
 import { Job } from "./job/job.ts";
 import { JobRun, type Prepared } from "./job/job-run.ts";
 import { isRecipe, parseRecipe, type Recipe } from "./recipe/recipe.ts";
 import { parseRequest } from "./request/parse-request.ts";
-import type { GenerationInput, GenerationRequest } from "./request/request.ts";
+import type { GenerationInput } from "./request/request.ts";
 import { randomSeed } from "./request/seed.ts";
 
 /** What to do with a field that the backend cannot honour: refuse, or leave it out and warn. */
@@ -21,19 +22,20 @@ export type OnUnsupported = "error" | "warn";
 export interface ClientOptions {
   backend: Backend;
   /** Fields for each request that does not set them itself. */
-  defaults?: Partial<GenerationInput>;
+  defaults?: Partial<GenerationInput> | undefined;
   /** Default `"error"`. */
-  onUnsupported?: OnUnsupported;
+  onUnsupported?: OnUnsupported | undefined;
   /** Longest time for a generation, in milliseconds. Default: none. */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
 }
 
 /** Settings of one call. */
 export interface GenerateOptions {
   /** Aborting it cancels the job, as `job.cancel()` does. */
-  signal?: AbortSignal;
-  timeoutMs?: number;
-  onUnsupported?: OnUnsupported;
+  signal?: AbortSignal | undefined;
+  /** Longest time, in milliseconds: above 0 and at most 2^31 − 1, or Infinity. */
+  timeoutMs?: number | undefined;
+  onUnsupported?: OnUnsupported | undefined;
 }
 
 /** One typed request, any backend, one stream of events. */
@@ -75,16 +77,19 @@ class BackendClient implements Client {
     if (typeof options?.backend?.generate !== "function") {
       throw new ConfigError('backend: must be a backend, such as local() from "@latentkit/backend-local"');
     }
-    this.backend = options.backend;
+    const { backend, onUnsupported = "error" } = options;
+    if (onUnsupported !== "error" && onUnsupported !== "warn")
+      throw new ConfigError('onUnsupported: must be "error" or "warn"');
+    this.backend = backend;
     this.#options = options;
   }
 
-  generate(input: GenerationInput | Recipe, options: GenerateOptions = {}): Job {
-    return this.#start(options, (signal) => this.#prepare(input, options, signal));
+  generate(input: GenerationInput | Recipe, options?: GenerateOptions): Job {
+    return this.#start(options ?? {}, (signal) => this.#prepare(input, options ?? {}, signal));
   }
 
-  resume(handle: JobHandle, options: GenerateOptions = {}): Job {
-    return this.#start(options, async () => {
+  resume(handle: JobHandle, options?: GenerateOptions): Job {
+    return this.#start(options ?? {}, async () => {
       const { backend } = this;
       if (handle?.latentkit !== "handle") throw new NotFoundError("This is not a LatentKit job handle.");
       if (handle.backend !== backend.id)
@@ -138,14 +143,13 @@ class BackendClient implements Client {
     const onUnsupported = options.onUnsupported ?? this.#options.onUnsupported ?? "error";
     if (issues.length > 0 && onUnsupported === "error") throw new UnsupportedError(issues, { backend: backend.id });
     const { request, warnings } = dropUnsupported(wanted, issues, backend.id);
-    const seeded =
-      request.seed === undefined && capabilities.features.includes("seed")
-        ? { ...request, seed: randomSeed(capabilities.limits.seed?.max) }
-        : request;
+    const needsSeed = request.seed === undefined && capabilities.features.includes("seed");
+    const seed = needsSeed ? { seed: randomSeed(capabilities.limits.seed?.max) } : {};
+    const whole = await fingerprintImages({ ...request, ...seed }, signal);
     return {
-      request: seeded as GenerationRequest,
+      request: whole,
       warnings: [...warnings, ...foreignRecipe(recipe, backend, capabilities)],
-      source: (jobSignal) => backend.generate(seeded as GenerationRequest, { signal: jobSignal }),
+      source: (jobSignal) => backend.generate(whole, { signal: jobSignal }),
     };
   }
 }

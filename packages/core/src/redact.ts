@@ -1,7 +1,7 @@
 const replacements: readonly (readonly [RegExp, string])[] = [
   [/\b(Bearer|Basic|Token)\s+[\w.~+/=-]{6,}/gi, "$1 [redacted]"],
   [/\b(r8|hf|sk|comfyui|whsec)([_-])[\w+/=-]{8,}/g, "$1$2[redacted]"],
-  [/([?&](?:token|api[_-]?key|key|signature|sig|x-amz-signature|x-goog-signature)=)[^&\s"']+/gi, "$1[redacted]"],
+  [/([?&][\w-]*(?:token|secret|key|sig|signature|credential|auth|password)[\w-]*=)[^&\s"']+/gi, "$1[redacted]"],
   [
     /((?:authorization|x-api-key|api[_-]?key|api[_-]?token|password)"?\s*[:=]\s*"?)(?!Bearer|Basic|Token)[^"\s,}&]+/gi,
     "$1[redacted]",
@@ -9,7 +9,7 @@ const replacements: readonly (readonly [RegExp, string])[] = [
   [/(:\/\/[^/\s:@]+:)[^@\s/]+(?=@)/g, "$1[redacted]"],
 ];
 
-const secretKey = /^(authorization|proxy-authorization|x-api-key|api[_-]?key.*|api[_-]?token|secret|password|token)$/i;
+const secretKey = /(token|secret|password|api[_-]?key|authorization|cookie)s?$/i;
 const secrets = new Set<string>();
 
 /** Registers a secret whose text is to be removed from every later error and log line. */

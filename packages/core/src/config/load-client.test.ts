@@ -65,6 +65,11 @@ describe("loadClient", () => {
     await expect(loadClient({ cwd, backend: "nowhere", env: {}, modules })).rejects.toThrow(
       /@latentkit\/backend-nowhere/,
     );
+    for (const backend of ["constructor", "toString", "__proto__"])
+      await expect(loadClient({ cwd, backend, env: {}, modules })).rejects.toMatchObject({ code: "config" });
+    const empty = { fake: async () => ({}) as never };
+    await expect(loadClient({ cwd, backend: "fake", env: {}, modules: empty })).rejects.toThrow(/no fromConfig/);
+    await expect(loadClient({ cwd, config: ".", env: {}, modules })).rejects.toThrow(/cannot be read/);
     await expect(loadClient({ cwd, backend: "../evil", env: {}, modules })).rejects.toThrow(/not a backend's id/);
   });
 });

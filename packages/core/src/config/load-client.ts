@@ -46,11 +46,12 @@ export async function loadClient(options: LoadClientOptions = {}): Promise<Clien
   const config = await readConfig(cwd, file);
   const chosen = named ?? (env.LATENTKIT_BACKEND || undefined) ?? config.backend ?? "local";
   const { backend: _, backends = {}, ...settings } = config;
-  const backend =
-    typeof chosen === "string"
-      ? (await moduleOf(chosen, cwd, modules)).fromConfig({ ...backends[chosen], ...backendOptions }, env)
-      : chosen;
-  return createClient({ ...settings, ...given, backend });
+  if (typeof chosen !== "string") return createClient({ ...settings, ...given, backend: chosen });
+  const module = await moduleOf(chosen, cwd, modules);
+  if (typeof module.fromConfig !== "function")
+    throw new ConfigError(`backend: the package of "${chosen}" exports no fromConfig; it is not a LatentKit backend`);
+  const own = Object.hasOwn(backends, chosen) ? backends[chosen] : {};
+  return createClient({ ...settings, ...given, backend: module.fromConfig({ ...own, ...backendOptions }, env) });
 }
 
 async function moduleOf(
@@ -58,8 +59,7 @@ async function moduleOf(
   cwd: string,
   modules: Record<string, () => Promise<BackendModule>>,
 ): Promise<BackendModule> {
-  const known = modules[id];
-  if (known !== undefined) return known();
+  if (Object.hasOwn(modules, id)) return modules[id]!();
   if (!/^[a-z][a-z0-9-]*$/.test(id))
     throw new ConfigError(`backend: "${id}" is not a backend's id; use "local", "replicate" or "comfy"`);
   const name = `@latentkit/backend-${id}`;

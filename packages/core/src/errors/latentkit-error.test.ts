@@ -31,12 +31,16 @@ describe("LatentKitError", () => {
     ["a bearer token", "Authorization: Bearer abcdef123456", "abcdef123456"],
     ["a Replicate token", "used r8_AbCdEf0123456789", "AbCdEf0123456789"],
     ["a signed URL", "https://x.test/a.png?X-Amz-Signature=deadbeef&b=1", "deadbeef"],
+    ["an access token in a URL", "https://x.test/a.png?b=1&access_token=sekret99", "sekret99"],
+    ["a session token in a URL", "https://x.test/a?X-Amz-Security-Token=sekret99", "sekret99"],
     ["a password in a URL", "http://me:hunter22@host/", "hunter22"],
     ["an API key header", '{"x-api-key":"topsecretvalue"}', "topsecretvalue"],
     ["a registered secret", "it was open-sesame!", "open-sesame!"],
   ])("never shows %s", (_name, text, secret) => {
     registerSecret("open-sesame!");
-    const error = new LatentKitError("test", text, { details: { text, nested: [{ authorization: secret }] } });
+    const error = new LatentKitError("test", text, {
+      details: { text, nested: [{ authorization: secret, refreshToken: secret, webhookSecret: secret }] },
+    });
     expect(error.message).not.toContain(secret);
     expect(JSON.stringify(error)).not.toContain(secret);
     expect(error.message).toContain("[redacted]");

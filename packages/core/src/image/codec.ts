@@ -10,8 +10,8 @@ export interface Pixels {
   data: Uint8Array;
 }
 
-/** More than this many pixels in a file is refused before it is decoded. */
-const maxPixels = 16384 * 16384;
+/** More pixels than this in a file are refused before it is decoded: 400 MB as RGBA. */
+const maxPixels = 100_000_000;
 
 /**
  * Decodes a PNG, JPEG, WebP, GIF, AVIF or TIFF file, upright (EXIF orientation applied), sRGB.
@@ -28,9 +28,8 @@ export async function decodeImage(bytes: Uint8Array, what = "image"): Promise<Pi
       .toBuffer({ resolveWithObject: true });
     return { width: info.width, height: info.height, channels: info.channels as 3 | 4, data };
   } catch (cause) {
-    throw new ImageError(`The ${what} cannot be decoded: it must be a PNG, JPEG, WebP, GIF, AVIF or TIFF file.`, {
-      cause,
-    });
+    const rule = `it must be a PNG, JPEG, WebP, GIF, AVIF or TIFF file of at most ${maxPixels / 1e6} megapixels`;
+    throw new ImageError(`The ${what} cannot be decoded: ${rule}.`, { cause });
   }
 }
 

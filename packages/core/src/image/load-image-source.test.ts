@@ -1,5 +1,6 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
 import { expect, it } from "vitest";
 import { loadImageSource, sha256 } from "./load-image-source.ts";
 
@@ -14,7 +15,10 @@ it("reads base64, paths and URLs, and checks the hash", async () => {
   expect(await loadImageSource({ base64, sha256: sha256(bytes) })).toEqual(bytes);
   expect(Buffer.from(await loadImageSource({ url: `${url}/a` }))).toEqual(bytes);
   expect((await loadImageSource({ path: import.meta.filename })).length).toBeGreaterThan(100);
-  await expect(loadImageSource({ url: `${url}/b` })).rejects.toThrow(/HTTP 404/);
+  const signed = loadImageSource({ url: `${url}/b?access_token=SEKRET` });
+  await expect(signed).rejects.toThrow(/HTTP 404/);
+  await expect(signed).rejects.not.toThrow(/SEKRET/);
+  await expect(loadImageSource({ url: `${url}/a` }, { maxBytes: 3 })).rejects.toThrow(/at most 3/);
   server.close();
 });
 
@@ -24,6 +28,9 @@ it("names the field when the image is not to be had", async () => {
   });
   await expect(loadImageSource({ base64, sha256: "0" })).rejects.toThrow(/SHA-256 differs/);
   await expect(loadImageSource({ base64 }, { maxBytes: 3 })).rejects.toThrow(/at most 3/);
+  await expect(loadImageSource({ path: import.meta.filename }, { maxBytes: 3 })).rejects.toThrow(/at most 3/);
+  for (const path of ["/dev/zero", tmpdir()])
+    await expect(loadImageSource({ path })).rejects.toThrow(/not a regular file/);
   await expect(loadImageSource({ url: "http://127.0.0.1:1/a" })).rejects.toMatchObject({
     code: "image",
     retryable: true,

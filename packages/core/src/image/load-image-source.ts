@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { ImageError } from "../errors/image-error.ts";
 import { InvalidRequestError } from "../errors/invalid-request-error.ts";
 import type { ImageSource } from "../request/image-source.ts";
 
-/** Bytes of an input image, from wherever it lies. */
+const defaultMaxBytes = 256 * 2 ** 20;
+
+/** How an input image is read. */
 export interface LoadOptions {
   /** The request's field, for errors. */
   field?: string;
@@ -19,17 +21,14 @@ export interface LoadOptions {
  * @throws InvalidRequestError when the file does not exist or its hash differs, ImageError when a URL does not answer.
  */
 export async function loadImageSource(source: ImageSource, options: LoadOptions = {}): Promise<Uint8Array> {
-  const { field = "image", maxBytes = 256 * 2 ** 20 } = options;
+  const { field = "image", maxBytes = defaultMaxBytes } = options;
   const bytes =
     "base64" in source
       ? Buffer.from(source.base64, "base64")
       : "path" in source
         ? await readPath(source.path, options)
         : await readUrl(source.url, options);
-  if (bytes.length > maxBytes)
-    throw new InvalidRequestError([
-      { field, message: `the file has ${bytes.length} bytes; at most ${maxBytes} are taken` },
-    ]);
+  if (bytes.length > maxBytes) throw tooLarge(field, bytes.length, maxBytes);
   if (source.sha256 !== undefined && source.sha256 !== sha256(bytes)) {
     throw new InvalidRequestError([
       { field, message: "the image is not the one that the recipe was made with (its SHA-256 differs)" },
@@ -43,25 +42,45 @@ export function sha256(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
-async function readPath(path: string, { field = "image", signal }: LoadOptions): Promise<Uint8Array> {
+async function readPath(path: string, options: LoadOptions): Promise<Uint8Array> {
+  const { field = "image", signal, maxBytes = defaultMaxBytes } = options;
   try {
+    // A pipe or a device may never end: it is not even opened.
+    const stats = await stat(path);
+    if (!stats.isFile()) throw new InvalidRequestError([{ field, message: `this is not a regular file: ${path}` }]);
+    if (stats.size > maxBytes) throw tooLarge(field, stats.size, maxBytes);
     return await readFile(path, signal === undefined ? {} : { signal });
   } catch (cause) {
     signal?.throwIfAborted();
+    if (InvalidRequestError.isInstance(cause)) throw cause;
     const why =
       (cause as NodeJS.ErrnoException).code === "ENOENT" ? "there is no such file" : "the file cannot be read";
     throw new InvalidRequestError([{ field, message: `${why}: ${path}` }], { cause });
   }
 }
 
-async function readUrl(url: string, { field = "image", signal }: LoadOptions): Promise<Uint8Array> {
+async function readUrl(url: string, options: LoadOptions): Promise<Uint8Array> {
+  const { field = "image", signal, maxBytes = defaultMaxBytes } = options;
+  // A query may hold a signature: it is no part of a message.
+  const shown = url.replace(/[?#].*$/, "");
   try {
     const response = await fetch(url, signal === undefined ? {} : { signal });
-    if (!response.ok) throw new ImageError(`${field}: ${url} answered HTTP ${response.status}.`);
-    return new Uint8Array(await response.arrayBuffer());
+    if (!response.ok) throw new ImageError(`${field}: ${shown} answered HTTP ${response.status}.`);
+    const parts: Uint8Array[] = [];
+    let length = 0;
+    for await (const part of response.body ?? []) {
+      length += part.length;
+      if (length > maxBytes) throw tooLarge(field, length, maxBytes);
+      parts.push(part);
+    }
+    return Buffer.concat(parts);
   } catch (cause) {
     signal?.throwIfAborted();
-    if (ImageError.isInstance(cause)) throw cause;
-    throw new ImageError(`${field}: ${url} cannot be fetched.`, { cause, retryable: true });
+    if (ImageError.isInstance(cause) || InvalidRequestError.isInstance(cause)) throw cause;
+    throw new ImageError(`${field}: ${shown} cannot be fetched.`, { cause, retryable: true });
   }
+}
+
+function tooLarge(field: string, size: number, maxBytes: number): InvalidRequestError {
+  return new InvalidRequestError([{ field, message: `has ${size} bytes or more; at most ${maxBytes} are taken` }]);
 }

@@ -6,21 +6,28 @@ import type { GenerationEvent } from "../events.ts";
  */
 export class EventQueue implements AsyncIterableIterator<GenerationEvent> {
   readonly #events: GenerationEvent[] = [];
+  readonly #onReturn: () => void;
   #end: { error?: unknown } | undefined;
-  #wake: (() => void) | undefined;
+  #waiting: (() => void)[] = [];
+
+  /** `onReturn` is called when the consumer leaves before the end. */
+  constructor(onReturn: () => void = () => {}) {
+    this.#onReturn = onReturn;
+  }
 
   push(event: GenerationEvent): void {
+    if (this.#end !== undefined) return;
     if (event.type === "preview") {
       const stale = this.#events.findIndex((other) => other.type === "preview" && other.index === event.index);
       if (stale >= 0) this.#events.splice(stale, 1);
     }
     this.#events.push(event);
-    this.#wake?.();
+    this.#wake();
   }
 
   end(reason: { error?: unknown }): void {
     this.#end ??= reason;
-    this.#wake?.();
+    this.#wake();
   }
 
   async next(): Promise<IteratorResult<GenerationEvent>> {
@@ -33,10 +40,7 @@ export class EventQueue implements AsyncIterableIterator<GenerationEvent> {
         this.#end = {};
         throw error;
       }
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-      this.#wake = undefined;
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
   }
 
@@ -44,10 +48,19 @@ export class EventQueue implements AsyncIterableIterator<GenerationEvent> {
   async return(): Promise<IteratorResult<GenerationEvent>> {
     this.#events.length = 0;
     this.#end = {};
+    this.#onReturn();
+    this.#wake();
     return { done: true, value: undefined };
   }
 
   [Symbol.asyncIterator](): this {
     return this;
+  }
+
+  /** Wakes all who wait, in their order: the first takes what came, the others wait on. */
+  #wake(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
   }
 }

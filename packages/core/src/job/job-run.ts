@@ -1,6 +1,7 @@
 import type { Backend, JobHandle } from "../backend.ts";
 import { AbortedError } from "../errors/aborted-error.ts";
 import { GenerationError } from "../errors/generation-error.ts";
+import { InvalidRequestError } from "../errors/invalid-request-error.ts";
 import { LatentKitError } from "../errors/latentkit-error.ts";
 import { TimeoutError } from "../errors/timeout-error.ts";
 import type { GenerationEvent, WarningEvent } from "../events.ts";
@@ -13,6 +14,9 @@ import { version } from "../version.ts";
 
 /** How long a backend may take to stop its work after an abort before the job ends without it. */
 const abortGraceMs = 10_000;
+
+/** The longest time that a timer takes. */
+const maxTimeoutMs = 2 ** 31 - 1;
 
 /** What is to be run, decided only when the job has begun: validation's errors are the job's errors. */
 export interface Prepared {
@@ -55,11 +59,12 @@ export class JobRun {
   }
 
   async *events(): AsyncGenerator<GenerationEvent> {
-    const release = this.#linkSignals();
     const { signal } = this.#controller;
+    let release = () => {};
     try {
+      release = this.#linkSignals();
       signal.throwIfAborted();
-      const { request, warnings, source } = await this.#options.prepare(signal);
+      const { request, warnings, source } = await untilAborted(this.#options.prepare(signal), signal);
       signal.throwIfAborted();
       this.#recipe = {
         latentkit: "recipe",
@@ -162,16 +167,12 @@ export class JobRun {
 
   #linkSignals(): () => void {
     const { signal, timeoutMs } = this.#options;
-    const onAbort = () =>
-      this.abort(
-        LatentKitError.isInstance(signal?.reason)
-          ? signal.reason
-          : new AbortedError(undefined, { cause: signal?.reason }),
-      );
+    checkRunOptions(signal, timeoutMs);
+    const onAbort = () => this.abort(abortReason(signal?.reason));
     if (signal?.aborted) onAbort();
     signal?.addEventListener("abort", onAbort, { once: true });
     const timer =
-      timeoutMs === undefined
+      timeoutMs === undefined || timeoutMs === Number.POSITIVE_INFINITY
         ? undefined
         : setTimeout(
             () => this.abort(new TimeoutError(`The generation took longer than timeoutMs (${timeoutMs} ms).`)),
@@ -181,6 +182,37 @@ export class JobRun {
       signal?.removeEventListener("abort", onAbort);
       clearTimeout(timer);
     };
+  }
+}
+
+/** @throws InvalidRequestError for a signal or a time limit that is none. */
+function checkRunOptions(signal: unknown, timeoutMs: unknown): void {
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw new InvalidRequestError([{ field: "signal", message: "must be an AbortSignal" }]);
+  if (timeoutMs === undefined || timeoutMs === Number.POSITIVE_INFINITY) return;
+  if (typeof timeoutMs === "number" && timeoutMs > 0 && timeoutMs <= maxTimeoutMs) return;
+  const message = `must be above 0 and at most ${maxTimeoutMs} milliseconds, or Infinity for no limit`;
+  throw new InvalidRequestError([{ field: "timeoutMs", message, allowed: { min: 1, max: maxTimeoutMs } }]);
+}
+
+/** AbortSignal.timeout() aborts with a TimeoutError of the platform's. */
+function abortReason(reason: unknown): unknown {
+  if (LatentKitError.isInstance(reason)) return reason;
+  const isTimeout = reason instanceof Error && reason.name === "TimeoutError";
+  return isTimeout
+    ? new TimeoutError("The time limit of the signal was reached.", { cause: reason })
+    : new AbortedError(undefined, { cause: reason });
+}
+
+/** Waits for work, but no longer than until the signal aborts. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
   }
 }
 

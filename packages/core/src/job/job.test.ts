@@ -77,14 +77,52 @@ describe("Job", () => {
     expect(done).toHaveBeenCalledWith(result);
   });
 
-  it("survives a listener that throws", async () => {
+  it("serves several next() calls at once, and nothing after return()", async () => {
+    const iterator = start(full)[Symbol.asyncIterator]();
+    const [first, second] = await Promise.all([iterator.next(), iterator.next()]);
+    expect([first.value?.type, second.value?.type]).toEqual(["queued", "started"]);
+    await iterator.return();
+    expect(await iterator.next()).toEqual({ done: true, value: undefined });
+    await tick();
+    expect(await iterator.next()).toEqual({ done: true, value: undefined });
+  });
+
+  it("ends at once when cancelled or out of time while it prepares", async () => {
+    const prepare = () => new Promise<never>(() => {});
+    const job = start(full, { prepare });
+    await tick();
+    job.cancel();
+    await expect(job).rejects.toMatchObject({ code: "aborted" });
+    await expect(start(full, { prepare, timeoutMs: 5 })).rejects.toMatchObject({ code: "timeout" });
+    await expect(start(full, { prepare, signal: AbortSignal.timeout(5) })).rejects.toMatchObject({ code: "timeout" });
+  });
+
+  it.each([
+    ["timeoutMs", { timeoutMs: Number.NaN }],
+    ["timeoutMs", { timeoutMs: 2 ** 31 }],
+    ["timeoutMs", { timeoutMs: 0 }],
+    ["signal", { signal: {} as AbortSignal }],
+  ])("refuses a wrong %s", async (field, options) => {
+    await expect(start(full, options)).rejects.toMatchObject({ code: "invalid_request", issues: [{ field }] });
+  });
+
+  it("takes Infinity as no time limit", async () => {
+    expect((await start(full, { timeoutMs: Number.POSITIVE_INFINITY })).images).toHaveLength(2);
+  });
+
+  it("survives a listener that throws, and tells the others", async () => {
     const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
     const job = start(full);
+    const removed = vi.fn();
     job.on("image", () => {
-      throw new Error("listener bug");
+      throw new Error("listener bug with Bearer abcdefgh12345678");
     });
+    const [later, once] = [vi.fn(), vi.fn()];
+    job.on("image", later).once("image", once).on("image", removed).off("image", removed);
     expect((await job).images).toHaveLength(2);
     expect(String(warned.mock.calls[0]?.[0])).toContain("listener bug");
+    expect(String(warned.mock.calls[0]?.[0])).not.toContain("abcdefgh");
+    expect([later, once, removed].map((listener) => listener.mock.calls.length)).toEqual([2, 1, 0]);
     warned.mockRestore();
   });
 

@@ -1,10 +1,10 @@
-import { EventEmitter } from "eventemitter3";
 import type { JobHandle } from "../backend.ts";
 import { AbortedError } from "../errors/aborted-error.ts";
 import type { CompletedEvent, GenerationEvent } from "../events.ts";
 import type { GeneratedImage } from "../image/generated-image.ts";
 import type { GenerationResult } from "../result.ts";
 import { EventQueue } from "./event-queue.ts";
+import { GuardedEmitter } from "./guarded-emitter.ts";
 import type { JobRun } from "./job-run.ts";
 
 /** Listeners' arguments by event name: each event by its type, every event as `"event"`, and the two endings. */
@@ -26,7 +26,7 @@ export type JobStatus = "queued" | "running" | "completed" | "failed" | "cancell
  * once, however many read it; each iterator sees every event from the beginning (of previews, the newest).
  */
 export class Job
-  extends EventEmitter<JobEvents>
+  extends GuardedEmitter<JobEvents>
   implements AsyncIterable<GenerationEvent>, PromiseLike<GenerationResult>
 {
   readonly #run: JobRun;
@@ -81,7 +81,7 @@ export class Job
   }
 
   [Symbol.asyncIterator](): EventQueue {
-    const queue = new EventQueue();
+    const queue: EventQueue = new EventQueue(() => this.#queues.delete(queue));
     for (const event of this.#history) queue.push(event);
     if (this.#end !== undefined) queue.end(this.#end);
     else this.#queues.add(queue);
@@ -101,12 +101,12 @@ export class Job
       this.#status = "completed";
       if (completed !== undefined) this.#publish(completed);
       this.#close({});
-      this.#tell("done", result);
+      this.emit("done", result);
       return result;
     } catch (error) {
       this.#status = this.#run.aborted ? "cancelled" : "failed";
       this.#close({ error });
-      this.#tell("error", error);
+      this.emit("error", error);
       throw error;
     }
   }
@@ -119,25 +119,13 @@ export class Job
     }
     this.#history.push(event);
     for (const queue of this.#queues) queue.push(event);
-    this.#tell(event.type, event);
-    this.#tell("event", event);
+    (this.emit as (name: string, event: GenerationEvent) => boolean).call(this, event.type, event);
+    this.emit("event", event);
   }
 
   #close(end: { error?: unknown }): void {
     this.#end = end;
     for (const queue of this.#queues) queue.end(end);
     this.#queues.clear();
-  }
-
-  /** A listener's own error must not stop the job: it is told as a warning, once per event. */
-  #tell(name: keyof JobEvents, argument: unknown): void {
-    try {
-      (this.emit as (name: keyof JobEvents, argument: unknown) => boolean)(name, argument);
-    } catch (error) {
-      process.emitWarning(
-        `A listener of a LatentKit job threw on "${name}": ${error instanceof Error ? error.message : String(error)}`,
-        "LatentKitWarning",
-      );
-    }
   }
 }

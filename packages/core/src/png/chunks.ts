@@ -41,7 +41,7 @@ export function readPngText(png: Uint8Array): Map<string, string> {
 export function writePngText(png: Uint8Array, texts: Readonly<Record<string, string>>): Uint8Array {
   const parts: Uint8Array[] = [signature];
   for (const { type, data, start } of chunksOf(png)) {
-    if (isTextChunk(type) && keywordOf(data) in texts) continue;
+    if (isTextChunk(type) && Object.hasOwn(texts, keywordOf(data))) continue;
     parts.push(png.subarray(start, start + 12 + data.length));
     if (type === "IHDR") parts.push(...Object.entries(texts).map(([keyword, text]) => textChunk(keyword, text)));
   }

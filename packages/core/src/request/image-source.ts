@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { z } from "zod";
 
 const PathSource = z.strictObject({ path: z.string().min(1), sha256: z.string().optional() });
@@ -19,23 +20,47 @@ export type ImageSource = z.output<typeof PathSource> | z.output<typeof UrlSourc
  * {@link ImageSource}. Parsed to an {@link ImageSource}.
  */
 export const ImageSourceSchema = z
-  .union([z.string().min(1), z.instanceof(URL), bytes, PathSource, UrlSource, Base64Source], {
+  .union([z.string(), z.instanceof(URL), bytes, PathSource, UrlSource, Base64Source], {
     error: "must be a file path, a URL, the bytes of an image file, or { path }, { url } or { base64 }",
   })
   .transform((input, context): ImageSource => {
-    if (input instanceof Uint8Array) return { base64: Buffer.from(input).toString("base64") };
+    if (input === "") return refuse(context, "must not be empty");
+    if (input instanceof Uint8Array) {
+      if (input.length === 0) return refuse(context, "holds no bytes");
+      return { base64: Buffer.from(input).toString("base64") };
+    }
     if (input instanceof URL) return fromUrl(input.href, context);
-    if (typeof input !== "string") return input;
-    return /^(https?|data|file):/i.test(input) ? fromUrl(input, context) : { path: input };
+    if (typeof input === "object") return "url" in input ? fromUrl(input.url, context, input) : input;
+    // A single letter before the colon is a drive of Windows.
+    return /^[a-z][a-z0-9+.-]+:/i.test(input) ? fromUrl(input, context) : { path: input };
   });
 
-function fromUrl(url: string, context: z.RefinementCtx): ImageSource {
-  if (url.startsWith("file:")) return { path: decodeURIComponent(new URL(url).pathname) };
-  if (!url.startsWith("data:")) return { url };
-  const [, mediaType, base64] = /^data:([^;,]*);base64,(.*)$/s.exec(url) ?? [];
-  if (base64 === undefined) {
-    context.addIssue({ code: "custom", message: "a data URL must be base64-encoded (data:image/png;base64,…)" });
-    return z.NEVER;
+function fromUrl(url: string, context: z.RefinementCtx, source: { sha256?: string | undefined } = {}): ImageSource {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  switch (parsed?.protocol) {
+    case "http:":
+    case "https:":
+      return source.sha256 === undefined ? { url } : { url, sha256: source.sha256 };
+    case "data:":
+      return fromDataUrl(url, context);
+    case "file:":
+      try {
+        return { path: fileURLToPath(parsed) };
+      } catch {
+        return refuse(context, "is a file URL that names no local file");
+      }
+    default:
+      return refuse(context, "must be an http, https, file or data URL, or a path");
   }
+}
+
+function fromDataUrl(url: string, context: z.RefinementCtx): ImageSource {
+  const [, mediaType, base64] = /^data:([^;,]*);base64,([\w+/]+=*)$/i.exec(url) ?? [];
+  if (base64 === undefined) return refuse(context, "a data URL must be base64-encoded (data:image/png;base64,…)");
   return mediaType ? { base64, mediaType } : { base64 };
+}
+
+function refuse(context: z.RefinementCtx, message: string): never {
+  context.addIssue({ code: "custom", message });
+  return z.NEVER;
 }

@@ -70,6 +70,11 @@ describe("parseRequest", () => {
     ["NaN sigmas", { prompt: "a", sigmas: [2, Number.NaN, 0] }, "sigmas[1]"],
     ["ascending timesteps", { prompt: "a", timesteps: [1, 500] }, "timesteps"],
     ["no growth", { task: "outpaint", prompt: "a", image: "a.png" }, "left"],
+    ["an image of no bytes", { task: "image-to-image", prompt: "a", image: new Uint8Array() }, "image"],
+    ["an empty path", { task: "image-to-image", prompt: "a", image: "" }, "image"],
+    ["a broken file URL", { task: "image-to-image", prompt: "a", image: "file:///tmp/%zz" }, "image"],
+    ["an ftp URL", { task: "image-to-image", prompt: "a", image: { url: "ftp://x/a.png" } }, "image"],
+    ["options that JSON cannot hold", { prompt: "a", backendOptions: { local: { a: 1n } } }, "backendOptions.local.a"],
     ["a data URL that is not base64", { task: "image-to-image", prompt: "a", image: "data:text/plain,hi" }, "image"],
   ])("refuses %s, naming the field", (_name, input, field) => {
     expect(Object.keys(issuesOf(input))).toContain(field);

@@ -2,6 +2,9 @@ import { z } from "zod";
 import { ImageSourceSchema } from "./image-source.ts";
 import { promptFields, sharedFields } from "./shared-fields.ts";
 
+/** Strength of each task that has one, where the request is silent. */
+export const defaultStrength: Readonly<Record<string, number>> = { "image-to-image": 0.8, inpaint: 1, outpaint: 1 };
+
 const TextToImage = z.strictObject({ task: z.literal("text-to-image"), ...promptFields, ...sharedFields });
 
 const ImageToImage = z.strictObject({
@@ -10,7 +13,7 @@ const ImageToImage = z.strictObject({
   ...sharedFields,
   image: ImageSourceSchema,
   /** How far to move from the image: 0 keeps it, 1 ignores it. */
-  strength: z.number().min(0).max(1).default(0.8),
+  strength: z.number().min(0).max(1).default(defaultStrength["image-to-image"]!),
 });
 
 const Inpaint = z.strictObject({
@@ -72,9 +75,14 @@ export type GenerationRequest = z.output<typeof GenerationRequestSchema>;
 /** A request of one task. */
 export type RequestOf<T extends Task> = Extract<GenerationRequest, { task: T }>;
 
+/** Fields that a request without a task must not have: the compiler then asks for the task. */
+type OtherTasksOnly = Partial<
+  Record<"image" | "mask" | "strength" | "scale" | "left" | "right" | "top" | "bottom" | "feather", never>
+>;
+
 /** What a user writes: `task` may be left out, and is then text-to-image. */
 export type GenerationInput =
-  | (Omit<z.input<typeof TextToImage>, "task"> & { task?: "text-to-image" })
+  | (Omit<z.input<typeof TextToImage>, "task"> & { task?: "text-to-image" } & OtherTasksOnly)
   | z.input<typeof ImageToImage>
   | z.input<typeof Inpaint>
   | z.input<typeof Outpaint>

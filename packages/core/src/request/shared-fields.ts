@@ -1,45 +1,13 @@
 import { z } from "zod";
+import type { SamplerName as KnownSampler } from "../diffusion/samplers.ts";
+import type { SchedulerName as KnownScheduler } from "../diffusion/schedulers.ts";
 import { ConditioningSchema } from "./conditioning.ts";
 import { SeedSchema } from "./seed.ts";
 
-/** ComfyUI's sampler names, for completion; a backend may know more. */
-export type SamplerName =
-  | "euler"
-  | "euler_ancestral"
-  | "heun"
-  | "dpm_2"
-  | "dpm_2_ancestral"
-  | "lms"
-  | "dpmpp_2s_ancestral"
-  | "dpmpp_sde"
-  | "dpmpp_2m"
-  | "dpmpp_2m_sde"
-  | "dpmpp_3m_sde"
-  | "ddim"
-  | "ddpm"
-  | "pndm"
-  | "deis"
-  | "uni_pc"
-  | "uni_pc_bh2"
-  | "ipndm"
-  | "res_multistep"
-  | "er_sde"
-  | "sa_solver"
-  | "lcm"
-  | "tcd"
-  | (string & {});
-/** ComfyUI's scheduler names, for completion; a backend may know more. */
-export type SchedulerName =
-  | "normal"
-  | "karras"
-  | "exponential"
-  | "simple"
-  | "sgm_uniform"
-  | "ddim_uniform"
-  | "beta"
-  | "linear_quadratic"
-  | "kl_optimal"
-  | (string & {});
+/** Samplers by ComfyUI's names, for completion; a backend may know more. */
+export type SamplerName = KnownSampler | (string & {});
+/** Schedulers by ComfyUI's names, for completion; a backend may know more. `"diffusers"` is a model folder's own. */
+export type SchedulerName = KnownScheduler | "diffusers" | (string & {});
 
 const side = z.int().min(8).max(16384);
 const options = z.record(z.string(), z.union([z.number(), z.string(), z.boolean()]));
@@ -159,7 +127,7 @@ export const sharedFields = {
   previewEvery: z.int().min(0).max(1000).default(0),
   output: OutputSchema.prefault({}),
   /** Settings that one backend alone understands, under its id. */
-  backendOptions: z.record(z.string(), z.record(z.string(), z.unknown())).default({}),
+  backendOptions: z.record(z.string(), z.record(z.string(), z.json())).default({}),
 };
 
 /** The prompt and its negative. */
