@@ -30,8 +30,12 @@ export interface WorkflowResult<O extends OutputSpecs> {
   promptId: string;
 }
 
+/** Pictures lost on the socket are asked for so often again. */
+const attempts = 3;
+
 /**
- * Runs a workflow once.
+ * Runs a workflow. Pictures that were lost on the socket are asked for again, with a `job_rerun` warning: the server's
+ * cache gives all but the last step.
  *
  * @throws InvalidRequestError naming the parameter, and whatever a generation throws.
  */
@@ -39,9 +43,37 @@ export async function runWorkflow<P extends ParameterSpecs, O extends OutputSpec
   server: ComfyServer,
   workflow: Workflow<P, O>,
   values: ParameterValues<P>,
-  { signal, onEvent = () => {}, previewEvery = 0 }: RunOptions & { signal: AbortSignal },
+  options: RunOptions & { signal: AbortSignal },
 ): Promise<WorkflowResult<O>> {
-  const { graph, fields } = await fillIn(server, workflow, values, signal);
+  const { graph, fields } = await fillIn(server, workflow, values, options.signal);
+  for (let attempt = 1; ; attempt++) {
+    const { promptId, history, pictures } = await runGraph(server, graph, fields, options);
+    const read = (name: string, spec: OutputSpec) => {
+      const id = findNode(graph, spec.node, `outputs.${name}`);
+      return readOutput(server, { name, id, spec, graph, history, pictures });
+    };
+    try {
+      const outputs = Object.entries(workflow.outputs).map(([name, spec]) => [name, read(name, spec)]);
+      return { outputs: Object.fromEntries(outputs) as OutputValues<O>, promptId };
+    } catch (error) {
+      if (!GenerationError.isInstance(error) || attempt === attempts) throw error;
+      options.onEvent?.({ type: "warning", code: "job_rerun", message: error.message });
+    }
+  }
+}
+
+interface RunGraph {
+  promptId: string;
+  history: HistoryEntry;
+  pictures: FoundPicture[];
+}
+
+async function runGraph(
+  server: ComfyServer,
+  graph: Graph,
+  fields: FieldMap,
+  { signal, onEvent = () => {}, previewEvery = 0 }: RunOptions & { signal: AbortSignal },
+): Promise<RunGraph> {
   const { clientId, previewMethod, comfyOrgApiKey } = server.options;
   const socket = server.socket(clientId);
   const promptId = crypto.randomUUID();
@@ -68,11 +100,7 @@ export async function runWorkflow<P extends ParameterSpecs, O extends OutputSpec
     const history = translator.history!;
     const failure = failureOf(history, sent.promptId);
     if (failure !== undefined) throw failure;
-    const outputs = Object.entries(workflow.outputs).map(([name, spec]) => {
-      const id = findNode(graph, spec.node, `outputs.${name}`);
-      return [name, readOutput(server, { name, id, spec, graph, history, pictures })];
-    });
-    return { outputs: Object.fromEntries(outputs) as OutputValues<O>, promptId: sent.promptId };
+    return { promptId: sent.promptId, history, pictures };
   } finally {
     inbox.close();
   }
@@ -135,7 +163,7 @@ function readOutput(server: ComfyServer, { name, id, spec, graph, history, pictu
           new WorkflowFile(`${name}-${i}.${mediaType.split("/")[1]}`, undefined, async () => bytes),
       );
     throw new GenerationError(
-      `The pictures of output "${name}" were lost on the socket: run the workflow again, or save them with SaveImage.`,
+      `The pictures of output "${name}" were lost on the socket.`,
       comfyDetails({ retryable: true }),
     );
   }

@@ -113,6 +113,16 @@ describe("defineWorkflow", () => {
     expect((await outputs.picture[0]!.bytes()).length).toBeGreaterThan(100);
   });
 
+  it("asks again for pictures that were lost on the socket, and says so", async () => {
+    const { fake, backend } = await serve();
+    fake.sockets.losesPictures = 1;
+    const warnings: string[] = [];
+    const onEvent = (event: GenerationEvent) => event.type === "warning" && warnings.push(event.code);
+    const { outputs } = await backend.run(portrait("SaveImageWebsocket"), { prompt: "a" }, { onEvent });
+    expect(outputs.picture).toHaveLength(1);
+    expect(warnings).toEqual(["job_rerun"]);
+  });
+
   it("uploads images", async () => {
     const { fake, backend } = await serve();
     const workflow = {
