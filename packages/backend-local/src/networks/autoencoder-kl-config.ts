@@ -1,16 +1,16 @@
 import { z } from "zod";
 import { activationNames } from "../graph/activation.ts";
-import { parseConfig, size } from "./parse-config.ts";
+import { layers, maxBlocks, parseConfig, size } from "./parse-config.ts";
 
 /** The options of an AutoencoderKL's config.json that shape its graphs; defaults are diffusers'. */
 const autoencoderSchema = z
   .object({
     in_channels: size.default(3),
     out_channels: size.default(3),
-    down_block_types: z.array(z.literal("DownEncoderBlock2D")).min(1).default(["DownEncoderBlock2D"]),
-    up_block_types: z.array(z.literal("UpDecoderBlock2D")).min(1).default(["UpDecoderBlock2D"]),
-    block_out_channels: z.array(size).default([64]),
-    layers_per_block: size.default(1),
+    down_block_types: z.array(z.literal("DownEncoderBlock2D")).min(1).max(maxBlocks).default(["DownEncoderBlock2D"]),
+    up_block_types: z.array(z.literal("UpDecoderBlock2D")).min(1).max(maxBlocks).default(["UpDecoderBlock2D"]),
+    block_out_channels: z.array(size).max(maxBlocks).default([64]),
+    layers_per_block: layers.default(1),
     act_fn: z.enum(activationNames).default("silu"),
     latent_channels: size.default(4),
     norm_num_groups: size.default(32),

@@ -46,6 +46,17 @@ describe("an option that is not supported is refused by name, value and what is"
     unet("block_out_channels", "16", /expected array/),
     unet("transformer_layers_per_block", [[1], [1]], /differs by layer|reverse_transformer/),
     unet("class_embed_type", "projection", /projection_class_embeddings_input_dim|must be given/),
+    unet("layers_per_block", 1e8, /layers_per_block = 100000000 is not supported: .*<=64/),
+    unet("transformer_layers_per_block", 1e8, /<=256/),
+    unet("transformer_layers_per_block", [1e8, 1], /<=256/),
+    unet("block_out_channels", [1e9, 16], /block_out_channels\.0 = 1000000000 .*65536/),
+    unet("attention_head_dim", 1e9, /<=65536/),
+    unet("down_block_types", new Array(17).fill("DownBlock2D"), /<=16/),
+    ["vae-f8", "layers_per_block", 1e8, /<=64/],
+    ["vae-f8", "block_out_channels", new Array(17).fill(32), /<=16/],
+    ["clip-quick-gelu", "num_hidden_layers", 1e9, /<=256/],
+    ["clip-quick-gelu", "max_position_embeddings", 1e9, /<=65536/],
+    ["clip-quick-gelu", "max_position_embeddings", 2, />=3/],
     ["vae-f8", "latent_channels", -4, /latent_channels = -4/],
     ["vae-f8", "up_block_types", ["UpDecoderBlock2D"], /must have 4 entries/],
     ["clip-quick-gelu", "hidden_act", "gelu_new", /quick_gelu/],
@@ -62,6 +73,11 @@ describe("an option that is not supported is refused by name, value and what is"
   test("an unknown block", async () => {
     const error = await refusal("unet-sd1", { down_block_types: ["CrossAttnDownBlock2D", "KDownBlock2D"] });
     expect(error.message).toMatch(/down_block_types\.1 = "KDownBlock2D" is not supported: .*AttnDownBlock2D/);
+  });
+
+  test("a value of megabytes, of which the message shows the beginning", async () => {
+    const { message } = await refusal("unet-sd1", { layers_per_block: new Array(1e5).fill(1) });
+    expect(message.length).toBeLessThan(400);
   });
 
   test("a configuration that is no object", async () => {

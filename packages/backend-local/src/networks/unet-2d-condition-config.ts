@@ -1,11 +1,13 @@
 import { z } from "zod";
 import { activationNames } from "../graph/activation.ts";
-import { only, parseConfig, size } from "./parse-config.ts";
+import { depth, layers, maxBlocks, only, parseConfig, rows, size } from "./parse-config.ts";
 
 const downBlock = z.enum(["DownBlock2D", "CrossAttnDownBlock2D", "AttnDownBlock2D"]);
 const upBlock = z.enum(["UpBlock2D", "CrossAttnUpBlock2D", "AttnUpBlock2D"]);
-const sizes = z.union([size, z.array(size)]);
-const depths = z.union([size, z.array(z.union([size, z.array(size)]))]);
+const sizes = z.union([size, z.array(size).max(maxBlocks)]);
+const layerCounts = z.union([layers, z.array(layers).max(maxBlocks)]);
+// A block on the way up has one layer more than on the way down.
+const depths = z.union([depth, z.array(z.union([depth, z.array(depth).max(65)])).max(maxBlocks)]);
 const activation = z.enum(activationNames);
 
 /**
@@ -21,14 +23,16 @@ const unetSchema = z.object({
   down_block_types: z
     .array(downBlock)
     .min(1)
+    .max(maxBlocks)
     .default(["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"]),
   mid_block_type: z.enum(["UNetMidBlock2DCrossAttn", "UNetMidBlock2D"]).nullable().default("UNetMidBlock2DCrossAttn"),
   up_block_types: z
     .array(upBlock)
+    .max(maxBlocks)
     .default(["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"]),
-  only_cross_attention: z.union([z.boolean(), z.array(z.boolean())]).default(false),
-  block_out_channels: z.array(size).default([320, 640, 1280, 1280]),
-  layers_per_block: sizes.default(2),
+  only_cross_attention: z.union([z.boolean(), z.array(z.boolean()).max(maxBlocks)]).default(false),
+  block_out_channels: z.array(size).max(maxBlocks).default([320, 640, 1280, 1280]),
+  layers_per_block: layerCounts.default(2),
   downsample_padding: z.int().min(0).max(1).default(1),
   mid_block_scale_factor: z.number().positive().default(1),
   act_fn: activation.default("silu"),
@@ -42,7 +46,7 @@ const unetSchema = z.object({
   dual_cross_attention: only(false),
   use_linear_projection: z.boolean().default(false),
   class_embed_type: z.enum(["timestep", "identity", "projection", "simple_projection"]).nullish(),
-  num_class_embeds: size.nullish(),
+  num_class_embeds: rows.nullish(),
   projection_class_embeddings_input_dim: size.nullish(),
   class_embeddings_concat: z.boolean().default(false),
   addition_embed_type: z.literal("text_time").nullish(),
