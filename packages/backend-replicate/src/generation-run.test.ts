@@ -152,6 +152,30 @@ describe("a job", () => {
     expect(h.fake.state.created).toBe(2);
   });
 
+  it("goes on from its handle with what is still there", async () => {
+    await using h = await harness({ maxConcurrent: 1 });
+    const job = h.client.generate({ prompt: "a", count: 3 });
+    await job;
+    const [first] = h.fake.state.predictions.keys();
+    h.fake.state.predictions.delete(first!);
+    const { images, failures } = await h.client.resume(job.handle!);
+    expect(images.map(({ index }) => index)).toEqual([1, 2]);
+    expect(failures).toMatchObject([{ index: 0, error: { code: "not_found" } }]);
+  });
+
+  it("that is cancelled tells of a create that may have arrived and cannot be found", async () => {
+    await using h = await harness({ recover: false });
+    await h.client.capabilities();
+    h.fake.faults.push({ method: "POST", path: creates, kind: { cut: "after", lateMs: 300 } });
+    const warnings: GenerationEvent[] = [];
+    const job = h.client.generate({ prompt: "a", steps: 500 });
+    job.on("warning", (warning) => warnings.push(warning));
+    while (h.fake.state.created === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    job.cancel();
+    expect(AbortedError.isInstance(await failureOf(job))).toBe(true);
+    expect(warnings).toMatchObject([{ code: "create_lost", error: { details: { outcome: "unknown" } } }]);
+  });
+
   it("whose prediction is not known any more says so", async () => {
     await using h = await harness();
     const job = h.client.generate({ prompt: "a" });

@@ -1,15 +1,13 @@
 import {
   type CompletedEvent,
-  GenerationError,
   type GenerationEvent,
   type GenerationRequest,
   LatentKitError,
-  NotFoundError,
   type ProgressEvent,
-  type WarningEvent,
 } from "@latentkit/core";
 import type PQueue from "p-queue";
 import { isEnded, type Prediction } from "./api/prediction.ts";
+import { noPicture, toTyped, warning, withId } from "./failures.ts";
 import { Channel } from "./follow/channel.ts";
 import { followPrediction } from "./follow/follow-prediction.ts";
 import type { PollPacer } from "./follow/poll-pacer.ts";
@@ -19,13 +17,15 @@ import type { ReplicateHandle } from "./job-handle.ts";
 import { LinkedAbort } from "./linked-abort.ts";
 import { sumMetrics } from "./metrics.ts";
 import type { Predictions } from "./predictions.ts";
-import { backendId, errorOfPrediction } from "./replicate-error.ts";
+import { errorOfPrediction } from "./replicate-error.ts";
 import { PredictionReader } from "./replicate-events.ts";
 
 /** One picture to be made: a prediction to create, or one that runs already. */
 export interface PictureTask {
   index: number;
   seed?: number | string | undefined;
+  /** Whether it is to be created, rather than looked up. */
+  creates: boolean;
   /** Brings the prediction about: by creating it, or by looking it up. */
   begin(signal: AbortSignal): Promise<Prediction>;
 }
@@ -108,19 +108,19 @@ export class GenerationRun {
       await this.#context.slots.add(run, { signal });
     } catch (error) {
       // The queue lets go at once on an abort; the prediction is to be cancelled first.
-      await running?.catch(() => {});
-      if (signal.aborted) {
-        if (isLost(error)) this.#channel.push(warning("create_lost", toTyped(error)));
-        return;
-      }
-      this.#fail(task, toTyped(error));
+      const own: unknown = await running?.then(
+        () => undefined,
+        (reason: unknown) => reason,
+      );
+      if (!signal.aborted) this.#fail(task, toTyped(error));
+      else if (isLost(own)) this.#channel.push(warning("create_lost", toTyped(own)));
     }
   }
 
   async #run(task: PictureTask, signal: AbortSignal): Promise<void> {
     if (this.#hopeless !== undefined) throw this.#hopeless;
     const first = await task.begin(signal).catch((error: unknown) => {
-      if (LatentKitError.isInstance(error) && hopeless.has(error.code)) this.#hopeless = error;
+      if (task.creates && LatentKitError.isInstance(error) && hopeless.has(error.code)) this.#hopeless = error;
       throw error;
     });
     this.#noteCreated(first.id, task);
@@ -243,37 +243,4 @@ export class GenerationRun {
     const { seed } = this.#handle.resolved;
     return { type: "completed", metrics, timings, ...(seed === undefined ? {} : { resolved: { seed } }) };
   }
-}
-
-function warning(code: string, error: LatentKitError): WarningEvent {
-  return { type: "warning", code, message: error.message, error: error.toJSON() };
-}
-
-function noPicture({ id, output, data_removed: removed }: Prediction): LatentKitError {
-  if (removed)
-    return new NotFoundError(
-      `Prediction ${id} succeeded, but Replicate has removed its output: it keeps them an hour.`,
-      {
-        backend: backendId,
-        details: { predictionId: id, status: "succeeded" },
-      },
-    );
-  const text = JSON.stringify(output ?? null).slice(0, 200);
-  return new GenerationError(`Prediction ${id} succeeded, but its output holds no picture: ${text}`, {
-    backend: backendId,
-    details: { predictionId: id, status: "succeeded" },
-  });
-}
-
-function toTyped(error: unknown): LatentKitError {
-  if (LatentKitError.isInstance(error)) return error;
-  return new GenerationError(`Replicate's backend failed: ${error instanceof Error ? error.message : String(error)}`, {
-    cause: error,
-    backend: backendId,
-  });
-}
-
-function withId(error: unknown, predictionId: string): unknown {
-  if (LatentKitError.isInstance(error)) error.details.predictionId ??= predictionId;
-  return error;
 }

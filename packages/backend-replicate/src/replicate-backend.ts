@@ -108,7 +108,12 @@ export class ReplicateBackend implements Backend {
       // Only a seed tells one prediction of a request from another.
       const recover = seed !== undefined && this.#options.recover !== false;
       const create = { ...settings, recover };
-      return { index, seed, begin: (inner) => this.#service.predictions.create(model, input, create, inner) };
+      return {
+        index,
+        seed,
+        creates: true,
+        begin: (inner) => this.#service.predictions.create(model, input, create, inner),
+      };
     });
     yield* this.#run(request, tasks, handle, stop.signal);
   }
@@ -120,8 +125,13 @@ export class ReplicateBackend implements Backend {
     const tasks = Array.from({ length: count }, (_, index): PictureTask => {
       const known = handle.predictions.find((prediction) => prediction.index === index);
       // It may have been created just before the first process ended: making it again could bill it twice.
-      if (known === undefined) return { index, begin: () => Promise.reject(neverNoted(index)) };
-      return { index, seed: known.seed, begin: (inner) => this.#service.predictions.get(known.id, inner) };
+      if (known === undefined) return { index, creates: false, begin: () => Promise.reject(neverNoted(index)) };
+      return {
+        index,
+        seed: known.seed,
+        creates: false,
+        begin: (inner) => this.#service.predictions.get(known.id, inner),
+      };
     });
     yield* this.#run(job.request, tasks, handle, stop.signal);
   }

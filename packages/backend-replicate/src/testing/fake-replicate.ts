@@ -78,7 +78,7 @@ async function respond(
     return void reply.writeHead(200, { "content-type": "image/png" }).write("\x89PNG\r\n", "latin1");
   const { end, bytes, type } = captured(reply);
   await handle(request, end);
-  if (fault.cut === "after") request.socket.destroy();
+  if (fault.cut === "after") setTimeout(() => request.socket.destroy(), fault.lateMs ?? 0);
   else sendHalf(reply, bytes(), type());
 }
 

@@ -9,8 +9,8 @@ export interface Fault {
   skip?: number;
   kind: /** The connection is cut before anything is done. */
     | { cut: "before" }
-    /** The call is done, and the connection cut before its answer. */
-    | { cut: "after" }
+    /** The call is done, and the connection cut before its answer, `lateMs` later. */
+    | { cut: "after"; lateMs?: number }
     /** The answer stops in the middle, though its length was promised. */
     | { cut: "middle" }
     | { status: number; body?: string; headers?: Record<string, string> }
