@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises";
 import { extname, join, resolve } from "node:path";
 import type { ModelIdentity } from "@latentkit/core";
 import { modelError } from "../weights/model-error.ts";
+import { quote } from "../weights/quote.ts";
 import { folderWeights, type Weights } from "../weights/weights.ts";
 import { hashModel } from "./model-hash.ts";
 import { modelId } from "./model-id.ts";
@@ -55,8 +56,12 @@ export async function readModelFolder(folder: string, variant?: string, name?: s
     throw error.details?.problem === "missing" ? notAModel(path, indexFile) : error;
   });
   checkArchitecture(index, indexFile);
-  const part = async (component: string): Promise<ModelPart> => {
-    const config = await readJson(join(path, component, "config.json"));
+  const part = async (component: keyof typeof architectures): Promise<ModelPart> => {
+    const file = join(path, component, "config.json");
+    const config = await readJson(file);
+    // A text encoder's class is in `architectures`, which its config's own check reads.
+    const { _class_name: own } = config;
+    if (own !== undefined) requireOneOf(own, architectures[component], file, "_class_name");
     return { folder: join(path, component), config };
   };
   const [textEncoder, unet, vae] = await Promise.all([part("text_encoder"), part("unet"), part("vae")]);
@@ -109,18 +114,17 @@ function notAModel(path: string, file: string) {
 }
 
 function checkArchitecture(index: Record<string, unknown>, file: string): void {
-  const fail = (found: unknown, allowed: readonly string[], option: string) =>
-    modelError("unsupported", `${file}: ${option} is ${JSON.stringify(found)}; supported: ${allowed.join(", ")}`, {
-      file,
-      option,
-    });
-  const { _class_name: pipeline } = index;
-  if (typeof pipeline !== "string" || !pipelines.includes(pipeline)) throw fail(pipeline, pipelines, "_class_name");
+  requireOneOf(index._class_name, pipelines, file, "_class_name");
   for (const [component, allowed] of Object.entries(architectures)) {
     const entry = index[component];
-    const found = Array.isArray(entry) ? entry[1] : entry;
-    if (!(allowed as readonly unknown[]).includes(found)) throw fail(found, allowed, component);
+    requireOneOf(Array.isArray(entry) ? entry[1] : entry, allowed, file, component);
   }
+}
+
+function requireOneOf(found: unknown, allowed: readonly unknown[], file: string, option: string): void {
+  if (allowed.includes(found)) return;
+  const message = `${file}: ${option} is ${quote(found)}; supported: ${allowed.join(", ")}`;
+  throw modelError("unsupported", message, { file, option });
 }
 
 async function tokenizerFiles(folder: string): Promise<string[]> {

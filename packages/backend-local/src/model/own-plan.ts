@@ -1,6 +1,8 @@
 import { join } from "node:path";
+import { InvalidRequestError } from "@latentkit/core";
 import { fromDiffusers, type Plan } from "@latentkit/core/diffusion";
 import { modelError } from "../weights/model-error.ts";
+import { clip } from "../weights/quote.ts";
 
 /**
  * How a model folder says that it is to be sampled: its scheduler_config.json, followed as diffusers would.
@@ -11,9 +13,9 @@ export function ownPlan(path: string, config: Record<string, unknown>): Plan {
   try {
     return fromDiffusers(config);
   } catch (cause) {
-    const { issues, message } = cause as { issues?: { field: string }[]; message: string };
-    if (issues === undefined) throw cause;
+    if (!InvalidRequestError.isInstance(cause)) throw cause;
     const file = join(path, "scheduler", "scheduler_config.json");
-    throw modelError("unsupported", `${file}: ${message}`, { file, option: issues[0]?.field, cause });
+    const problems = cause.issues.map(({ field, message }) => `${field} ${message}`).join("; ");
+    throw modelError("unsupported", `${file}: ${clip(problems)}`, { file, option: cause.issues[0]?.field });
   }
 }
