@@ -55,8 +55,7 @@ export class LocalBackend implements Backend {
     const turn = this.#engine.queue();
     try {
       const model = await this.#models.find(request.model);
-      const { max } = capabilitiesOf(model).limits.width!;
-      const { request: sized, inputs } = await readInputs(request, model.shape, max, signal);
+      const { request: sized, inputs } = await readInputs(request, model.shape, signal);
       yield { type: "queued", position: turn.position };
       for await (const event of this.#engine.run({ request: sized, model, inputs }, turn, signal)) {
         yield toGenerationEvent(event);

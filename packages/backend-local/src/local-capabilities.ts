@@ -3,12 +3,9 @@ import { samplerNames, schedulerNames } from "@latentkit/core/diffusion";
 import type { ModelFolder } from "./model/model-folder.ts";
 import { ownScheduler } from "./pipeline/choose-plan.ts";
 
-/** Largest side in pixels: beyond it the VAE alone takes tens of gigabytes. */
-const maxSide = 2048;
-
 /** What the engine can do with a model. */
 export function capabilitiesOf({ identity, shape }: ModelFolder): Capabilities {
-  const side = { min: shape.minSide, max: maxSide - (maxSide % shape.multipleOf), multipleOf: shape.multipleOf };
+  const side = { min: shape.minSide, max: shape.maxSide, multipleOf: shape.multipleOf };
   return {
     backend: "local",
     model: identity,

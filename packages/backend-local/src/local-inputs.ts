@@ -17,13 +17,12 @@ export interface LocalInputs {
 export async function readInputs(
   request: GenerationRequest,
   shape: ModelShape,
-  maxSide: number,
   signal: AbortSignal,
 ): Promise<LocalInputs> {
   if (request.task !== "image-to-image" && request.task !== "inpaint") return { request, inputs: {} };
   const image = await decodeImage(await loadImageSource(request.image, { field: "image", signal }), "image");
   const fit = (side: number) => {
-    const bounded = Math.min(Math.max(side, shape.minSide), maxSide);
+    const bounded = Math.min(Math.max(side, shape.minSide), shape.maxSide);
     return bounded - (bounded % shape.multipleOf);
   };
   const { width = fit(image.width), height = fit(image.height) } = request;

@@ -186,6 +186,12 @@ test("sizes that the model cannot make are refused by the field", async () => {
   }
 });
 
+test("a VAE's shift is not applied, as diffusers' pipelines of this family apply none", async () => {
+  const config = JSON.parse(await readFile(join(fixtureModel("sd1"), "vae/config.json"), "utf8"));
+  const model = await copyModel("sd1", { "vae/config.json": { ...config, shift_factor: 0.5 } });
+  expect(await bytesOf({ model })).toEqual(await bytesOf());
+});
+
 test("an odd number of latents works", async () => {
   expect(await bytesOf({ width: 72, height: 40 })).toHaveLength(72 * 40 * 3);
 });

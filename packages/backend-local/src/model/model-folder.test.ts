@@ -37,6 +37,14 @@ test("sizes come from the configs", async () => {
   expect((await readModelFolder(wide)).shape).toMatchObject({ defaultWidth: 128, defaultHeight: 64 });
 });
 
+test("a size below the smallest is raised to it, one beyond the largest is refused", async () => {
+  const config = await json("unet/config.json");
+  const tiny = await copyModel("sd1", { "unet/config.json": { ...config, sample_size: 1 } });
+  expect((await readModelFolder(tiny)).shape).toMatchObject({ minSide: 16, defaultWidth: 16, defaultHeight: 16 });
+  const largest = await copyModel("sd1", { "unet/config.json": { ...config, sample_size: 256 } });
+  expect((await readModelFolder(largest)).shape).toMatchObject({ maxSide: 2048, defaultWidth: 2048 });
+});
+
 describe("a folder that cannot be used is a ModelError naming the file", () => {
   const cases: [what: string, file: string, changes: Record<string, unknown>, message: RegExp][] = [
     ["no index", "model_index.json", { "model_index.json": undefined }, /not a model folder/],
@@ -55,6 +63,12 @@ describe("a folder that cannot be used is a ModelError naming the file", () => {
       "scheduler/scheduler_config.json",
       { "scheduler/scheduler_config.json": { _class_name: "MyScheduler" } },
       /MyScheduler.*DDIMScheduler/s,
+    ],
+    [
+      "a scheduler's number",
+      "scheduler/scheduler_config.json",
+      { "scheduler/scheduler_config.json": { _class_name: "DDIMScheduler", num_train_timesteps: 0 } },
+      /^\S+: num_train_timesteps must be/,
     ],
     ["no weights", "unet", { [unetWeights]: undefined }, /holds no weights/],
     [
@@ -112,6 +126,11 @@ describe("a folder that cannot be used is a ModelError naming the file", () => {
     ["unet", "in_channels", 9],
     ["unet", "time_cond_proj_dim", 256],
     ["unet", "sample_size", "large"],
+    ["unet", "sample_size", 257],
+    ["unet", "sample_size", 1e9],
+    ["unet", "sample_size", [8, 8, 8]],
+    ["unet", "_class_name", "UNet2DModel"],
+    ["vae", "_class_name", "AutoencoderTiny"],
     ["unet", "cross_attention_dim", 12],
     ["vae", "out_channels", 4],
     ["vae", "scaling_factor", 0],

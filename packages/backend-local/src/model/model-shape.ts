@@ -3,8 +3,12 @@ import { autoencoderKLConfig } from "../networks/autoencoder-kl-config.ts";
 import { clipTextConfig } from "../networks/clip-text-config.ts";
 import { unetConfig } from "../networks/unet-2d-condition-config.ts";
 import { modelError } from "../weights/model-error.ts";
+import { quote } from "../weights/quote.ts";
 import type { ModelPart } from "./model-folder.ts";
 import { ownPlan } from "./own-plan.ts";
+
+/** Largest side in pixels: beyond it the VAE alone takes tens of gigabytes. */
+const largestSide = 2048;
 
 /** What a model's configs say about sizes: all that a request has to fit. */
 export interface ModelShape {
@@ -14,17 +18,20 @@ export interface ModelShape {
   readonly multipleOf: number;
   /** Smallest side in pixels. */
   readonly minSide: number;
+  /** Largest side in pixels. */
+  readonly maxSide: number;
   /** Width and height where the request names none. */
   readonly defaultWidth: number;
   readonly defaultHeight: number;
   readonly latentChannels: number;
-  /** Latents are `(z − shift) · scaling` of what the VAE works with. */
+  /** Latents are `z · scaling` of what the VAE works with. A `shift_factor` is not applied: diffusers' pipelines of this family read none. */
   readonly scalingFactor: number;
-  readonly shiftFactor: number;
   /** Layers of the text encoder. */
   readonly textLayers: number;
   /** Longest text in tokens, its begin and end tokens included. */
   readonly maxPositions: number;
+  /** Token ids are below it. */
+  readonly vocabSize: number;
 }
 
 interface Parts {
@@ -64,18 +71,26 @@ export function modelShape({ path, textEncoder, unet, vae, scheduler }: Parts): 
     if (auto[option] !== 3) throw unsupported(vae)(option, `is ${auto[option]}; pictures have 3 channels`);
   }
 
-  const [height, width] = sampleSize(unet);
+  const minSide = Math.max(8, scale * deepest);
+  const maxSide = largestSide - (largestSide % scale);
+  if (minSide > maxSide)
+    throw unsupported(vae)(
+      "block_out_channels",
+      `makes pictures of ${minSide} pixels and more; at most ${largestSide} work`,
+    );
+  const [height, width] = sampleSize(unet, Math.floor(maxSide / scale));
   return {
     scale,
     multipleOf: scale,
-    minSide: Math.max(8, scale * deepest),
-    defaultWidth: width * scale,
-    defaultHeight: height * scale,
+    minSide,
+    maxSide,
+    defaultWidth: Math.max(minSide, width * scale),
+    defaultHeight: Math.max(minSide, height * scale),
     latentChannels,
-    scalingFactor: factor(vae, "scaling_factor", 0.18215),
-    shiftFactor: factor(vae, "shift_factor", 0),
+    scalingFactor: scalingFactor(vae),
     textLayers: text.num_hidden_layers,
     maxPositions: text.max_position_embeddings,
+    vocabSize: text.vocab_size,
   };
 }
 
@@ -98,17 +113,20 @@ function unsupported({ folder }: ModelPart) {
 }
 
 /** The size the UNet was trained at, in latents: diffusers' default is 64. */
-function sampleSize(unet: ModelPart): [height: number, width: number] {
+function sampleSize(unet: ModelPart, max: number): [height: number, width: number] {
   const value = unet.config.sample_size ?? 64;
-  const [height, width] = Array.isArray(value) ? value : [value, value];
-  if (!Number.isInteger(height) || !Number.isInteger(width) || height < 1 || width < 1)
-    throw unsupported(unet)("sample_size", `is ${JSON.stringify(value)}; it must be a size or [height, width]`);
-  return [height, width];
+  const sides: unknown[] = Array.isArray(value) ? value : [value, value];
+  const fits = (side: unknown) => Number.isInteger(side) && (side as number) >= 1 && (side as number) <= max;
+  if (sides.length !== 2 || !sides.every(fits)) {
+    const message = `is ${quote(value)}; it must be a size or [height, width] in latents, at most ${max}`;
+    throw unsupported(unet)("sample_size", message);
+  }
+  return sides as [number, number];
 }
 
-function factor(vae: ModelPart, option: string, fallback: number): number {
-  const value = vae.config[option] ?? fallback;
-  if (typeof value !== "number" || !Number.isFinite(value) || (option === "scaling_factor" && value === 0))
-    throw unsupported(vae)(option, `is ${JSON.stringify(value)}; it must be a number`);
+function scalingFactor(vae: ModelPart): number {
+  const value = vae.config.scaling_factor ?? 0.18215;
+  if (typeof value !== "number" || !Number.isFinite(value) || value === 0)
+    throw unsupported(vae)("scaling_factor", `is ${quote(value)}; it must be a number other than 0`);
   return value;
 }

@@ -10,8 +10,8 @@ export async function decodeLatent(
   [channels, height, width]: LatentDims,
   signal: AbortSignal,
 ): Promise<Pixels> {
-  const { scalingFactor, shiftFactor, scale } = model.folder.shape;
-  const input = latent.map((value) => value / scalingFactor + shiftFactor);
+  const { scalingFactor, scale } = model.folder.shape;
+  const input = latent.map((value) => value / scalingFactor);
   const decoder = await model.network("vaeDecoder");
   const tensor = new model.runtime.Tensor("float32", input, [1, channels, height, width]);
   const { data } = await decoder.run({ latent_sample: tensor }, "sample", signal);
@@ -32,11 +32,11 @@ export function drawLatent(
   moments: Float32Array,
   randn: (n: number) => Float32Array,
 ): Float32Array {
-  const { scalingFactor, shiftFactor } = model.folder.shape;
+  const { scalingFactor } = model.folder.shape;
   const n = moments.length / 2;
   const noise = randn(n);
   return noise.map((value, i) => {
     const logVariance = Math.min(Math.max(moments[n + i]!, -30), 20);
-    return (moments[i]! + Math.exp(0.5 * logVariance) * value - shiftFactor) * scalingFactor;
+    return (moments[i]! + Math.exp(0.5 * logVariance) * value) * scalingFactor;
   });
 }
