@@ -82,5 +82,6 @@ async function readUrl(url: string, options: LoadOptions): Promise<Uint8Array> {
 }
 
 function tooLarge(field: string, size: number, maxBytes: number): InvalidRequestError {
-  return new InvalidRequestError([{ field, message: `has ${size} bytes or more; at most ${maxBytes} are taken` }]);
+  const message = `has ${size} bytes or more; at most ${maxBytes} are taken`;
+  return new InvalidRequestError([{ field, message, allowed: { max: maxBytes } }]);
 }

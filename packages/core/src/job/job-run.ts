@@ -152,7 +152,7 @@ export class JobRun {
     this.images.sort((a, b) => a.index - b.index);
   }
 
-  /** Nothing is lost: an error carries the pictures that were made before it. */
+  /** Nothing is lost: an error carries the pictures that were made before it, and says where it comes from. */
   #withImages(error: unknown): unknown {
     const { backend } = this.#options;
     const known = LatentKitError.isInstance(error)
@@ -161,6 +161,7 @@ export class JobRun {
           `Backend "${backend.id}" failed: ${error instanceof Error ? error.message : String(error)}`,
           { cause: error, backend: backend.id },
         );
+    if (known.backend === undefined) Object.defineProperty(known, "backend", { value: backend.id, enumerable: true });
     Object.defineProperty(known, "images", { value: [...this.images], enumerable: false, configurable: true });
     return known;
   }

@@ -154,6 +154,11 @@ describe("Job", () => {
     await expect(Array.fromAsync(job)).rejects.toBe(error);
   });
 
+  it("names the backend in an error that does not", async () => {
+    const job = start(full, { prepare: () => Promise.reject(new GenerationError("no")) });
+    await expect(job).rejects.toMatchObject({ message: "no", backend: "test" });
+  });
+
   it("fails when the backend ends without completing", async () => {
     await expect(start(async function* () {})).rejects.toThrow(/without completing/);
   });
