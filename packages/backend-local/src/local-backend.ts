@@ -12,6 +12,9 @@ import { toGenerationEvent } from "./local-events.ts";
 import { readInputs } from "./local-inputs.ts";
 import type { ResolvedLocalOptions } from "./local-options.ts";
 import { ModelLibrary } from "./model/model-library.ts";
+import { refuseOwnOptions } from "./own-options.ts";
+import { settle } from "./pipeline/settings.ts";
+import { unlessAborted } from "./unless-aborted.ts";
 
 /** Runs diffusion models on this machine, in an engine process of its own. Made by {@link local}. */
 export class LocalBackend implements Backend {
@@ -49,13 +52,21 @@ export class LocalBackend implements Backend {
     await this.#engine.warmUp(await this.#models.find(model), signal);
   }
 
+  /**
+   * Refuses what the model cannot do, reads the input pictures, and then takes its turn in the engine.
+   *
+   * @throws InvalidRequestError, ModelError and ImageError before any `queued` event.
+   */
   async *generate(request: GenerationRequest, { signal }: CallOptions): AsyncGenerator<GenerationEvent> {
     this.#assertLive();
     signal.throwIfAborted();
+    refuseOwnOptions(request);
+    const model = await unlessAborted(this.#models.find(request.model), signal);
+    settle(request, model);
+    const { request: sized, inputs } = await unlessAborted(readInputs(request, model.shape, signal), signal);
+    // Only now: a picture that is slow to come keeps no one else waiting.
     const turn = this.#engine.queue();
     try {
-      const model = await this.#models.find(request.model);
-      const { request: sized, inputs } = await readInputs(request, model.shape, signal);
       yield { type: "queued", position: turn.position };
       for await (const event of this.#engine.run({ request: sized, model, inputs }, turn, signal)) {
         yield toGenerationEvent(event);

@@ -1,3 +1,5 @@
+import { unlessAborted } from "../unless-aborted.ts";
+
 /** First come, first served: one holder at a time. */
 export class Turns {
   readonly #line: Turn[] = [];
@@ -36,14 +38,6 @@ export class Turn {
 
   /** @throws the signal's reason, when it aborts before the turn has come. */
   async wait(signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    const aborted = Promise.withResolvers<never>();
-    const onAbort = () => aborted.reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-    try {
-      await Promise.race([this.#begun.promise, aborted.promise]);
-    } finally {
-      signal.removeEventListener("abort", onAbort);
-    }
+    await unlessAborted(this.#begun.promise, signal);
   }
 }

@@ -8,6 +8,7 @@ import {
   type Seed,
 } from "@latentkit/core/diffusion";
 import type { ModelFolder } from "../model/model-folder.ts";
+import type { ModelShape } from "../model/model-shape.ts";
 import { ownPlan } from "../model/own-plan.ts";
 import { givesLevels, gridOf, planOf } from "./choose-plan.ts";
 
@@ -33,9 +34,10 @@ export interface Settings {
 }
 
 /**
- * Decides what a request leaves open, from the model's configs.
+ * Decides what a request leaves open, from the model's configs. Touches no file and loads nothing: the backend asks
+ * before a request takes its turn, the engine again for the choices.
  *
- * @throws InvalidRequestError for what the model cannot do, before anything is loaded.
+ * @throws InvalidRequestError for what the model cannot do.
  */
 export function settle(request: GenerationRequest, model: ModelFolder): Settings {
   const { shape } = model;
@@ -44,12 +46,14 @@ export function settle(request: GenerationRequest, model: ModelFolder): Settings
     const message = `must be 1 to ${shape.textLayers}: the text encoder has ${shape.textLayers} layers`;
     throw invalid({ field: "clipSkip", message, allowed: { min: 1, max: shape.textLayers } });
   }
+  const width = sideOf("width", request.width ?? shape.defaultWidth, shape);
+  const height = sideOf("height", request.height ?? shape.defaultHeight, shape);
   const plan = planOf(request, ownPlan(model.path, model.scheduler));
   const grid = gridOf(request, plan, steps);
   const ownLevels = givesLevels(request);
   return {
-    width: request.width ?? shape.defaultWidth,
-    height: request.height ?? shape.defaultHeight,
+    width,
+    height,
     count: request.count,
     seed: toSeed(request.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!),
     steps: ownLevels ? grid.steps + grid.offset : steps,
@@ -104,6 +108,17 @@ function guidanceOf(
   }
   // A scale of 1 and below is none, as in diffusers; CFG++ has its own range, from 0 to 1.
   return { ...guidance, mode: plus ? "cfg++" : guidance.mode, scale: plus ? scale : Math.max(1, scale) };
+}
+
+/** Capabilities say the same of what a request names; this holds for every size, from wherever it comes. */
+function sideOf(
+  field: "width" | "height",
+  side: number,
+  { minSide: min, maxSide: max, multipleOf }: ModelShape,
+): number {
+  if (side >= min && side <= max && side % multipleOf === 0) return side;
+  const message = `must be ${min} to ${max} and a multiple of ${multipleOf}, not ${side}`;
+  throw invalid({ field, message, allowed: { min, max, multipleOf } });
 }
 
 function invalid(issue: Issue): InvalidRequestError {
