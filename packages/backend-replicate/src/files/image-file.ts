@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { ImageError, InvalidRequestError } from "@latentkit/core";
 
@@ -46,4 +48,19 @@ export function imageType(bytes: Uint8Array, field: string): string {
   if (type === undefined)
     throw new ImageError(`${field}: the file is no image; it must be a PNG, JPEG, WebP, GIF, AVIF or TIFF file.`);
   return type;
+}
+
+/**
+ * Holds a file against its promised hash, without reading it whole into memory.
+ *
+ * @throws InvalidRequestError when it is another file.
+ */
+export async function checkHash({ path, sha256 }: { path: string; sha256?: string | undefined }, field: string) {
+  if (sha256 === undefined) return;
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  if (hash.digest("hex") !== sha256)
+    throw new InvalidRequestError([
+      { field, message: "the image is not the one that the recipe was made with (its SHA-256 differs)" },
+    ]);
 }

@@ -55,10 +55,14 @@ describe("an input file", () => {
     await using h = await harness();
     const right = sha256(await fakePicture("small", 8, 8));
     await h.client.generate({ task: "image-to-image", prompt: "a", image: { path: small, sha256: right } });
-    const wrong = { path: small, sha256: "0".repeat(64) };
-    const error = await failureOf(h.client.generate({ task: "image-to-image", prompt: "a", image: wrong }));
-    expect(InvalidRequestError.isInstance(error) && error.issues[0]?.field).toBe("image");
-    expect(h.fake.state.created).toBe(1);
+    const { request } = (await h.client.generate({ task: "image-to-image", prompt: "a", image: large })).recipe;
+    for (const path of [small, large]) {
+      const image = { path, sha256: "0".repeat(64) };
+      const job = h.backend.generate({ ...request, image } as typeof request, { signal: new AbortController().signal });
+      const error = await failureOf(Array.fromAsync(job));
+      expect(InvalidRequestError.isInstance(error) && error.issues[0]?.field).toBe("image");
+    }
+    expect(h.fake.state.created).toBe(2);
   });
 
   it("that is missing, no image, or over the limit is refused before anything is sent", async () => {

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { FileSchema } from "../api/file.ts";
 import type { ReplicateHttp } from "../http/replicate-http.ts";
 import { FileSlot } from "./file-slot.ts";
-import { imageType, inspectFile } from "./image-file.ts";
+import { checkHash, imageType, inspectFile } from "./image-file.ts";
 
 /** Sizes that decide how an input file travels. */
 export interface UploadLimits {
@@ -92,8 +92,7 @@ export class Uploads {
     const { source, field, transform } = slot;
     // A public URL is the server's to fetch; a promised hash means that we must look at the bytes first.
     if ("url" in source && source.sha256 === undefined && transform === undefined) return { value: source.url };
-    if ("path" in source && source.sha256 === undefined && transform === undefined)
-      return this.#placePath(source, field, signal);
+    if ("path" in source && transform === undefined) return this.#placePath(source, field, signal);
     const loaded = await loadImageSource(source, { field, signal, maxBytes: this.#limits.maxBytes });
     const bytes = transform === undefined ? loaded : await transform(loaded, signal);
     this.#check(bytes.length, field);
@@ -112,6 +111,7 @@ export class Uploads {
     this.#check(bytes, field);
     if (bytes <= this.#limits.dataUrlBytes || this.#http === undefined)
       return { value: dataUrl(await loadImageSource(source, { field, signal }), mediaType) };
+    await checkHash(source, field);
     const { id, url } = await this.upload(
       await openAsBlob(source.path, { type: mediaType }),
       nameOf(mediaType),
