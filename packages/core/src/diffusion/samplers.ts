@@ -14,14 +14,19 @@ import { dpmpp_sde } from "./samplers/dpmpp-sde.ts";
 import { er_sde } from "./samplers/er-sde.ts";
 import { euler } from "./samplers/euler.ts";
 import { euler_ancestral } from "./samplers/euler-ancestral.ts";
-import { gradient_estimation } from "./samplers/gradient-estimation.ts";
+import { gradient_estimation, gradient_estimation_cfg_pp } from "./samplers/gradient-estimation.ts";
 import { heun } from "./samplers/heun.ts";
 import { heunpp2 } from "./samplers/heunpp2.ts";
 import { ipndm, ipndm_v } from "./samplers/ipndm.ts";
 import { lcm } from "./samplers/lcm.ts";
 import { lms } from "./samplers/lms.ts";
 import { pndm } from "./samplers/pndm.ts";
-import { res_multistep, res_multistep_ancestral } from "./samplers/res-multistep.ts";
+import {
+  res_multistep,
+  res_multistep_ancestral,
+  res_multistep_ancestral_cfg_pp,
+  res_multistep_cfg_pp,
+} from "./samplers/res-multistep.ts";
 import { sa_solver } from "./samplers/sa-solver.ts";
 import { exp_heun_2_x0, exp_heun_2_x0_sde, seeds_2, seeds_3 } from "./samplers/seeds.ts";
 import { tcd } from "./samplers/tcd.ts";
@@ -53,8 +58,11 @@ export const samplers = {
   ipndm_v,
   deis,
   res_multistep,
+  res_multistep_cfg_pp,
   res_multistep_ancestral,
+  res_multistep_ancestral_cfg_pp,
   gradient_estimation,
+  gradient_estimation_cfg_pp,
   er_sde,
   seeds_2,
   seeds_3,

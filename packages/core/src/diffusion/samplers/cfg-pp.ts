@@ -67,6 +67,7 @@ export async function* dpmpp_2m_cfg_pp(
   }
 }
 
-function requireUncond(uncond: (() => Float32Array) | undefined): () => Float32Array {
+/** The unconditional estimates, without which there is no CFG++. */
+export function requireUncond(uncond: (() => Float32Array) | undefined): () => Float32Array {
   return uncond ?? invalid("options.uncond", "a CFG++ sampler needs the unconditional estimate of each model call");
 }

@@ -1,5 +1,6 @@
 import { blend } from "../blend.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
+import { type CfgPlusPlusOptions, requireUncond } from "./cfg-pp.ts";
 import { derivative } from "./derivative.ts";
 
 /** What {@link gradient_estimation} takes. */
@@ -12,6 +13,20 @@ export interface GradientEstimationOptions {
 export async function* gradient_estimation(
   input: SamplerInput<GradientEstimationOptions>,
 ): AsyncGenerator<SamplerStep, void, void> {
+  yield* estimate(input);
+}
+
+/** {@link gradient_estimation} with CFG++ (Chung et al. 2024, https://arxiv.org/abs/2406.08070). */
+export async function* gradient_estimation_cfg_pp(
+  input: SamplerInput<GradientEstimationOptions & CfgPlusPlusOptions>,
+): AsyncGenerator<SamplerStep, void, void> {
+  yield* estimate(input, requireUncond(input.options?.uncond));
+}
+
+async function* estimate(
+  input: SamplerInput<GradientEstimationOptions>,
+  uncond?: () => Float32Array,
+): AsyncGenerator<SamplerStep, void, void> {
   const { model, x, sigmas, steps, space, options } = begin(input, ["ve", "flow"]);
   const { gamma = 2 } = options;
   let d = new Float32Array(x.length);
@@ -20,11 +35,12 @@ export async function* gradient_estimation(
     const sigma = sigmas[i]!;
     const sigmaNext = sigmas[i + 1]!;
     const denoised = await model(x, sigma, i);
-    derivative(d, space, x, denoised, sigma);
+    derivative(d, space, x, uncond?.() ?? denoised, sigma);
     const dt = sigmaNext - sigma;
+    const change = i === 0 ? 0 : dt * (gamma - 1);
     if (sigmaNext === 0) x.set(denoised);
-    else if (i === 0) blend(x, [1, dt], [x, d]);
-    else blend(x, [1, dt * gamma, dt * (1 - gamma)], [x, d, old]);
+    else if (uncond) blend(x, [1, sigmaNext + change, -change], [denoised, d, old]);
+    else blend(x, [1, dt + change, -change], [x, d, old]);
     [d, old] = [old, d];
     yield { step: i + 1, steps, sigma, sigmaNext, x, denoised };
   }
