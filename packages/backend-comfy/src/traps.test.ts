@@ -88,7 +88,7 @@ describe("traps of the real server", () => {
     fake.sockets.dropAll();
     const { images } = await job;
     expect(images).toHaveLength(1);
-    await eventually(() => fake.sockets.firstFrames.length >= 2);
+    expect(await eventually(() => fake.sockets.firstFrames.length >= 2)).toBe(true);
     for (const frame of fake.sockets.firstFrames) {
       expect(frame).toEqual({ type: "feature_flags", data: { supports_preview_metadata: true } });
     }
@@ -169,13 +169,15 @@ describe("traps of the real server", () => {
   });
 
   it("7: cancels a running job by its id, and the next one goes on", async () => {
-    const { fake, client } = await setup({ stepMs: 5 });
-    const job = client.generate(long);
+    const { fake, client } = await setup({ stepMs: 10 });
+    const job = client.generate({ ...long, steps: 1000 });
     await until(job, sampling);
     const next = client.generate({ ...quick, seed: 3 });
     job.cancel();
     expect(AbortedError.isInstance(await rejection(job))).toBe(true);
     expect((await next).images).toHaveLength(1);
+    const { status } = fake.worker.history.get((job.handle as JobHandle).data["promptId"] as string)!;
+    expect(status.messages.map(([event]) => event)).toContain("execution_interrupted");
     expect(fake.globalInterrupts).toBe(0);
   });
 

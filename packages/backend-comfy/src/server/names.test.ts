@@ -10,6 +10,8 @@ describe("resolveName", () => {
     ["with the other slash", "SDXL/juggernaut_XL-v9.safetensors", known[0]],
     ["without extension", "sd15/v1-5-pruned-emaonly", known[1]],
     ["in other separators and case", "sdxl/Juggernaut XL v9", known[0]],
+    ["by its folder where the last part alone fits two", "a\\X", "a/x.ckpt"],
+    ["by its folder, loosely spelt", "a/x_.ckpt", "a/x.ckpt"],
     ["by its last part", "v1-5-pruned-emaonly.safetensors", known[1]],
   ])("finds a name %s", (_, name, expected) => {
     expect(resolve(name)).toEqual({ name: expected });
