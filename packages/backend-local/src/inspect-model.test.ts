@@ -32,3 +32,18 @@ it("refuses what is no model, naming it", async () => {
   const broken = await copyModel("sd1", { "unet/config.json": undefined });
   await expect(inspectModel(broken)).rejects.toThrow("unet");
 });
+
+it("refuses tensors and vocabularies that do not fit the configs, before anything runs", async () => {
+  const json = async (file: string) => JSON.parse(await readFile(`${fixtureModel("sd1")}/${file}`, "utf8"));
+  const cases = [
+    ["vae", { ...(await json("vae/config.json")), layers_per_block: 3 }, /vae.*is missing/],
+    ["unet", { ...(await json("unet/config.json")), conv_out_kernel: 5 }, /unet.*conv_out.weight has the shape/],
+    ["text_encoder", { ...(await json("text_encoder/config.json")), vocab_size: 10 }, /vocab.json.*vocab_size is 10/],
+  ] as const;
+  for (const [part, config, message] of cases) {
+    const folder = await copyModel("sd1", { [`${part}/config.json`]: config });
+    const error = await inspectModel(folder).catch((reason) => reason);
+    expect(ModelError.isInstance(error)).toBe(true);
+    expect((error as ModelError).message).toMatch(message);
+  }
+});

@@ -33,7 +33,8 @@ export interface ModelInfo {
 }
 
 /**
- * Reads what a model folder holds: configs and the weights' headers, no weights.
+ * Reads what a model folder holds: configs, the tokenizer and the weights' headers, no weights. All is checked that can be
+ * without running the model: every tensor's name, shape and type against the configs.
  *
  * @param folder a path or file URL of a folder in the diffusers layout.
  * @param variant as in {@link LocalOptions}.
@@ -41,6 +42,9 @@ export interface ModelInfo {
  */
 export async function inspectModel(folder: string, variant?: string): Promise<ModelInfo> {
   const model = await readModelFolder(folder.startsWith("file:") ? fileURLToPath(folder) : folder, variant);
+  // The networks are only needed here: whoever imports the package does not load them.
+  const { checkModel } = await import("./model/check-model.ts");
+  await checkModel(model);
   const { identity, path, shape, scheduler } = model;
   const plan = ownPlan(path, scheduler);
   return {

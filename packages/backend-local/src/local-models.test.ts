@@ -53,6 +53,16 @@ test("a folder that is no model fails the job, and the next job runs", async () 
   expect(await bytesOf()).toHaveLength(64 * 64 * 3);
 });
 
+test("weights that do not fit the configs are told before anything begins", async () => {
+  const config = JSON.parse(await readFile(join(fixtureModel("sd1"), "vae/config.json"), "utf8"));
+  const model = await copyModel("sd1", { "vae/config.json": { ...config, layers_per_block: 3 } });
+  const job = createClient({ backend }).generate({ ...request, model });
+  const types: string[] = [];
+  job.on("event", ({ type }) => types.push(type));
+  await expect(job).rejects.toMatchObject({ code: "model", details: { problem: "missing" } });
+  expect(types).toEqual(["queued"]);
+});
+
 test("what the request leaves open is told as it was decided", async () => {
   const [started] = (await eventsOf({})).filter((event) => event.type === "started");
   expect(started).toMatchObject({

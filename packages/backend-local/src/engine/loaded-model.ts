@@ -1,28 +1,17 @@
-import { type ModelFolder, type ModelPart, partWeights } from "../model/model-folder.ts";
-import { buildVaeDecoder, buildVaeEncoder } from "../networks/autoencoder-kl.ts";
-import { buildClipText } from "../networks/clip-text.ts";
+import { buildNetwork, type NetworkName } from "../model/build-network.ts";
+import type { ModelFolder } from "../model/model-folder.ts";
 import type { NetworkGraph } from "../networks/network-graph.ts";
-import { buildUNet } from "../networks/unet-2d-condition.ts";
 import { type PromptTokenizer, readTokenizer } from "../tokenizer/prompt-tokenizer.ts";
-import type { Weights } from "../weights/weights.ts";
 import { Network } from "./network.ts";
 import type { Runtime } from "./runtime.ts";
-
-const networks = {
-  textEncoder: ["textEncoder", buildClipText],
-  unet: ["unet", buildUNet],
-  vaeDecoder: ["vae", buildVaeDecoder],
-  vaeEncoder: ["vae", buildVaeEncoder],
-} as const satisfies Record<string, [part: string, build: (config: unknown, weights: Weights) => NetworkGraph]>;
-
-/** A network of a model. */
-export type NetworkName = keyof typeof networks;
 
 /** A model in the engine: its networks load when they are first asked for, and stay. */
 export class LoadedModel {
   readonly folder: ModelFolder;
   readonly runtime: Runtime;
   readonly #networks = new Map<NetworkName, Promise<Network>>();
+  /** Graphs that have been checked and not yet been loaded. */
+  readonly #graphs = new Map<NetworkName, NetworkGraph>();
   #tokenizer: Promise<PromptTokenizer> | undefined;
 
   constructor(folder: ModelFolder, runtime: Runtime) {
@@ -32,11 +21,25 @@ export class LoadedModel {
 
   tokenizer(): Promise<PromptTokenizer> {
     const { tokenizer, shape } = this.folder;
-    this.#tokenizer ??= readTokenizer(tokenizer, shape.maxPositions).catch((error: unknown) => {
+    this.#tokenizer ??= readTokenizer(tokenizer, shape).catch((error: unknown) => {
       this.#tokenizer = undefined;
       throw error;
     });
     return this.#tokenizer;
+  }
+
+  /**
+   * Reads the tokenizer and builds the networks' graphs, which loading needs anyway: what is wrong with the model's files
+   * is told before the work begins, and at no cost.
+   *
+   * @throws ModelError
+   */
+  async check(names: readonly NetworkName[]): Promise<void> {
+    await this.tokenizer();
+    for (const name of names) {
+      if (this.#networks.has(name) || this.#graphs.has(name)) continue;
+      this.#graphs.set(name, await buildNetwork(this.folder, name));
+    }
   }
 
   network(name: NetworkName): Promise<Network> {
@@ -67,11 +70,10 @@ export class LoadedModel {
   }
 
   async #load(name: NetworkName): Promise<Network> {
-    const [partName, build] = networks[name];
-    const part: ModelPart = this.folder[partName];
     try {
-      const weights = await partWeights(part.folder, this.folder.variant);
-      return await Network.load(build(part.config, weights), this.runtime);
+      const graph = this.#graphs.get(name) ?? (await buildNetwork(this.folder, name));
+      this.#graphs.delete(name);
+      return await Network.load(graph, this.runtime);
     } catch (error) {
       this.#networks.delete(name);
       throw error;

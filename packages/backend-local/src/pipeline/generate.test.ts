@@ -1,6 +1,7 @@
 import { type GenerationRequest, parseRequest } from "@latentkit/core";
 import { describe, expect, test } from "vitest";
-import type { LoadedModel, NetworkName } from "../engine/loaded-model.ts";
+import type { LoadedModel } from "../engine/loaded-model.ts";
+import type { NetworkName } from "../model/build-network.ts";
 import { readModelFolder } from "../model/model-folder.ts";
 import { fixtureModel } from "../test-model.ts";
 import { generate } from "./generate.ts";
@@ -35,6 +36,7 @@ function fakeModel(fails: (name: NetworkName, run: number) => boolean = () => fa
   const model = {
     folder,
     runtime: { Tensor, version: "0" },
+    check: async () => {},
     tokenizer: async () => ({ length: 77, encode: () => ({ ids: new Int32Array(77) }) }),
     network: async (name: NetworkName) => ({
       async run(feeds: Record<string, FakeTensor>, _: string, signal: AbortSignal) {

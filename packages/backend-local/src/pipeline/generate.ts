@@ -1,8 +1,9 @@
 import { GenerationError, type SerializedError } from "@latentkit/core";
 import { imageNoise, makeGuidance, offsetSeed, runPlan } from "@latentkit/core/diffusion";
-import type { LoadedModel, NetworkName } from "../engine/loaded-model.ts";
+import type { LoadedModel } from "../engine/loaded-model.ts";
 import type { EngineEvent, EngineJob } from "../engine/protocol.ts";
 import { serializeError } from "../local-error.ts";
+import type { NetworkName } from "../model/build-network.ts";
 import { encodePrompt } from "./encode-prompt.ts";
 import { guidedUnet, type LatentDims, type TextedUnet, textedUnet } from "./guided-unet.ts";
 import { toLatentMask } from "./image-tensor.ts";
@@ -25,13 +26,15 @@ interface Context {
 /** Makes a job's images, one after the other: image i has seed + i, and one that fails leaves the others be. */
 export async function* generate(job: EngineJob, model: LoadedModel, signal: AbortSignal): AsyncGenerator<EngineEvent> {
   const settings = settle(job.request, model.folder);
+  const names: NetworkName[] = ["textEncoder", "unet", "vaeDecoder"];
+  if (job.inputs.image !== undefined) names.push("vaeEncoder");
+  const clock = new JobClock(settings.count);
+  await clock.time("load", () => model.check(names));
   const { identity } = model.folder;
   const versions = { "onnxruntime-node": model.runtime.version };
   yield { type: "started", resolved: resolved(settings), model: identity, versions };
-
-  const clock = new JobClock(settings.count);
   const runMsBefore = await model.runMs();
-  yield* load(model, job, clock, signal);
+  yield* load(model, names, clock, signal);
   const context = yield* prepare(job, model, settings, clock, signal);
 
   const failures: unknown[] = [];
@@ -50,9 +53,7 @@ export async function* generate(job: EngineJob, model: LoadedModel, signal: Abor
 }
 
 /** Brings up the networks that the job needs. */
-async function* load(model: LoadedModel, job: EngineJob, clock: JobClock, signal: AbortSignal) {
-  const names: NetworkName[] = ["textEncoder", "unet", "vaeDecoder"];
-  if (job.inputs.image !== undefined) names.push("vaeEncoder");
+async function* load(model: LoadedModel, names: readonly NetworkName[], clock: JobClock, signal: AbortSignal) {
   yield clock.phase("load", 0, names.length);
   for (const [i, name] of names.entries()) {
     signal.throwIfAborted();

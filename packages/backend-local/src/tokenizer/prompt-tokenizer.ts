@@ -1,7 +1,9 @@
 import { join } from "node:path";
 import { Tokenizer } from "@huggingface/tokenizers";
+import type { ModelShape } from "../model/model-shape.ts";
 import { readOptionalJson } from "../model/read-json.ts";
 import { modelError } from "../weights/model-error.ts";
+import { quote } from "../weights/quote.ts";
 import { clipTokenizerJson } from "./clip-tokenizer-json.ts";
 
 /** A prompt as the text encoder takes it. */
@@ -43,12 +45,16 @@ export class PromptTokenizer {
 
 /**
  * The tokenizer of a model folder, from `tokenizer.json`, or from `vocab.json` and `merges.txt`. `maxPositions` is the
- * text encoder's limit; the tokenizer's own may be lower.
+ * text encoder's limit; the tokenizer's own may be lower. Its ids must be below the text encoder's `vocabSize`.
  *
  * @throws {@link ModelError} when a file is missing or wrong.
  */
-export async function readTokenizer(folder: string, maxPositions: number): Promise<PromptTokenizer> {
-  const settings = (await readOptionalJson(join(folder, "tokenizer_config.json"))) ?? {};
+export async function readTokenizer(
+  folder: string,
+  { maxPositions, vocabSize }: Pick<ModelShape, "maxPositions" | "vocabSize">,
+): Promise<PromptTokenizer> {
+  const settingsFile = join(folder, "tokenizer_config.json");
+  const settings = (await readOptionalJson(settingsFile)) ?? {};
   const map = (await readOptionalJson(join(folder, "special_tokens_map.json"))) ?? {};
   const token = (name: string, fallback: string) => contentOf(settings[name]) ?? contentOf(map[name]) ?? fallback;
   const special = {
@@ -56,15 +62,16 @@ export async function readTokenizer(folder: string, maxPositions: number): Promi
     eos: token("eos_token", "<|endoftext|>"),
     unk: token("unk_token", "<|endoftext|>"),
   };
-  const json = (await readOptionalJson(join(folder, "tokenizer.json"))) ?? (await clipTokenizerJson(folder, special));
+  const own = await readOptionalJson(join(folder, "tokenizer.json"));
+  const json = own ?? (await clipTokenizerJson(folder, special));
+  checkIds(json, vocabSize, join(folder, own === undefined ? "vocab.json" : "tokenizer.json"));
   const tokenizer = build(folder, json, settings);
   const id = (name: string, content: string): number => {
     const found = tokenizer.token_to_id(content);
     if (found !== undefined) return found;
     throw modelError("malformed", `${folder}: the vocabulary lacks the ${name} ${content}`, { file: folder });
   };
-  const limit = settings.model_max_length;
-  const length = Math.min(maxPositions, typeof limit === "number" && limit > 2 ? limit : maxPositions);
+  const length = Math.min(maxPositions, ownLimit(settings.model_max_length, settingsFile));
   const frame = [id("bos_token", special.bos), id("eos_token", special.eos)] as const;
   return new PromptTokenizer(tokenizer, length, frame, id("pad_token", token("pad_token", special.eos)));
 }
@@ -77,6 +84,27 @@ function asPublished(text: string): string {
   return text
     .replaceAll("Σ", "σ")
     .replace(/<\|(?:start|end)oftext\|>/gi, (token) => (token === token.toLowerCase() ? token : `${token} `));
+}
+
+/** The longest text that the tokenizer's settings allow; a very large number there means that there is no limit. */
+function ownLimit(value: unknown, file: string): number {
+  if (value === undefined || value === null) return Number.POSITIVE_INFINITY;
+  if (typeof value === "number" && value >= 3) return Math.floor(value);
+  const message = `${file}: model_max_length is ${quote(value)}; it must be a number of at least 3`;
+  throw modelError("malformed", message, { file, option: "model_max_length" });
+}
+
+/** An id that the text encoder has no row for would end its run in the middle. */
+function checkIds(json: Record<string, unknown>, vocabSize: number, file: string): void {
+  const { vocab = {} } = (json.model ?? {}) as { vocab?: Record<string, unknown> };
+  const added = (Array.isArray(json.added_tokens) ? json.added_tokens : []) as { content?: unknown; id?: unknown }[];
+  const check = (token: unknown, id: unknown) => {
+    if (Number.isInteger(id) && (id as number) >= 0 && (id as number) < vocabSize) return;
+    const message = `${file}: the token ${quote(token)} has the id ${quote(id)}; the text encoder's vocab_size is ${vocabSize}`;
+    throw modelError("malformed", message, { file });
+  };
+  for (const token in vocab) check(token, vocab[token]);
+  for (const token of added) check(token?.content, token?.id);
 }
 
 function build(folder: string, json: Record<string, unknown>, settings: Record<string, unknown>): Tokenizer {
