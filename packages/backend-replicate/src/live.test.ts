@@ -1,4 +1,5 @@
 import { AbortedError, createClient, NotFoundError } from "@latentkit/core";
+import { describeBackend } from "@latentkit/testing";
 import { describe, expect, it } from "vitest";
 import { replicate } from "./replicate.ts";
 import { failureOf } from "./testing/harness.ts";
@@ -33,3 +34,26 @@ describe.runIf(live)(`Replicate itself${suffix}`, () => {
     expect(NotFoundError.isInstance(await failureOf(client.generate({ prompt: "a" })))).toBe(true);
   });
 });
+
+/** A Cog server with the model of cog/fixtures/predict.py, at LATENTKIT_COG_URL. */
+const cogUrl = process.env.LATENTKIT_COG_URL ?? "";
+
+if (cogUrl === "") {
+  it.skip("A Cog server (not run: set LATENTKIT_COG_URL)", () => {});
+} else {
+  describeBackend("replicate, a real Cog server", () => ({
+    backend: replicate({ url: cogUrl }),
+    request: { prompt: "a red apple", steps: 1 },
+    longRequest: { prompt: "a red apple", steps: 100 },
+    unsupported: { request: { prompt: "a", guidanceScale: 3 }, field: "guidanceScale" },
+    failing: { prompt: "please fail" },
+    // The server keeps no count: that nothing was begun is seen by its being idle.
+    workBegun: async () => ((await health()) === "READY" ? 0 : 1),
+    isIdle: async () => (await health()) === "READY",
+  }));
+}
+
+async function health(): Promise<string> {
+  const { status } = (await (await fetch(new URL("/health-check", cogUrl))).json()) as { status: string };
+  return status;
+}
