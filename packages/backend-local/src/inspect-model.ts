@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import type { ModelDefaults } from "./model/model-defaults.ts";
 import { type ModelFolder, type ModelPart, partWeights, readModelFolder } from "./model/model-folder.ts";
 import { ownPlan } from "./model/own-plan.ts";
 
@@ -28,6 +29,8 @@ export interface ModelInfo {
   scheduler: { class: string; sampler: string; scheduler: string; prediction: string };
   /** Size in pixels that the model was trained at, and what each side must be a multiple of and at least. */
   size: { width: number; height: number; multipleOf: number; min: number };
+  /** What the model wants where a request is silent: its latentkit.json. */
+  defaults: ModelDefaults;
   /** Longest prompt in tokens. */
   maxPromptTokens: number;
 }
@@ -64,6 +67,7 @@ export async function inspectModel(folder: string, variant?: string): Promise<Mo
       multipleOf: shape.multipleOf,
       min: shape.minSide,
     },
+    defaults: model.defaults,
     maxPromptTokens: shape.maxPositions - 2,
   };
 }

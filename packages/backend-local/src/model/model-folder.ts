@@ -4,6 +4,7 @@ import type { ModelIdentity } from "@latentkit/core";
 import { modelError } from "../weights/model-error.ts";
 import { quote } from "../weights/quote.ts";
 import { folderWeights, type Weights } from "../weights/weights.ts";
+import { defaultsFile, type ModelDefaults, modelDefaults } from "./model-defaults.ts";
 import { hashModel } from "./model-hash.ts";
 import { modelId } from "./model-id.ts";
 import { type ModelShape, modelShape } from "./model-shape.ts";
@@ -28,7 +29,9 @@ export interface ModelFolder {
   readonly tokenizer: string;
   readonly scheduler: Record<string, unknown>;
   readonly shape: ModelShape;
-  /** Every file that was read, for noticing changes. */
+  /** From its latentkit.json. */
+  readonly defaults: ModelDefaults;
+  /** Every file that was read or looked for, for noticing changes. */
   readonly files: readonly string[];
 }
 
@@ -68,12 +71,14 @@ export async function readModelFolder(folder: string, variant?: string, name?: s
   const schedulerFile = join(path, "scheduler", "scheduler_config.json");
   const scheduler = await readJson(schedulerFile);
   const shape = modelShape({ path, textEncoder, unet, vae, scheduler });
+  const defaults = await modelDefaults(path);
   const weights = await Promise.all([textEncoder, unet, vae].map((p) => partWeights(p.folder, variant)));
   const texts = [
     indexFile,
     schedulerFile,
     ...[textEncoder, unet, vae].map((p) => join(p.folder, "config.json")),
     ...(await tokenizerFiles(join(path, "tokenizer"))),
+    ...(defaults === undefined ? [] : [defaultsFile(path)]),
   ];
   const { hash, files } = await hashModel(texts, weights);
   return {
@@ -86,7 +91,8 @@ export async function readModelFolder(folder: string, variant?: string, name?: s
     tokenizer: join(path, "tokenizer"),
     scheduler,
     shape,
-    files,
+    defaults: defaults ?? {},
+    files: defaults === undefined ? [...files, defaultsFile(path)] : files,
   };
 }
 

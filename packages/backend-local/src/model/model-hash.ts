@@ -11,7 +11,7 @@ const known = new Map<string, string>();
 
 /**
  * A hash of what defines a model's output, cheap enough for a checkpoint of gigabytes: the texts whole (configs,
- * scheduler, tokenizer), and of each tensor its name, type, shape and 1 KiB from its middle. A change that leaves all of
+ * scheduler, tokenizer, own defaults), and of each tensor its name, type, shape and 1 KiB from its middle. A change that leaves all of
  * that as it was goes unnoticed; merging a LoRA or training further does not.
  *
  * Where a file lies, and in how many shards, does not count. Kept in memory for as long as no file's path, size, time of
@@ -29,10 +29,10 @@ export async function hashModel(
   return { hash, files };
 }
 
-/** Changes when any of the files does. */
+/** Changes when any of the files does, or comes, or goes. */
 export async function stampOf(files: readonly string[]): Promise<string> {
-  const stats = await Promise.all(files.map((file) => stat(file)));
-  return JSON.stringify(stats.map(({ size, mtimeMs, ino }, i) => [files[i], size, mtimeMs, ino]));
+  const stats = await Promise.all(files.map((file) => stat(file).catch(() => undefined)));
+  return JSON.stringify(stats.map((found, i) => [files[i], found?.size, found?.mtimeMs, found?.ino]));
 }
 
 async function compute(texts: readonly string[], parts: readonly (readonly WeightTensor[])[]): Promise<string> {

@@ -31,7 +31,7 @@ export class ModelLibrary {
 
   async #find(wanted: string): Promise<ModelFolder> {
     const known = this.#read.get(wanted);
-    if (known !== undefined && (await stampOf(known.folder.files).catch(() => "gone")) === known.stamp) {
+    if (known !== undefined && (await stampOf(known.folder.files)) === known.stamp) {
       return known.folder;
     }
     const folder = await this.#open(wanted);

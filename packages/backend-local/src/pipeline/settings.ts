@@ -7,10 +7,11 @@ import {
   readSamplerOptions,
   type Seed,
 } from "@latentkit/core/diffusion";
+import type { ModelDefaults } from "../model/model-defaults.ts";
 import type { ModelFolder } from "../model/model-folder.ts";
 import type { ModelShape } from "../model/model-shape.ts";
 import { ownPlan } from "../model/own-plan.ts";
-import { givesLevels, gridOf, planOf } from "./choose-plan.ts";
+import { givesLevels, gridOf, ownScheduler, planOf } from "./choose-plan.ts";
 
 /** A request with every choice made. */
 export interface Settings {
@@ -40,15 +41,15 @@ export interface Settings {
  * @throws InvalidRequestError for what the model cannot do.
  */
 export function settle(request: GenerationRequest, model: ModelFolder): Settings {
-  const { shape } = model;
-  const { clipSkip = 1, steps = 20, guidanceScale = 7.5 } = request;
+  const { shape, defaults } = model;
+  const { clipSkip = 1, steps = defaults.steps ?? 20, guidanceScale = defaults.guidanceScale ?? 7.5 } = request;
   if (clipSkip > shape.textLayers) {
     const message = `must be 1 to ${shape.textLayers}: the text encoder has ${shape.textLayers} layers`;
     throw invalid({ field: "clipSkip", message, allowed: { min: 1, max: shape.textLayers } });
   }
   const width = sideOf("width", request.width ?? shape.defaultWidth, shape);
   const height = sideOf("height", request.height ?? shape.defaultHeight, shape);
-  const plan = planOf(request, ownPlan(model.path, model.scheduler));
+  const plan = planOf(withDefaults(request, defaults), ownPlan(model.path, model.scheduler));
   const grid = gridOf(request, plan, steps);
   const ownLevels = givesLevels(request);
   return {
@@ -69,6 +70,13 @@ export function settle(request: GenerationRequest, model: ModelFolder): Settings
     plan,
     grid,
   };
+}
+
+/** The model's sampler and scheduler where the request names none; scheduler "diffusers" asks for neither. */
+function withDefaults(request: GenerationRequest, defaults: ModelDefaults): GenerationRequest {
+  if (request.scheduler === ownScheduler) return request;
+  const { sampler = defaults.sampler, scheduler = defaults.scheduler } = request;
+  return { ...request, ...(sampler && { sampler }), ...(scheduler && { scheduler }) };
 }
 
 /** The part of the settings that goes into the recipe. */
