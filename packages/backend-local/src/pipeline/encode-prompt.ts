@@ -1,6 +1,7 @@
 import type { WarningEvent } from "@latentkit/core";
 import type { LoadedModel } from "../engine/loaded-model.ts";
 import type { PromptTokens } from "../tokenizer/prompt-tokenizer.ts";
+import { clip } from "../weights/quote.ts";
 
 /** What the UNet attends to. */
 export interface TextStates {
@@ -39,6 +40,6 @@ export async function encodePrompt(
 
 function cutWarning({ field, cut }: PromptTokens & { field: string }, length: number): WarningEvent[] {
   if (cut === undefined) return [];
-  const message = `${field}: the text encoder takes ${length - 2} tokens; this was left off: "${cut}"`;
+  const message = `${field}: the text encoder takes ${length - 2} tokens; this was left off: "${clip(cut)}"`;
   return [{ type: "warning", code: "prompt_truncated", field, message }];
 }

@@ -95,6 +95,16 @@ test("guidance takes one run a step for both texts, none takes one for the promp
   expect(plain.batches).toMatchObject({ textEncoder: [1], unet: [1, 1, 1] });
 });
 
+test("a prompt of megabytes is cut with a warning that shows the beginning of what is missing", async () => {
+  const { model } = fakeModel();
+  const cut = `on a blue background ${"and ".repeat(1e5)}`;
+  const tokenizer = async () => ({ length: 77, encode: () => ({ ids: new Int32Array(77), cut }) });
+  const events = await Array.fromAsync(generate(job({ guidanceScale: 1 }), { ...model, tokenizer } as never, signal));
+  const [warning] = events.flatMap((event) => (event.type === "warning" ? [event.message] : []));
+  expect(warning).toContain("on a blue background");
+  expect(warning!.length).toBeLessThan(300);
+});
+
 test("previews come every so many steps, never of the last", async () => {
   const { model } = fakeModel();
   const events = await Array.fromAsync(generate(job({ steps: 6, previewEvery: 2 }), model, signal));
