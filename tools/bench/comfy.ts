@@ -22,6 +22,8 @@ import { latentkit, type Runner, sdk } from "./comfy-runners.ts";
 const url = process.env["COMFYUI_URL"];
 const library = "@saintno/comfyui-sdk";
 const version = "0.3.1";
+/** A job that has not ended after this long is lost: it takes a second or two. */
+const lostMs = 20_000;
 /** Every job is a graph of its own: the server's cache must not answer for it. */
 let color = Math.floor(Math.random() * 2 ** 23);
 
@@ -92,11 +94,11 @@ async function breaks(make: (at: string) => Promise<Runner>, server: string, job
   const worker = async (): Promise<void> => {
     while (next++ < jobs) {
       const outcome = await Promise.race([
-        runner.run(graph(1536)).then(
+        runner.run(graph(768)).then(
           ({ pictures }) => (pictures === 1 ? "ended" : "failed"),
           () => "failed",
         ),
-        new Promise<"lost">((resolve) => setTimeout(resolve, 60_000, "lost").unref()),
+        new Promise<"lost">((resolve) => setTimeout(resolve, lostMs, "lost").unref()),
       ]);
       tally[outcome as keyof typeof tally]++;
     }

@@ -303,6 +303,13 @@ describe("connections", () => {
     expect(fake.worker.runs).toHaveLength(1);
   });
 
+  it("needs no socket at all, where a proxy lets none through", async () => {
+    const { fake, client } = await setup({}, { webSocketUrl: "ws://127.0.0.1:1/ws" });
+    const { images } = await client.generate(long);
+    expect(images).toHaveLength(1);
+    expect(fake.sockets.opened).toBe(0);
+  });
+
   it("gives up a server that stays away, and says how to come back to the job", async () => {
     const { fake, client } = await setup({ stepMs: 10 }, { reconnectMs: 300 });
     const job = client.generate(long);

@@ -41,6 +41,18 @@ describe("checkGraph", () => {
     ).toEqual([]);
   });
 
+  it("leaves types that the server makes up to the server", () => {
+    const dynamic = ObjectInfo.parse({
+      Batch: { input: { required: { images: ["COMFY_AUTOGROW_V3", {}] } }, output: ["COMFY_MATCHTYPE_V3"] },
+      Save: { input: { required: { image: ["IMAGE"] } }, output: [] },
+    });
+    const graph: Graph = {
+      b: { class_type: "Batch", inputs: { "images.image0": ["x", 0] } },
+      s: { class_type: "Save", inputs: { image: ["b", 0] } },
+    };
+    expect(checkGraph(graph, dynamic)).toEqual([]);
+  });
+
   it("reads both forms of combos", () => {
     const name = "c.safetensors";
     expect(

@@ -31,7 +31,7 @@ function missingNode(id: string, { class_type }: GraphNode, info: ObjectInfo): I
 }
 
 function missing(input: InputSpec): string | undefined {
-  return input.required ? `is required: ${describe(input)}` : undefined;
+  return input.required && !isDynamic(input.type) ? `is required: ${describe(input)}` : undefined;
 }
 
 function checkValue(value: unknown, input: InputSpec, graph: Graph, info: ObjectInfo): string | undefined {
@@ -55,8 +55,14 @@ function checkLink(
   if (spec === undefined) return undefined;
   if (output === undefined) return `links to output ${slot} of ${source.class_type}, which has ${spec.outputs.length}`;
   const [given, taken] = [output.type, input.type].map((type) => type.split(","));
-  const fits = taken!.includes("*") || given!.includes("*") || given!.some((type) => taken!.includes(type));
+  const isAny = [...taken!, ...given!].some((type) => type === "*" || isDynamic(type));
+  const fits = isAny || given!.some((type) => taken!.includes(type));
   return fits ? undefined : `takes ${input.type}, but output ${slot} of "${from}" is ${output.type}`;
+}
+
+/** Types such as `COMFY_AUTOGROW_V3`, whose inputs and outputs the server makes up as the graph is put together. */
+function isDynamic(type: string): boolean {
+  return type.startsWith("COMFY_");
 }
 
 function checkNumber(value: unknown, input: Extract<InputSpec, { kind: "number" }>): string | undefined {
