@@ -21,7 +21,8 @@ export class LocalBackend implements Backend {
   readonly id = "local";
   readonly #engine: Engine;
   readonly #models: ModelLibrary;
-  #disposed = false;
+  /** Aborted by dispose: what is not the engine's, such as a picture on its way, ends as well. */
+  readonly #life = new AbortController();
 
   constructor(options: ResolvedLocalOptions) {
     const { executionProvider, threads, cacheModels, isolation, engineOutput } = options;
@@ -61,9 +62,10 @@ export class LocalBackend implements Backend {
     this.#assertLive();
     signal.throwIfAborted();
     refuseOwnOptions(request);
-    const model = await unlessAborted(this.#models.find(request.model), signal);
+    const before = AbortSignal.any([signal, this.#life.signal]);
+    const model = await unlessAborted(this.#models.find(request.model), before);
     settle(request, model);
-    const { request: sized, inputs } = await unlessAborted(readInputs(request, model.shape, signal), signal);
+    const { request: sized, inputs } = await unlessAborted(readInputs(request, model.shape, before), before);
     // Only now: a picture that is slow to come keeps no one else waiting.
     const turn = this.#engine.queue();
     try {
@@ -78,12 +80,11 @@ export class LocalBackend implements Backend {
 
   /** Ends the engine and whatever it does. */
   async dispose(): Promise<void> {
-    this.#disposed = true;
+    this.#life.abort(new DisposedError("This local backend was disposed; make a new one.", { backend: "local" }));
     await this.#engine.dispose();
   }
 
   #assertLive(): void {
-    if (this.#disposed)
-      throw new DisposedError("This local backend was disposed; make a new one.", { backend: "local" });
+    this.#life.signal.throwIfAborted();
   }
 }

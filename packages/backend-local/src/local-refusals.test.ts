@@ -4,7 +4,14 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { type Client, createClient, type GenerationInput, LatentKitError, parseRequest } from "@latentkit/core";
+import {
+  type Client,
+  createClient,
+  type GenerationInput,
+  type Job,
+  LatentKitError,
+  parseRequest,
+} from "@latentkit/core";
 import { expect, onTestFinished, test } from "vitest";
 import { local } from "./local.ts";
 import { enginesOf } from "./test-engine.ts";
@@ -44,7 +51,8 @@ test("a size that no capability was asked about is refused as well", async () =>
   });
 });
 
-test("a picture that is slow to come keeps no other job waiting, and its cancel ends it", async () => {
+/** A job whose picture never comes, once it has been asked for. Wrapped, as awaiting the job would wait for its end. */
+async function waitingForPicture(client: Client): Promise<{ job: Job }> {
   const asked = Promise.withResolvers<void>();
   const server = createServer(() => asked.resolve()).listen(0, "127.0.0.1");
   onTestFinished(() => {
@@ -53,13 +61,25 @@ test("a picture that is slow to come keeps no other job waiting, and its cancel 
   });
   await new Promise((resolve) => server.once("listening", resolve));
   const image = `http://127.0.0.1:${(server.address() as AddressInfo).port}/a.png`;
-  const client = clientOf();
-  const slow = client.generate({ ...quick, task: "image-to-image", image });
-  slow.catch(() => {});
+  const job = client.generate({ ...quick, task: "image-to-image", image });
+  job.catch(() => {});
   await asked.promise;
+  return { job };
+}
+
+test("a picture that is slow to come keeps no other job waiting, and a cancel ends the wait", async () => {
+  const client = clientOf();
+  const { job } = await waitingForPicture(client);
   await expect(client.generate(quick)).resolves.toMatchObject({ images: [{ index: 0 }] });
-  slow.cancel();
-  await expect(slow).rejects.toMatchObject({ code: "aborted" });
+  job.cancel();
+  await expect(job).rejects.toMatchObject({ code: "aborted" });
+});
+
+test("dispose ends the wait for a picture", async () => {
+  const client = clientOf();
+  const { job } = await waitingForPicture(client);
+  await client.backend.dispose();
+  await expect(job).rejects.toMatchObject({ code: "disposed", backend: "local" });
 });
 
 test.skipIf(process.platform === "win32")("a named pipe as picture ends, and the next job runs", async () => {
