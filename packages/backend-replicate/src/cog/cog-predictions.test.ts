@@ -1,4 +1,4 @@
-import { ConnectionError } from "@latentkit/core";
+import { ConnectionError, NotFoundError } from "@latentkit/core";
 import { describe, expect, it } from "vitest";
 import type { Prediction } from "../api/prediction.ts";
 import type { ReplicateHttp } from "../http/replicate-http.ts";
@@ -10,7 +10,15 @@ import type { WebhookReceiver } from "./webhook-receiver.ts";
 async function opened() {
   const answer = Promise.withResolvers<Prediction>();
   let post: (state: Prediction) => void = () => {};
-  const http = { call: () => answer.promise } as unknown as ReplicateHttp;
+  let cancels = 0;
+  const call = async ({ method }: { method: string }) => {
+    if (method === "PUT") return answer.promise;
+    // The first cancel arrives before what it is meant for.
+    if (++cancels === 1) throw new NotFoundError("no such prediction");
+    answer.resolve(state("canceled"));
+    return {};
+  };
+  const http = { call } as unknown as ReplicateHttp;
   const receiver = {
     expect: async (_id: string, listener: typeof post) => {
       post = listener;
@@ -19,13 +27,13 @@ async function opened() {
     forget: () => {},
   } as unknown as WebhookReceiver;
   const predictions = new CogPredictions(http, receiver);
+  const state = (status: string, logs = ""): Prediction => ({ id, status, logs });
   const { id } = await predictions.create(
     {} as ResolvedModel,
     {},
     { wait: 0, recover: false },
     new AbortController().signal,
   );
-  const state = (status: string, logs = ""): Prediction => ({ id, status, logs });
   return { predictions, id, answer, post: (status: string, logs?: string) => post(state(status, logs)), state };
 }
 
@@ -55,6 +63,12 @@ describe("a prediction's states", () => {
     expect((await predictions.get(id)).logs).toBe("one");
     answer.resolve(state("succeeded", "whole"));
     expect((await predictions.get(id)).logs).toBe("whole");
+  });
+
+  it("end once a cancel that overtook the call has caught up with it", async () => {
+    const { predictions, id, answer } = await opened();
+    await predictions.cancel(id);
+    expect((await answer.promise).status).toBe("canceled");
   });
 
   it("end with the call's error", async () => {
