@@ -15,6 +15,8 @@ import { mkdir } from "node:fs/promises";
 import { cpus, loadavg } from "node:os";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
+import { comfy } from "../../packages/backend-comfy/src/index.ts";
+import { createClient } from "../../packages/core/src/index.ts";
 import { FakeComfy } from "../../packages/testing/src/fakes/comfy/fake-comfy.ts";
 import { BreakingProxy } from "./comfy-proxy.ts";
 import { latentkit, type Runner, sdk } from "./comfy-runners.ts";
@@ -125,6 +127,7 @@ async function memory(): Promise<void> {
   const child = fork(new URL(import.meta.url), ["fake"], { execArgv: process.execArgv });
   const [address] = (await once(child, "message")) as [string];
   const runner = await latentkit(address);
+  const client = createClient({ backend: comfy({ url: address }) });
   console.log("\nheap in use on this side, MB, after so many jobs on the fake server");
   const marks: string[] = [];
   for (let done = 0; done <= 2000; done += 4) {
@@ -132,10 +135,13 @@ async function memory(): Promise<void> {
       globalThis.gc();
       marks.push(`${done}: ${(process.memoryUsage().heapUsed / 2 ** 20).toFixed(1)}`);
     }
-    await Promise.all(Array.from({ length: 4 }, () => runner.run(fakeGraph())));
+    // Half of them workflows, half of them requests.
+    const size = { width: 64, height: 64, steps: 1 };
+    const requests = [0, 1].map((i) => client.generate({ prompt: "a fox", seed: done + i, previewEvery: 1, ...size }));
+    await Promise.all([...requests, runner.run(fakeGraph()), runner.run(fakeGraph())]);
   }
   console.log(marks.join("   "));
-  await runner.close();
+  await Promise.all([runner.close(), client.dispose()]);
   child.kill();
 }
 
