@@ -1,6 +1,6 @@
 import type { ImageSource } from "../request/image-source.ts";
 import type { GenerationRequest } from "../request/request.ts";
-import { loadImageSource, sha256 } from "./load-image-source.ts";
+import { hashImageSource } from "./load-image-source.ts";
 
 /**
  * Notes the SHA-256 of each input image that is at hand (files and bytes, not URLs), so that a recipe tells a changed
@@ -12,8 +12,8 @@ export async function fingerprintImages(request: GenerationRequest, signal: Abor
   const note = async <T extends object>(holder: T, key: keyof T & string, field: string): Promise<T> => {
     const source = holder[key] as ImageSource | undefined;
     if (source === undefined || "url" in source) return holder;
-    const bytes = await loadImageSource(source, { field, signal });
-    return { ...holder, [key]: { ...source, sha256: sha256(bytes) } };
+    const hash = await hashImageSource(source, { field, signal });
+    return { ...holder, [key]: { ...source, sha256: hash } };
   };
   const conditioning = await Promise.all(
     request.conditioning.map((entry, i) =>

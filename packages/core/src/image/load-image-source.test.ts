@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { expect, it } from "vitest";
-import { loadImageSource, sha256 } from "./load-image-source.ts";
+import { hashImageSource, loadImageSource, sha256 } from "./load-image-source.ts";
 
 const bytes = Buffer.from("an image");
 const base64 = bytes.toString("base64");
@@ -20,6 +20,17 @@ it("reads base64, paths and URLs, and checks the hash", async () => {
   await expect(signed).rejects.not.toThrow(/SEKRET/);
   await expect(loadImageSource({ url: `${url}/a` }, { maxBytes: 3 })).rejects.toThrow(/at most 3/);
   server.close();
+});
+
+it("hashes a source without reading a file as a whole", async () => {
+  const path = import.meta.filename;
+  const hash = sha256(await loadImageSource({ path }));
+  expect(await hashImageSource({ path })).toBe(hash);
+  expect(await hashImageSource({ base64 })).toBe(sha256(bytes));
+  await expect(hashImageSource({ path, sha256: "0" }, { field: "mask" })).rejects.toMatchObject({
+    issues: [{ field: "mask" }],
+  });
+  await expect(hashImageSource({ path: "/dev/zero" })).rejects.toThrow(/not a regular file/);
 });
 
 it("names the field when the image is not to be had", async () => {

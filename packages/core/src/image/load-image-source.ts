@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
+import { pipeline } from "node:stream/promises";
 import { ImageError } from "../errors/image-error.ts";
 import { InvalidRequestError } from "../errors/invalid-request-error.ts";
 import type { ImageSource } from "../request/image-source.ts";
@@ -29,12 +31,24 @@ export async function loadImageSource(source: ImageSource, options: LoadOptions 
         ? await readPath(source.path, options)
         : await readUrl(source.url, options);
   if (bytes.length > maxBytes) throw tooLarge(field, bytes.length, maxBytes);
-  if (source.sha256 !== undefined && source.sha256 !== sha256(bytes)) {
-    throw new InvalidRequestError([
-      { field, message: "the image is not the one that the recipe was made with (its SHA-256 differs)" },
-    ]);
-  }
+  if (source.sha256 !== undefined && source.sha256 !== sha256(bytes)) throw notTheSame(options);
   return bytes;
+}
+
+/**
+ * SHA-256 of an input image's bytes, in hex. A file is read piece by piece, never as a whole.
+ *
+ * @throws as {@link loadImageSource} does, also when the source's own `sha256` differs.
+ */
+export async function hashImageSource(source: ImageSource, options: LoadOptions = {}): Promise<string> {
+  if (!("path" in source)) return sha256(await loadImageSource(source, options));
+  const hash = await fromFile(source.path, options, async (signal) => {
+    const running = createHash("sha256");
+    await pipeline(createReadStream(source.path), running, signal);
+    return running.digest("hex");
+  });
+  if (source.sha256 !== undefined && source.sha256 !== hash) throw notTheSame(options);
+  return hash;
 }
 
 /** SHA-256 of bytes, in hex. */
@@ -43,13 +57,21 @@ export function sha256(bytes: Uint8Array): string {
 }
 
 async function readPath(path: string, options: LoadOptions): Promise<Uint8Array> {
-  const { field = "image", signal, maxBytes = defaultMaxBytes } = options;
+  return fromFile(path, options, (signal) => readFile(path, signal));
+}
+
+/** Does something with a file that is fit to be read. */
+async function fromFile<T>(
+  path: string,
+  { field = "image", signal, maxBytes = defaultMaxBytes }: LoadOptions,
+  work: (signal: { signal?: AbortSignal }) => Promise<T>,
+): Promise<T> {
   try {
     // A pipe or a device may never end: it is not even opened.
     const stats = await stat(path);
     if (!stats.isFile()) throw new InvalidRequestError([{ field, message: `this is not a regular file: ${path}` }]);
     if (stats.size > maxBytes) throw tooLarge(field, stats.size, maxBytes);
-    return await readFile(path, signal === undefined ? {} : { signal });
+    return await work(signal === undefined ? {} : { signal });
   } catch (cause) {
     signal?.throwIfAborted();
     if (InvalidRequestError.isInstance(cause)) throw cause;
@@ -79,6 +101,11 @@ async function readUrl(url: string, options: LoadOptions): Promise<Uint8Array> {
     if (ImageError.isInstance(cause) || InvalidRequestError.isInstance(cause)) throw cause;
     throw new ImageError(`${field}: ${shown} cannot be fetched.`, { cause, retryable: true });
   }
+}
+
+function notTheSame({ field = "image" }: LoadOptions): InvalidRequestError {
+  const message = "the image is not the one that the recipe was made with (its SHA-256 differs)";
+  return new InvalidRequestError([{ field, message }]);
 }
 
 function tooLarge(field: string, size: number, maxBytes: number): InvalidRequestError {
