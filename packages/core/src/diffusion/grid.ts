@@ -44,7 +44,7 @@ export interface Grid {
 /** The latent to start from without an image: `noise · initNoiseSigma`. */
 export function startFromNoise(grid: Grid, noise: Float32Array): Float32Array {
   const start = new Float32Array(noise.length);
-  for (let i = 0; i < start.length; i++) start[i] = noise[i]! * grid.initNoiseSigma;
+  for (let i = 0, length = start.length; i < length; i++) start[i] = noise[i]! * grid.initNoiseSigma;
   return start;
 }
 

@@ -23,7 +23,7 @@ export function blendInpaint(x: Float32Array, step: number, { grid, latent, nois
   if (mask.length === 0 || x.length % mask.length !== 0)
     invalid("mask", `has ${mask.length} values, which doesn't go into a latent of ${x.length}`);
   const known = step < grid.steps ? addNoise(grid, latent, noise, step) : latent;
-  for (let i = 0; i < x.length; i++) {
+  for (let i = 0, length = x.length; i < length; i++) {
     const m = mask[i % mask.length]!;
     x[i] = (1 - m) * known[i]! + m * x[i]!;
   }

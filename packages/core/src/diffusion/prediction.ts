@@ -89,11 +89,11 @@ export function denoiser(network: Network, options: DenoiserOptions): Denoiser {
     const { scale, skip, out } = scalingsOf(prediction, space, sigma, options);
     if (input.length !== x.length) input = new Float32Array(x.length);
     if (scale === 1) input.set(x);
-    else for (let i = 0; i < x.length; i++) input[i] = scale * x[i]!;
+    else for (let i = 0, length = x.length; i < length; i++) input[i] = scale * x[i]!;
     const output = await network(input, timestepOf(sigma, index), index);
     if (output.length !== x.length) invalid("network", `returned ${output.length} values for a latent of ${x.length}`);
     observe?.((other) => blend2(new Float32Array(x.length), skip, x, out, other));
-    for (let i = 0; i < output.length; i++) output[i] = skip * x[i]! + out * output[i]!;
+    for (let i = 0, length = output.length; i < length; i++) output[i] = skip * x[i]! + out * output[i]!;
     clamp?.(output);
     return output;
   };

@@ -16,17 +16,19 @@ export function adaptiveProjectedGuidance({ eta = 1, normThreshold = 15, momentu
   let average: Float32Array | undefined;
   return (uncond: Float32Array, cond: Float32Array, scale: number): Float32Array => {
     const difference = new Float32Array(cond.length);
-    for (let i = 0; i < cond.length; i++) difference[i] = cond[i]! - uncond[i]!;
+    for (let i = 0, length = cond.length; i < length; i++) difference[i] = cond[i]! - uncond[i]!;
     if (momentum !== 0) {
-      if (average) for (let i = 0; i < difference.length; i++) difference[i]! += momentum * average[i]!;
+      if (average)
+        for (let i = 0, length = difference.length; i < length; i++) difference[i]! += momentum * average[i]!;
       average = difference.slice();
     }
     const limit = normThreshold > 0 ? Math.min(1, normThreshold / norm(difference)) : 1;
-    const length = norm(cond);
+    const reach = norm(cond);
     let along = 0;
-    if (length > 0) for (let i = 0; i < cond.length; i++) along += (limit * difference[i]! * cond[i]!) / length;
-    const shift = length > 0 ? ((eta - 1) * along) / length : 0;
-    for (let i = 0; i < uncond.length; i++)
+    if (reach > 0)
+      for (let i = 0, length = cond.length; i < length; i++) along += (limit * difference[i]! * cond[i]!) / reach;
+    const shift = reach > 0 ? ((eta - 1) * along) / reach : 0;
+    for (let i = 0, length = uncond.length; i < length; i++)
       uncond[i] = uncond[i]! + scale * (limit * difference[i]! + shift * cond[i]!);
     return uncond;
   };
@@ -34,6 +36,6 @@ export function adaptiveProjectedGuidance({ eta = 1, normThreshold = 15, momentu
 
 function norm(values: Float32Array): number {
   let squares = 0;
-  for (let i = 0; i < values.length; i++) squares += values[i]! ** 2;
+  for (let i = 0, length = values.length; i < length; i++) squares += values[i]! ** 2;
   return Math.sqrt(squares);
 }

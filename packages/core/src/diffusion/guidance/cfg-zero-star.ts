@@ -6,11 +6,11 @@ import { cfg } from "./cfg.ts";
  */
 export function cfgZeroStar(uncond: Float32Array, cond: Float32Array, scale: number): Float32Array {
   let [dot, squares] = [0, 1e-8];
-  for (let i = 0; i < cond.length; i++) {
+  for (let i = 0, length = cond.length; i < length; i++) {
     dot += cond[i]! * uncond[i]!;
     squares += uncond[i]! ** 2;
   }
   const fit = dot / squares;
-  for (let i = 0; i < uncond.length; i++) uncond[i] = uncond[i]! * fit;
+  for (let i = 0, length = uncond.length; i < length; i++) uncond[i] = uncond[i]! * fit;
   return cfg(uncond, cond, scale);
 }

@@ -3,6 +3,6 @@
  * prompt, `uncond` is the network's output for it. Written into `out`, by default over `uncond`.
  */
 export function cfg(uncond: Float32Array, cond: Float32Array, scale: number, out: Float32Array = uncond): Float32Array {
-  for (let i = 0; i < out.length; i++) out[i] = uncond[i]! + scale * (cond[i]! - uncond[i]!);
+  for (let i = 0, length = out.length; i < length; i++) out[i] = uncond[i]! + scale * (cond[i]! - uncond[i]!);
   return out;
 }

@@ -9,6 +9,6 @@ export function addPerturbedGuidance(
   perturbed: Float32Array,
   scale: number,
 ): Float32Array {
-  for (let i = 0; i < guided.length; i++) guided[i] = guided[i]! + scale * (cond[i]! - perturbed[i]!);
+  for (let i = 0, length = guided.length; i < length; i++) guided[i] = guided[i]! + scale * (cond[i]! - perturbed[i]!);
   return guided;
 }

@@ -7,16 +7,16 @@ export function rescaleGuidance(guided: Float32Array, cond: Float32Array, phi: n
   const spread = deviation(guided);
   // A flat output has nothing to scale.
   const factor = spread === 0 ? 1 : phi * (deviation(cond) / spread) + (1 - phi);
-  for (let i = 0; i < guided.length; i++) guided[i] = guided[i]! * factor;
+  for (let i = 0, length = guided.length; i < length; i++) guided[i] = guided[i]! * factor;
   return guided;
 }
 
 /** The sample's standard deviation, with n − 1 as torch has it. */
 function deviation(values: Float32Array): number {
   let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i]!;
+  for (let i = 0, length = values.length; i < length; i++) sum += values[i]!;
   const mean = sum / values.length;
   let squares = 0;
-  for (let i = 0; i < values.length; i++) squares += (values[i]! - mean) ** 2;
+  for (let i = 0, length = values.length; i < length; i++) squares += (values[i]! - mean) ** 2;
   return Math.sqrt(squares / Math.max(1, values.length - 1));
 }

@@ -56,7 +56,8 @@ export class BrownianTree {
     const [a, b] = [clip(from), clip(to)];
     const total = new Float32Array(this.#length);
     if (a < b)
-      for (const part of this.#cover(this.#root, a, b)) for (let i = 0; i < total.length; i++) total[i]! += part[i]!;
+      for (const part of this.#cover(this.#root, a, b))
+        for (let i = 0, length = total.length; i < length; i++) total[i]! += part[i]!;
     return total;
   }
 
@@ -90,7 +91,7 @@ export class BrownianTree {
     const whole = span.increment!;
     const left = new Float32Array(noise.length);
     const right = new Float32Array(noise.length);
-    for (let i = 0; i < left.length; i++) {
+    for (let i = 0, length = left.length; i < length; i++) {
       left[i] = f32(f32(weight * whole[i]!) * inverse32) + f32(deviation * noise[i]!);
       right[i] = whole[i]! - left[i]!;
     }
@@ -133,7 +134,7 @@ export function brownianNoise({ seed, length, sigmas, randn = torchRandn }: Brow
     if (span === 0) return new Float32Array(length);
     const sign = from < to ? 1 : -1;
     const increment = tree.increment(Math.min(from, to), Math.max(from, to));
-    for (let i = 0; i < increment.length; i++) increment[i] = (sign * increment[i]!) / span;
+    for (let i = 0, length = increment.length; i < length; i++) increment[i] = (sign * increment[i]!) / span;
     return increment;
   };
 }
