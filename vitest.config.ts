@@ -6,6 +6,8 @@ export default defineConfig({
   ssr: { resolve: { conditions: ["latentkit-source"] } },
   test: {
     include: ["packages/*/src/**/*.test.ts", "examples/**/*.test.ts", "tools/**/*.test.ts"],
+    // Tests that load onnxruntime themselves must not report usage either.
+    env: { ORT_DISABLE_TELEMETRY: "1" },
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,

@@ -2,6 +2,7 @@ import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { engineEntry, engineExecArgv } from "../engine-entry.ts";
 import type { EngineLink, EngineListener } from "./link.ts";
+import { withoutTelemetry } from "./no-telemetry.ts";
 import { oomKills } from "./oom-kills.ts";
 import type { EngineSettings, FromEngine } from "./protocol.ts";
 
@@ -16,7 +17,7 @@ export function startProcess(settings: EngineSettings, output: "ignore" | "inher
   const child = fork(fileURLToPath(engineEntry), [JSON.stringify(settings)], {
     serialization: "advanced",
     execArgv: [...engineExecArgv],
-    env,
+    env: withoutTelemetry(env),
     stdio: ["ignore", output, output === "inherit" ? "inherit" : "pipe", "ipc"],
     windowsHide: true,
   });

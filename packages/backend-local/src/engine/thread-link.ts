@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { engineEntry, engineExecArgv } from "../engine-entry.ts";
 import type { EngineLink, EngineListener } from "./link.ts";
+import { withoutTelemetry } from "./no-telemetry.ts";
 import type { EngineSettings, FromEngine, ToEngine } from "./protocol.ts";
 
 /**
@@ -8,6 +9,8 @@ import type { EngineSettings, FromEngine, ToEngine } from "./protocol.ts";
  * its thread is taken away in the middle of a run.
  */
 export function startThread(settings: EngineSettings, output: "ignore" | "inherit", to: EngineListener): EngineLink {
+  // Native code sees this process's own environment, not a worker's copy of it.
+  Object.assign(process.env, withoutTelemetry(process.env));
   const worker = new Worker(engineEntry, {
     argv: [JSON.stringify(settings)],
     execArgv: engineExecArgv.filter((option) => option.startsWith("--conditions")),
