@@ -92,8 +92,22 @@ describe("a create", () => {
     await using h = await harness();
     h.fake.faults.push({ method: "POST", path: creates, kind: { status: 503 }, times: 9 });
     const error = await failureOf(h.client.generate({ prompt: "a" }));
-    expect(ConnectionError.isInstance(error)).toBe(true);
+    expect(ConnectionError.isInstance(error) && error.retryable).toBe(false);
+    expect(error.details.outcome).toBe("unknown");
     expect(h.fake.state.callsTo("POST", creates)).toHaveLength(1);
+  });
+
+  it("that was asked to come back late is cancelled at once", async () => {
+    await using h = await harness();
+    await h.client.capabilities();
+    const late = { status: 429, headers: { "retry-after": "60" } };
+    h.fake.faults.push({ method: "POST", path: creates, kind: late });
+    const job = h.client.generate({ prompt: "a" });
+    while (h.fake.state.callsTo("POST", creates).length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    job.cancel();
+    expect((await failureOf(job)).code).toBe("aborted");
+    expect(h.fake.state.created).toBe(0);
   });
 
   it("is made again while nobody listens, and then once", async () => {

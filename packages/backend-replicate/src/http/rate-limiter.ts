@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import PQueue from "p-queue";
 
 /** Calls a minute that may be made; `Infinity` is no limit. */
@@ -15,6 +14,8 @@ export type Budget = "create" | "call";
 interface Gate {
   queue: PQueue;
   closedUntil: number;
+  /** Opens the gate again. */
+  timer?: NodeJS.Timeout;
   perMinute: number;
 }
 
@@ -36,20 +37,34 @@ export class RateLimiter {
 
   /** Resolves when one call may be made. A cancel goes before all others: `priority` 1. */
   async take(budget: Budget, { signal, priority = 0 }: { signal?: AbortSignal | undefined; priority?: number } = {}) {
-    const { queue } = this.#gates[budget];
+    const { queue, timer } = this.#gates[budget];
+    if (queue.isPaused) timer?.ref();
     if (this.#gates[budget].perMinute === Number.POSITIVE_INFINITY && !queue.isPaused) return signal?.throwIfAborted();
     await queue.add(() => {}, { priority, ...(signal === undefined ? {} : { signal }) });
   }
 
-  /** Lets no call through for a while: the server said so. */
-  async pause(budget: Budget, ms: number): Promise<void> {
+  /** Lets no call through for a while: the server said so. The signal ends the waiting, not the pause. */
+  async pause(budget: Budget, ms: number, signal?: AbortSignal): Promise<void> {
     const gate = this.#gates[budget];
     const until = Date.now() + ms;
     if (until <= gate.closedUntil) return;
     gate.closedUntil = until;
     gate.queue.pause();
-    await sleep(ms);
-    if (gate.closedUntil === until) gate.queue.start();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(() => {
+      if (gate.closedUntil === until) gate.queue.start();
+      resolve();
+    }, ms);
+    gate.timer = timer;
+    const onAbort = () => {
+      // A pause that nobody waits for any more keeps no process alive.
+      if (gate.queue.size === 0) timer.unref();
+      resolve();
+    };
+    if (signal?.aborted) onAbort();
+    signal?.addEventListener("abort", onAbort, { once: true });
+    await promise;
+    signal?.removeEventListener("abort", onAbort);
   }
 }
 

@@ -74,7 +74,7 @@ export class ReplicateHttp {
         throw idempotent ? error : outcomeOf(error, call);
       }
     };
-    return withRetries(attempt, { ...retry, idempotent, signal, wait: (ms) => limiter.pause(budget, ms) });
+    return withRetries(attempt, { ...retry, idempotent, signal, wait: (ms) => limiter.pause(budget, ms, signal) });
   }
 
   async #once<S extends z.ZodType>(call: ApiCall<S>, signal: AbortSignal | undefined): Promise<z.output<S>> {
@@ -166,8 +166,9 @@ function parse<S extends z.ZodType>(call: ApiCall<S>, text: string): z.output<S>
 /** A create that may have arrived must not be made again, and its caller must know. */
 function outcomeOf(error: unknown, call: ApiCall<z.ZodType>): unknown {
   if (!LatentKitError.isInstance(error) || error.code !== "connection") return error;
-  const { status } = error.details;
-  const refused = typeof status === "number" && (status < 500 || status === 503);
+  const { status, retryAfterMs } = error.details;
+  // A 503 that names no time to come back may be a gateway's, behind which the create arrived.
+  const refused = typeof status === "number" && (status < 500 || (status === 503 && retryAfterMs !== undefined));
   if (refused || neverArrived(error)) return error;
   return new ConnectionError(
     `${error.message} Whether ${call.path} was done is unknown: it is not made again, so that nothing is billed twice. Look at replicate.com/predictions before trying anew.`,

@@ -1,5 +1,5 @@
 import { createHmac } from "node:crypto";
-import { AuthenticationError, GenerationError } from "@latentkit/core";
+import { AuthenticationError, ConfigError, GenerationError } from "@latentkit/core";
 import { describe, expect, it } from "vitest";
 import { verifyWebhook } from "./verify-webhook.ts";
 import { type WebhookNews, webhookHandler } from "./webhook-handler.ts";
@@ -60,6 +60,31 @@ describe("a webhook's signature", () => {
     expect(() =>
       verifyWebhook({ id: "m", timestamp: `${timestamp}`, signature: others, body: "{}" }, secret, now),
     ).not.toThrow();
+  });
+});
+
+describe("a webhook's secret", () => {
+  it("must not be empty: anyone could sign", () => {
+    const timestamp = Math.floor(Date.now() / 1000);
+    const forged = createHmac("sha256", "").update(`m.${timestamp}.{}`).digest("base64");
+    const given = { id: "m", timestamp: `${timestamp}`, signature: `v1,${forged}`, body: "{}" };
+    for (const empty of ["", "whsec_"]) expect(() => verifyWebhook(given, empty)).toThrow(ConfigError);
+  });
+
+  it("is asked for once, and not for what is refused without it", async () => {
+    let asked = 0;
+    const ask = () => {
+      if (++asked === 1) throw new AuthenticationError("the API refused the token");
+      return secret;
+    };
+    const handle = webhookHandler({ secret: ask, onNews: () => {} });
+    const unsigned = new Request("https://example.org/hook", { method: "POST", body: "{}" });
+    expect((await handle(unsigned)).status).toBe(401);
+    expect((await handle(delivery(state("starting"), { age: 400 }))).status).toBe(401);
+    expect(asked).toBe(0);
+    await expect(handle(delivery(state("starting")))).rejects.toThrow("the API refused the token");
+    for (const id of ["a", "b"]) expect((await handle(delivery(state("starting"), { id }))).status).toBe(200);
+    expect(asked).toBe(2);
   });
 });
 

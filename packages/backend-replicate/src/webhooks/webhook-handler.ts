@@ -4,7 +4,7 @@ import { sumMetrics } from "../metrics.ts";
 import { Recent } from "../recent.ts";
 import { errorOfPrediction } from "../replicate-error.ts";
 import { PredictionReader } from "../replicate-events.ts";
-import { verifyWebhook } from "./verify-webhook.ts";
+import { checkHeaders, verifyWebhook } from "./verify-webhook.ts";
 
 /** What one delivery brought. */
 export interface WebhookNews {
@@ -19,7 +19,7 @@ export interface WebhookNews {
 
 /** Settings of {@link webhookHandler}. */
 export interface WebhookHandlerOptions {
-  /** The signing secret, `whsec_…`, or what brings it. */
+  /** The signing secret, `whsec_…`, or what brings it: asked at most every five minutes, and again when it failed. */
   secret: string | (() => string | Promise<string>);
   /** Called once for each delivery that is new; Replicate tries again when it throws. */
   onNews(news: WebhookNews): void | Promise<void>;
@@ -30,6 +30,9 @@ export interface WebhookHandlerOptions {
   /** Larger bodies are refused, in bytes. Default 16 MiB. */
   maxBytes?: number;
 }
+
+/** How long a secret is used before it is asked for again: it may be changed. */
+const secretLifeMs = 5 * 60_000;
 
 interface Tracked {
   reader: PredictionReader;
@@ -50,21 +53,22 @@ export function webhookHandler(options: WebhookHandlerOptions): (request: Reques
   const { secret, onNews, previews = false, remember = 10_000, maxBytes = 16 * 2 ** 20 } = options;
   const deliveries = new Recent<string, true>(remember);
   const predictions = new Recent<string, Tracked>(remember);
+  const keyOf = typeof secret === "string" ? () => secret : remembered(secret);
 
   return async (request) => {
     if (request.method !== "POST") return answer(405, "only POST");
     if (Number(request.headers.get("content-length") ?? 0) > maxBytes) return answer(413, "too large");
-    const body = await request.text();
-    if (body.length > maxBytes) return answer(413, "too large");
     const id = request.headers.get("webhook-id");
     const timestamp = request.headers.get("webhook-timestamp");
     const signature = request.headers.get("webhook-signature");
-    try {
-      verifyWebhook({ id, timestamp, signature, body }, typeof secret === "string" ? secret : await secret());
-    } catch (error) {
-      if (AuthenticationError.isInstance(error)) return answer(401, error.message);
-      throw error;
-    }
+    // Strangers must not make us ask for the secret: what is wrong without it is refused first.
+    const unsigned = refusal(() => checkHeaders({ id, timestamp, signature }));
+    if (unsigned !== undefined) return answer(401, unsigned);
+    const body = await request.text();
+    if (body.length > maxBytes) return answer(413, "too large");
+    const key = await keyOf();
+    const forged = refusal(() => verifyWebhook({ id, timestamp, signature, body }, key));
+    if (forged !== undefined) return answer(401, forged);
     // A delivery is made again when its answer was lost: it must not be told twice.
     if (deliveries.get(id!) !== undefined) return answer(200, "known already");
     const parsed = parse(body);
@@ -78,6 +82,31 @@ export function webhookHandler(options: WebhookHandlerOptions): (request: Reques
       throw error;
     }
     return answer(200, "thank you");
+  };
+}
+
+/** What an AuthenticationError says against a delivery. */
+function refusal(check: () => unknown): string | undefined {
+  try {
+    check();
+    return undefined;
+  } catch (error) {
+    if (AuthenticationError.isInstance(error)) return error.message;
+    throw error;
+  }
+}
+
+/** Asks once for all deliveries, and anew where that failed. */
+function remembered(ask: () => string | Promise<string>): () => Promise<string> {
+  let known: { key: Promise<string>; until: number } | undefined;
+  return () => {
+    if (known !== undefined && Date.now() < known.until) return known.key;
+    const mine = { key: (async () => ask())(), until: Date.now() + secretLifeMs };
+    known = mine;
+    mine.key.catch(() => {
+      if (known === mine) known = undefined;
+    });
+    return mine.key;
   };
 }
 
