@@ -100,6 +100,15 @@ describe("a job", () => {
     expect(metrics.billedSeconds).toBeCloseTo(3 * 0.02, 5);
   });
 
+  it("of several pictures is refused one seed for all in the escape hatch", async () => {
+    await using h = await harness();
+    const own = { backendOptions: { replicate: { input: { seed: 7 } } } };
+    const error = await failureOf(h.client.generate({ prompt: "a", count: 3, ...own }));
+    expect(error.message).toMatch(/input.seed: would make the same picture/);
+    expect(h.fake.state.created).toBe(0);
+    expect((await h.client.generate({ prompt: "a", ...own })).images).toHaveLength(1);
+  });
+
   it("keeps its seeds within what the model takes", async () => {
     await using h = await harness({ model: "acme/official" });
     const { recipe } = await h.client.generate({ prompt: "a" });

@@ -7,6 +7,7 @@ import {
   type GenerationEvent,
   type GenerationRequest,
   type ImagePayload,
+  type Issue,
   type JobHandle,
   registerSecret,
   UnsupportedError,
@@ -27,6 +28,7 @@ import { familyOf } from "./mapping/families.ts";
 import { mapRequest } from "./mapping/map-request.ts";
 import { findInput } from "./mapping/mapping.ts";
 import { seedFor, seedInput } from "./mapping/seed.ts";
+import { inputField } from "./model/check-input.ts";
 import type { ResolvedModel } from "./model/resolved-model.ts";
 import { backendId } from "./replicate-error.ts";
 import { asFile, durationText, parseOptions, parseOwnOptions, type ReplicateOptions } from "./replicate-options.ts";
@@ -78,11 +80,14 @@ export class ReplicateBackend implements Backend {
     const own = parseOwnOptions(request.backendOptions[backendId]);
     const files = Object.fromEntries(
       Object.entries(own.input).map(([name, value]) => {
-        const source = asFile(value);
-        return [name, source === undefined ? value : new FileSlot(source, `backendOptions.replicate.input.${name}`)];
+        const field = inputField(name);
+        if (!Array.isArray(value)) return [name, toSlot(value, field)];
+        return [name, value.map((entry, i) => toSlot(entry, `${field}[${i}]`))];
       }),
     );
     const mapped = mapRequest(request, files, model);
+    if (request.count > 1 && mapped.seed !== undefined && mapped.seed.name in own.input)
+      throw new UnsupportedError([sameSeed(mapped.seed.name)], { backend: backendId });
     for (const warning of mapped.warnings) yield warning;
     using stop = new LinkedAbort(signal, this.#disposal.signal);
     stop.signal.throwIfAborted();
@@ -241,6 +246,17 @@ export class ReplicateBackend implements Backend {
   #watch(image: ImagePayload): void {
     if (image.kind === "url") this.#downloads.watch(image);
   }
+}
+
+/** A file of the escape hatch as a place for it; anything else as it stands. */
+function toSlot(value: unknown, field: string): unknown {
+  const source = asFile(value);
+  return source === undefined ? value : new FileSlot(source, field);
+}
+
+function sameSeed(name: string): Issue {
+  const message = "would make the same picture each time: use the request's seed, which each picture counts on from";
+  return { field: inputField(name), message };
 }
 
 function previewing({ schema, owner, name }: ResolvedModel): boolean {

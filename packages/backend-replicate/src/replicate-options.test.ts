@@ -35,6 +35,7 @@ describe("options", () => {
     [{ cancelAfter: "soon" }, /cancelAfter: must be seconds/],
     [{ download: "never" }, /download/],
     [{ proxy: "not a url" }, /proxy/],
+    [{ proxy: "localhost:3128" }, /proxy: must be a URL/],
     [{ api: "cog" }, /needs a url/],
     [{ retry: { retries: -1 } }, /retry.retries/],
   ])("%j are refused by name", (options, message) => {

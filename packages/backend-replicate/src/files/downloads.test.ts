@@ -1,3 +1,5 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { ConnectionError, type GenerationEvent, ImageError, NotFoundError, type UrlPayload } from "@latentkit/core";
 import { describe, expect, it } from "vitest";
 import { fakePicture } from "../testing/fake-picture.ts";
@@ -79,6 +81,20 @@ describe("an output", () => {
     expect((await h.backend.fetchImage(payload, { signal })).length).toBeGreaterThan(100);
     h.fake.deliveryFaults.push({ path: out, kind: { status: 302, headers: { location } }, times: 99 });
     expect((await failureOf(h.backend.fetchImage(payload, { signal }))).message).toMatch(/without end/);
+  });
+
+  it("whose first bytes come alone is not taken for no image", async () => {
+    const picture = await fakePicture("7", 24, 16);
+    await using server = createServer(async (_request, reply) => {
+      reply.writeHead(200, { "content-type": "image/png" }).write(picture.subarray(0, 4));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      reply.end(picture.subarray(4));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    await using h = await harness();
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/a.png`;
+    const bytes = await h.backend.fetchImage({ kind: "url", url }, { signal });
+    expect(Buffer.from(bytes)).toEqual(Buffer.from(picture));
   });
 
   it("comes as a stream of bytes too", async () => {

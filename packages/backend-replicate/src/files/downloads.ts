@@ -28,6 +28,8 @@ export interface DownloadOptions {
 }
 
 const maxRedirects = 5;
+/** As many as the signatures of images are looked for in. */
+const headBytes = 256;
 const longestTimer = 2 ** 31 - 1;
 
 /** Brings outputs, once each; holds them only as long as the program holds their payload. */
@@ -79,8 +81,11 @@ export class Downloads {
     const { maxBytes } = this.#options;
     checkType(headers["content-type"], payload.url);
     let bytes = 0;
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      if (bytes === 0 && sniffImage(chunk) === undefined) throw notAnImage(headers["content-type"], payload.url);
+    for await (const chunk of withHead(body as AsyncIterable<Buffer>)) {
+      if (bytes === 0 && sniffImage(chunk) === undefined) {
+        body.destroy();
+        throw notAnImage(headers["content-type"], payload.url);
+      }
       bytes += chunk.length;
       if (bytes > maxBytes) {
         body.destroy();
@@ -151,6 +156,22 @@ export class Downloads {
       bodyTimeout: timeoutMs,
     });
   }
+}
+
+/** The body's chunks, the first with what it takes to tell an image: a slow body's may be a few bytes. */
+async function* withHead(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let head: Buffer | undefined = Buffer.alloc(0);
+  for await (const chunk of body) {
+    if (head === undefined) {
+      yield chunk;
+      continue;
+    }
+    head = Buffer.concat([head, chunk]);
+    if (head.length < headBytes) continue;
+    yield head;
+    head = undefined;
+  }
+  if (head !== undefined && head.length > 0) yield head;
 }
 
 async function failure({ url, expiresAt }: UrlPayload, reply: Dispatcher.ResponseData): Promise<Error> {

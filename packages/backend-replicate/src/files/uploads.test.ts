@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { decodeImage, ImageError, InvalidRequestError, sha256 } from "@latentkit/core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openapi } from "../testing/fake-models.ts";
 import { fakePicture } from "../testing/fake-picture.ts";
 import { failureOf, type Harness, harness } from "../testing/harness.ts";
 
@@ -83,6 +84,21 @@ describe("an input file", () => {
     await using h = await harness();
     await h.client.generate({ prompt: "a", backendOptions: { replicate: { input: { image: { path: small } } } } });
     expect(inputOf(h).image).toMatch(/^data:image\/png/);
+  });
+
+  it("may stand in a list of the escape hatch; what is no file is refused", async () => {
+    await using h = await harness({ model: "acme/lists" });
+    const pictures = { type: "array", items: { type: "string", format: "uri" } };
+    const schema = openapi({ prompt: { type: "string" }, pictures });
+    h.fake.state.models["acme/lists"] = { official: false, version: "f".repeat(64), openapi_schema: schema };
+    const send = (value: (string | number | Record<string, string>)[]) =>
+      h.client.generate({ prompt: "a", backendOptions: { replicate: { input: { pictures: value } } } });
+    await send([{ path: small }, "https://example.org/a.png"]);
+    expect(inputOf(h).pictures).toEqual([expect.stringMatching(/^data:image\/png/), "https://example.org/a.png"]);
+    for (const wrong of [[42], [{ file: small }]]) {
+      const error = await failureOf(send(wrong));
+      expect(error.message).toMatch(/input.pictures: must be a file/);
+    }
   });
 
   it("is removed when a second one cannot be read", async () => {

@@ -29,9 +29,11 @@ export function makeDispatchers({ proxy, ca, connections = 64, dispatcher }: Con
   const make = (limits: Agent.Options): Dispatcher => {
     const options = { ...limits, connect: { ...tls, timeout: 10_000 }, keepAliveTimeout: 4_000 };
     if (proxy === undefined) return new Agent(options);
-    if (proxy === "env") return new EnvHttpProxyAgent({ ...options, requestTls: tls });
-    if (!URL.canParse(proxy)) throw new ConfigError('proxy: must be a URL such as "http://proxy:3128", or "env"');
-    return new ProxyAgent({ ...options, uri: proxy, requestTls: tls });
+    if (proxy === "env") return new EnvHttpProxyAgent({ ...options, requestTls: tls, proxyTls: tls });
+    // "localhost:3128" parses too, as a URL of the protocol "localhost:".
+    if (!/^https?:$/.test(URL.parse(proxy)?.protocol ?? ""))
+      throw new ConfigError('proxy: must be a URL such as "http://proxy:3128", or "env"');
+    return new ProxyAgent({ ...options, uri: proxy, requestTls: tls, proxyTls: tls });
   };
   const calls = make({ connections });
   const streams = make({});

@@ -106,6 +106,16 @@ describe("SDXL", () => {
   });
 });
 
+describe("a trained model", () => {
+  it("whose name tells no family takes a size by number once its aspect ratio is custom", () => {
+    const id = "me/my-dog";
+    const schema = readModelSchema(familySchemas["black-forest-labs/flux-1.1-pro"], id);
+    const model = { ...modelOf("black-forest-labs/flux-1.1-pro"), ref: id, owner: "me", name: "my-dog", schema };
+    const request = parseRequest({ prompt: "a", width: 768, height: 1024 });
+    expect(mapRequest(request, {}, model).input).toMatchObject({ aspect_ratio: "custom", width: 768, height: 1024 });
+  });
+});
+
 describe("FLUX", () => {
   it("takes an aspect ratio for a size, and says that the pixels are the model's own", () => {
     const { input, warned } = map("black-forest-labs/flux-dev-lora", {

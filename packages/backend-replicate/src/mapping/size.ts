@@ -32,6 +32,9 @@ function mapNumbers(mapping: Mapping): void {
       mapping.refuse(side, `${value} is not possible here: must be a multiple of ${multipleOf}`);
     else mapping.put(side, value, side);
   }
+  // Models with both take the numbers only where the other says so, else the size would be dropped.
+  for (const name of ["aspect_ratio", "size"])
+    if (mapping.schema.inputs.get(name)?.enum?.includes("custom")) mapping.input[name] ??= "custom";
 }
 
 /** A size out of a list such as `1024x1024`; false where it is not in it. */

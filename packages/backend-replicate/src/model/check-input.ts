@@ -1,4 +1,5 @@
 import { type Issue, nearest } from "@latentkit/core";
+import { FileSlot } from "../files/file-slot.ts";
 import type { InputProperty, ModelSchema } from "./input-schema.ts";
 
 /** Where an input of the escape hatch lies, for errors. */
@@ -45,6 +46,8 @@ function checkScalar(property: InputProperty, value: unknown): Omit<Issue, "fiel
   if (type === "integer" || type === "number") return checkNumber(property, value);
   if (type === "boolean") return typeof value === "boolean" ? undefined : { message: "must be true or false" };
   if (type === "string") return typeof value === "string" ? undefined : { message: "must be a text" };
+  if (type === "file" && typeof value !== "string" && !(value instanceof FileSlot))
+    return { message: "must be a file: { path }, { url }, { base64 }, bytes, or a URL" };
   return undefined;
 }
 

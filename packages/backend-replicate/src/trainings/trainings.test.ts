@@ -1,7 +1,14 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { AbortedError, createClient, GenerationError, InvalidRequestError, UnsupportedError } from "@latentkit/core";
+import {
+  AbortedError,
+  createClient,
+  GenerationError,
+  InvalidRequestError,
+  type LatentKitError,
+  UnsupportedError,
+} from "@latentkit/core";
 import { strFromU8, unzipSync } from "fflate";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { replicate } from "../replicate.ts";
@@ -88,6 +95,31 @@ describe("a training", () => {
   it("fails with the trainer's own message", async () => {
     const error = await failure(backend.train({ ...base, images: folder, triggerWord: "FAIL", steps: 3 }));
     expect(GenerationError.isInstance(error) && error.message).toContain("the zip holds no pictures");
+  });
+
+  it("that could not be cancelled is told, and keeps its pictures", async () => {
+    fake.faults.push({ path: /trainings\/[\w-]+\/cancel$/, kind: { status: 400 }, times: 99 });
+    const job = backend.train({ ...base, images: folder, steps: 5000 });
+    const events: TrainingEvent[] = [];
+    const failed = await failure(
+      (async () => {
+        for await (const event of job) {
+          events.push(event);
+          if (event.type === "started") job.cancel();
+        }
+      })(),
+    );
+    expect(AbortedError.isInstance(failed)).toBe(true);
+    expect(events.at(-1)).toMatchObject({ code: "cancel_failed", message: expect.stringContaining("may run on") });
+    expect(fake.state.removedFiles).toEqual([]);
+    for (const training of fake.state.trainings.values()) training.cancel();
+  });
+
+  it("whose making has an unknown outcome keeps its pictures", async () => {
+    fake.faults.push({ method: "POST", path: /\/trainings$/, kind: { cut: "after" } });
+    const error = await failure(backend.train({ ...base, images: folder, steps: 3 }));
+    expect((error as LatentKitError).details.outcome).toBe("unknown");
+    expect(fake.state.removedFiles).toEqual([]);
   });
 
   it("is cancelled on Replicate, and gone on with from a handle", async () => {

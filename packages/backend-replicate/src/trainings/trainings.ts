@@ -1,5 +1,5 @@
 import { openAsBlob } from "node:fs";
-import { InvalidRequestError, NotFoundError } from "@latentkit/core";
+import { InvalidRequestError, NotFoundError, type WarningEvent } from "@latentkit/core";
 import { z } from "zod";
 import { ModelSchema } from "../api/model.ts";
 import { type Prediction, PredictionSchema } from "../api/prediction.ts";
@@ -9,6 +9,7 @@ import { imagesOfFolder, zipImages } from "../files/zip-images.ts";
 import { followPrediction } from "../follow/follow-prediction.ts";
 import type { PollPacer } from "../follow/poll-pacer.ts";
 import type { ReplicateHttp } from "../http/replicate-http.ts";
+import { isLost } from "../http/retry.ts";
 import { sumMetrics } from "../metrics.ts";
 import { readModelSchema } from "../model/input-schema.ts";
 import { parseModelRef } from "../model/model-ref.ts";
@@ -44,11 +45,16 @@ export async function* train(given: unknown, context: TrainingContext, signal: A
   };
   const path = `/models/${trainer.owner}/${trainer.name}/versions/${trainer.version}/trainings`;
   const call = { method: "POST", path, body, schema: TrainingSchema, budget: "create", signal } as const;
+  // A training that may run on needs its pictures: they are removed only once it surely does not.
+  const over = { surely: true };
   try {
     const training = await context.http.call(call);
-    return yield* follow(training, options.destination, context, signal);
+    return yield* follow(training, options.destination, context, signal, over);
+  } catch (error) {
+    if (isLost(error)) over.surely = false;
+    throw error;
   } finally {
-    await context.uploads.remove(files);
+    if (over.surely) await context.uploads.remove(files);
   }
 }
 
@@ -60,8 +66,15 @@ export async function* resumeTraining(handle: TrainingHandle, context: TrainingC
   return yield* follow(training, handle.destination, context, signal);
 }
 
-async function* follow(first: Training, destination: string, context: TrainingContext, signal: AbortSignal): Run {
+async function* follow(
+  first: Training,
+  destination: string,
+  context: TrainingContext,
+  signal: AbortSignal,
+  over = { surely: false },
+): Run {
   const { id } = first;
+  over.surely = false;
   const handle: TrainingHandle = { latentkit: "training", trainingId: id, destination };
   yield { type: "queued", handle: { ...handle } };
   const reader = new PredictionReader({
@@ -88,9 +101,14 @@ async function* follow(first: Training, destination: string, context: TrainingCo
       for (const event of events) if (event.type === "log" || event.type === "progress") yield event;
     }
   } catch (error) {
-    if (signal.aborted) await cancelTraining(id, context.http);
+    if (signal.aborted) {
+      const failed = await cancelTraining(id, context.http);
+      over.surely = failed === undefined;
+      if (failed !== undefined) yield failed;
+    }
     throw error;
   }
+  over.surely = true;
   if (last.status !== "succeeded") throw errorOfPrediction(asPrediction(last), "training");
   const { metrics, timings } = sumMetrics([asPrediction(last)]);
   yield { type: "completed", metrics, timings };
@@ -116,9 +134,20 @@ function getTraining(id: string, http: ReplicateHttp, signal: AbortSignal): Prom
   return http.call({ method: "GET", path: `/trainings/${encodeURIComponent(id)}`, schema: TrainingSchema, signal });
 }
 
-async function cancelTraining(id: string, http: ReplicateHttp): Promise<void> {
+/** @returns the warning to tell where it may run on. */
+async function cancelTraining(id: string, http: ReplicateHttp): Promise<WarningEvent | undefined> {
   const path = `/trainings/${encodeURIComponent(id)}/cancel`;
-  await http.call({ method: "POST", path, schema: z.unknown(), priority: 1 }).catch(() => {});
+  try {
+    await http.call({ method: "POST", path, schema: z.unknown(), priority: 1 });
+    return undefined;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return {
+      type: "warning",
+      code: "cancel_failed",
+      message: `Training ${id} could not be cancelled and may run on: ${why}`,
+    };
+  }
 }
 
 async function loadTrainer(trainer: string, http: ReplicateHttp, signal: AbortSignal) {
