@@ -1,4 +1,5 @@
 import {
+  decodeImage,
   type GenerationRequest,
   type ImageSource,
   InvalidRequestError,
@@ -57,7 +58,9 @@ export async function load(
   });
   const extension = probed.mediaType.replace("image/", "").replace("jpeg", "jpg");
   const name = `${uploadFolder}/${sha256(bytes).slice(0, 32)}.${extension}`;
-  return { field, bytes, name, ...probed };
+  // A camera's picture may lie on its side; the server turns it upright, so that its sides change places.
+  const { width, height } = probed.mediaType === "image/jpeg" ? await decodeImage(bytes, field) : probed;
+  return { field, bytes, mediaType: probed.mediaType, name, width, height };
 }
 
 function imageFields(request: GenerationRequest): [string, ImageSource][] {
