@@ -78,6 +78,12 @@ export class ReplicateBackend implements Backend {
   async *generate(request: GenerationRequest, { signal }: CallOptions): AsyncGenerator<GenerationEvent> {
     const model = await this.#model(request.model);
     const own = parseOwnOptions(request.backendOptions[backendId]);
+    const issues = this.#service.refused(own);
+    if (issues.length > 0)
+      throw new UnsupportedError(
+        issues.map(({ field, message }) => ({ field: `backendOptions.replicate.${field}`, message })),
+        { backend: backendId },
+      );
     const files = Object.fromEntries(
       Object.entries(own.input).map(([name, value]) => {
         const field = inputField(name);

@@ -64,6 +64,17 @@ describe("a prediction's states", () => {
     expect(read.images).toBe(2);
   });
 
+  it("are told once where a stream begins anew after a state", () => {
+    const read = reader();
+    const logs = "one\n50%|#| 1/2 [00:01<00:01]\n";
+    read.read(state({ logs, output: [url("0")] }));
+    expect(read.readOutput(url("0"))).toEqual([]);
+    expect([...read.readLogs("one\n"), ...read.readLogs("50%|#| 1/2 [00:01<00:01]\n")]).toEqual([]);
+    expect(read.readLogs("two\n")).toMatchObject([{ message: "two" }]);
+    expect(read.readOutput(url("1"))).toMatchObject([{ type: "image", image: { url: url("1") } }]);
+    expect(read.read(state({ status: "succeeded", logs: `${logs}two\n`, output: [url("0"), url("1")] }))).toEqual([]);
+  });
+
   it("of a model that shows its picture in the making are previews, and the last is the picture", () => {
     const read = reader({ previews: true, previewEvery: 2 });
     const names = ["0", "1", "2", "3"].map(url);
@@ -91,6 +102,8 @@ describe("an output", () => {
     expect(outputUrls([url("a"), null, "words", url("b")])).toEqual([url("a"), url("b")]);
     expect(outputUrls({ image: url("a"), seed: 3, more: [{ mask: url("b") }] })).toEqual([url("a"), url("b")]);
     expect(outputUrls(null)).toEqual([]);
+    const inline = ["data:text/plain;base64,AAAA", "data:video/mp4;base64,AAAA", "data:image/png;base64,AAAA"];
+    expect(outputUrls(inline)).toEqual([inline[2]]);
   });
 
   it("expires an hour after the prediction's end; a data URL is the picture itself", () => {

@@ -38,6 +38,8 @@ export class PredictionReader {
   #urls: string[] = [];
   #told = 0;
   #log = "";
+  #streamUrls: string[] = [];
+  #streamLog = "";
   #rest = "";
   #step = 0;
   #bars = new Map<string, { step: number; steps: number; count: number }>();
@@ -63,14 +65,19 @@ export class PredictionReader {
     const urls = outputUrls(url);
     if (urls.length === 0) return [];
     this.begun = true;
-    this.#urls = [...this.#urls, ...urls];
+    // A stream that is opened late begins with what a state told already.
+    this.#streamUrls.push(...urls);
+    if (this.#streamUrls.length > this.#urls.length) this.#urls = [...this.#streamUrls];
     return this.#tell(undefined, false);
   }
 
   /** Events of log text that the stream brings. */
   readLogs(text: string): GenerationEvent[] {
     this.begun = true;
-    return this.#readLog(this.#log + text, false);
+    this.#streamLog += text;
+    const known = this.#log;
+    const replayed = this.#streamLog.startsWith(known) || known.startsWith(this.#streamLog);
+    return this.#readLog(replayed ? this.#streamLog : known + text, false);
   }
 
   #readLog(log: string, over: boolean): GenerationEvent[] {

@@ -1,5 +1,6 @@
-import { ConfigError, InvalidRequestError, registerSecret, version } from "@latentkit/core";
+import { ConfigError, InvalidRequestError, type Issue, registerSecret, version } from "@latentkit/core";
 import { CogModel } from "./cog/cog-model.ts";
+import { cogIssues, type ReplicateOnly } from "./cog/cog-options.ts";
 import { CogPredictions } from "./cog/cog-predictions.ts";
 import { WebhookReceiver } from "./cog/webhook-receiver.ts";
 import { makeDispatchers } from "./http/dispatcher.ts";
@@ -21,6 +22,8 @@ export interface Service {
   token: string | undefined;
   predictions: Predictions;
   callsPerMinute: number;
+  /** What of a request's own options cannot be honoured here. */
+  refused(given: ReplicateOnly): Issue[];
   /** @throws InvalidRequestError when no model is named where one must be, or the other way round. */
   model(named: string | undefined): Promise<ResolvedModel>;
   close(): Promise<void>;
@@ -33,6 +36,13 @@ export function openService(options: ReplicateOptions, env: NodeJS.ProcessEnv): 
   if (cog && options.url === undefined)
     throw new ConfigError('replicate: api "cog" needs a url', { backend: backendId });
   const base = new URL(options.url ?? replicateUrl);
+  const listens = cog && listensFor(base, options);
+  const refused = (given: ReplicateOnly) => (cog ? cogIssues(given, listens) : []);
+  const issues = refused(options);
+  if (issues.length > 0)
+    throw new ConfigError(`replicate: ${issues.map(({ field, message }) => `${field}: ${message}`).join("; ")}`, {
+      backend: backendId,
+    });
   // A Cog server is not Replicate: the account's token stays here.
   const token = options.token ?? (cog ? undefined : tokenOf(env));
   registerSecret(token);
@@ -52,7 +62,7 @@ export function openService(options: ReplicateOptions, env: NodeJS.ProcessEnv): 
     timeoutMs: options.timeoutMs ?? 60_000,
     ...(cog ? { busy: [409, 503] } : {}),
   });
-  const receiver = cog ? receiverFor(base, options) : undefined;
+  const receiver = listens ? new WebhookReceiver(options.progress || {}) : undefined;
   const cogModel = new CogModel(http, options.schema, retry.rateLimitPatienceMs ?? 300_000);
   const catalog = new ModelCatalog(http, options.schemaCacheMs ?? 300_000);
   return {
@@ -63,6 +73,7 @@ export function openService(options: ReplicateOptions, env: NodeJS.ProcessEnv): 
       ? new CogPredictions(http, receiver)
       : new ReplicatePredictions(http, [2 * minDelayMs, 6 * minDelayMs]),
     callsPerMinute: limiter.callsPerMinute,
+    refused,
     model: async (named) => (cog ? cogModel.get(named) : catalog.get(named ?? noModel())),
     close: async () => {
       await receiver?.close();
@@ -85,8 +96,9 @@ function noModel(): never {
   throw new InvalidRequestError([{ field: "model", message }], { backend: backendId });
 }
 
-function receiverFor(base: URL, { progress }: ReplicateOptions): WebhookReceiver | undefined {
-  if (progress === false) return undefined;
+/** Whether a Cog server can reach this process to tell progress. */
+function listensFor(base: URL, { progress }: ReplicateOptions): boolean {
+  if (progress === false) return false;
   const loopback = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(base.hostname);
-  return progress === undefined && !loopback ? undefined : new WebhookReceiver(progress ?? {});
+  return progress !== undefined || loopback;
 }

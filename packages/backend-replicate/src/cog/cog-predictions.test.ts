@@ -1,4 +1,4 @@
-import { ConnectionError, NotFoundError } from "@latentkit/core";
+import { ConnectionError, NotFoundError, TimeoutError } from "@latentkit/core";
 import { describe, expect, it } from "vitest";
 import type { Prediction } from "../api/prediction.ts";
 import type { ReplicateHttp } from "../http/replicate-http.ts";
@@ -36,6 +36,18 @@ async function opened() {
   );
   return { predictions, id, answer, post: (status: string, logs?: string) => post(state(status, logs)), state };
 }
+
+describe("a cancel", () => {
+  it("that the server does not heed is told", async () => {
+    const answer = Promise.withResolvers<Prediction>();
+    const http = { call: async ({ method }: { method: string }) => (method === "PUT" ? answer.promise : {}) };
+    const predictions = new CogPredictions(http as unknown as ReplicateHttp, undefined, 1);
+    const settings = { wait: 0, recover: false };
+    const { id } = await predictions.create({} as ResolvedModel, {}, settings, new AbortController().signal);
+    const error = await predictions.cancel(id).catch((reason: unknown) => reason);
+    expect(TimeoutError.isInstance(error)).toBe(true);
+  });
+});
 
 describe("a prediction's states", () => {
   it("come by webhook until its call is answered", async () => {

@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { NotFoundError } from "@latentkit/core";
+import { NotFoundError, TimeoutError } from "@latentkit/core";
 import { z } from "zod";
 import { isEnded, type Prediction, PredictionSchema } from "../api/prediction.ts";
 import type { ReplicateHttp } from "../http/replicate-http.ts";
 import type { ResolvedModel } from "../model/resolved-model.ts";
 import type { CreateSettings, Predictions } from "../predictions.ts";
+import { backendId } from "../replicate-error.ts";
 import type { WebhookReceiver } from "./webhook-receiver.ts";
 
 /** A prediction under way: its newest state, and who waits for the next. */
@@ -34,10 +35,12 @@ export class CogPredictions implements Predictions {
   readonly resumable = false;
   readonly #http: ReplicateHttp;
   readonly #receiver: WebhookReceiver | undefined;
+  readonly #cancelPatienceMs: number;
   readonly #running = new Map<string, Running>();
 
   /** Without `receiver` there is no news before the end. */
-  constructor(http: ReplicateHttp, receiver: WebhookReceiver | undefined) {
+  constructor(http: ReplicateHttp, receiver: WebhookReceiver | undefined, patienceMs = cancelPatienceMs) {
+    this.#cancelPatienceMs = patienceMs;
     this.#http = http;
     this.#receiver = receiver;
   }
@@ -66,9 +69,11 @@ export class CogPredictions implements Predictions {
       if (!isEnded(state) && !running.answered) news(state);
     });
     const webhook = own ?? settings.webhook;
+    const filter = own === undefined ? settings.webhookEvents : ["start", "output", "logs"];
     const body = {
       input,
-      ...(webhook === undefined ? {} : { webhook, webhook_events_filter: ["start", "output", "logs"] }),
+      ...(webhook === undefined ? {} : { webhook }),
+      ...(filter === undefined ? {} : { webhook_events_filter: filter }),
     };
     const path = `/predictions/${id}`;
     this.#http
@@ -113,7 +118,7 @@ export class CogPredictions implements Predictions {
     this.#forget(id);
     const path = `/predictions/${id}/cancel`;
     const call = { method: "POST", path, schema: z.unknown(), priority: 1 } as const;
-    const until = Date.now() + cancelPatienceMs;
+    const until = Date.now() + this.#cancelPatienceMs;
     do {
       // Unknown there: it has not begun, or is over.
       await this.#http.call(call).catch((error: unknown) => {
@@ -121,6 +126,11 @@ export class CogPredictions implements Predictions {
       });
       if (running?.answered === false) await sleep(200);
     } while (running?.answered === false && Date.now() < until);
+    if (running?.answered === false)
+      throw new TimeoutError(`The Cog server did not end prediction ${id} after it was cancelled.`, {
+        backend: backendId,
+        details: { predictionId: id },
+      });
   }
 
   #forget(id: string): void {

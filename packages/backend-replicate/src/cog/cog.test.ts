@@ -44,6 +44,19 @@ describe("a Cog server", () => {
       expect(steps.at(-1)).toBe(40);
     }));
 
+  it("refuses what it cannot honour: deadlines, waits, and a webhook beside its own", () =>
+    withCog({}, async (cog) => {
+      const hook = "https://example.org/hook";
+      for (const wrong of [{ cancelAfter: 60 }, { wait: 10 }, { webhook: hook }])
+        expect(() => replicate({ url: cog.url, ...wrong }), JSON.stringify(wrong)).toThrow(ConfigError);
+      await replicate({ url: cog.url, webhook: hook, progress: false }).dispose();
+      await using client = createClient({ backend: replicate({ url: cog.url }) });
+      const own = { cancelAfter: "5m", wait: 5, webhook: hook };
+      const error = await failure(client.generate({ prompt: "a", backendOptions: { replicate: own } }));
+      for (const field of Object.keys(own)) expect(error.message).toContain(`backendOptions.replicate.${field}`);
+      expect(cog.created).toBe(0);
+    }));
+
   it("works without progress where webhooks are off", () =>
     withCog({}, async (cog) => {
       await using client = createClient({ backend: replicate({ url: cog.url, progress: false }) });

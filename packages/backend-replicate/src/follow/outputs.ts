@@ -1,4 +1,7 @@
-/** Every URL in an output, in order: models return one, a list, or an object with some. */
+/**
+ * Every URL in an output that may be a picture, in order: models return one, a list, or an object with some. A data URL
+ * says itself what it is.
+ */
 export function outputUrls(output: unknown): string[] {
   if (typeof output === "string") return isUrl(output) ? [output] : [];
   if (Array.isArray(output)) return output.flatMap(outputUrls);
@@ -16,5 +19,5 @@ export function mediaTypeOf(url: string): string | undefined {
 }
 
 function isUrl(text: string): boolean {
-  return /^(https?:\/\/|data:[\w.+-]+\/)/.test(text);
+  return /^(https?:\/\/|data:(image\/|application\/octet-stream))/.test(text);
 }
