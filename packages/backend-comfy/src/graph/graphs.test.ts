@@ -2,7 +2,7 @@ import { encodeImage, parseRequest } from "@latentkit/core";
 import { FakeComfy, ipAdapterNodes } from "@latentkit/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type ComfyOptions, resolveOptions } from "../comfy-options.ts";
-import { prepare } from "../generate.ts";
+import { prepare } from "../prepare.ts";
 import { ComfyServer } from "../server/comfy-server.ts";
 import type { Graph } from "./graph.ts";
 

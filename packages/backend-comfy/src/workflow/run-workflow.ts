@@ -1,15 +1,16 @@
 import { GenerationError, type GenerationEvent, InvalidRequestError } from "@latentkit/core";
 import { comfyDetails, statusError } from "../comfy-error.ts";
 import { type FoundPicture, Translator } from "../comfy-events.ts";
-import { submitOrCancel, viewUrl } from "../generate.ts";
 import type { FieldMap, Graph } from "../graph/graph.ts";
 import { load } from "../plan/load-images.ts";
 import { abortable } from "../run/abortable.ts";
 import { followPrompt, Inbox } from "../run/follow.ts";
 import { failureOf } from "../run/outcome.ts";
+import { submitOrCancel } from "../run/submit-or-cancel.ts";
 import { checkGraph } from "../server/check-graph.ts";
 import type { ComfyServer } from "../server/comfy-server.ts";
 import type { FileRef, HistoryEntry } from "../server/queue.ts";
+import { viewUrl } from "../server/view-url.ts";
 import { findNode, type OutputSpec, type OutputSpecs, type OutputValues, type Workflow } from "./define-workflow.ts";
 import { type ParameterSpecs, type ParameterValues, readParameters, targetsOf } from "./parameters.ts";
 import { WorkflowFile } from "./workflow-file.ts";
