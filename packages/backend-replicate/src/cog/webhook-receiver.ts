@@ -1,7 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { ConfigError } from "@latentkit/core";
 import { type Prediction, PredictionSchema } from "../api/prediction.ts";
+import { backendId, codeOf } from "../replicate-error.ts";
 
 /** Where a Cog server can reach this process. */
 export interface ReceiverOptions {
@@ -33,7 +35,14 @@ export class WebhookReceiver {
   async expect(id: string, listener: (prediction: Prediction) => void): Promise<string> {
     this.#listeners.set(id, listener);
     this.#server ??= this.#listen();
-    const { base } = await this.#server;
+    const listening = this.#server;
+    const { base } = await listening.catch((cause: unknown) => {
+      if (this.#server === listening) this.#server = undefined;
+      this.forget(id);
+      const { host = "127.0.0.1", port = 0 } = this.#options;
+      const message = `progress.${port === 0 ? "host" : "port"}: cannot listen at ${host}:${port} (${codeOf(cause)})`;
+      throw new ConfigError(message, { backend: backendId, cause });
+    });
     return `${base}/${this.#secret}/${id}`;
   }
 

@@ -1,9 +1,11 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { ConnectionError, type GenerationEvent, ImageError, NotFoundError, type UrlPayload } from "@latentkit/core";
+import { Agent } from "undici";
 import { describe, expect, it } from "vitest";
 import { fakePicture } from "../testing/fake-picture.ts";
 import { failureOf, type Harness, harness } from "../testing/harness.ts";
+import { Downloads } from "./downloads.ts";
 
 const out = /^\/out\//;
 const signal = new AbortController().signal;
@@ -132,6 +134,23 @@ describe("the download policy", () => {
     while (h.fake.state.deliveries.length < 1) await new Promise((resolve) => setTimeout(resolve, 5));
     expect((await images[0]!.pixels()).width).toBe(24);
     expect(h.fake.state.deliveries, "reading fetches nothing more").toHaveLength(1);
+  });
+
+  it("before-expiry does not fetch again what was read", async () => {
+    await using h = await harness({ download: "when-asked" });
+    const downloads = new Downloads({ base: new URL(h.fake.url), dispatchers: { calls: new Agent() } } as never, {
+      policy: "before-expiry",
+      maxBytes: 1e6,
+      retry: {},
+      token: undefined,
+      timeoutMs: 1000,
+    });
+    const read = { ...(await payloadOf(h)), expiresAt: new Date().toISOString() };
+    await downloads.fetch(read, signal);
+    downloads.watch(read);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(h.fake.state.deliveries).toHaveLength(1);
+    downloads.close();
   });
 
   it("when-asked fetches nothing by itself", async () => {

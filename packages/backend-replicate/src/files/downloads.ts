@@ -37,6 +37,8 @@ export class Downloads {
   readonly #http: ReplicateHttp;
   readonly #options: DownloadOptions;
   readonly #files = new WeakMap<UrlPayload, Promise<Uint8Array>>();
+  /** Payloads whose bytes the program has had. */
+  readonly #read = new WeakSet<UrlPayload>();
   readonly #timers = new Set<NodeJS.Timeout>();
 
   constructor(http: ReplicateHttp, options: DownloadOptions) {
@@ -60,7 +62,7 @@ export class Downloads {
       () => {
         this.#timers.delete(timer);
         const still = held.deref();
-        if (still !== undefined && !this.#files.has(still)) this.#keep(still);
+        if (still !== undefined && !this.#files.has(still) && !this.#read.has(still)) this.#keep(still);
       },
       Math.min(Math.max(left, 0), longestTimer),
     );
@@ -71,8 +73,9 @@ export class Downloads {
   /** The bytes of an output: the ones already fetched, or fetched now. */
   async fetch(payload: UrlPayload, signal: AbortSignal): Promise<Uint8Array> {
     const kept = this.#files.get(payload);
-    if (kept === undefined) return this.#download(payload, signal);
-    return kept;
+    const bytes = await (kept ?? this.#download(payload, signal));
+    this.#read.add(payload);
+    return bytes;
   }
 
   /** The bytes as they come, for piping to a file or a response; checked for size and type as they pass. */

@@ -117,6 +117,16 @@ describe("the webhook handler", () => {
     expect(news[1]?.error?.message).toContain("training t2");
   });
 
+  it("tells the end once, though several deliveries bring it, and the seed that was sent", async () => {
+    const { news, handle } = listening();
+    const output = ["https://replicate.delivery/x/out.png"];
+    for (const id of ["output", "completed"])
+      await handle(delivery(state("succeeded", { output, input: { seed: 12 } }), { id }));
+    const events = news.flatMap((each) => each.events);
+    expect(events.map(({ type }) => type)).toEqual(["started", "image", "completed"]);
+    expect(events[1]).toMatchObject({ seed: 12 });
+  });
+
   it("gives the typed error of a prediction that failed", async () => {
     const { news, handle } = listening();
     await handle(delivery(state("failed", { error: "no such style" })));

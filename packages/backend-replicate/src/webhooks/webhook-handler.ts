@@ -37,6 +37,7 @@ const secretLifeMs = 5 * 60_000;
 interface Tracked {
   reader: PredictionReader;
   started: boolean;
+  ended: boolean;
 }
 
 /**
@@ -111,7 +112,11 @@ function remembered(ask: () => string | Promise<string>): () => Promise<string> 
 }
 
 function toNews(prediction: Prediction, known: Recent<string, Tracked>, previews: boolean): WebhookNews {
-  const tracked = known.get(prediction.id) ?? { reader: newReader(previews), started: false };
+  const tracked = known.get(prediction.id) ?? {
+    reader: newReader(previews, seedOf(prediction)),
+    started: false,
+    ended: false,
+  };
   known.set(prediction.id, tracked);
   const { reader } = tracked;
   // A training's output is a model: its weights are no picture.
@@ -126,14 +131,22 @@ function toNews(prediction: Prediction, known: Recent<string, Tracked>, previews
   }
   events.push(...read);
   const news: WebhookNews = { predictionId: prediction.id, events, prediction };
+  // Several deliveries may bring the final state: the end is told once.
+  if (tracked.ended) return news;
+  tracked.ended = isEnded(prediction);
   if (prediction.status === "succeeded") events.push({ type: "completed", ...sumMetrics([prediction]) });
   else if (isEnded(prediction)) news.error = errorOfPrediction(prediction, training ? "training" : "prediction");
   return news;
 }
 
-function newReader(previews: boolean): PredictionReader {
+function seedOf({ input }: Prediction): number | string | undefined {
+  const seed = input?.seed;
+  return typeof seed === "number" || typeof seed === "string" ? seed : undefined;
+}
+
+function newReader(previews: boolean, seed: number | string | undefined): PredictionReader {
   let next = 1;
-  return new PredictionReader({ index: 0, several: false, previews, previewEvery: 1, nextIndex: () => next++ });
+  return new PredictionReader({ index: 0, seed, several: false, previews, previewEvery: 1, nextIndex: () => next++ });
 }
 
 function parse(body: string): Prediction | undefined {
