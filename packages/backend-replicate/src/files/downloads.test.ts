@@ -106,6 +106,19 @@ describe("an output", () => {
     expect(Buffer.concat(chunks)).toEqual(Buffer.from(await fakePicture("7", 24, 16)));
   });
 
+  it("that breaks off as a stream is a connection's error; one that does not begin is asked for again", async () => {
+    await using h = await harness();
+    const payload = await payloadOf(h);
+    const read = async () => {
+      for await (const _ of h.backend.streamImage(payload, { signal }));
+    };
+    h.fake.deliveryFaults.push({ path: out, kind: { status: 503 } }, { path: out, kind: { cut: "before" } });
+    await read();
+    expect(h.fake.state.deliveries).toHaveLength(3);
+    h.fake.deliveryFaults.push({ path: out, kind: { cut: "middle" } });
+    expect(ConnectionError.isInstance(await failureOf(read()))).toBe(true);
+  });
+
   it("stops being fetched when that is aborted", async () => {
     await using h = await harness();
     const payload = await payloadOf(h);

@@ -80,7 +80,19 @@ export class Downloads {
 
   /** The bytes as they come, for piping to a file or a response; checked for size and type as they pass. */
   async *stream(payload: UrlPayload, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    const { headers, body } = await this.#open(payload, signal);
+    yield* this.#pass(payload, await this.#retried(() => this.#open(payload, signal), signal), signal);
+  }
+
+  async *#pass(payload: UrlPayload, reply: Dispatcher.ResponseData, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    try {
+      yield* this.#checked(payload, reply);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw LatentKitError.isInstance(error) ? error : connectionError(`GET ${hostOf(payload.url)}`, error);
+    }
+  }
+
+  async *#checked(payload: UrlPayload, { headers, body }: Dispatcher.ResponseData): AsyncGenerator<Uint8Array> {
     const { maxBytes } = this.#options;
     checkType(headers["content-type"], payload.url);
     let bytes = 0;
@@ -115,14 +127,14 @@ export class Downloads {
   #download(payload: UrlPayload, signal: AbortSignal): Promise<Uint8Array> {
     const attempt = async () => {
       const chunks: Uint8Array[] = [];
-      try {
-        for await (const chunk of this.stream(payload, signal)) chunks.push(chunk);
-      } catch (error) {
-        signal.throwIfAborted();
-        throw LatentKitError.isInstance(error) ? error : connectionError(`GET ${hostOf(payload.url)}`, error);
-      }
+      const reply = await this.#open(payload, signal);
+      for await (const chunk of this.#pass(payload, reply, signal)) chunks.push(chunk);
       return new Uint8Array(Buffer.concat(chunks));
     };
+    return this.#retried(attempt, signal);
+  }
+
+  #retried<T>(attempt: () => Promise<T>, signal: AbortSignal): Promise<T> {
     return withRetries(attempt, {
       ...this.#options.retry,
       idempotent: true,
@@ -134,7 +146,10 @@ export class Downloads {
   async #open(payload: UrlPayload, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
     let url = new URL(payload.url);
     for (let hops = 0; hops <= maxRedirects; hops++) {
-      const reply = await this.#get(url, signal);
+      const reply = await this.#get(url, signal).catch((error: unknown) => {
+        signal.throwIfAborted();
+        throw connectionError(`GET ${hostOf(payload.url)}`, error);
+      });
       const { statusCode: status, headers } = reply;
       if (status < 300) return reply;
       if (status >= 400) throw await failure(payload, reply);
