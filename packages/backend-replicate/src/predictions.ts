@@ -40,6 +40,8 @@ export class ReplicatePredictions implements Predictions {
   readonly #waitsMs: readonly number[];
   /** Predictions that jobs of this backend have. */
   readonly #taken = new Recent<string, true>(100_000);
+  /** How many equal creates are under way. */
+  readonly #underWay = new Map<string, number>();
 
   /** `waitsMs`: when a create whose answer was lost is looked for. */
   constructor(http: ReplicateHttp, waitsMs: readonly number[]) {
@@ -54,6 +56,8 @@ export class ReplicatePredictions implements Predictions {
     signal: AbortSignal,
   ): Promise<Prediction> {
     const sentAt = Date.now();
+    const key = keyOf(model, input);
+    this.#underWay.set(key, (this.#underWay.get(key) ?? 0) + 1);
     try {
       const prediction = await this.#create(model, input, settings, signal);
       this.#taken.set(prediction.id, true);
@@ -61,7 +65,8 @@ export class ReplicatePredictions implements Predictions {
     } catch (error) {
       if (!isLost(error) || !settings.recover) throw error;
       const take = (id: string) => {
-        if (this.#taken.get(id)) return false;
+        // Of two equal creates under way nobody can say whose a prediction is: better none than one for both.
+        if (this.#taken.get(id) || this.#underWay.get(key)! > 1) return false;
         this.#taken.set(id, true);
         return true;
       };
@@ -69,6 +74,10 @@ export class ReplicatePredictions implements Predictions {
       const prediction = await found.catch(() => undefined);
       if (prediction === undefined) throw error;
       return prediction;
+    } finally {
+      const others = this.#underWay.get(key)! - 1;
+      if (others > 0) this.#underWay.set(key, others);
+      else this.#underWay.delete(key);
     }
   }
 
@@ -110,4 +119,10 @@ export class ReplicatePredictions implements Predictions {
     const path = `/predictions/${encodeURIComponent(id)}/cancel`;
     await this.#http.call({ method: "POST", path, schema: z.unknown(), priority: 1 });
   }
+}
+
+/** Equal for creates that make predictions which cannot be told apart. */
+function keyOf({ create }: ResolvedModel, input: Record<string, unknown>): string {
+  const plain = (_key: string, value: unknown) => (typeof value === "bigint" ? `${value}n` : value);
+  return JSON.stringify([create.path, create.version, input], plain);
 }
