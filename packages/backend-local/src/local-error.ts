@@ -20,7 +20,6 @@ const outOfMemory = /bad_alloc|out of memory|failed to allocate|allocat\w+ .*fai
 /** An error of any kind as plain data, for the way out of the engine. */
 export function serializeError(error: unknown): SerializedError {
   if (LatentKitError.isInstance(error)) return error.toJSON();
-  if (isDiffusionInputError(error)) return new InvalidRequestError(error.issues, { backend }).toJSON();
   const message = error instanceof Error ? error.message : String(error);
   if (outOfMemory.test(message)) return outOfMemoryError(message).toJSON();
   return new GenerationError(`The local engine failed: ${message}`, { backend, cause: error }).toJSON();
@@ -77,9 +76,4 @@ export function crashError({ code, signal, output, outOfMemory: killed }: Engine
 function outOfMemoryError(reason: string, details: Record<string, unknown> = {}): OutOfMemoryError {
   const message = `There was not enough memory: ${reason}. A smaller size or fewer loaded models (cacheModels) need less.`;
   return new OutOfMemoryError(message, { backend, retryable: true, details });
-}
-
-/** The maths' own input error: it carries issues, and this package words them as a request's. */
-function isDiffusionInputError(error: unknown): error is { issues: Issue[] } {
-  return error instanceof Error && error.name === "DiffusionInputError" && "issues" in error;
 }

@@ -1,5 +1,14 @@
 import type { GenerationEvent } from "../events.ts";
 
+/** Appends an event; of the previews of one picture only the newest stays. */
+export function appendEvent(events: GenerationEvent[], event: GenerationEvent): void {
+  if (event.type === "preview") {
+    const stale = events.findIndex((other) => other.type === "preview" && other.index === event.index);
+    if (stale >= 0) events.splice(stale, 1);
+  }
+  events.push(event);
+}
+
 /**
  * One consumer's view of a job's events. Nothing waits for a slow consumer: of the previews that it has not read yet,
  * only the newest of each picture is kept. All else is kept.
@@ -17,11 +26,7 @@ export class EventQueue implements AsyncIterableIterator<GenerationEvent> {
 
   push(event: GenerationEvent): void {
     if (this.#end !== undefined) return;
-    if (event.type === "preview") {
-      const stale = this.#events.findIndex((other) => other.type === "preview" && other.index === event.index);
-      if (stale >= 0) this.#events.splice(stale, 1);
-    }
-    this.#events.push(event);
+    appendEvent(this.#events, event);
     this.#wake();
   }
 

@@ -3,7 +3,7 @@ import { AbortedError } from "../errors/aborted-error.ts";
 import type { CompletedEvent, GenerationEvent } from "../events.ts";
 import type { GeneratedImage } from "../image/generated-image.ts";
 import type { GenerationResult } from "../result.ts";
-import { EventQueue } from "./event-queue.ts";
+import { appendEvent, EventQueue } from "./event-queue.ts";
 import { GuardedEmitter } from "./guarded-emitter.ts";
 import type { JobRun } from "./job-run.ts";
 
@@ -113,11 +113,7 @@ export class Job
 
   #publish(event: GenerationEvent): void {
     if (event.type === "started") this.#status = "running";
-    if (event.type === "preview") {
-      const stale = this.#history.findIndex((other) => other.type === "preview" && other.index === event.index);
-      if (stale >= 0) this.#history.splice(stale, 1);
-    }
-    this.#history.push(event);
+    appendEvent(this.#history, event);
     for (const queue of this.#queues) queue.push(event);
     (this.emit as (name: string, event: GenerationEvent) => boolean).call(this, event.type, event);
     this.emit("event", event);

@@ -1,8 +1,9 @@
 import { blend, blend2 } from "../blend.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
-import { alphaOf, lambdaOf } from "../space.ts";
+import { lambdaOf } from "../space.ts";
 import { type DpmAlgorithm, dpmSlopes, dpmWeights } from "./dpm-solver-weights.ts";
 import { risingRun } from "./lms.ts";
+import { predictedOutput } from "./predicted-output.ts";
 
 /** What {@link dpm_solver_singlestep} takes. */
 export interface SinglestepOptions extends Partial<DpmAlgorithm> {
@@ -26,10 +27,7 @@ export async function* dpm_solver_singlestep(
     const sigma = sigmas[i]!;
     const sigmaNext = sigmas[i + 1]!;
     const denoised = await model(x, sigma, i);
-    const output =
-      algorithm.predict === "data"
-        ? denoised
-        : blend2(new Float32Array(x.length), 1 / sigma, x, -alphaOf(space, sigma) / sigma, denoised);
+    const output = predictedOutput(algorithm.predict, space, sigma, x, denoised);
     outputs = [output, ...outputs.slice(0, 2)];
     const order = usableOrder(i, Math.min(orders[i]!, outputs.length, sigmaNext === 0 ? 1 : 3));
     if (order === 1) base.set(x);

@@ -1,7 +1,7 @@
 import { blend } from "../blend.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
-import { alphaOf } from "../space.ts";
 import { awayFromPureNoise, exponentialStep } from "./exponential-step.ts";
+import { predictedOutput } from "./predicted-output.ts";
 import { type SaSolverAlgorithm, type SaSolverWeights, saSolverWeights } from "./sa-solver-weights.ts";
 
 /** What {@link sa_solver} takes. */
@@ -38,10 +38,7 @@ export async function* sa_solver(input: SamplerInput<SaSolverOptions>): AsyncGen
     const sigma = sigmas[i]!;
     const sigmaNext = sigmas[i + 1]!;
     const denoised = await model(x, sigma, i);
-    const output =
-      algorithm.predict === "data"
-        ? denoised
-        : blend(new Float32Array(x.length), [1 / sigma, -alphaOf(space, sigma) / sigma], [x, denoised]);
+    const output = predictedOutput(algorithm.predict, space, sigma, x, denoised);
     const kept = Math.max(predictorOrder, correctorOrder - 1, 1);
     const outputs = [output, ...history];
     if (i > 0) {

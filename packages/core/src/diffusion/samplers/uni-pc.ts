@@ -1,6 +1,6 @@
 import { blend } from "../blend.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
-import { alphaOf } from "../space.ts";
+import { predictedOutput } from "./predicted-output.ts";
 import { type UniPcAlgorithm, uniPcWeights } from "./uni-pc-weights.ts";
 
 /** What {@link uni_pc} takes. */
@@ -28,10 +28,7 @@ export async function* uni_pc(input: SamplerInput<UniPcOptions>): AsyncGenerator
     const sigma = sigmas[i]!;
     const sigmaNext = sigmas[i + 1]!;
     const denoised = await model(x, sigma, i);
-    const output =
-      algorithm.predict === "data"
-        ? denoised
-        : blend(new Float32Array(x.length), [1 / sigma, -alphaOf(space, sigma) / sigma], [x, denoised]);
+    const output = predictedOutput(algorithm.predict, space, sigma, x, denoised);
     if (i > 0 && !disableCorrector.includes(i - 1)) {
       const weights = uniPcWeights(space, algorithm, levelsBefore(i - 1, used), sigma, true);
       if (weights) blend(x, [weights.x, weights.now, ...weights.m], [last, output, ...history]);
