@@ -2,6 +2,7 @@ import {
   AbortedError,
   AuthenticationError,
   ConnectionError,
+  connectionCode,
   describeIssues,
   type ErrorDetails,
   GenerationError,
@@ -9,6 +10,7 @@ import {
   type Issue,
   LatentKitError,
   NotFoundError,
+  neverArrived,
   OutOfMemoryError,
   RateLimitError,
   TimeoutError,
@@ -22,22 +24,12 @@ export function comfyDetails(details: ErrorDetails = {}): ErrorDetails {
   return { backend: backendId, ...details };
 }
 
-/** The server never got the request: nothing can have been queued. */
-const neverSent = new Set([
-  "ECONNREFUSED",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-  "UND_ERR_CONNECT_TIMEOUT",
-]);
-
 /** A network failure as a typed error. `details.sent` is false when the server cannot have seen the request. */
 export function networkError(cause: unknown, url: string, signal?: AbortSignal): unknown {
   if (LatentKitError.isInstance(cause)) return cause;
   if (signal?.aborted) return abortReason(signal);
-  const code = codeOf(cause);
-  const details = { url, code, sent: !neverSent.has(code) };
+  const code = connectionCode(cause) ?? (cause as Error | undefined)?.name ?? "unknown";
+  const details = { url, code, sent: !neverArrived(cause) };
   if (code === "UND_ERR_HEADERS_TIMEOUT" || code === "UND_ERR_BODY_TIMEOUT") {
     return new TimeoutError(`${url} did not answer in time.`, comfyDetails({ cause, details }));
   }
@@ -116,9 +108,4 @@ export function refusedError(issues: readonly Issue[], details: Record<string, u
     issues.length > 0 ? issues : [{ field: "", message: "the server refused the graph without saying why" }],
     comfyDetails({ details: { ...details, summary: describeIssues(issues) } }),
   );
-}
-
-function codeOf(cause: unknown): string {
-  const error = cause as { code?: string; cause?: { code?: string }; errors?: { code?: string }[]; name?: string };
-  return error?.code ?? error?.cause?.code ?? error?.errors?.[0]?.code ?? error?.name ?? "unknown";
 }

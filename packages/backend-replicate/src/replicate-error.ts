@@ -3,6 +3,7 @@ import {
   AuthenticationError,
   ConnectionError,
   ContentRefusedError,
+  connectionCode,
   type ErrorDetails,
   GenerationError,
   InvalidRequestError,
@@ -81,23 +82,13 @@ export function errorOfPrediction(prediction: Prediction, what = "prediction"): 
 
 /** The server cannot be reached, or stopped in the middle of its answer. */
 export function connectionError(call: string, cause: unknown): ConnectionError {
-  const code = codeOf(cause);
+  const code = connectionCode(cause);
   return new ConnectionError(`${call} got no answer${code === undefined ? "" : ` (${code})`}.`, {
     cause,
     backend: backendId,
     retryable: true,
     details: { call, ...(code === undefined ? {} : { code }) },
   });
-}
-
-/** Error code of a broken connection, such as `"ECONNREFUSED"`, wherever it lies in the chain of causes. */
-export function codeOf(error: unknown): string | undefined {
-  for (let at = error, depth = 0; typeof at === "object" && at !== null && depth < 5; depth++) {
-    const { code, cause, errors } = at as { code?: unknown; cause?: unknown; errors?: unknown[] };
-    if (typeof code === "string" && /^(E[A-Z]+|UND_ERR_|ERR_|[A-Z]+_)/.test(code)) return code;
-    at = cause ?? errors?.[0];
-  }
-  return undefined;
 }
 
 function parseBody(body: string): ErrorBody | undefined {

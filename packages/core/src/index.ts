@@ -7,6 +7,7 @@ export { type BackendModule, type LoadClientOptions, loadClient } from "./config
 export { AbortedError } from "./errors/aborted-error.ts";
 export { AuthenticationError } from "./errors/authentication-error.ts";
 export { ConfigError } from "./errors/config-error.ts";
+export { connectionCode, neverArrived } from "./errors/connection-code.ts";
 export { ConnectionError } from "./errors/connection-error.ts";
 export { ContentRefusedError } from "./errors/content-refused-error.ts";
 export { DisposedError } from "./errors/disposed-error.ts";

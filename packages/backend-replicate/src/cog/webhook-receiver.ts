@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { ConfigError } from "@latentkit/core";
+import { ConfigError, connectionCode } from "@latentkit/core";
 import { type Prediction, PredictionSchema } from "../api/prediction.ts";
-import { backendId, codeOf } from "../replicate-error.ts";
+import { backendId } from "../replicate-error.ts";
 
 /** Where a Cog server can reach this process. */
 export interface ReceiverOptions {
@@ -40,7 +40,7 @@ export class WebhookReceiver {
       if (this.#server === listening) this.#server = undefined;
       this.forget(id);
       const { host = "127.0.0.1", port = 0 } = this.#options;
-      const message = `progress.${port === 0 ? "host" : "port"}: cannot listen at ${host}:${port} (${codeOf(cause)})`;
+      const message = `progress.${port === 0 ? "host" : "port"}: cannot listen at ${host}:${port} (${connectionCode(cause)})`;
       throw new ConfigError(message, { backend: backendId, cause });
     });
     return `${base}/${this.#secret}/${id}`;

@@ -1,10 +1,10 @@
-import { ConnectionError, LatentKitError, redact } from "@latentkit/core";
+import { ConnectionError, LatentKitError, neverArrived, redact } from "@latentkit/core";
 import { type Dispatcher, FormData, request } from "undici";
 import type { z } from "zod";
 import { backendId, connectionError, errorOfResponse } from "../replicate-error.ts";
 import type { Dispatchers } from "./dispatcher.ts";
 import type { Budget, RateLimiter } from "./rate-limiter.ts";
-import { neverArrived, type RetryOptions, withRetries } from "./retry.ts";
+import { type RetryOptions, withRetries } from "./retry.ts";
 import { retryAfterMs } from "./retry-after.ts";
 import { toJson } from "./to-json.ts";
 
@@ -169,7 +169,7 @@ function outcomeOf(error: unknown, call: ApiCall<z.ZodType>): unknown {
   const { status, retryAfterMs } = error.details;
   // A 503 that names no time to come back may be a gateway's, behind which the create arrived.
   const refused = typeof status === "number" && (status < 500 || (status === 503 && retryAfterMs !== undefined));
-  if (refused || neverArrived(error)) return error;
+  if (refused || neverArrived(error.cause)) return error;
   return new ConnectionError(
     `${error.message} Whether ${call.path} was done is unknown: it is not made again, so that nothing is billed twice. Look at replicate.com/predictions before trying anew.`,
     { cause: error, backend: backendId, retryable: false, details: { ...error.details, outcome: "unknown" } },

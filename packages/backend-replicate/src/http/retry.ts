@@ -1,6 +1,5 @@
-import { LatentKitError, RateLimitError } from "@latentkit/core";
+import { LatentKitError, neverArrived, RateLimitError } from "@latentkit/core";
 import pRetry from "p-retry";
-import { codeOf } from "../replicate-error.ts";
 
 /** How often and how patiently a failed call is made again. */
 export interface RetryOptions {
@@ -14,16 +13,6 @@ export interface RetryOptions {
   rateLimitPatienceMs?: number | undefined;
 }
 
-/** Codes of a connection that never came about: nothing was sent. */
-const neverSent = new Set([
-  "ECONNREFUSED",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-  "UND_ERR_CONNECT_TIMEOUT",
-]);
-
 /**
  * Whether making the call again cannot do its work twice. A create costs money: it is repeated only where it surely did
  * not arrive, or the server says that it took nothing (429; 409 of a full Cog server; 503 with `Retry-After`).
@@ -34,12 +23,7 @@ export function mayRetry(error: unknown, idempotent: boolean): boolean {
   if (RateLimitError.isInstance(error)) return true;
   const { status, retryAfterMs } = error.details;
   if (status === 409 || status === 503) return retryAfterMs !== undefined;
-  return status === undefined && neverArrived(error);
-}
-
-/** Whether the connection never came about, so that the server cannot have seen the call. */
-export function neverArrived(error: LatentKitError): boolean {
-  return neverSent.has(codeOf(error.cause) ?? "");
+  return status === undefined && neverArrived(error.cause);
 }
 
 /** How one call is repeated. */
