@@ -1,9 +1,9 @@
-import { selfAttention } from "../graph/attention.ts";
 import type { Value } from "../graph/graph-builder.ts";
 import { linear } from "../graph/linear.ts";
 import { groupNorm } from "../graph/norm.ts";
 import type { Scope } from "../graph/scope.ts";
 import { fromTokens, toTokens } from "../graph/tokens.ts";
+import { type PerturbedAttention, selfAttend } from "./perturbed-attention.ts";
 
 /** Sizes of an attention block. */
 export interface AttentionBlockOptions {
@@ -11,7 +11,10 @@ export interface AttentionBlockOptions {
   headSize: number;
   groups: number;
   epsilon: number;
+  perturbed?: PerturbedAttention | undefined;
 }
+
+const oldNames = { to_q: "query", to_k: "key", to_v: "value" } as const;
 
 /**
  * Self-attention over the pixels of `[batch, channels, height, width]`, added to them: group norm, projections with
@@ -19,13 +22,12 @@ export interface AttentionBlockOptions {
  */
 export function attentionBlock(scope: Scope, input: Value, options: AttentionBlockOptions): Value {
   const { graph } = scope;
-  const { channels, headSize, groups, epsilon } = options;
+  const { channels, headSize, groups, epsilon, perturbed } = options;
   const square = { inFeatures: channels, outFeatures: channels };
   const x = toTokens(graph, groupNorm(scope.in("group_norm"), input, { channels, groups, epsilon }));
-  const query = linear(scope.inFirst("to_q", "query"), x, square);
-  const key = linear(scope.inFirst("to_k", "key"), x, square);
-  const value = linear(scope.inFirst("to_v", "value"), x, square);
-  const attended = selfAttention(graph, { query, key, value }, channels / headSize);
+  const project = (name: keyof typeof oldNames, tokens: Value) =>
+    linear(scope.inFirst(name, oldNames[name]), tokens, square);
+  const attended = selfAttend(scope, x, { project, heads: channels / headSize, perturbed });
   const projected = linear(scope.inFirst("to_out.0", "proj_attn"), attended, square);
   return graph.node("Add", [input, fromTokens(graph, projected, input)]);
 }

@@ -1,9 +1,10 @@
-import { attention, selfAttention } from "../graph/attention.ts";
+import { attention } from "../graph/attention.ts";
 import type { Value } from "../graph/graph-builder.ts";
 import { linear } from "../graph/linear.ts";
 import { groupNorm, layerNorm } from "../graph/norm.ts";
 import type { Scope } from "../graph/scope.ts";
 import { fromTokens, toTokens } from "../graph/tokens.ts";
+import { type PerturbedAttention, selfAttend } from "./perturbed-attention.ts";
 
 /** Sizes of a transformer over pixels that attends to text. */
 export interface Transformer2dOptions {
@@ -17,6 +18,7 @@ export interface Transformer2dOptions {
   textSize: number;
   /** The first attention of each block is to the text too. */
   onlyCrossAttention: boolean;
+  perturbed?: PerturbedAttention | undefined;
 }
 
 /**
@@ -49,14 +51,14 @@ function transformerBlock(scope: Scope, input: Value, options: Transformer2dOpti
 }
 
 function attentionLayer(scope: Scope, input: Value, toText: boolean, options: Transformer2dOptions): Value {
-  const { channels, heads, text, textSize } = options;
-  const source = toText ? text : input;
-  const outer = { inFeatures: toText ? textSize : channels, outFeatures: channels, bias: false };
-  const query = linear(scope.in("to_q"), input, { inFeatures: channels, outFeatures: channels, bias: false });
-  const key = linear(scope.in("to_k"), source, outer);
-  const value = linear(scope.in("to_v"), source, outer);
-  const inputs = { query, key, value };
-  const attended = toText ? attention(scope.graph, inputs, { heads }) : selfAttention(scope.graph, inputs, heads);
+  const { channels, heads, text, textSize, perturbed } = options;
+  const project = (name: string, x: Value, inFeatures = channels) =>
+    linear(scope.in(name), x, { inFeatures, outFeatures: channels, bias: false });
+  const attendToText = () => {
+    const [query, key] = [project("to_q", input), project("to_k", text, textSize)];
+    return attention(scope.graph, { query, key, value: project("to_v", text, textSize) }, { heads });
+  };
+  const attended = toText ? attendToText() : selfAttend(scope, input, { project, heads, perturbed });
   return linear(scope.in("to_out.0"), attended, { inFeatures: channels, outFeatures: channels });
 }
 

@@ -6,9 +6,16 @@ import { groupNorm } from "../graph/norm.ts";
 import { Scope } from "../graph/scope.ts";
 import type { Weights } from "../weights/weights.ts";
 import { type BuildOptions, type NetworkGraph, networkGraph } from "./network-graph.ts";
+import { PerturbedAttention } from "./perturbed-attention.ts";
 import { downBlock, type Features, midBlock, type UNetContext, upBlock } from "./unet-2d-blocks.ts";
 import { type UNetConfig, unetConfig } from "./unet-2d-condition-config.ts";
 import { unetEmbedding } from "./unet-embeddings.ts";
+
+/** Options of a UNet's graph. */
+export interface UNetOptions extends BuildOptions {
+  /** Self-attentions that a sample's second pass has the identity for, by the names of {@link selfAttentions}. */
+  perturbedLayers?: readonly string[];
+}
 
 /**
  * The denoising network of latent diffusion (Rombach et al. 2022), as diffusers' UNet2DConditionModel.
@@ -18,9 +25,12 @@ import { unetEmbedding } from "./unet-embeddings.ts";
  * them `class_labels`, `timestep_cond` `[batch, time_cond_proj_dim]`, `text_embeds` `[batch, pooled]` with `time_ids`
  * `[batch, ids]`. Output: `out_sample` `[batch, out_channels, height, width]`. Any height and width work.
  *
+ * With `perturbedLayers` (names of {@link selfAttentions}) there is an input `perturbed`, and `out_sample` has that many rows
+ * more: see {@link PerturbedAttention}.
+ *
  * @throws {@link ModelError} for options that are not supported and tensors that are missing or misshapen.
  */
-export function buildUNet(config: unknown, weights: Weights, options: BuildOptions = {}): NetworkGraph {
+export function buildUNet(config: unknown, weights: Weights, options: UNetOptions = {}): NetworkGraph {
   const spec = unetConfig(config);
   const graph = new GraphBuilder("UNet2DConditionModel");
   const root = new Scope(graph, weights, options.adapter);
@@ -35,7 +45,15 @@ export function buildUNet(config: unknown, weights: Weights, options: BuildOptio
     channels: embedding.channels,
     scaleShift: spec.resnet_time_scale_shift === "scale_shift",
   };
-  const context: UNetContext = { config: spec, style: { groups, epsilon, activation, time }, text };
+  const { perturbedLayers } = options;
+  const perturbed = perturbedLayers && { perturbed: new PerturbedAttention(graph, sample, perturbedLayers) };
+  const context: UNetContext = {
+    config: spec,
+    style: { groups, epsilon, activation, time },
+    text,
+    grown: false,
+    ...perturbed,
+  };
 
   let x = firstConv(root, sample, spec);
   const kept = [x];
@@ -51,7 +69,7 @@ export function buildUNet(config: unknown, weights: Weights, options: BuildOptio
   const normed = groupNorm(root.in("conv_norm_out"), x.value, { channels: x.channels, groups, epsilon });
   const sizes = { inChannels: x.channels, outChannels: spec.out_channels, kernel: spec.conv_out_kernel };
   const output = conv(root.in("conv_out"), activate(graph, activation, normed), sizes);
-  graph.output(output, "out_sample", "float32", ["batch", spec.out_channels, "height", "width"]);
+  graph.output(output, "out_sample", "float32", [perturbed ? "passes" : "batch", spec.out_channels, "height", "width"]);
   return networkGraph(graph);
 }
 
