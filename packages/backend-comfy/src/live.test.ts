@@ -172,8 +172,8 @@ describe.skipIf(!isSet)("the server at COMFYUI_URL (not run when unset)", () => 
 
   it("runs a workflow", async () => {
     const info = await backend.server.objectInfo();
-    const [ckpt_name = ""] =
-      checkpoint === undefined ? info.choices("CheckpointLoaderSimple", "ckpt_name") : [checkpoint];
+    const checkpoints = info.choices("CheckpointLoaderSimple", "ckpt_name");
+    const ckpt_name = checkpoints.find((name) => name.startsWith(checkpoint ?? "")) ?? "";
     const workflow = {
       1: { class_type: "CheckpointLoaderSimple", inputs: { ckpt_name } },
       2: { class_type: "CLIPTextEncode", inputs: { text: "a", clip: ["1", 1] } },
