@@ -144,7 +144,7 @@ describe("guidance", () => {
   test.each([
     [{ guidance: { mode: "cfg++" } }, "guidance.mode"],
     [{ guidance: { mode: "apg" }, sampler: "euler_cfg_pp" }, "guidance.mode"],
-    [{ guidance: { pagScale: 3 } }, "guidance.pagScale"],
+    [{ guidance: { pagScale: 3, pagLayers: ["middle"] } }, "guidance.pagLayers[0]"],
     [{ guidance: { scales: [5] }, steps: 4 }, "guidance.scales"],
   ] as [Partial<GenerationInput>, string][])("%j is refused", async (changes, field) => {
     await expect(bytesOf(changes)).rejects.toMatchObject({ code: "invalid_request", issues: [{ field }] });

@@ -28,7 +28,8 @@ const quick = { prompt: "a red apple", seed: 1, steps: 2 } satisfies GenerationI
 test.each([
   [{ clipSkip: 3 }, "clipSkip"],
   [{ guidance: { mode: "cfg++" } }, "guidance.mode"],
-  [{ guidance: { pagScale: 3 } }, "guidance.pagScale"],
+  [{ guidance: { pagScale: 3, pagLayers: ["mid", "attn2"] } }, "guidance.pagLayers[1]"],
+  [{ guidance: { scales: [5] } }, "guidance.scales"],
   [{ samplerOptions: { nope: 1 } }, "samplerOptions.nope"],
   [{ scheduler: "karras", schedulerOptions: { nope: 1 } }, "schedulerOptions.nope"],
   [{ schedulerOptions: { rho: 1 } }, "schedulerOptions"],

@@ -1,4 +1,4 @@
-import { buildNetwork, type NetworkName } from "../model/build-network.ts";
+import { buildNetwork, type NetworkChoice } from "../model/build-network.ts";
 import type { ModelFolder } from "../model/model-folder.ts";
 import type { NetworkGraph } from "../networks/network-graph.ts";
 import { type PromptTokenizer, readTokenizer } from "../tokenizer/prompt-tokenizer.ts";
@@ -9,9 +9,12 @@ import type { Runtime } from "./runtime.ts";
 export class LoadedModel {
   readonly folder: ModelFolder;
   readonly runtime: Runtime;
-  readonly #networks = new Map<NetworkName, Promise<Network>>();
+  readonly #networks = new Map<string, Promise<Network>>();
   /** Graphs that have been checked and not yet been loaded. */
-  readonly #graphs = new Map<NetworkName, NetworkGraph>();
+  readonly #graphs = new Map<string, NetworkGraph>();
+  /** How many networks were released to make place for others. */
+  replaced = 0;
+  #replacedRunMs = 0;
   #tokenizer: Promise<PromptTokenizer> | undefined;
 
   constructor(folder: ModelFolder, runtime: Runtime) {
@@ -34,24 +37,27 @@ export class LoadedModel {
    *
    * @throws ModelError
    */
-  async check(names: readonly NetworkName[]): Promise<void> {
+  async check(choices: readonly NetworkChoice[]): Promise<void> {
     await this.tokenizer();
-    for (const name of names) {
-      if (this.#networks.has(name) || this.#graphs.has(name)) continue;
-      this.#graphs.set(name, await buildNetwork(this.folder, name));
+    for (const choice of choices) {
+      const key = keyOf(choice);
+      if (this.#networks.has(key) || this.#graphs.has(key)) continue;
+      this.#graphs.set(key, await buildNetwork(this.folder, choice));
     }
   }
 
-  network(name: NetworkName): Promise<Network> {
-    const loaded = this.#networks.get(name) ?? this.#load(name);
-    this.#networks.set(name, loaded);
+  /** A network, loaded. Of UNets with perturbed attention only the last one that was asked for stays. */
+  network(choice: NetworkChoice): Promise<Network> {
+    const key = keyOf(choice);
+    const loaded = this.#networks.get(key) ?? this.#load(choice);
+    this.#networks.set(key, loaded);
     return loaded;
   }
 
   /** Milliseconds spent inside onnxruntime's runs so far. */
   async runMs(): Promise<number> {
     const loaded = await Promise.all(this.#networks.values());
-    return loaded.reduce((sum, network) => sum + network.runMs, 0);
+    return loaded.reduce((sum, network) => sum + network.runMs, this.#replacedRunMs);
   }
 
   /** Loads what a text-to-image run needs. */
@@ -69,14 +75,34 @@ export class LoadedModel {
     for (const result of loaded) if (result.status === "fulfilled") await result.value.release();
   }
 
-  async #load(name: NetworkName): Promise<Network> {
+  async #load(choice: NetworkChoice): Promise<Network> {
+    const key = keyOf(choice);
     try {
-      const graph = this.#graphs.get(name) ?? (await buildNetwork(this.folder, name));
-      this.#graphs.delete(name);
+      if (typeof choice !== "string") await this.#releaseOthers(key);
+      const graph = this.#graphs.get(key) ?? (await buildNetwork(this.folder, choice));
+      this.#graphs.delete(key);
       return await Network.load(graph, this.runtime);
     } catch (error) {
-      this.#networks.delete(name);
+      this.#networks.delete(key);
       throw error;
     }
   }
+
+  /** Releases the UNets with perturbed attention other than that of `key`. */
+  async #releaseOthers(key: string): Promise<void> {
+    for (const [other, loaded] of [...this.#networks]) {
+      if (other === key || !other.startsWith(perturbedKey)) continue;
+      this.#networks.delete(other);
+      const network = await loaded;
+      this.replaced++;
+      this.#replacedRunMs += network.runMs;
+      await network.release();
+    }
+  }
+}
+
+const perturbedKey = "unet without ";
+
+function keyOf(choice: NetworkChoice): string {
+  return typeof choice === "string" ? choice : `${perturbedKey}${choice.perturbedLayers.join(" ")}`;
 }

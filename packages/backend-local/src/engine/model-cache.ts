@@ -18,7 +18,8 @@ export class ModelCache {
   }
 
   get worn(): boolean {
-    return this.#released >= wornAfter;
+    const replaced = [...this.#models.values()].reduce((sum, model) => sum + model.replaced, 0);
+    return this.#released + replaced >= wornAfter;
   }
 
   /** A model, loaded or not: its networks load when first used. */
@@ -31,7 +32,7 @@ export class ModelCache {
     for (const [old, stale] of this.#models) {
       if (this.#models.size <= this.#limit) break;
       this.#models.delete(old);
-      this.#released++;
+      this.#released += 1 + stale.replaced;
       await stale.release();
     }
     return model;

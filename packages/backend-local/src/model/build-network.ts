@@ -15,6 +15,9 @@ const networks = {
 /** A network of a model. */
 export type NetworkName = keyof typeof networks;
 
+/** A network, or the UNet with perturbed attention in the self-attentions of these names. */
+export type NetworkChoice = NetworkName | { readonly perturbedLayers: readonly string[] };
+
 /** Every network that a model has. */
 export const networkNames = Object.keys(networks) as NetworkName[];
 
@@ -24,8 +27,9 @@ export const networkNames = Object.keys(networks) as NetworkName[];
  *
  * @throws ModelError naming the tensor that is missing or does not fit.
  */
-export async function buildNetwork(folder: ModelFolder, name: NetworkName): Promise<NetworkGraph> {
-  const [partName, build] = networks[name];
+export async function buildNetwork(folder: ModelFolder, choice: NetworkChoice): Promise<NetworkGraph> {
+  const [partName, build] = networks[typeof choice === "string" ? choice : "unet"];
   const part: ModelPart = folder[partName];
-  return build(part.config, await partWeights(part.folder, folder.variant));
+  const weights = await partWeights(part.folder, folder.variant);
+  return typeof choice === "string" ? build(part.config, weights) : buildUNet(part.config, weights, choice);
 }

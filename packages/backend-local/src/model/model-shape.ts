@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { autoencoderKLConfig } from "../networks/autoencoder-kl-config.ts";
 import { clipTextConfig } from "../networks/clip-text-config.ts";
+import { selfAttentions } from "../networks/self-attentions.ts";
 import { unetConfig } from "../networks/unet-2d-condition-config.ts";
 import { modelError } from "../weights/model-error.ts";
 import { quote } from "../weights/quote.ts";
@@ -32,6 +33,8 @@ export interface ModelShape {
   readonly maxPositions: number;
   /** Token ids are below it. */
   readonly vocabSize: number;
+  /** Names of the UNet's self-attentions, in the order in which they run. */
+  readonly selfAttentions: readonly string[];
 }
 
 interface Parts {
@@ -91,6 +94,7 @@ export function modelShape({ path, textEncoder, unet, vae, scheduler }: Parts): 
     textLayers: text.num_hidden_layers,
     maxPositions: text.max_position_embeddings,
     vocabSize: text.vocab_size,
+    selfAttentions: selfAttentions(net),
   };
 }
 

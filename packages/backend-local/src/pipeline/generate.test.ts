@@ -1,7 +1,7 @@
 import { type GenerationRequest, parseRequest } from "@latentkit/core";
 import { describe, expect, test } from "vitest";
 import type { LoadedModel } from "../engine/loaded-model.ts";
-import type { NetworkName } from "../model/build-network.ts";
+import type { NetworkChoice, NetworkName } from "../model/build-network.ts";
 import { readModelFolder } from "../model/model-folder.ts";
 import { fixtureModel } from "../test-model.ts";
 import { generate } from "./generate.ts";
@@ -38,10 +38,12 @@ function fakeModel(fails: (name: NetworkName, run: number) => boolean = () => fa
     runtime: { Tensor, version: "0" },
     check: async () => {},
     tokenizer: async () => ({ length: 77, encode: () => ({ ids: new Int32Array(77) }) }),
-    network: async (name: NetworkName) => ({
+    network: async (choice: NetworkChoice) => ({
       async run(feeds: Record<string, FakeTensor>, _: string, signal: AbortSignal) {
         signal.throwIfAborted();
-        const { dims } = Object.values(feeds)[0]!;
+        const name = typeof choice === "string" ? choice : "unet";
+        const [given, ...rest] = Object.values(feeds)[0]!.dims;
+        const dims = [given! + Number(feeds.perturbed?.data[0] ?? 0), ...rest];
         const runs = [...(batches[name] ?? []), dims[0]!];
         batches[name] = runs;
         if (fails(name, runs.length)) throw new Error(`${name} broke`);
@@ -93,6 +95,20 @@ test("guidance takes one run a step for both texts, none takes one for the promp
   const plain = fakeModel();
   await Array.fromAsync(generate(job({ guidanceScale: 1 }), plain.model, signal));
   expect(plain.batches).toMatchObject({ textEncoder: [1], unet: [1, 1, 1] });
+});
+
+test("perturbed attention is one row more in the same run, in the steps that have any", async () => {
+  const guidance = { mode: "cfg", rescale: 0, start: 0, end: 0.7, pagScale: 2 } as const;
+  const both = fakeModel();
+  await Array.fromAsync(generate(job({ guidanceScale: 5, guidance }), both.model, signal));
+  expect(both.batches).toMatchObject({ textEncoder: [2], unet: [3, 3, 1] });
+  const alone = fakeModel();
+  await Array.fromAsync(generate(job({ guidanceScale: 1, guidance }), alone.model, signal));
+  expect(alone.batches).toMatchObject({ textEncoder: [1], unet: [2, 2, 1] });
+  const scheduled = fakeModel();
+  const scales = { ...guidance, end: 1, scales: [1, 4, 1] };
+  await Array.fromAsync(generate(job({ guidance: scales }), scheduled.model, signal));
+  expect(scheduled.batches).toMatchObject({ textEncoder: [2], unet: [2, 3, 2] });
 });
 
 test("a prompt of megabytes is cut with a warning that shows the beginning of what is missing", async () => {

@@ -1,9 +1,10 @@
 import { GenerationError, type SerializedError } from "@latentkit/core";
-import { imageNoise, makeGuidance, offsetSeed, runPlan } from "@latentkit/core/diffusion";
+import { type Guidance, imageNoise, offsetSeed, runPlan } from "@latentkit/core/diffusion";
 import type { LoadedModel } from "../engine/loaded-model.ts";
 import type { EngineEvent, EngineJob } from "../engine/protocol.ts";
 import { serializeError } from "../local-error.ts";
-import type { NetworkName } from "../model/build-network.ts";
+import type { NetworkChoice } from "../model/build-network.ts";
+import { guidanceOver } from "./choose-guidance.ts";
 import { encodePrompt } from "./encode-prompt.ts";
 import { guidedUnet, type LatentDims, type TextedUnet, textedUnet } from "./guided-unet.ts";
 import { toLatentMask } from "./image-tensor.ts";
@@ -26,7 +27,8 @@ interface Context {
 /** Makes a job's images, one after the other: image i has seed + i, and one that fails leaves the others be. */
 export async function* generate(job: EngineJob, model: LoadedModel, signal: AbortSignal): AsyncGenerator<EngineEvent> {
   const settings = settle(job.request, model.folder);
-  const names: NetworkName[] = ["textEncoder", "unet", "vaeDecoder"];
+  const unet = unetOf(settings);
+  const names: NetworkChoice[] = ["textEncoder", unet, "vaeDecoder"];
   if (job.inputs.image !== undefined) names.push("vaeEncoder");
   const clock = new JobClock(settings.count);
   await clock.time("load", () => model.check(names));
@@ -53,7 +55,7 @@ export async function* generate(job: EngineJob, model: LoadedModel, signal: Abor
 }
 
 /** Brings up the networks that the job needs. */
-async function* load(model: LoadedModel, names: readonly NetworkName[], clock: JobClock, signal: AbortSignal) {
+async function* load(model: LoadedModel, names: readonly NetworkChoice[], clock: JobClock, signal: AbortSignal) {
   yield clock.phase("load", 0, names.length);
   for (const [i, name] of names.entries()) {
     signal.throwIfAborted();
@@ -89,16 +91,28 @@ async function* prepare(
     yield clock.phase("encode", 2, steps);
   }
   const dims: LatentDims = [shape.latentChannels, settings.height / shape.scale, settings.width / shape.scale];
-  const network = await model.network("unet");
-  const unet = textedUnet({ unet: network, runtime: model.runtime, states, dims, signal });
+  const choice = unetOf(settings);
+  const network = await model.network(choice);
+  const perturbs = choice !== "unet";
+  const unet = textedUnet({ unet: network, perturbs, runtime: model.runtime, states, dims, signal });
   return { model, settings, source, dims, unet, clock, signal };
 }
 
 /** Whether any step of a run looks at the unconditional text. */
-function needsUncond({ guidance, grid }: Settings): boolean {
-  if (grid.steps === 0) return false;
-  const { needsUncond: needs } = makeGuidance(guidance, grid.steps);
-  return Array.from({ length: grid.steps }, (_, i) => needs(i)).includes(true);
+function needsUncond(settings: Settings): boolean {
+  return inAnyStep(settings, ({ needsUncond: needs }, i) => needs(i));
+}
+
+/** The UNet as it is, unless some step looks at a perturbed pass. */
+function unetOf(settings: Settings): NetworkChoice {
+  const { perturbed } = settings;
+  const perturbs = perturbed && inAnyStep(settings, ({ needsPerturbed }, i) => needsPerturbed(i));
+  return perturbs ? { perturbedLayers: perturbed.layers } : "unet";
+}
+
+function inAnyStep({ guidance, grid }: Settings, needs: (guidance: Guidance, index: number) => boolean): boolean {
+  const over = guidanceOver(guidance, grid);
+  return Array.from({ length: grid.steps }, (_, i) => needs(over, i)).includes(true);
 }
 
 async function* makeImage(index: number, context: Context): AsyncGenerator<EngineEvent> {
@@ -107,7 +121,7 @@ async function* makeImage(index: number, context: Context): AsyncGenerator<Engin
   const random = imageNoise(offsetSeed(settings.seed, index), dims, settings.noise);
   let from = performance.now();
   const start = startOf(model, source, grid, random);
-  const network = guidedUnet(unet, makeGuidance(settings.guidance, Math.max(1, grid.steps)));
+  const network = guidedUnet(unet, guidanceOver(settings.guidance, grid));
   const run = {
     grid,
     network,

@@ -9,17 +9,27 @@ export type LatentDims = readonly [channels: number, height: number, width: numb
 /** What a UNet with its texts needs. */
 export interface UnetOptions {
   unet: Network;
+  /** Whether it is a UNet with perturbed attention. */
+  perturbs?: boolean;
   runtime: Runtime;
   states: TextStates;
   dims: LatentDims;
   signal: AbortSignal;
 }
 
-/** Runs the UNet on one latent with the last `texts` of the texts; gives an output `[channels, height, width]` for each. */
-export type TextedUnet = (input: Float32Array, timestep: number, texts: 1 | 2) => Promise<Float32Array[]>;
+/**
+ * Runs the UNet on one latent with the last `texts` of the texts; gives an output `[channels, height, width]` for each, and
+ * after these, where `perturbed`, the last text's with perturbed attention.
+ */
+export type TextedUnet = (
+  input: Float32Array,
+  timestep: number,
+  texts: 1 | 2,
+  perturbed?: boolean,
+) => Promise<Float32Array[]>;
 
-/** A UNet with its texts: its buffers are made once, and both texts go through in one run. */
-export function textedUnet({ unet, runtime, states, dims, signal }: UnetOptions): TextedUnet {
+/** A UNet with its texts: its buffers are made once, and all passes of a step go through in one run. */
+export function textedUnet({ unet, perturbs = false, runtime, states, dims, signal }: UnetOptions): TextedUnet {
   const { Tensor } = runtime;
   const [available, ...textDims] = states.dims as [number, ...number[]];
   const n = dims[0] * dims[1] * dims[2];
@@ -27,6 +37,8 @@ export function textedUnet({ unet, runtime, states, dims, signal }: UnetOptions)
   const sample = new Float32Array(available * n);
   const timestep = new Float32Array(1);
   const time = new Tensor("float32", timestep, [1]);
+  const again = new BigInt64Array(1);
+  const perturbation = perturbs ? { perturbed: new Tensor("int64", again, [1]) } : {};
   const feedsOf = (texts: number) => ({
     sample: new Tensor("float32", sample.subarray(0, texts * n), [texts, ...dims]),
     timestep: time,
@@ -34,29 +46,33 @@ export function textedUnet({ unet, runtime, states, dims, signal }: UnetOptions)
       texts,
       ...textDims,
     ]),
+    ...perturbation,
   });
   const feeds = Array.from({ length: available }, (_, i) => feedsOf(i + 1));
-  return async (input, t, texts) => {
+  return async (input, t, texts, perturbed = false) => {
     for (let i = 0; i < texts; i++) sample.set(input, i * n);
     timestep[0] = t;
+    again[0] = perturbed ? 1n : 0n;
     const { data } = await unet.run(feeds[texts - 1]!, "out_sample", signal);
-    return Array.from({ length: texts }, (_, i) => (data as Float32Array).subarray(i * n, (i + 1) * n));
+    return Array.from({ length: perturbed ? texts + 1 : texts }, (_, i) =>
+      (data as Float32Array).subarray(i * n, (i + 1) * n),
+    );
   };
 }
 
-/** The network that a sampler is given: the unconditional half is computed only in the steps that need it. */
+/** The network that a sampler is given: the unconditional and the perturbed pass are made only in the steps that need them. */
 export function guidedUnet(unet: TextedUnet, guidance: Guidance): GuidedNetwork {
   let last: Float32Array = new Float32Array(0);
   const network: DenoisingNetwork = async (input, timestep, index) => {
+    const needsPerturbed = guidance.needsPerturbed(index, timestep);
     if (!guidance.needsUncond(index)) {
-      const [output] = await unet(input, timestep, 1);
-      const guided = guidance.combine(index, output!);
-      last = output!;
-      return guided;
+      const [cond, perturbed] = await unet(input, timestep, 1, needsPerturbed);
+      last = cond!;
+      return guidance.combine(index, cond!, undefined, perturbed, timestep);
     }
-    const [uncond, cond] = await unet(input, timestep, 2);
+    const [uncond, cond, perturbed] = await unet(input, timestep, 2, needsPerturbed);
     last = uncond!;
-    return guidance.combine(index, cond!, uncond!);
+    return guidance.combine(index, cond!, uncond, perturbed, timestep);
   };
   return Object.assign(network, { uncond: () => last });
 }

@@ -11,6 +11,7 @@ import type { ModelDefaults } from "../model/model-defaults.ts";
 import type { ModelFolder } from "../model/model-folder.ts";
 import type { ModelShape } from "../model/model-shape.ts";
 import { ownPlan } from "../model/own-plan.ts";
+import { guidanceOf, guidanceOver, guidanceScaleOf, type PerturbedGuidance, perturbedOf } from "./choose-guidance.ts";
 import { givesLevels, gridOf, ownScheduler, planOf } from "./choose-plan.ts";
 
 /** A request with every choice made. */
@@ -22,6 +23,7 @@ export interface Settings {
   steps: number;
   guidanceScale: number;
   guidance: GuidanceSettings;
+  perturbed?: PerturbedGuidance | undefined;
   noise: NoiseSettings;
   samplerOptions: Record<string, unknown>;
   clipSkip: number;
@@ -42,7 +44,7 @@ export interface Settings {
  */
 export function settle(request: GenerationRequest, model: ModelFolder): Settings {
   const { shape, defaults } = model;
-  const { clipSkip = 1, steps = defaults.steps ?? 20, guidanceScale = defaults.guidanceScale ?? 7.5 } = request;
+  const { clipSkip = 1, steps = defaults.steps ?? 20 } = request;
   if (clipSkip > shape.textLayers) {
     const message = `must be 1 to ${shape.textLayers}: the text encoder has ${shape.textLayers} layers`;
     throw invalid({ field: "clipSkip", message, allowed: { min: 1, max: shape.textLayers } });
@@ -52,6 +54,10 @@ export function settle(request: GenerationRequest, model: ModelFolder): Settings
   const plan = planOf(withDefaults(request, defaults), ownPlan(model.path, model.scheduler));
   const grid = gridOf(request, plan, steps);
   const ownLevels = givesLevels(request);
+  const guidanceScale = guidanceScaleOf(request, plan, defaults);
+  const guidance = guidanceOf(request, guidanceScale, plan);
+  // Said now where the two don't fit: it would be refused in the first step.
+  guidanceOver(guidance, grid);
   return {
     width,
     height,
@@ -59,7 +65,8 @@ export function settle(request: GenerationRequest, model: ModelFolder): Settings
     seed: toSeed(request.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!),
     steps: ownLevels ? grid.steps + grid.offset : steps,
     guidanceScale,
-    guidance: guidanceOf(request, guidanceScale, plan),
+    guidance,
+    perturbed: perturbedOf(request, shape.selfAttentions),
     noise: request.noise ?? {},
     samplerOptions: readSamplerOptions(request.samplerOptions ?? {}),
     clipSkip,
@@ -81,41 +88,18 @@ function withDefaults(request: GenerationRequest, defaults: ModelDefaults): Gene
 
 /** The part of the settings that goes into the recipe. */
 export function resolved(settings: Settings): Partial<GenerationRequest> {
-  const { width, height, seed, steps, guidanceScale, plan } = settings;
+  const { width, height, seed, steps, guidanceScale, perturbed, plan } = settings;
   return {
     width,
     height,
     seed: typeof seed === "bigint" ? seed.toString() : seed,
     steps,
     guidanceScale,
+    ...(perturbed ? { guidance: perturbed.recorded } : {}),
     sampler: plan.sampler,
     // Levels of the request's own stand in a scheduler's place.
     ...(settings.ownLevels ? {} : { scheduler: plan.scheduler }),
   };
-}
-
-/** CFG++ is a way of guidance and a kind of sampler: neither does anything without the other. */
-function guidanceOf(
-  { guidance = { mode: "cfg", rescale: 0, start: 0, end: 1 } }: GenerationRequest,
-  scale: number,
-  plan: Plan,
-): GuidanceSettings {
-  const plus = plan.sampler.endsWith("_cfg_pp");
-  if (guidance.mode === "cfg++" && !plus) {
-    const message = `"cfg++" needs a sampler whose name ends in _cfg_pp, not "${plan.sampler}"`;
-    throw invalid({ field: "guidance.mode", message });
-  }
-  if (plus && guidance.mode !== "cfg++" && guidance.mode !== "cfg") {
-    throw invalid({ field: "guidance.mode", message: `must be "cfg++" with sampler "${plan.sampler}"` });
-  }
-  if (guidance.pagScale) {
-    throw invalid({
-      field: "guidance.pagScale",
-      message: "perturbed-attention guidance is not possible here: leave it out",
-    });
-  }
-  // A scale of 1 and below is none, as in diffusers; CFG++ has its own range, from 0 to 1.
-  return { ...guidance, mode: plus ? "cfg++" : guidance.mode, scale: plus ? scale : Math.max(1, scale) };
 }
 
 /** Capabilities say the same of what a request names; this holds for every size, from wherever it comes. */

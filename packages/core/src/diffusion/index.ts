@@ -57,7 +57,7 @@ export {
   makeGuidance,
 } from "./guidance/guidance.ts";
 export { type GuidedNetwork, type GuidedPasses, guidedNetwork } from "./guidance/guided-network.ts";
-export { addPerturbedGuidance } from "./guidance/perturbed.ts";
+export { addPerturbedGuidance, perturbedScale } from "./guidance/perturbed.ts";
 export { rescaleGuidance } from "./guidance/rescale.ts";
 export { blendInpaint, type InpaintKeep } from "./inpaint.ts";
 export { type BrownianNoiseOptions, BrownianTree, brownianNoise } from "./noise/brownian-tree.ts";

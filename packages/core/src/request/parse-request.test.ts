@@ -69,6 +69,8 @@ describe("parseRequest", () => {
     ["ascending sigmas", { prompt: "a", sigmas: [0, 1, 2] }, "sigmas"],
     ["NaN sigmas", { prompt: "a", sigmas: [2, Number.NaN, 0] }, "sigmas[1]"],
     ["ascending timesteps", { prompt: "a", timesteps: [1, 500] }, "timesteps"],
+    ["layers for no perturbed attention", { prompt: "a", guidance: { pagLayers: ["mid"] } }, "guidance.pagLayers"],
+    ["no layer", { prompt: "a", guidance: { pagScale: 1, pagLayers: [] } }, "guidance.pagLayers"],
     ["no growth", { task: "outpaint", prompt: "a", image: "a.png" }, "left"],
     ["an image of no bytes", { task: "image-to-image", prompt: "a", image: new Uint8Array() }, "image"],
     ["an empty path", { task: "image-to-image", prompt: "a", image: "" }, "image"],

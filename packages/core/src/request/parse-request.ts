@@ -36,6 +36,11 @@ function checkTogether(request: GenerationRequest): GenerationRequest {
   if (request.guidance !== undefined && request.guidance.start > request.guidance.end) {
     issues.push({ field: "guidance.end", message: "must not be smaller than guidance.start" });
   }
+  for (const field of ["pagAdaptiveScale", "pagLayers"] as const) {
+    if (request.guidance?.[field] !== undefined && request.guidance.pagScale === undefined) {
+      issues.push({ field: `guidance.${field}`, message: "does nothing without guidance.pagScale: give that too" });
+    }
+  }
   for (const field of ["sigmas", "timesteps"] as const) {
     const values = request[field];
     if (values?.some((value, i) => i > 0 && value >= values[i - 1]!)) {
@@ -78,7 +83,7 @@ function toIssues(issue: z.core.$ZodIssue, task: Task): Issue[] {
   return [{ field, message: issue.message }];
 }
 
-const typeNames: Readonly<Record<string, string>> = { int: "whole number" };
+const typeNames: Readonly<Record<string, string>> = { int: "whole number", array: "list" };
 
 function boundMessage(issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig): string {
   if (issue.origin !== "number" && issue.origin !== "int") return issue.message;

@@ -49,8 +49,15 @@ const GuidanceSchema = z.strictObject({
   end: z.number().min(0).max(1).default(1),
   /** Guidance scale of each step, in place of one number for all. */
   scales: z.array(z.number().min(0).max(100)).min(1).optional(),
-  /** Perturbed-attention guidance (arXiv:2403.17377); 0 is off. */
+  /** Scale of perturbed-attention guidance (arXiv:2403.17377); 0 is off. */
   pagScale: z.number().min(0).max(100).optional(),
+  /** How much of it is lost by each timestep below 1000, as diffusers' `pag_adaptive_scale`; 0, the default, is nothing. */
+  pagAdaptiveScale: z.number().min(0).max(100).optional(),
+  /**
+   * Which self-attentions are perturbed: `"mid"` (the default), `"down"`, `"up"`, or any other part of, or regular expression
+   * that is found in, a layer's name, such as `"down_blocks.1"`. As diffusers' `pag_applied_layers`.
+   */
+  pagLayers: z.array(z.string().min(1).max(200)).min(1).max(64).optional(),
   /** APG's (arXiv:2410.02416) weight of the parallel part, momentum and norm threshold. */
   apgEta: z.number().min(0).max(1).optional(),
   apgMomentum: z.number().min(-1).max(1).optional(),

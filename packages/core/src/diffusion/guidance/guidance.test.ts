@@ -40,6 +40,40 @@ describe("guidance", () => {
     expect(calls).toEqual(["cond0", "uncond1", "cond1", "uncond2", "cond2", "cond3"]);
   });
 
+  it("asks for the perturbed pass where its scale is above 0", () => {
+    const adaptive = makeGuidance({ scale: 3, pagScale: 2, pagAdaptiveScale: 0.004, start: 0.25, end: 0.75 }, 4);
+    expect([0, 1, 2, 3].map((i) => adaptive.needsPerturbed(i))).toEqual([false, true, true, false]);
+    expect([999, 501, 500, 499, 1].map((t) => adaptive.needsPerturbed(1, t))).toEqual([
+      true,
+      true,
+      false,
+      false,
+      false,
+    ]);
+    const [cond, perturbed] = [Float32Array.of(2), Float32Array.of(1)];
+    expect(adaptive.combine(1, cond, Float32Array.of(2), perturbed, 750)).toEqual(Float32Array.of(3));
+    expect(() => adaptive.combine(1, cond, Float32Array.of(2))).toThrow(/perturbed.*step 1/);
+  });
+
+  it("with perturbed attention alone is not rescaled, as in diffusers' pipelines", () => {
+    const [cond, perturbed] = [Float32Array.of(1, -1), Float32Array.of(0, 0)];
+    const alone = makeGuidance({ scale: 1, pagScale: 3, rescale: 1 }, 1).combine(0, cond, undefined, perturbed);
+    expect(alone).toEqual(Float32Array.of(4, -4));
+    expect(cond).toEqual(Float32Array.of(1, -1));
+    const both = makeGuidance({ scale: 2, pagScale: 3, rescale: 1 }, 1);
+    expect(both.combine(0, cond, Float32Array.of(0, 0), perturbed)).toEqual(Float32Array.of(1, -1));
+  });
+
+  it("outside its interval CFG++ is no guidance: the way back to noise is the conditional output's", async () => {
+    const guidance = makeGuidance({ mode: "cfg++", scale: 0.6, start: 0, end: 0.5 }, 2);
+    const [cond, uncond] = [async () => Float32Array.of(2), async () => Float32Array.of(1)];
+    const network = guidedNetwork(guidance, { cond, uncond });
+    await network(new Float32Array(1), 1, 0);
+    expect(network.uncond()).toEqual(Float32Array.of(1));
+    await network(new Float32Array(1), 1, 1);
+    expect(network.uncond()).toEqual(Float32Array.of(2));
+  });
+
   it("is the conditional output itself at scale 1", () => {
     const cond = Float32Array.of(1, 2, 3);
     expect(makeGuidance({ scale: 1, rescale: 0.5 }, 2).combine(0, cond)).toBe(cond);
@@ -66,6 +100,8 @@ describe("guidance", () => {
     [{ scale: Number.NaN }, /scale/],
     [{ scales: [1, 2] }, /scales.*2 entries for 6 steps/],
     [{ rescale: 2 }, /rescale.*0 to 1/],
+    [{ pagScale: -1 }, /pagScale.*0 to/],
+    [{ pagScale: 1, pagAdaptiveScale: Number.NaN }, /pagAdaptiveScale/],
     [{ start: 0.8, end: 0.2 }, /end.*0.8 to 1/],
     [{ mode: "cgf" as "cfg" }, /mode.*cfg, cfg\+\+, apg, cfg-zero-star/],
   ])("refuses %j", (settings, message) => {

@@ -2,7 +2,7 @@ import { invalid, requireInteger, requireNumber } from "../invalid.ts";
 import { type ApgOptions, adaptiveProjectedGuidance } from "./apg.ts";
 import { cfg } from "./cfg.ts";
 import { cfgZeroStar } from "./cfg-zero-star.ts";
-import { addPerturbedGuidance } from "./perturbed.ts";
+import { addPerturbedGuidance, perturbedScale } from "./perturbed.ts";
 import { rescaleGuidance } from "./rescale.ts";
 
 /** The ways of guidance, by the request's names. */
@@ -18,7 +18,7 @@ export interface GuidanceSettings {
   scales?: readonly number[] | undefined;
   /** `cfg` unless given. */
   mode?: GuidanceMode;
-  /** φ of the guidance rescale, 0 to 1; 0 unless given. */
+  /** φ of the guidance rescale, 0 to 1; 0 unless given. Acts in the steps whose scale is not 1, as in diffusers' pipelines. */
   rescale?: number;
   /** The share of the steps before which, and from which on, there is no guidance: 0 and 1 unless given. */
   start?: number;
@@ -29,8 +29,10 @@ export interface GuidanceSettings {
   apgNormThreshold?: number | undefined;
   /** CFG-Zero*: how many first steps have no output at all; 1 unless given. */
   zeroInitSteps?: number;
-  /** Scale of perturbed-attention guidance, 0 unless given. */
+  /** Scale of perturbed-attention guidance, 0 (none) unless given: see {@link addPerturbedGuidance}. */
   pagScale?: number | undefined;
+  /** How much of it is lost by each timestep below 1000, 0 unless given: see {@link perturbedScale}. */
+  pagAdaptiveScale?: number | undefined;
 }
 
 /** Guidance over the steps of one image. */
@@ -39,10 +41,19 @@ export interface Guidance {
   scaleAt(index: number): number;
   /** Whether a step needs the output for the negative prompt; where not, the pass can be left out. */
   needsUncond(index: number): boolean;
-  /** Whether a step needs the output of the perturbed network. */
-  needsPerturbed(index: number): boolean;
-  /** The guided output of a step. `uncond` is written over; it isn't read where it isn't needed. */
-  combine(index: number, cond: Float32Array, uncond?: Float32Array, perturbed?: Float32Array): Float32Array;
+  /** Whether a step needs the output of the perturbed network at that timestep; without one, whether it ever may. */
+  needsPerturbed(index: number, timestep?: number): boolean;
+  /**
+   * The guided output of a step. `uncond` is written over; it and `perturbed` aren't read where they aren't needed. `timestep` is what
+   * the network was told, which an adaptive perturbed scale goes by.
+   */
+  combine(
+    index: number,
+    cond: Float32Array,
+    uncond?: Float32Array,
+    perturbed?: Float32Array,
+    timestep?: number,
+  ): Float32Array;
 }
 
 /**
@@ -51,35 +62,41 @@ export interface Guidance {
  * @throws InvalidRequestError for a scale, interval or rescale that makes no sense.
  */
 export function makeGuidance(settings: GuidanceSettings, steps: number): Guidance {
-  const { mode = "cfg", rescale = 0, start = 0, end = 1, pagScale = 0 } = settings;
+  const { mode = "cfg", rescale = 0, start = 0, end = 1, pagScale = 0, pagAdaptiveScale = 0 } = settings;
   requireInteger("steps", steps, 1, 1_000_000);
   if (!guidanceModes.includes(mode)) invalid("guidance.mode", `unknown: ${String(mode)}`, guidanceModes);
   requireNumber("guidance.rescale", rescale, 0, 1);
   requireNumber("guidance.start", start, 0, 1);
   requireNumber("guidance.end", end, start, 1);
+  requireNumber("guidance.pagScale", pagScale, 0, 1000);
+  requireNumber("guidance.pagAdaptiveScale", pagAdaptiveScale, 0, 1000);
   const zeroSteps =
     mode === "cfg-zero-star" ? requireInteger("guidance.zeroInitSteps", settings.zeroInitSteps ?? 1, 0, steps) : 0;
   const scales = scalesOf(settings, steps);
   const [from, to] = [Math.floor(start * steps), Math.floor(end * steps)];
-  const scaleAt = (index: number) => (index >= from && index < to ? (scales[index] ?? 1) : 1);
+  const acts = (index: number) => index >= from && index < to;
+  const scaleAt = (index: number) => (acts(index) ? (scales[index] ?? 1) : 1);
+  const pagScaleAt = (index: number, timestep?: number) =>
+    acts(index) ? perturbedScale(pagScale, pagAdaptiveScale, timestep) : 0;
   const mix = mixerOf(mode, settings);
   const isZero = (index: number) => index < zeroSteps;
   return {
     scaleAt,
-    // CFG++ takes the way back to noise from it at any scale.
-    needsUncond: (index) => !isZero(index) && (mode === "cfg++" || scaleAt(index) !== 1),
-    needsPerturbed: (index) => !isZero(index) && pagScale !== 0 && index >= from && index < to,
-    combine(index, cond, uncond, perturbed) {
+    // CFG++ takes the way back to noise from it at any scale, where it acts: elsewhere both come from the conditional output.
+    needsUncond: (index) => !isZero(index) && (mode === "cfg++" ? acts(index) : scaleAt(index) !== 1),
+    needsPerturbed: (index, timestep) => !isZero(index) && pagScaleAt(index, timestep) > 0,
+    combine(index, cond, uncond, perturbed, timestep) {
       if (isZero(index)) return new Float32Array(cond.length);
       const scale = scaleAt(index);
       let guided = cond;
       if (scale !== 1)
         guided = mix(uncond ?? invalid("uncond", `step ${index} has scale ${scale} and needs it`), cond, scale);
-      if (pagScale !== 0 && perturbed && index >= from && index < to) {
-        if (guided === cond) guided = cond.slice();
-        guided = addPerturbedGuidance(guided, cond, perturbed, pagScale);
+      const pag = pagScaleAt(index, timestep);
+      if (pag > 0) {
+        if (!perturbed) invalid("perturbed", `step ${index} has a perturbed scale of ${pag} and needs it`);
+        guided = addPerturbedGuidance(guided === cond ? cond.slice() : guided, cond, perturbed, pag);
       }
-      return guided === cond ? cond : rescaleGuidance(guided, cond, rescale);
+      return scale === 1 ? guided : rescaleGuidance(guided, cond, rescale);
     },
   };
 }

@@ -22,9 +22,10 @@ export function guidedNetwork(guidance: Guidance, { cond, uncond, perturbed }: G
   let last: Float32Array | undefined;
   const network: Network = async (input, timestep, index) => {
     last = guidance.needsUncond(index) && uncond ? await uncond(input, timestep, index) : undefined;
-    const altered = guidance.needsPerturbed(index) && perturbed ? await perturbed(input, timestep, index) : undefined;
+    const altered =
+      guidance.needsPerturbed(index, timestep) && perturbed ? await perturbed(input, timestep, index) : undefined;
     const output = await cond(input, timestep, index);
-    const guided = guidance.combine(index, output, last, altered);
+    const guided = guidance.combine(index, output, last, altered, timestep);
     last ??= output;
     return guided === output ? output.slice() : guided;
   };
