@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { decodeImage } from "@latentkit/core";
+import { decodeImage, readRecipe } from "@latentkit/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { end, makeFolder, removeFolder, run, runInside, start } from "./testing/latentkit.ts";
 
@@ -32,14 +32,40 @@ describe("latentkit with the local engine", () => {
     expect(await readFile(join(folder, "b.png"))).toEqual(file);
   });
 
+  it("draws with perturbed attention, and without it from the same recipe", async () => {
+    const flags = [
+      "--prompt",
+      "a red apple",
+      "--seed",
+      "7",
+      "--steps",
+      "3",
+      "--pag-scale",
+      "4",
+      "--pag-layers",
+      "mid, up",
+    ];
+    const { code, stderr } = await run([...onIt, ...flags, "--pag-adaptive-scale", "0.001", "--out", "a.png"], folder);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    const { guidance } = (await readRecipe(join(folder, "a.png"))).request;
+    expect(guidance).toMatchObject({ pagScale: 4, pagLayers: ["mid", "up"], pagAdaptiveScale: 0.001 });
+    expect((await run(["generate", "--recipe", "a.png", "--pag-scale", "0", "--out", "b.png"], folder)).code).toBe(0);
+    await run([...onIt, ...flags.slice(0, 6), "--out", "c.png"], folder);
+    const pixels = async (name: string) => (await decodeImage(await readFile(join(folder, name)))).data;
+    expect(await pixels("b.png")).toEqual(await pixels("c.png"));
+    expect(await pixels("a.png")).not.toEqual(await pixels("c.png"));
+  });
+
   it.each([
+    ["--pag-layers", "mid,attn2", /--pag-layers: "attn2" is in no self-attention's name; allowed: .*mid_block/],
     ["--model", "nowhere", /nowhere/],
     ["--width", "33", /--width: 33 is not possible here: must be .*multiple of 4/],
     ["--sampler", "eular", /--sampler: "eular".*did you mean euler/],
     ["--task", "upscale", /--image: must be a file path, a URL/],
     ["--url", "http://localhost", /--url: belongs to a remote backend/],
   ])("refuses %s %s with exit code 2", async (flag, value, message) => {
-    const { code, stdout, stderr } = await runInside([...onIt, "--prompt", "x", flag, value, "--json"]);
+    const also = flag === "--pag-layers" ? ["--pag-scale", "2"] : [];
+    const { code, stdout, stderr } = await runInside([...onIt, "--prompt", "x", ...also, flag, value, "--json"]);
     expect(stderr).toMatch(message);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
   });

@@ -9,6 +9,7 @@ Examples:
   $ latentkit generate --prompt "a red apple on a blue background" --seed 7 --out apple.png
   $ latentkit generate --prompt "a blue whale" --count 4 --out whales/
   $ latentkit generate --recipe apple.png --steps 40
+  $ latentkit generate --prompt "a red apple" --pag-scale 3 --pag-layers mid,up_blocks.0
   $ latentkit generate --backend comfy --url http://127.0.0.1:8188 --model sd_xl.safetensors --prompt "a fox"
 
 Files: a file named by --out is replaced when it exists; names made from the prompt and the seed never replace a file.
@@ -32,6 +33,9 @@ export const generateCommand: MakeCommand = (io, setExitCode) =>
     .option("--height <pixels>", "height of the picture", whole)
     .option("--steps <n>", "number of sampling steps", whole)
     .option("--guidance <scale>", "classifier-free guidance scale; 1 is off", decimal)
+    .option("--pag-scale <scale>", "perturbed-attention guidance scale; 0 is off", decimal)
+    .option("--pag-layers <names>", "layers that it perturbs, by parts of names, with commas (default: mid)")
+    .option("--pag-adaptive-scale <scale>", "how much of it is lost by each timestep below 1000", decimal)
     .option("--seed <seed>", "0 to 18446744073709551615 (default: random)")
     .option("--count <n>", "number of pictures; picture i uses seed + i", whole)
     .option("--sampler <name>", "what steps the latents: euler, dpmpp_2m …")

@@ -11,6 +11,9 @@ export interface GenerateFlags {
   height?: number;
   steps?: number;
   guidance?: number;
+  pagScale?: number;
+  pagLayers?: string;
+  pagAdaptiveScale?: number;
   seed?: string;
   count?: number;
   sampler?: string;
@@ -32,6 +35,13 @@ export interface GenerateFlags {
 
 /** Request fields whose flag has another name. */
 const renamed: Readonly<Record<string, string>> = { negativePrompt: "negative", guidanceScale: "guidance" };
+
+/** Fields of a request's `guidance` and their flags. */
+const guidanceFlags: Readonly<Record<string, string>> = {
+  pagScale: "--pag-scale",
+  pagLayers: "--pag-layers",
+  pagAdaptiveScale: "--pag-adaptive-scale",
+};
 
 const requestFields = [
   "model",
@@ -58,6 +68,8 @@ const requestFields = [
 /** The flag that sets a request's field, or the field itself where no flag does. */
 export function fieldToFlag(field: string): string {
   if (field === "task") return "--task";
+  const ofGuidance = /^guidance\.(\w+)/.exec(field)?.[1];
+  if (ofGuidance !== undefined) return guidanceFlags[ofGuidance] ?? field;
   const known = (requestFields as readonly string[]).includes(field);
   return known ? `--${renamed[field] ?? field}` : field;
 }
@@ -69,7 +81,21 @@ export function flagsToFields(flags: GenerateFlags): Partial<GenerationInput> {
     .map((field) => [field, given[renamed[field] ?? field]] as const)
     .filter(([, value]) => value !== undefined);
   const task = flags.task ?? impliedTask(flags);
-  return { ...(task === undefined ? {} : { task }), ...Object.fromEntries(fields) } as Partial<GenerationInput>;
+  const guidance = guidanceOf(flags);
+  return {
+    ...(task === undefined ? {} : { task }),
+    ...(guidance === undefined ? {} : { guidance }),
+    ...Object.fromEntries(fields),
+  } as Partial<GenerationInput>;
+}
+
+function guidanceOf({ pagScale, pagLayers, pagAdaptiveScale }: GenerateFlags): GenerationInput["guidance"] {
+  if (pagScale === undefined && pagLayers === undefined && pagAdaptiveScale === undefined) return undefined;
+  return {
+    ...(pagScale === undefined ? {} : { pagScale }),
+    ...(pagLayers === undefined ? {} : { pagLayers: pagLayers.split(",").map((name) => name.trim()) }),
+    ...(pagAdaptiveScale === undefined ? {} : { pagAdaptiveScale }),
+  };
 }
 
 function impliedTask({ image, mask }: GenerateFlags): string | undefined {

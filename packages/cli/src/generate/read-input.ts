@@ -20,7 +20,10 @@ export async function readInput(flags: GenerateFlags): Promise<Input> {
   const fields = flagsToFields(flags);
   if (flags.recipe === undefined) return { input: fields as GenerationInput, model: flags.model };
   const recipe = await recipeFrom(flags.recipe);
-  const input = Object.keys(fields).length === 0 ? recipe : { ...recipe, request: { ...recipe.request, ...fields } };
+  // A flag sets one field of guidance: the recipe's others stay.
+  const guidance = fields.guidance && { guidance: { ...recipe.request.guidance, ...fields.guidance } };
+  const request = { ...recipe.request, ...fields, ...guidance };
+  const input = Object.keys(fields).length === 0 ? recipe : { ...recipe, request };
   return { input: input as Recipe, backend: recipe.backend, model: input.request.model };
 }
 
