@@ -1,9 +1,25 @@
-// The length is read before each loop: V8 does not take it out of one that writes to a typed array, which costs a factor of three.
+import { MOST_TERMS } from "./kernels/blend-kernels.ts";
+import { CHUNK, type Workspace } from "./kernels/workspace.ts";
+import { workspaceFor } from "./kernels/workspaces.ts";
 
-/** `out ← a·x + b·y`; any of the arrays may be the same one. Sums are made in double precision, then rounded once. */
+// Every operation is rounded to float32, as torch does it, in this order: products first, then their sum from the left. The kernels and
+// the plain loops give the same bits, so which of them runs (length, browser, security policy) never changes a picture.
+const f32 = Math.fround;
+
+/** `out ← Σ weights[k]·terms[k]`; terms of weight 0 are not read, so a NaN in one can't spread. `out` may be one of the terms. */
+export function blend(out: Float32Array, weights: readonly number[], terms: readonly Float32Array[]): Float32Array {
+  if (!weights.includes(0) && terms.length === weights.length) return sum(out, weights, terms);
+  const used = weights.flatMap((weight, k) => (weight === 0 ? [] : [k]));
+  return sum(
+    out,
+    used.map((k) => weights[k]!),
+    used.map((k) => terms[k]!),
+  );
+}
+
+/** `out ← a·x + b·y`, as {@link blend}, but that both are read. */
 export function blend2(out: Float32Array, a: number, x: Float32Array, b: number, y: Float32Array): Float32Array {
-  for (let i = 0, length = out.length; i < length; i++) out[i] = a * x[i]! + b * y[i]!;
-  return out;
+  return sum(out, [a, b], [x, y]);
 }
 
 /** `out ← a·x + b·y + c·z`, as {@link blend2}. */
@@ -16,95 +32,84 @@ export function blend3(
   c: number,
   z: Float32Array,
 ): Float32Array {
-  for (let i = 0, length = out.length; i < length; i++) out[i] = a * x[i]! + b * y[i]! + c * z[i]!;
+  return sum(out, [a, b, c], [x, y, z]);
+}
+
+/** `out ← a·x`. */
+export function scale(out: Float32Array, a: number, x: Float32Array): Float32Array {
+  return sum(out, [a], [x]);
+}
+
+/** `out ← x + a·(y − z)`. */
+export function shift(out: Float32Array, x: Float32Array, a: number, y: Float32Array, z: Float32Array): Float32Array {
+  const workspace = workspaceFor(out, [x, y, z]);
+  if (workspace) return run(workspace, workspace.kernels.shift, out, [a], [x, y, z]);
+  const w = f32(a);
+  for (let i = 0, length = out.length; i < length; i++) out[i] = f32(x[i]! + f32(w * f32(y[i]! - z[i]!)));
   return out;
 }
 
-/** `out ← Σ weights[k]·terms[k]`; terms of weight 0 are not read, so a NaN in one can't spread. */
-export function blend(out: Float32Array, weights: readonly number[], terms: readonly Float32Array[]): Float32Array {
-  const used: number[] = [];
-  for (let k = 0; k < weights.length; k++) if (weights[k] !== 0) used.push(k);
-  const weight = (place: number) => weights[used[place]!]!;
-  const term = (place: number) => terms[used[place]!]!;
-  switch (used.length) {
-    case 0:
-      return out.fill(0);
-    case 1:
-      return scale(out, weight(0), term(0));
-    case 2:
-      return blend2(out, weight(0), term(0), weight(1), term(1));
-    case 3:
-      return blend3(out, weight(0), term(0), weight(1), term(1), weight(2), term(2));
-    case 4:
-      return blend4(out, weight(0), term(0), weight(1), term(1), weight(2), term(2), weight(3), term(3));
-    case 5:
-      return blend5(
-        out,
-        weight(0),
-        term(0),
-        weight(1),
-        term(1),
-        weight(2),
-        term(2),
-        weight(3),
-        term(3),
-        weight(4),
-        term(4),
-      );
-    default:
-      return blendMany(
-        out,
-        used.map((k) => weights[k]!),
-        used.map((k) => terms[k]!),
-      );
+/** `out ← min(max(x, low), high)`; a NaN stays one. */
+export function clip(out: Float32Array, x: Float32Array, low: number, high: number): Float32Array {
+  const workspace = workspaceFor(out, [x]);
+  if (workspace) return run(workspace, workspace.kernels.clip, out, [low, high], [x]);
+  const [least, most] = [f32(low), f32(high)];
+  for (let i = 0, length = out.length; i < length; i++) out[i] = Math.min(Math.max(x[i]!, least), most);
+  return out;
+}
+
+function sum(out: Float32Array, weights: readonly number[], terms: readonly Float32Array[]): Float32Array {
+  const n = weights.length;
+  if (n === 0) return out.fill(0);
+  // A term that is too short gives NaN in the loop, and must not give what a stage happens to hold.
+  const fits = n <= MOST_TERMS && terms.every((term) => term.length >= out.length);
+  const workspace = fits ? workspaceFor(out, terms) : undefined;
+  return workspace ? run(workspace, workspace.kernels.blend[n - 1]!, out, weights, terms) : loop(out, weights, terms);
+}
+
+/** Runs a kernel: where all the arrays lie in the workspace, on them; if not, in chunks that are copied in and out. */
+function run(
+  workspace: Workspace,
+  kernel: (out: number, bytes: number) => void,
+  out: Float32Array,
+  factors: readonly number[],
+  terms: readonly Float32Array[],
+): Float32Array {
+  const { weights, addresses, stages } = workspace;
+  for (let k = 0; k < factors.length; k++) weights[k] = factors[k]!;
+  const inside = terms.map((term) => workspace.holds(term));
+  for (let k = 0; k < terms.length; k++) addresses[k] = (inside[k] ? terms[k]! : stages[k]!).byteOffset;
+  const ends = workspace.holds(out);
+  const { length } = out;
+  if (ends && !inside.includes(false)) {
+    kernel(out.byteOffset, 4 * length);
+    return out;
   }
-}
-
-function scale(out: Float32Array, a: number, x: Float32Array): Float32Array {
-  for (let i = 0, length = out.length; i < length; i++) out[i] = a * x[i]!;
+  const result = stages[MOST_TERMS]!;
+  for (let from = 0; from < length; from += CHUNK) {
+    const size = Math.min(CHUNK, length - from);
+    for (let k = 0; k < terms.length; k++)
+      if (inside[k]) addresses[k] = terms[k]!.byteOffset + 4 * from;
+      else stages[k]!.set(terms[k]!.subarray(from, from + size));
+    kernel(ends ? out.byteOffset + 4 * from : result.byteOffset, 4 * size);
+    if (!ends) out.set(size === CHUNK ? result : result.subarray(0, size), from);
+  }
   return out;
 }
 
-// Loops over a list of terms inside the loop over values, or arguments in arrays, would be several times slower than these.
-
-function blend4(
-  out: Float32Array,
-  a: number,
-  w: Float32Array,
-  b: number,
-  x: Float32Array,
-  c: number,
-  y: Float32Array,
-  d: number,
-  z: Float32Array,
-): Float32Array {
-  for (let i = 0, length = out.length; i < length; i++) out[i] = a * w[i]! + b * x[i]! + c * y[i]! + d * z[i]!;
-  return out;
-}
-
-function blend5(
-  out: Float32Array,
-  a: number,
-  v: Float32Array,
-  b: number,
-  w: Float32Array,
-  c: number,
-  x: Float32Array,
-  d: number,
-  y: Float32Array,
-  e: number,
-  z: Float32Array,
-): Float32Array {
-  for (let i = 0, length = out.length; i < length; i++)
-    out[i] = a * v[i]! + b * w[i]! + c * x[i]! + d * y[i]! + e * z[i]!;
-  return out;
-}
-
-function blendMany(out: Float32Array, weights: readonly number[], terms: readonly Float32Array[]): Float32Array {
-  for (let i = 0, length = out.length; i < length; i++) {
-    let sum = 0;
-    for (let k = 0; k < weights.length; k++) sum += weights[k]! * terms[k]![i]!;
-    out[i] = sum;
+/** Sums in the length of a few arrays in cache: a loop over terms inside the one over values would be several times slower. */
+function loop(out: Float32Array, weights: readonly number[], terms: readonly Float32Array[]): Float32Array {
+  const { length } = out;
+  const part = new Float32Array(Math.min(length, CHUNK));
+  for (let from = 0; from < length; from += CHUNK) {
+    const size = Math.min(CHUNK, length - from);
+    for (let k = 0; k < weights.length; k++) {
+      const weight = f32(weights[k]!);
+      const term = terms[k]!;
+      if (k === 0) for (let i = 0; i < size; i++) part[i] = weight * term[from + i]!;
+      else for (let i = 0; i < size; i++) part[i] = f32(part[i]! + f32(weight * term[from + i]!));
+    }
+    out.set(size === CHUNK ? part : part.subarray(0, size), from);
   }
   return out;
 }

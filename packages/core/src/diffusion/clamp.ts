@@ -1,8 +1,9 @@
+import { clip, scale } from "./blend.ts";
+
 /** Clips every value to [−range, range], in place. */
 export function clipSample(range: number): (denoised: Float32Array) => void {
   return (denoised) => {
-    for (let i = 0, length = denoised.length; i < length; i++)
-      denoised[i] = Math.min(Math.max(denoised[i]!, -range), range);
+    clip(denoised, denoised, -range, range);
   };
 }
 
@@ -18,7 +19,6 @@ export function thresholdSample(ratio: number, max: number): (denoised: Float32A
     const high = Math.min(low + 1, sorted.length - 1);
     const quantile = sorted[low]! + (place - low) * (sorted[high]! - sorted[low]!);
     const s = Math.min(Math.max(quantile, 1), max);
-    for (let i = 0, length = denoised.length; i < length; i++)
-      denoised[i] = Math.min(Math.max(denoised[i]!, -s), s) / s;
+    scale(clip(denoised, denoised, -s, s), 1 / s, denoised);
   };
 }

@@ -1,4 +1,4 @@
-import { blend2 } from "./blend.ts";
+import { blend2, scale } from "./blend.ts";
 import { invalid, requireInteger, requireNumber } from "./invalid.ts";
 import { alphaOf, type Space } from "./space.ts";
 
@@ -43,9 +43,7 @@ export interface Grid {
 
 /** The latent to start from without an image: `noise · initNoiseSigma`. */
 export function startFromNoise(grid: Grid, noise: Float32Array): Float32Array {
-  const start = new Float32Array(noise.length);
-  for (let i = 0, length = start.length; i < length; i++) start[i] = noise[i]! * grid.initNoiseSigma;
-  return start;
+  return scale(new Float32Array(noise.length), grid.initNoiseSigma, noise);
 }
 
 /** `latent` noised to the level of step `index` (0 is where the run starts): `α·latent + σ·noise`. */

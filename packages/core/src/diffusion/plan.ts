@@ -1,4 +1,5 @@
 import { type Grid, type GridRequest, requireFalling, sliceAsAsked } from "./grid.ts";
+import { inWorkspace } from "./in-workspace.ts";
 import { invalid } from "./invalid.ts";
 import { type NoiseSchedule, withFiniteSigmas } from "./noise-schedule.ts";
 import { denoiser, type Network, type Prediction } from "./prediction.ts";
@@ -53,10 +54,14 @@ export interface PlanRun {
  * Runs a plan: one yield a step, whose `x` is the latent so far. A grid without steps (strength 0) yields nothing: the start is
  * the result.
  */
-export async function* runPlan(plan: Plan, run: PlanRun): AsyncGenerator<SamplerStep, void, void> {
-  const { grid, network, x, noise, signal } = run;
-  if (grid.steps === 0) return;
-  const { uncond } = run;
+export function runPlan(plan: Plan, run: PlanRun): AsyncGenerator<SamplerStep, void, void> {
+  return inWorkspace(run.x, (x) => (run.grid.steps === 0 ? noSteps() : stepsOf(plan, { ...run, x })));
+}
+
+async function* noSteps(): AsyncGenerator<SamplerStep, void, void> {}
+
+function stepsOf(plan: Plan, run: PlanRun): AsyncGenerator<SamplerStep, void, void> {
+  const { grid, network, x, noise, signal, uncond } = run;
   let uncondEstimate: Float32Array | undefined;
   const model = denoiser(network, {
     prediction: plan.prediction,
@@ -83,7 +88,7 @@ export async function* runPlan(plan: Plan, run: PlanRun): AsyncGenerator<Sampler
     ...run.options,
   };
   const sampler: Sampler = samplers[plan.sampler];
-  yield* sampler({
+  return sampler({
     model,
     x,
     sigmas: grid.sigmas,

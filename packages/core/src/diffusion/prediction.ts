@@ -1,5 +1,6 @@
-import { blend2 } from "./blend.ts";
+import { blend2, scale as scaleBy } from "./blend.ts";
 import { invalid } from "./invalid.ts";
+import { ownerOf } from "./kernels/workspaces.ts";
 import type { Denoiser } from "./sampler.ts";
 import { alphaOf, type Space } from "./space.ts";
 
@@ -84,17 +85,17 @@ export function scalingsOf(
 /** Wraps a network as a {@link Denoiser}: scales its input (c_in), tells it the timestep, and turns its output into x0. */
 export function denoiser(network: Network, options: DenoiserOptions): Denoiser {
   const { prediction, space, timestepOf, clamp, observe } = options;
-  let input = new Float32Array(0);
-  return async (x, sigma, index) => {
+  let input: Float32Array = new Float32Array(0);
+  return async (x, sigma, index, into) => {
     const { scale, skip, out } = scalingsOf(prediction, space, sigma, options);
-    if (input.length !== x.length) input = new Float32Array(x.length);
+    if (input.length !== x.length) input = ownerOf(x)?.input() ?? new Float32Array(x.length);
     if (scale === 1) input.set(x);
-    else for (let i = 0, length = x.length; i < length; i++) input[i] = scale * x[i]!;
+    else scaleBy(input, scale, x);
     const output = await network(input, timestepOf(sigma, index), index);
     if (output.length !== x.length) invalid("network", `returned ${output.length} values for a latent of ${x.length}`);
     observe?.((other) => blend2(new Float32Array(x.length), skip, x, out, other));
-    for (let i = 0, length = output.length; i < length; i++) output[i] = skip * x[i]! + out * output[i]!;
-    clamp?.(output);
-    return output;
+    const denoised = blend2(into ?? output, skip, x, out, output);
+    clamp?.(denoised);
+    return denoised;
   };
 }

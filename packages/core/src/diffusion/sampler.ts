@@ -1,12 +1,14 @@
 import { invalid } from "./invalid.ts";
+import { latentLike } from "./kernels/workspaces.ts";
 import type { Space } from "./space.ts";
 
 /**
  * The model as a sampler sees it: from the noisy latent `x` at noise level `sigma` (both in the sampler's space) to its estimate of
  * the clean latent x0, in an array of the same length. The array returned belongs to the sampler: don't reuse it for the next call.
- * `index` counts the steps from 0; a sampler of higher order asks several times within one.
+ * `index` counts the steps from 0; a sampler of higher order asks several times within one. `into` is where the sampler would like the
+ * estimate, which saves an array; a model may as well return another.
  */
-export type Denoiser = (x: Float32Array, sigma: number, index: number) => Promise<Float32Array>;
+export type Denoiser = (x: Float32Array, sigma: number, index: number, into?: Float32Array) => Promise<Float32Array>;
 
 /**
  * Fresh unit normal noise for one stochastic step, from `sigma` to `sigmaNext`; an array as long as the latent, read at once.
@@ -69,15 +71,18 @@ export function begin<Options>(
 ): Run<Options> {
   if (!spaces.includes(space)) invalid("space", `this sampler can't step in ${space}`, spaces);
   const levels = checkSigmas(sigmas, space);
+  const own = latentLike(x);
+  own.set(x);
   return {
-    model: async (input, sigma, index) => {
+    model: async (input, sigma, index, into) => {
       signal?.throwIfAborted();
-      const denoised = await model(input, sigma, index);
+      // The last step's estimate is looked at after the run: it stays where the model has it.
+      const denoised = await model(input, sigma, index, index === levels.length - 2 ? undefined : into);
       if (denoised.length !== x.length)
         invalid("model", `returned ${denoised.length} values for a latent of ${x.length}`);
       return denoised;
     },
-    x: x.slice(),
+    x: own,
     sigmas: levels,
     steps: levels.length - 1,
     space,

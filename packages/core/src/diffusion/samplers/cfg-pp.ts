@@ -1,5 +1,6 @@
 import { blend } from "../blend.ts";
 import { invalid } from "../invalid.ts";
+import { latentLike } from "../kernels/workspaces.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
 import { alphaOf, ratioOf } from "../space.ts";
 import { type AncestralOptions, ancestralStep } from "./ancestral.ts";
@@ -20,10 +21,11 @@ export async function* euler_ancestral_cfg_pp(
   const { model, x, sigmas, steps, space, noise, options } = begin(input);
   const { eta = 1, sNoise = 1 } = options;
   const uncond = requireUncond(options.uncond);
+  const place = latentLike(x);
   for (let i = 0; i < steps; i++) {
     const sigma = sigmas[i]!;
     const sigmaNext = sigmas[i + 1]!;
-    const denoised = await model(x, sigma, i);
+    const denoised = await model(x, sigma, i, place);
     if (sigmaNext === 0) x.set(denoised);
     else {
       const [alpha, alphaNext] = [alphaOf(space, sigma), alphaOf(space, sigmaNext)];
@@ -50,11 +52,12 @@ export async function* dpmpp_2m_cfg_pp(
 ): AsyncGenerator<SamplerStep, void, void> {
   const { model, x, sigmas, steps, options } = begin(input, ["ve"]);
   const uncond = requireUncond(options.uncond);
+  const [place, kept] = [latentLike(x), latentLike(x)];
   let previous: Float32Array | undefined;
   for (let i = 0; i < steps; i++) {
     const sigma = sigmas[i]!;
     const sigmaNext = sigmas[i + 1]!;
-    const denoised = await model(x, sigma, i);
+    const denoised = await model(x, sigma, i, place);
     const now = uncond();
     const shrink = sigmaNext / sigma;
     if (previous && sigmaNext > 0 && sigmas[i - 1]! > sigma && sigma > sigmaNext) {
@@ -62,7 +65,7 @@ export async function* dpmpp_2m_cfg_pp(
       const slope = (1 - shrink) / (2 * r);
       blend(x, [shrink, 1 + slope, -shrink, -slope], [x, denoised, now, previous]);
     } else blend(x, [shrink, 1, -shrink], [x, denoised, now]);
-    previous = now.slice();
+    previous = blend(kept, [1], [now]);
     yield { step: i + 1, steps, sigma, sigmaNext, x, denoised };
   }
 }

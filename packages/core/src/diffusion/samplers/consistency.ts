@@ -1,4 +1,5 @@
 import { blend2 } from "../blend.ts";
+import { latentLike } from "../kernels/workspaces.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
 
 /** What {@link consistency} takes. */
@@ -17,10 +18,11 @@ export interface ConsistencyOptions {
 export async function* consistency(input: SamplerInput<ConsistencyOptions>): AsyncGenerator<SamplerStep, void, void> {
   const { model, x, sigmas, steps, noise, options } = begin(input, ["ve"]);
   const { sigmaMin = 0.002, sigmaMax = 80, sNoise = 1 } = options;
+  const place = latentLike(x);
   for (let i = 0; i < steps; i++) {
     const sigma = sigmas[i]!;
     const sigmaNext = sigmas[i + 1]!;
-    const denoised = await model(x, sigma, i);
+    const denoised = await model(x, sigma, i, place);
     const sigmaHat = Math.min(Math.max(sigmaNext, sigmaMin), sigmaMax);
     const std = sNoise * Math.sqrt(sigmaHat ** 2 - sigmaMin ** 2);
     if (std > 0) blend2(x, 1, denoised, std, noise(sigma, sigmaNext));

@@ -1,4 +1,5 @@
 import { blend2 } from "../blend.ts";
+import { latentLike } from "../kernels/workspaces.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
 import { alphaOf } from "../space.ts";
 
@@ -16,15 +17,16 @@ export interface DdimOptions {
 export async function* ddim(input: SamplerInput<DdimOptions>): AsyncGenerator<SamplerStep, void, void> {
   const { model, x, sigmas, steps, space, noise, options } = begin(input);
   const { eta = 0, targets, clamp } = options;
-  const epsilon = new Float32Array(clamp ? x.length : 0);
+  const epsilon = clamp ? latentLike(x) : undefined;
+  const place = latentLike(x);
   for (let i = 0; i < steps; i++) {
     const sigma = sigmas[i]!;
     const sigmaNext = targets?.[i] ?? sigmas[i + 1]!;
     const [alpha, alphaNext] = [alphaOf(space, sigma), alphaOf(space, sigmaNext)];
-    const denoised = await model(x, sigma, i);
+    const denoised = await model(x, sigma, i, place);
     const std = eta * ddimNoise(alpha, sigma, alphaNext, sigmaNext);
     const direction = Math.sqrt(Math.max(0, sigmaNext ** 2 - std ** 2));
-    if (clamp) {
+    if (clamp && epsilon) {
       blend2(epsilon, 1 / sigma, x, -alpha / sigma, denoised);
       clamp(denoised);
       blend2(x, direction, epsilon, alphaNext, denoised);

@@ -1,4 +1,5 @@
 import { blend2 } from "../blend.ts";
+import { latentLike } from "../kernels/workspaces.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
 import { alphaOf } from "../space.ts";
 
@@ -13,11 +14,12 @@ export interface DdpmOptions {
 /** Ancestral sampling of a DDPM: Algorithm 2 of Ho et al. 2020 (https://arxiv.org/abs/2006.11239). */
 export async function* ddpm(input: SamplerInput<DdpmOptions>): AsyncGenerator<SamplerStep, void, void> {
   const { model, x, sigmas, steps, space, noise, options } = begin(input);
+  const place = latentLike(x);
   for (let i = 0; i < steps; i++) {
     const sigma = sigmas[i]!;
     const sigmaNext = sigmas[i + 1]!;
     const [alpha, alphaNext] = [alphaOf(space, sigma), alphaOf(space, sigmaNext)];
-    const denoised = await model(x, sigma, i);
+    const denoised = await model(x, sigma, i, place);
     // q(x_t | x_s) = N(a·x_s, forward), and by Bayes q(x_s | x_t, x0).
     const a = alpha / alphaNext;
     const forward = Math.max(0, sigma ** 2 - (a * sigmaNext) ** 2);

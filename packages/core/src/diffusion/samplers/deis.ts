@@ -1,4 +1,5 @@
 import { blend } from "../blend.ts";
+import { latentLike, placesLike } from "../kernels/workspaces.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
 import { alphaOf, ratioOf } from "../space.ts";
 import { risingRun } from "./lms.ts";
@@ -18,13 +19,15 @@ export interface DeisOptions {
 export async function* deis(input: SamplerInput<DeisOptions>): AsyncGenerator<SamplerStep, void, void> {
   const { model, x, sigmas, steps, space, options } = begin(input);
   const { order = 3, lowerOrderFinal = false } = options;
-  const history: Float32Array[] = [];
+  const places = placesLike(x, order);
+  let history: Float32Array[] = [];
+  const place = latentLike(x);
   for (let i = 0; i < steps; i++) {
     const sigma = sigmas[i]!;
     const sigmaNext = sigmas[i + 1]!;
-    const denoised = await model(x, sigma, i);
-    const free = history.length === order ? history.pop()! : new Float32Array(x.length);
-    history.unshift(blend(free, [1 / sigma, -alphaOf(space, sigma) / sigma], [x, denoised]));
+    const denoised = await model(x, sigma, i, place);
+    const epsilon = blend(places(), [1 / sigma, -alphaOf(space, sigma) / sigma], [x, denoised]);
+    history = [epsilon, ...history.slice(0, order - 1)];
     const limit = sigmaNext === 0 || alphaOf(space, sigma) === 0 ? 1 : lowerOrderFinal ? steps - i : 3;
     const distinct = sigmaNext < sigma ? risingRun(sigmas, i, Math.min(order, limit, history.length)) : 1;
     // A level of pure noise has no finite ρ.

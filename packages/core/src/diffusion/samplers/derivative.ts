@@ -1,4 +1,4 @@
-import { blend2 } from "../blend.ts";
+import { blend, blend2 } from "../blend.ts";
 import { alphaOf, type Space } from "../space.ts";
 
 /**
@@ -16,6 +16,16 @@ export function derivative(
   return blend2(out, 1 / sigma, x, -alpha / sigma, denoised);
 }
 
+/** The weights of x and of {@link derivative}'s direction in {@link odeStep}. */
+export function odeWeights(space: Space, sigma: number, sigmaNext: number): { keep: number; reach: number } {
+  if (space !== "vp") return { keep: 1, reach: sigmaNext - sigma };
+  const alpha = alphaOf(space, sigma);
+  // Pure noise has no signal part to carry over.
+  if (alpha === 0) return { keep: 0, reach: sigmaNext };
+  const keep = alphaOf(space, sigmaNext) / alpha;
+  return { keep, reach: sigmaNext - keep * sigma };
+}
+
 /** `out ←` x moved from σ to σ' along the direction d of {@link derivative}: x + (σ' − σ)·d, or its vp form (DDIM's). */
 export function odeStep(
   out: Float32Array,
@@ -25,12 +35,8 @@ export function odeStep(
   sigma: number,
   sigmaNext: number,
 ): Float32Array {
-  if (space !== "vp") return blend2(out, 1, x, sigmaNext - sigma, d);
-  const alpha = alphaOf(space, sigma);
-  // Pure noise has no signal part to carry over.
-  if (alpha === 0) return blend2(out, 0, d, sigmaNext, d);
-  const keep = alphaOf(space, sigmaNext) / alpha;
-  return blend2(out, keep, x, sigmaNext - keep * sigma, d);
+  const { keep, reach } = odeWeights(space, sigma, sigmaNext);
+  return blend(out, [keep, reach], [x, d]);
 }
 
 /** The Adams–Bashforth weights of order 1 to 4, newest first. */

@@ -1,4 +1,5 @@
 import { blend2, blend3 } from "../blend.ts";
+import { latentLike } from "../kernels/workspaces.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
 import { type ChurnOptions, churn } from "./euler.ts";
 
@@ -8,16 +9,16 @@ import { type ChurnOptions, churn } from "./euler.ts";
  */
 export async function* dpm_2(input: SamplerInput<ChurnOptions>): AsyncGenerator<SamplerStep, void, void> {
   const { model, x, sigmas, steps, noise, options } = begin(input, ["ve", "flow"]);
-  const trial = new Float32Array(x.length);
+  const [trial, place] = [latentLike(x), latentLike(x)];
   for (let i = 0; i < steps; i++) {
     const sigma = sigmas[i]!;
     const sigmaNext = sigmas[i + 1]!;
     const sigmaHat = churn(x, sigma, steps, options, noise);
-    let denoised = await model(x, sigmaHat, i);
+    let denoised = await model(x, sigmaHat, i, place);
     if (sigmaNext > 0) {
       const middle = Math.sqrt(sigmaHat * sigmaNext);
       midpoint(trial, x, denoised, sigmaHat, middle);
-      denoised = await model(trial, middle, i);
+      denoised = await model(trial, middle, i, place);
       fromMiddle(x, trial, denoised, (sigmaNext - sigmaHat) / middle);
     } else midpoint(x, x, denoised, sigmaHat, 0);
     yield { step: i + 1, steps, sigma, sigmaNext, x, denoised };

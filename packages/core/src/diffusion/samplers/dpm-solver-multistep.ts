@@ -1,4 +1,5 @@
 import { blend, blend2 } from "../blend.ts";
+import { placesLike } from "../kernels/workspaces.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
 import { alphaOf } from "../space.ts";
 import { type DpmAlgorithm, dpmWeights } from "./dpm-solver-weights.ts";
@@ -27,12 +28,14 @@ export async function* dpm_solver_multistep(
   const { model, x, steps, space, noise, options } = run;
   const { predict = "data", solver = "midpoint", eta = 0, order = 2, sNoise = 1 } = options;
   const sigmas = eta > 0 ? awayFromPureNoise(run.sigmas, space) : run.sigmas;
+  const places = placesLike(x, order);
+  const place = predict === "data" ? places : placesLike(x, 1);
   let history: Float32Array[] = [];
   for (let i = 0; i < steps; i++) {
     const sigma = sigmas[i]!;
     const sigmaNext = sigmas[i + 1]!;
-    const denoised = await model(x, sigma, i);
-    history = [predict === "data" ? denoised : epsilonOf(x, denoised, sigma), ...history.slice(0, 2)];
+    const denoised = await model(x, sigma, i, place());
+    history = [predict === "data" ? denoised : epsilonOf(denoised, sigma), ...history.slice(0, order - 1)];
     const left = steps - i;
     const limit =
       left === 1 && (options.eulerAtFinal || options.lowerOrderFinal) ? 1 : options.lowerOrderFinal ? left : 3;
@@ -44,7 +47,7 @@ export async function* dpm_solver_multistep(
     yield { step: i + 1, steps, sigma, sigmaNext, x, denoised };
   }
 
-  function epsilonOf(state: Float32Array, denoised: Float32Array, sigma: number): Float32Array {
-    return blend2(new Float32Array(state.length), 1 / sigma, state, -alphaOf(space, sigma) / sigma, denoised);
+  function epsilonOf(denoised: Float32Array, sigma: number): Float32Array {
+    return blend2(places(), 1 / sigma, x, -alphaOf(space, sigma) / sigma, denoised);
   }
 }

@@ -1,4 +1,5 @@
 import { blend, blend2 } from "../blend.ts";
+import { latentLike, placesLike } from "../kernels/workspaces.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
 import { lambdaOf } from "../space.ts";
 import { type DpmAlgorithm, dpmSlopes, dpmWeights } from "./dpm-solver-weights.ts";
@@ -21,13 +22,15 @@ export async function* dpm_solver_singlestep(
   const { model, x, sigmas, steps, space, noise, options } = begin(input);
   const algorithm: DpmAlgorithm = { predict: "data", solver: "midpoint", eta: 0, ...options };
   const orders = options.orders ?? Array.from({ length: steps }, (_, i) => (i === steps - 1 ? 1 : 1 + (i % 2)));
-  const base = new Float32Array(x.length);
+  const base = latentLike(x);
+  const places = placesLike(x, 3);
+  const place = algorithm.predict === "data" ? places : placesLike(x, 1);
   let outputs: Float32Array[] = [];
   for (let i = 0; i < steps; i++) {
     const sigma = sigmas[i]!;
     const sigmaNext = sigmas[i + 1]!;
-    const denoised = await model(x, sigma, i);
-    const output = predictedOutput(algorithm.predict, space, sigma, x, denoised);
+    const denoised = await model(x, sigma, i, place());
+    const output = predictedOutput(algorithm.predict, space, sigma, x, denoised, places);
     outputs = [output, ...outputs.slice(0, 2)];
     const order = usableOrder(i, Math.min(orders[i]!, outputs.length, sigmaNext === 0 ? 1 : 3));
     if (order === 1) base.set(x);

@@ -1,4 +1,5 @@
 import { blend2 } from "../blend.ts";
+import { latentLike } from "../kernels/workspaces.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
 import { fromRatio, ratioOf } from "../space.ts";
 import { type AncestralOptions, ancestralStep } from "./ancestral.ts";
@@ -13,17 +14,17 @@ export async function* dpmpp_2s_ancestral(
 ): AsyncGenerator<SamplerStep, void, void> {
   const { model, x, sigmas, steps, space, noise, options } = begin(input, ["ve", "flow"]);
   const { eta = 1, sNoise = 1 } = options;
-  const trial = new Float32Array(x.length);
+  const [trial, place] = [latentLike(x), latentLike(x)];
   for (let i = 0; i < steps; i++) {
     const sigma = sigmas[i]!;
     const sigmaNext = sigmas[i + 1]!;
     const { sigmaDown, sigmaUp, keep } = ancestralStep(sigma, sigmaNext, eta, space);
-    let denoised = await model(x, sigma, i);
+    let denoised = await model(x, sigma, i, place);
     if (sigmaDown > 0) {
       const from = awayFromPureNoise(sigmas, space)[i]!;
       const middle = from === sigma ? middleOf(sigma, sigmaDown) : 0.9999;
       exponentialStep(trial, space, x, denoised, sigma, middle);
-      denoised = await model(trial, middle, i);
+      denoised = await model(trial, middle, i, place);
     }
     exponentialStep(x, space, x, denoised, sigma, sigmaDown);
     if (sigmaUp > 0) blend2(x, keep, x, sNoise * sigmaUp, noise(sigma, sigmaNext));

@@ -1,4 +1,5 @@
 import { blend2 } from "../blend.ts";
+import { latentLike } from "../kernels/workspaces.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
 import { alphaOf, fromRatio, ratioOf, type Space } from "../space.ts";
 import { type AncestralOptions, ancestralStep } from "./ancestral.ts";
@@ -21,18 +22,18 @@ export async function* dpmpp_sde(input: SamplerInput<DpmppSdeOptions>): AsyncGen
   const { model, x, steps, space, noise, options } = run;
   const sigmas = awayFromPureNoise(run.sigmas, space);
   const { eta = 1, sNoise = 1, r = 0.5, asDiffusers = false } = options;
-  const trial = new Float32Array(x.length);
+  const [trial, place, placeMiddle] = [latentLike(x), latentLike(x), latentLike(x)];
   const factor = 1 / (2 * r);
   for (let i = 0; i < steps; i++) {
     const sigma = sigmas[i]!;
     const sigmaNext = sigmas[i + 1]!;
-    let denoised = await model(x, sigma, i);
+    let denoised = await model(x, sigma, i, place);
     if (sigmaNext === 0) x.set(denoised);
     else {
       const first = denoised;
       const middle = fromRatio(space, ratioOf(space, sigma) ** (1 - r) * ratioOf(space, sigmaNext) ** r);
       move(trial, first, sigma, middle, middleTime(sigma, sigmaNext));
-      denoised = await model(trial, middle, i);
+      denoised = await model(trial, middle, i, placeMiddle);
       if (factor !== 1) blend2(denoised, 1 - factor, first, factor, denoised);
       move(x, denoised, sigma, sigmaNext, asDiffusers ? levelF32(lambdaF32(sigmaNext)) : sigmaNext);
     }

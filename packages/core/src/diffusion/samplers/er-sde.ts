@@ -1,4 +1,5 @@
 import { blend, blend2 } from "../blend.ts";
+import { placesLike } from "../kernels/workspaces.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
 import { alphaOf, ratioOf } from "../space.ts";
 import { awayFromPureNoise } from "./exponential-step.ts";
@@ -26,12 +27,13 @@ export async function* er_sde(input: SamplerInput<ErSdeOptions>): AsyncGenerator
   const { sNoise = 1, order = 3 } = options;
   const lambdas = sigmas.map((sigma) => ratioOf(space, sigma));
   // Of the last steps: x0 and, in divided differences, its slope.
+  const [place, places] = [placesLike(x, 2), placesLike(x, 2)];
   let previous: Float32Array | undefined;
   let previousSlope: Float32Array | undefined;
   for (let i = 0; i < steps; i++) {
     const sigma = sigmas[i]!;
     const sigmaNext = sigmas[i + 1]!;
-    const denoised = await model(x, sigma, i);
+    const denoised = await model(x, sigma, i, place());
     if (sigmaNext === 0) x.set(denoised);
     else {
       const [s, t] = [lambdas[i]!, lambdas[i + 1]!];
@@ -44,7 +46,7 @@ export async function* er_sde(input: SamplerInput<ErSdeOptions>): AsyncGenerator
         const { plain, weighted } = integrals(s, t);
         const dt = t - s;
         const reach = 1 / (s - lambdas[i - 1]!);
-        slope = blend2(new Float32Array(x.length), reach, denoised, -reach, previous);
+        slope = blend2(places(), reach, denoised, -reach, previous);
         blend2(x, 1, x, alphaNext * (dt + plain * noiseScale(t)), slope);
         if (stages >= 3 && previousSlope) {
           const weight = (alphaNext * (dt ** 2 / 2 + weighted * noiseScale(t)) * 2) / (s - lambdas[i - 2]!);

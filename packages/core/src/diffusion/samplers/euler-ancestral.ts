@@ -1,4 +1,5 @@
 import { blend2, blend3 } from "../blend.ts";
+import { latentLike } from "../kernels/workspaces.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
 import { alphaOf } from "../space.ts";
 import { type AncestralOptions, ancestralStep } from "./ancestral.ts";
@@ -10,10 +11,11 @@ import { type AncestralOptions, ancestralStep } from "./ancestral.ts";
 export async function* euler_ancestral(input: SamplerInput<AncestralOptions>): AsyncGenerator<SamplerStep, void, void> {
   const { model, x, sigmas, steps, space, noise, options } = begin(input, ["ve", "flow"]);
   const { eta = 1, sNoise = 1 } = options;
+  const place = latentLike(x);
   for (let i = 0; i < steps; i++) {
     const sigma = sigmas[i]!;
     const sigmaNext = sigmas[i + 1]!;
-    const denoised = await model(x, sigma, i);
+    const denoised = await model(x, sigma, i, place);
     const { sigmaDown, sigmaUp, keep } = ancestralStep(sigma, sigmaNext, eta, space);
     const ratio = sigmaDown / sigma;
     const pull = alphaOf(space, sigmaDown) - alphaOf(space, sigma) * ratio;

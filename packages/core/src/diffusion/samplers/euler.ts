@@ -1,5 +1,6 @@
 import { blend2 } from "../blend.ts";
 import { invalid } from "../invalid.ts";
+import { latentLike } from "../kernels/workspaces.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
 import { alphaOf } from "../space.ts";
 
@@ -20,11 +21,12 @@ export interface ChurnOptions {
 export async function* euler(input: SamplerInput<ChurnOptions>): AsyncGenerator<SamplerStep, void, void> {
   const { model, x, sigmas, steps, space, noise, options } = begin(input);
   if (options.sChurn && space === "vp") invalid("options.sChurn", "can't be had in the vp space", [0]);
+  const place = latentLike(x);
   for (let i = 0; i < steps; i++) {
     const sigma = sigmas[i]!;
     const sigmaNext = sigmas[i + 1]!;
     const sigmaHat = churn(x, sigma, steps, options, noise);
-    const denoised = await model(x, sigmaHat, i);
+    const denoised = await model(x, sigmaHat, i, place);
     const ratio = sigmaNext / sigmaHat;
     blend2(x, ratio, x, alphaOf(space, sigmaNext) - alphaOf(space, sigmaHat) * ratio, denoised);
     yield { step: i + 1, steps, sigma, sigmaNext, x, denoised };

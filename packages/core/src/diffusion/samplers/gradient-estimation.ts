@@ -1,4 +1,5 @@
 import { blend } from "../blend.ts";
+import { latentLike } from "../kernels/workspaces.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
 import { type CfgPlusPlusOptions, requireUncond } from "./cfg-pp.ts";
 import { derivative } from "./derivative.ts";
@@ -29,12 +30,13 @@ async function* estimate(
 ): AsyncGenerator<SamplerStep, void, void> {
   const { model, x, sigmas, steps, space, options } = begin(input, ["ve", "flow"]);
   const { gamma = 2 } = options;
-  let d = new Float32Array(x.length);
-  let old = new Float32Array(x.length);
+  let d = latentLike(x);
+  let old = latentLike(x);
+  const place = latentLike(x);
   for (let i = 0; i < steps; i++) {
     const sigma = sigmas[i]!;
     const sigmaNext = sigmas[i + 1]!;
-    const denoised = await model(x, sigma, i);
+    const denoised = await model(x, sigma, i, place);
     derivative(d, space, x, uncond?.() ?? denoised, sigma);
     const dt = sigmaNext - sigma;
     const change = i === 0 ? 0 : dt * (gamma - 1);

@@ -1,4 +1,5 @@
 import { blend, blend2 } from "../blend.ts";
+import { latentLike } from "../kernels/workspaces.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
 import { type ChurnOptions, churn } from "./euler.ts";
 
@@ -8,17 +9,17 @@ import { type ChurnOptions, churn } from "./euler.ts";
  */
 export async function* heun(input: SamplerInput<ChurnOptions>): AsyncGenerator<SamplerStep, void, void> {
   const { model, x, sigmas, steps, noise, options } = begin(input, ["ve", "flow"]);
-  const trial = new Float32Array(x.length);
+  const [trial, place, placeNext] = [latentLike(x), latentLike(x), latentLike(x)];
   for (let i = 0; i < steps; i++) {
     const sigma = sigmas[i]!;
     const sigmaNext = sigmas[i + 1]!;
     const sigmaHat = churn(x, sigma, steps, options, noise);
-    let denoised = await model(x, sigmaHat, i);
+    let denoised = await model(x, sigmaHat, i, place);
     const ratio = sigmaNext / sigmaHat;
     if (sigmaNext > 0) {
       blend2(trial, ratio, x, 1 - ratio, denoised);
       const first = denoised;
-      denoised = await model(trial, sigmaNext, i);
+      denoised = await model(trial, sigmaNext, i, placeNext);
       // x + dt·(d + d')/2 with d = (x − x0)/σ̂ and d' = (trial − x0')/σ', in one sum.
       const [half, halfNext] = [(ratio - 1) / 2, (1 - 1 / ratio) / 2];
       blend(x, [1 + half, -half, halfNext, -halfNext], [x, first, trial, denoised]);

@@ -1,6 +1,7 @@
 import { blend } from "../blend.ts";
+import { latentLike, placesLike } from "../kernels/workspaces.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
-import { adamsBashforth, derivative, odeStep } from "./derivative.ts";
+import { adamsBashforth, derivative, odeWeights } from "./derivative.ts";
 import { risingRun } from "./lms.ts";
 
 /** What {@link ipndm} and {@link ipndm_v} take. */
@@ -28,17 +29,21 @@ async function* multistep(
 ): AsyncGenerator<SamplerStep, void, void> {
   const { model, x, sigmas, steps, space, options } = begin(input);
   const { order = 4 } = options;
-  const history: Float32Array[] = [];
-  const direction = new Float32Array(x.length);
+  const places = placesLike(x, order);
+  let history: Float32Array[] = [];
+  const place = latentLike(x);
   for (let i = 0; i < steps; i++) {
     const sigma = sigmas[i]!;
     const sigmaNext = sigmas[i + 1]!;
-    const denoised = await model(x, sigma, i);
-    const free = history.length === order ? history.pop()! : new Float32Array(x.length);
-    history.unshift(derivative(free, space, x, denoised, sigma));
+    const denoised = await model(x, sigma, i, place);
+    history = [derivative(places(), space, x, denoised, sigma), ...history.slice(0, order - 1)];
     // diffusers' own scheduler takes the last step at full order; the k-diffusion kind goes straight to x0.
     if (sigmaNext === 0 && space !== "vp") x.set(denoised);
-    else odeStep(x, space, x, blend(direction, weightsAt(sigmas, i, order), history), sigma, sigmaNext);
+    else {
+      const { keep, reach } = odeWeights(space, sigma, sigmaNext);
+      const weights = weightsAt(sigmas, i, order).map((weight) => weight * reach);
+      blend(x, [keep, ...weights], [x, ...history]);
+    }
     yield { step: i + 1, steps, sigma, sigmaNext, x, denoised };
   }
 }

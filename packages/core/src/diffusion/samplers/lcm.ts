@@ -1,4 +1,5 @@
 import { blend2 } from "../blend.ts";
+import { latentLike } from "../kernels/workspaces.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
 import { alphaOf } from "../space.ts";
 
@@ -17,10 +18,11 @@ export interface LcmOptions {
 export async function* lcm(input: SamplerInput<LcmOptions>): AsyncGenerator<SamplerStep, void, void> {
   const { model, x, sigmas, steps, space, noise, options } = begin(input);
   const { boundary, sNoise = 1 } = options;
+  const place = latentLike(x);
   for (let i = 0; i < steps; i++) {
     const sigma = sigmas[i]!;
     const sigmaNext = sigmas[i + 1]!;
-    const denoised = await model(x, sigma, i);
+    const denoised = await model(x, sigma, i, place);
     if (boundary) {
       const { skip, out } = boundary(i);
       blend2(denoised, out, denoised, skip, x);

@@ -1,5 +1,6 @@
 import { blend } from "../blend.ts";
 import { invalid } from "../invalid.ts";
+import { latentLike, placesLike } from "../kernels/workspaces.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
 import { derivative } from "./derivative.ts";
 
@@ -19,14 +20,14 @@ export async function* lms(input: SamplerInput<LmsOptions>): AsyncGenerator<Samp
   const { model, x, sigmas, steps, space, options } = begin(input, ["ve", "flow"]);
   const { order = 4, fullOrderFinal = false } = options;
   if (![1, 2, 3, 4].includes(order)) invalid("order", `${order} is not an order of lms`, [1, 2, 3, 4]);
-  // The oldest derivative's array is written over by the newest, so no step allocates.
-  const derivatives: Float32Array[] = [];
+  const places = placesLike(x, order);
+  let derivatives: Float32Array[] = [];
+  const place = latentLike(x);
   for (let i = 0; i < steps; i++) {
     const sigma = sigmas[i]!;
     const sigmaNext = sigmas[i + 1]!;
-    const denoised = await model(x, sigma, i);
-    const free = derivatives.length === order ? derivatives.pop()! : new Float32Array(x.length);
-    derivatives.unshift(derivative(free, space, x, denoised, sigma));
+    const denoised = await model(x, sigma, i, place);
+    derivatives = [derivative(places(), space, x, denoised, sigma), ...derivatives.slice(0, order - 1)];
     // Levels that are equal are one point of the polynomial.
     const points = risingRun(sigmas, i, derivatives.length);
     const weights = Array.from({ length: points }, (_, j) => lmsWeight(sigmas, i, j, points));

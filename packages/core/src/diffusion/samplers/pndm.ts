@@ -1,7 +1,8 @@
 import { blend } from "../blend.ts";
+import { latentLike, placesLike } from "../kernels/workspaces.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
 import { alphaOf } from "../space.ts";
-import { adamsBashforth, derivative, odeStep } from "./derivative.ts";
+import { adamsBashforth, derivative, odeStep, odeWeights } from "./derivative.ts";
 
 /**
  * One model call of {@link pndm} and the move it makes. `ab` is an Adams–Bashforth move from here; `heun` makes the last move again
@@ -33,32 +34,45 @@ export async function* pndm(input: SamplerInput<PndmOptions>): AsyncGenerator<Sa
   const { model, x, sigmas, space, options } = begin(input);
   const moves = options.moves?.(sigmas) ?? plmsMoves(sigmas);
   const ofVelocity = options.multistepOf === "v_prediction" && space === "vp";
-  const history: Float32Array[] = [];
-  const base = x.slice();
-  const sum = new Float32Array(x.length);
-  const total = new Float32Array(x.length);
+  const place = latentLike(x);
+  const places = placesLike(x, 4);
+  let history: Float32Array[] = [];
+  const base = latentLike(x);
+  const sum = latentLike(x);
+  const total = latentLike(x);
   for (const [call, { index, at, from, to, kind }] of moves.entries()) {
-    const denoised = await model(x, at, index);
-    const begins = kind === "ab" || kind === "rk1";
-    // The oldest output's array is written over by the newest, so that a step makes none.
-    const output = !begins ? total : history.length === 4 ? history.pop()! : new Float32Array(x.length);
+    const denoised = await model(x, at, index, place);
+    const begins = isBegin(kind);
+    const output = begins ? places() : total;
     if (ofVelocity) blend(output, [alphaOf(space, at) / at, -1 / at], [x, denoised]);
     else derivative(output, space, x, denoised, at);
     if (begins) {
-      history.unshift(output);
-      base.set(x);
+      history = [output, ...history.slice(0, 3)];
+      // Only the moves that are made from here again need to know where it was.
+      if (kind !== "ab" || ofVelocity || !isBegin(moves[call + 1]?.kind ?? "ab")) base.set(x);
     }
-    if (kind === "ab") blend(total, adamsBashforth[history.length - 1]!, history);
-    else if (kind === "heun") blend(total, [1 / 2, 1 / 2], [output, history[0]!]);
-    else if (kind === "rk4") blend(total, [1, 1 / 6], [sum, output]);
-    else {
-      blend(sum, kind === "rk1" ? [1 / 6] : [1, 1 / 3], kind === "rk1" ? [output] : [sum, output]);
-      total.set(output);
+    if (kind === "ab" && !ofVelocity) {
+      const { keep, reach } = odeWeights(space, from, to);
+      const weights = adamsBashforth[history.length - 1]!.map((weight) => weight * reach);
+      blend(x, [keep, ...weights], [x, ...history]);
+    } else {
+      if (kind === "ab") blend(total, adamsBashforth[history.length - 1]!, history);
+      else if (kind === "heun") blend(total, [1 / 2, 1 / 2], [output, history[0]!]);
+      else if (kind === "rk4") blend(total, [1, 1 / 6], [sum, output]);
+      else {
+        blend(sum, kind === "rk1" ? [1 / 6] : [1, 1 / 3], kind === "rk1" ? [output] : [sum, output]);
+        total.set(output);
+      }
+      if (ofVelocity) blend(total, [alphaOf(space, from), from], [total, base]);
+      odeStep(x, space, base, total, from, to);
     }
-    if (ofVelocity) blend(total, [alphaOf(space, from), from], [total, base]);
-    odeStep(x, space, base, total, from, to);
     yield { step: call + 1, steps: moves.length, sigma: at, sigmaNext: to, x, denoised };
   }
+}
+
+/** Whether a move is made from a latent of its own, and not again from the last one's. */
+function isBegin(kind: PndmMove["kind"]): boolean {
+  return kind === "ab" || kind === "rk1";
 }
 
 /** PLMS over plain levels: the first step is made twice, then each with up to four past outputs. */

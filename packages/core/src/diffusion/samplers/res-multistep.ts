@@ -1,4 +1,5 @@
 import { blend } from "../blend.ts";
+import { placesLike } from "../kernels/workspaces.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
 import { type AncestralOptions, ancestralStep } from "./ancestral.ts";
 import { type CfgPlusPlusOptions, requireUncond } from "./cfg-pp.ts";
@@ -39,14 +40,15 @@ async function* multistep(
 ): AsyncGenerator<SamplerStep, void, void> {
   const { model, x, sigmas, steps, space, noise, options } = begin(input, ["ve", "flow"]);
   const { eta = 0, sNoise = 1 } = options;
+  const [place, kept] = [placesLike(x, 2), placesLike(x, 2)];
   let previous: Float32Array | undefined;
   let previousDown = 0;
   for (let i = 0; i < steps; i++) {
     const sigma = sigmas[i]!;
     const sigmaNext = sigmas[i + 1]!;
-    const denoised = await model(x, sigma, i);
+    const denoised = await model(x, sigma, i, place());
     // With CFG++ the way back to noise is the unconditional one's, and x0 is moved by the guidance.
-    const pull = uncond ? uncond().slice() : denoised;
+    const pull = uncond ? blend(kept(), [1], [uncond()]) : denoised;
     const { sigmaDown, sigmaUp } = ancestralStep(sigma, sigmaNext, eta, "ve");
     const h = Math.log(sigma) - Math.log(sigmaDown);
     // −c2·h is the way from where the last step landed back to where it was called from.

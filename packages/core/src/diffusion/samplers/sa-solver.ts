@@ -1,4 +1,5 @@
 import { blend } from "../blend.ts";
+import { latentLike, placesLike } from "../kernels/workspaces.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
 import { awayFromPureNoise, exponentialStep } from "./exponential-step.ts";
 import { predictedOutput } from "./predicted-output.ts";
@@ -30,16 +31,18 @@ export async function* sa_solver(input: SamplerInput<SaSolverOptions>): AsyncGen
   const algorithm: SaSolverAlgorithm = { predict: options.predict ?? "data" };
   const tauOf = options.tau ?? ((t: number) => (t >= 200 && t <= 800 ? 1 : 0));
   const tauAt = (i: number) => tauOf(options.timesteps?.[i] ?? 1000 * (1 - i / steps));
-  const last = new Float32Array(x.length);
-  const lastNoise = new Float32Array(x.length);
+  const last = latentLike(x);
+  const lastNoise = latentLike(x);
+  const kept = Math.max(predictorOrder, correctorOrder - 1, 1);
+  const places = placesLike(x, kept + 1);
+  const place = algorithm.predict === "data" ? places : placesLike(x, 1);
   let history: Float32Array[] = [];
   let correctorUsed = 0;
   for (let i = 0; i < steps; i++) {
     const sigma = sigmas[i]!;
     const sigmaNext = sigmas[i + 1]!;
-    const denoised = await model(x, sigma, i);
-    const output = predictedOutput(algorithm.predict, space, sigma, x, denoised);
-    const kept = Math.max(predictorOrder, correctorOrder - 1, 1);
+    const denoised = await model(x, sigma, i, place());
+    const output = predictedOutput(algorithm.predict, space, sigma, x, denoised, places);
     const outputs = [output, ...history];
     if (i > 0) {
       const weights = saSolverWeights(

@@ -1,4 +1,5 @@
 import { blend } from "../blend.ts";
+import { latentLike, placesLike } from "../kernels/workspaces.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
 import { alphaOf, fromRatio, lambdaOf } from "../space.ts";
 import { awayFromPureNoise } from "./exponential-step.ts";
@@ -67,12 +68,13 @@ async function* stages(
   const { model, x, steps, space, noise, options } = run;
   const sigmas = awayFromPureNoise(run.sigmas, space);
   const { eta = 1, sNoise = 1 } = options;
-  const trial = new Float32Array(x.length);
-  const path = new Float32Array(x.length);
+  const trial = latentLike(x);
+  const path = latentLike(x);
+  const place = placesLike(x, middles.length + 1);
   for (let i = 0; i < steps; i++) {
     const sigma = sigmas[i]!;
     const sigmaNext = sigmas[i + 1]!;
-    const outputs = [await model(x, sigma, i)];
+    const outputs = [await model(x, sigma, i, place())];
     if (sigmaNext === 0) x.set(outputs[0]!);
     else {
       const lambda = lambdaOf(space, sigma);
@@ -93,7 +95,7 @@ async function* stages(
           else blend(path, [Math.exp(-segment), fresh], [path, noise(from, to)]);
           blend(out, [1, to * sNoise], [out, path]);
         }
-        if (stage < middles.length) outputs.push(await model(trial, to, i));
+        if (stage < middles.length) outputs.push(await model(trial, to, i, place()));
         reached = share;
         from = to;
       }

@@ -1,5 +1,6 @@
 import { blend2 } from "../blend.ts";
 import { invalid } from "../invalid.ts";
+import { latentLike } from "../kernels/workspaces.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
 import { alphaOf } from "../space.ts";
 
@@ -16,11 +17,12 @@ export async function* tcd(input: SamplerInput<TcdOptions>): AsyncGenerator<Samp
   const { model, x, sigmas, steps, space, noise, options } = begin(input);
   const { eta = 0.3, middles } = options;
   if (!(eta >= 0 && eta <= 1)) invalid("eta", `must be from 0 to 1, not ${eta}`);
+  const place = latentLike(x);
   for (let i = 0; i < steps; i++) {
     const sigma = sigmas[i]!;
     const sigmaNext = sigmas[i + 1]!;
     const middle = middles?.(eta, i) ?? (1 - eta) * sigmaNext;
-    const denoised = await model(x, sigma, i);
+    const denoised = await model(x, sigma, i, place);
     const ratio = middle / sigma;
     blend2(x, ratio, x, alphaOf(space, middle) - alphaOf(space, sigma) * ratio, denoised);
     if (eta > 0 && i < steps - 1) {

@@ -1,4 +1,5 @@
 import { blend } from "../blend.ts";
+import { latentLike, placesLike } from "../kernels/workspaces.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
 import { predictedOutput } from "./predicted-output.ts";
 import { type UniPcAlgorithm, uniPcWeights } from "./uni-pc-weights.ts";
@@ -21,23 +22,26 @@ export async function* uni_pc(input: SamplerInput<UniPcOptions>): AsyncGenerator
   const { model, x, sigmas, steps, space, options } = begin(input);
   const { order = 3, lowerOrderFinal = true, disableCorrector = [] } = options;
   const algorithm: UniPcAlgorithm = { predict: options.predict ?? "data", bh: options.bh ?? "bh1" };
-  const last = new Float32Array(x.length);
+  const last = latentLike(x);
+  const places = placesLike(x, order + 1);
+  const place = algorithm.predict === "data" ? places : placesLike(x, 1);
   let history: Float32Array[] = [];
   let used = 0;
   for (let i = 0; i < steps; i++) {
     const sigma = sigmas[i]!;
     const sigmaNext = sigmas[i + 1]!;
-    const denoised = await model(x, sigma, i);
-    const output = predictedOutput(algorithm.predict, space, sigma, x, denoised);
-    if (i > 0 && !disableCorrector.includes(i - 1)) {
-      const weights = uniPcWeights(space, algorithm, levelsBefore(i - 1, used), sigma, true);
-      if (weights) blend(x, [weights.x, weights.now, ...weights.m], [last, output, ...history]);
-    }
+    const denoised = await model(x, sigma, i, place());
+    const output = predictedOutput(algorithm.predict, space, sigma, x, denoised, places);
+    const corrects = i > 0 && !disableCorrector.includes(i - 1);
+    const corrector = corrects ? uniPcWeights(space, algorithm, levelsBefore(i - 1, used), sigma, true) : undefined;
+    // From here on, `last` is the latent that the step begins at.
+    if (corrector) blend(last, [corrector.x, corrector.now, ...corrector.m], [last, output, ...history]);
+    else last.set(x);
     history = [output, ...history.slice(0, order - 1)];
     used = Math.min(order, history.length, lowerOrderFinal ? steps - i : order, sigmaNext === 0 ? 1 : order);
-    last.set(x);
     const weights = uniPcWeights(space, algorithm, levelsBefore(i, used), sigmaNext, false);
-    if (weights) blend(x, [weights.x, ...weights.m], [x, ...history]);
+    if (weights) blend(x, [weights.x, ...weights.m], [last, ...history]);
+    else x.set(last);
     yield { step: i + 1, steps, sigma, sigmaNext, x, denoised };
   }
 
