@@ -4,6 +4,7 @@ import type { Family, ResolvedOptions } from "./comfy-options.ts";
 import { hasIpAdapter } from "./plan/controls.ts";
 import { familyDefaults, guessFamily } from "./plan/family.ts";
 import { type FoundModel, findModel, onlyModel } from "./plan/find-model.ts";
+import { extraSchedulers } from "./plan/sampling-options.ts";
 import type { ObjectInfo } from "./server/object-info.ts";
 
 /** One graph holds all pictures of a request: more than this many makes it unwieldy for the server. */
@@ -40,7 +41,7 @@ export function capabilitiesOf(
     ],
     controls: "any",
     samplers: info.choices("KSampler", "sampler_name"),
-    schedulers: info.choices("KSampler", "scheduler"),
+    schedulers: [...info.choices("KSampler", "scheduler"), ...extraSchedulers(info)],
     outputFormats: ["png", "jpeg", "webp"],
     limits: limitsOf(info, family),
     resume: true,
@@ -58,8 +59,9 @@ function featuresOf(info: ObjectInfo, family: Family): FeatureName[] {
   const classic: FeatureName[] = family === "sd" || family === "sdxl" ? ["clipSkip"] : [];
   const guided: FeatureName[] = family === "flux" ? [] : ["negativePrompt", "guidance"];
   const sigmas: FeatureName[] = info.has("ManualSigmas") ? ["sigmas"] : [];
+  const optional: FeatureName[] = info.has("SamplerCustom") ? ["samplerOptions", "schedulerOptions"] : [];
   const always: FeatureName[] = ["seed", "steps", "guidanceScale", "sampler", "scheduler", "loras", "embeddings"];
-  return [...always, "hires", "previewEvery", "strength", ...classic, ...guided, ...sigmas];
+  return [...always, "hires", "previewEvery", "strength", ...classic, ...guided, ...sigmas, ...optional];
 }
 
 function limitsOf(info: ObjectInfo, family: Family): Capabilities["limits"] {

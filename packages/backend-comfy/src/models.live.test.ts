@@ -115,6 +115,8 @@ describe.skipIf(url === "")("models on the server at COMFYUI_URL (not run when u
     expect((await paint({ ...request, model, seed: 8 })).data).not.toEqual(first.data);
     const other = await paint({ ...request, model, guidanceScale: 2 });
     expect(other.data).not.toEqual(first.data);
+    const eta = { sampler: "euler_ancestral", samplerOptions: { eta: 0.5 } };
+    expect((await paint({ ...request, model, ...eta })).data).not.toEqual(first.data);
     const second = await paint({ ...request, model, task: "image-to-image", image, strength: 0.6 });
     expect(second.data).not.toEqual(first.data);
     expect(await paint({ ...request, model, steps: 1, hires: { scale: 1.5, steps: 1 } })).toMatchObject({ width: 96 });

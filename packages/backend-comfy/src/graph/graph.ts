@@ -11,12 +11,21 @@ export type InputValue =
   | readonly unknown[]
   | { [key: string]: unknown };
 
+/** What the server keeps with a node and never reads. */
+export interface NodeMeta {
+  title: string;
+  /** A sampler's number of steps, where no input says it; the first of them and of how many, where it samples a stretch. */
+  steps?: number;
+  from?: number;
+  of?: number;
+}
+
 /** One node as `POST /prompt` takes it. */
 export interface GraphNode {
   class_type: string;
   /** Always present: a node without `inputs` kills ComfyUI's worker. */
   inputs: Record<string, InputValue>;
-  _meta?: { title: string };
+  _meta?: NodeMeta;
 }
 
 /** A whole graph in API format, by node id. */
@@ -46,8 +55,9 @@ export class GraphBuilder {
     classType: string,
     inputs: Record<string, InputValue>,
     fields: Record<string, string> = {},
+    meta: Omit<NodeMeta, "title"> = {},
   ): (slot?: number) => Link {
-    this.graph[id] ??= { class_type: classType, inputs, _meta: { title: id.replaceAll("-", " ") } };
+    this.graph[id] ??= { class_type: classType, inputs, _meta: { title: id.replaceAll("-", " "), ...meta } };
     for (const [input, field] of Object.entries(fields)) this.fields[`${id}.${input}`] ??= field;
     return (slot = 0) => [id, slot];
   }

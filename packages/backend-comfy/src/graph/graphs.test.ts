@@ -244,8 +244,58 @@ describe("graphs", () => {
 
   it("sigmas of one's own", async () => {
     const graph = await of({ sigmas: [14.6, 2, 0] });
-    expect(graph).toContain("sigmas: ManualSigmas(sigmas=14.6, 2, 0)");
-    expect(graph.find((line) => line.startsWith("sampler:"))).toMatch(/SamplerCustom\(.*noise_seed=5.*sigmas<sigmas>/);
+    expect(graph).toContain("sampler-sigmas: ManualSigmas(sigmas=14.6, 2, 0)");
+    const sampler = graph.find((line) => line.startsWith("sampler:"));
+    expect(sampler).toMatch(/SamplerCustom\(.*noise_seed=5.*sigmas<sampler-sigmas>/);
+    const hires = await of({ sigmas: [14.6, 9, 5, 2, 0], hires: { strength: 0.5 } });
+    expect(hires).toContain("hires-sampler-sigmas: ManualSigmas(sigmas=5, 2, 0)");
+  });
+
+  it("sampler options: the sampler's own node, whose other inputs keep the sampler's own values", async () => {
+    const sampling = { sampler: "dpmpp_2m_sde", samplerOptions: { eta: 0.4, sNoise: 1.01 } };
+    const graph = await of({ ...sampling, scheduler: "karras", task: "image-to-image", image, strength: 0.5 });
+    expect(graph.filter((line) => /^sampler/.test(line))).toEqual([
+      "sampler-select: SamplerDPMPP_2M_SDE(solver_type=midpoint, eta=0.4, s_noise=1.01, noise_device=cpu)",
+      "sampler-sigmas: BasicScheduler(model<checkpoint>, scheduler=karras, steps=20, denoise=0.5)",
+      "sampler: SamplerCustom(model<checkpoint>, add_noise=true, noise_seed=5, cfg=7, positive<positive>, negative<negative>, sampler<sampler-select>, sigmas<sampler-sigmas>, latent_image<encode>)",
+    ]);
+  });
+
+  it("scheduler options: the scheduler's own node, cut to the strength", async () => {
+    const graph = await of({ scheduler: "karras", schedulerOptions: { rho: 5 }, steps: 10 });
+    expect(graph).toContain(
+      "sampler-sigmas: KarrasScheduler(steps=10, sigma_max=14.614642143249512, sigma_min=0.029167532920837402, rho=5)",
+    );
+    const edit = { task: "image-to-image", image, strength: 0.3, scheduler: "beta", schedulerOptions: { alpha: 1 } };
+    const cut = await of({ ...edit, steps: 10 });
+    expect(cut).toContain("sampler-sigmas: BetaSamplingScheduler(model<checkpoint>, steps=33, alpha=1, beta=0.6)");
+    expect(cut).toContain("sampler-sigmas-last: SplitSigmas(sigmas<sampler-sigmas>, step=23)");
+    expect(cut.find((line) => line.startsWith("sampler:"))).toContain("sigmas<sampler-sigmas-last.1>");
+    const extra = await of({ scheduler: "polyexponential" });
+    expect(extra.find((line) => line.startsWith("sampler-sigmas:"))).toContain("PolyexponentialScheduler(steps=20");
+  });
+
+  it("guidance for a part of the steps: a sampler node for each stretch, each going on from the last", async () => {
+    const graph = await of({ steps: 10, guidance: { start: 0.25, end: 0.8, rescale: 0.5 } });
+    expect(graph.filter((line) => /^(sampler|guider|no-noise|rescale)/.test(line))).toEqual([
+      "rescale-cfg: RescaleCFG(model<checkpoint>, multiplier=0.5)",
+      "guider-unguided: BasicGuider(model<checkpoint>, conditioning<positive>)",
+      "guider: CFGGuider(model<rescale-cfg>, positive<positive>, negative<negative>, cfg=7)",
+      "sampler-noise: RandomNoise(noise_seed=5)",
+      "sampler-select: KSamplerSelect(sampler_name=euler)",
+      "sampler-sigmas: BasicScheduler(model<checkpoint>, scheduler=normal, steps=10, denoise=1)",
+      "sampler-sigmas-1: SplitSigmas(sigmas<sampler-sigmas>, step=2)",
+      "sampler-part-1: SamplerCustomAdvanced(noise<sampler-noise>, guider<guider-unguided>, sampler<sampler-select>, sigmas<sampler-sigmas-1>, latent_image<latent>)",
+      "sampler-sigmas-2: SplitSigmas(sigmas<sampler-sigmas-1.1>, step=6)",
+      "no-noise: DisableNoise()",
+      "sampler-part-2: SamplerCustomAdvanced(noise<no-noise>, guider<guider>, sampler<sampler-select>, sigmas<sampler-sigmas-2>, latent_image<sampler-part-1>)",
+      "sampler: SamplerCustomAdvanced(noise<no-noise>, guider<guider-unguided>, sampler<sampler-select>, sigmas<sampler-sigmas-2.1>, latent_image<sampler-part-2>)",
+    ]);
+    const { outputs, graph: two } = await build({ prompt: "a", steps: 10, guidance: { end: 0.5 }, count: 2, seed: 5 });
+    expect(outputs).toEqual({ save: 0, "save-1": 1 });
+    expect(two["sampler-noise-1"]!.inputs).toEqual({ noise_seed: 6 });
+    expect(two["sampler-1"]!._meta).toMatchObject({ steps: 5, from: 5, of: 10 });
+    expect(two["sampler-1"]!.inputs["latent_image"]).toEqual(["sampler-part-1-1", 0]);
   });
 
   it("Flux: guidance in the conditioning, and a guider", async () => {
@@ -258,8 +308,8 @@ describe("graphs", () => {
       "flux-guidance: FluxGuidance(conditioning<positive>, guidance=2.5)",
       "negative: ConditioningZeroOut(conditioning<positive>)",
       "latent: EmptySD3LatentImage(width=1024, height=1024, batch_size=1)",
-      "sampler-noise: RandomNoise(noise_seed=5)",
       "guider: BasicGuider(model<diffusion-model>, conditioning<flux-guidance>)",
+      "sampler-noise: RandomNoise(noise_seed=5)",
       "sampler-select: KSamplerSelect(sampler_name=euler)",
       "sampler-sigmas: BasicScheduler(model<diffusion-model>, scheduler=simple, steps=8, denoise=1)",
       "sampler: SamplerCustomAdvanced(noise<sampler-noise>, guider<guider>, sampler<sampler-select>, sigmas<sampler-sigmas>, latent_image<latent>)",

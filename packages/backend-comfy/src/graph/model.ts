@@ -8,11 +8,11 @@ export interface Pipeline {
   vae: Link;
 }
 
-/** Loads the diffusion model, text encoder and VAE, and puts LoRAs, CLIP skip and guidance patches over them. */
+/** Loads the diffusion model, text encoder and VAE, and puts LoRAs, CLIP skip and the sampling shift over them. */
 export function loadPipeline(g: GraphBuilder, plan: Plan): Pipeline {
   const base = plan.model?.kind === "diffusion-model" ? fromParts(g, plan) : fromCheckpoint(g, plan);
   const withVae = plan.vae === undefined ? base : { ...base, vae: g.add("vae", "VAELoader", { vae_name: plan.vae })() };
-  return patchGuidance(g, plan, shiftSampling(g, plan, skipClip(g, plan, addLoras(g, plan, withVae))));
+  return shiftSampling(g, plan, skipClip(g, plan, addLoras(g, plan, withVae)));
 }
 
 function fromCheckpoint(g: GraphBuilder, plan: Plan): Pipeline {
@@ -92,29 +92,4 @@ function shiftSampling(g: GraphBuilder, { family }: Plan, pipeline: Pipeline): P
   const shift = family === "qwen-image" ? 3.1 : family === "z-image" ? 3 : undefined;
   if (shift === undefined) return pipeline;
   return { ...pipeline, model: g.add("shift", "ModelSamplingAuraFlow", { model, shift })() };
-}
-
-/** Ways of guidance that ComfyUI has as patches of the model. */
-function patchGuidance(g: GraphBuilder, { request: { guidance } }: Plan, pipeline: Pipeline): Pipeline {
-  if (guidance === undefined) return pipeline;
-  let { model } = pipeline;
-  if (guidance.mode === "cfg-zero-star") model = g.add("cfg-zero-star", "CFGZeroStar", { model })();
-  if (guidance.mode === "apg") {
-    const { apgEta: eta = 1, apgNormThreshold: norm_threshold = 5, apgMomentum: momentum = 0 } = guidance;
-    const fields = {
-      eta: "guidance.apgEta",
-      norm_threshold: "guidance.apgNormThreshold",
-      momentum: "guidance.apgMomentum",
-    };
-    model = g.add("apg", "APG", { model, eta, norm_threshold, momentum }, fields)();
-  }
-  if (guidance.pagScale !== undefined && guidance.pagScale > 0) {
-    const inputs = { model, scale: guidance.pagScale };
-    model = g.add("perturbed-attention", "PerturbedAttentionGuidance", inputs, { scale: "guidance.pagScale" })();
-  }
-  if (guidance.rescale > 0) {
-    const inputs = { model, multiplier: guidance.rescale };
-    model = g.add("rescale-cfg", "RescaleCFG", inputs, { multiplier: "guidance.rescale" })();
-  }
-  return { ...pipeline, model };
 }

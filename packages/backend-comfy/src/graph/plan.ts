@@ -1,5 +1,6 @@
 import type { Conditioning, GenerationRequest, RequestOf, Task } from "@latentkit/core";
 import type { Family } from "../comfy-options.ts";
+import type { PlannedOptions } from "../plan/sampling-options.ts";
 
 /** An input image as it will lie on the server. */
 export interface PlannedImage {
@@ -41,6 +42,11 @@ export interface Plan {
   guidanceScale: number;
   sampler: string;
   scheduler: string;
+  /** By the names of the inputs of the node that has them. */
+  samplerOptions?: PlannedOptions;
+  schedulerOptions?: PlannedOptions;
+  /** Whether the scheduler is none that a KSampler has. */
+  ownScheduler?: boolean;
   /** Of the first picture; picture i uses seed + i. */
   seed: bigint;
   loras: readonly string[];

@@ -2,8 +2,10 @@ import { maxSeed } from "@latentkit/core";
 import { exactInteger } from "../http/exact-json.ts";
 import type { Conditions } from "./conditions.ts";
 import { type GraphBuilder, idOf, type Link } from "./graph.ts";
+import { guidedModel, type Stretch, stretchesOf } from "./guidance.ts";
 import type { Pipeline } from "./model.ts";
 import type { Plan } from "./plan.ts";
+import { needsSchedulerNode, samplerNode, sigmasNode, stepsOf } from "./sigmas.ts";
 
 /** One pass of the sampler. */
 export interface Pass {
@@ -21,13 +23,24 @@ export interface Pass {
 
 /** Samples one picture's latent, with its own seed. */
 export function sample(g: GraphBuilder, plan: Plan, pipeline: Pipeline, conditions: Conditions, pass: Pass): Link {
-  if (plan.family === "flux") return sampleGuided(g, plan, pipeline, conditions, pass);
-  if (plan.request.sigmas !== undefined) return sampleSigmas(g, plan, pipeline, conditions, pass);
+  const steps = stepsOf(plan, pass);
+  const isCustom = plan.request.sigmas !== undefined || plan.samplerOptions !== undefined || needsSchedulerNode(plan);
+  if (steps === 0 || pass.denoise === 0) return pass.latent;
+  const guided: Pipeline = { ...pipeline, model: guidedModel(g, plan, pipeline.model) };
+  if (plan.family === "flux") {
+    const guider = g.add("guider", "BasicGuider", { model: guided.model, conditioning: conditions.positive })();
+    return sampleStretches(g, plan, guided, pass, [{ from: 0, to: steps, guider }]);
+  }
+  const stretches = stretchesOf(plan, steps);
+  if (stretches.length > 1 || stretches[0]?.isGuided === false) {
+    return sampleStretches(g, plan, pipeline, pass, withGuiders(g, plan, pipeline, guided, conditions, stretches));
+  }
+  if (isCustom) return sampleCustom(g, plan, guided, conditions, pass, steps);
   return g.add(
     idOf(pass.name, pass.index),
     "KSampler",
     {
-      model: pipeline.model,
+      model: guided.model,
       seed: seedOf(plan, pass),
       steps: pass.steps,
       cfg: plan.guidanceScale,
@@ -48,31 +61,14 @@ export function sample(g: GraphBuilder, plan: Plan, pipeline: Pipeline, conditio
   )();
 }
 
-/** Flux has its guidance inside the model: noise, guider, sampler and sigmas are nodes of their own. */
-function sampleGuided(g: GraphBuilder, plan: Plan, pipeline: Pipeline, conditions: Conditions, pass: Pass): Link {
-  const { model } = pipeline;
-  const noise = g.add(
-    idOf(`${pass.name}-noise`, pass.index),
-    "RandomNoise",
-    { noise_seed: seedOf(plan, pass) },
-    { noise_seed: "seed" },
-  )();
-  const guider = g.add("guider", "BasicGuider", { model, conditioning: conditions.positive })();
-  const sampler = samplerSelect(g, plan);
-  const sigmas =
-    plan.request.sigmas !== undefined
-      ? manualSigmas(g, plan.request.sigmas)
-      : g.add(
-          `${pass.name}-sigmas`,
-          "BasicScheduler",
-          { model, scheduler: plan.scheduler, steps: pass.steps, denoise: pass.denoise },
-          { scheduler: "scheduler", steps: pass.stepsField ?? "steps", denoise: pass.denoiseField ?? "strength" },
-        )();
-  const inputs = { noise, guider, sampler, sigmas, latent_image: pass.latent };
-  return g.add(idOf(pass.name, pass.index), "SamplerCustomAdvanced", inputs)();
-}
-
-function sampleSigmas(g: GraphBuilder, plan: Plan, pipeline: Pipeline, conditions: Conditions, pass: Pass): Link {
+function sampleCustom(
+  g: GraphBuilder,
+  plan: Plan,
+  pipeline: Pipeline,
+  conditions: Conditions,
+  pass: Pass,
+  steps: number,
+): Link {
   return g.add(
     idOf(pass.name, pass.index),
     "SamplerCustom",
@@ -82,20 +78,59 @@ function sampleSigmas(g: GraphBuilder, plan: Plan, pipeline: Pipeline, condition
       noise_seed: seedOf(plan, pass),
       cfg: plan.guidanceScale,
       ...conditions,
-      sampler: samplerSelect(g, plan),
-      sigmas: manualSigmas(g, plan.request.sigmas ?? []),
+      sampler: samplerNode(g, plan, pipeline),
+      sigmas: sigmasNode(g, plan, pipeline, pass),
       latent_image: pass.latent,
     },
     { noise_seed: "seed", cfg: "guidanceScale" },
+    { steps },
   )();
 }
 
-function samplerSelect(g: GraphBuilder, plan: Plan): Link {
-  return g.add("sampler-select", "KSamplerSelect", { sampler_name: plan.sampler }, { sampler_name: "sampler" })();
+type GuidedStretch = Omit<Stretch, "isGuided"> & { guider: Link };
+
+function withGuiders(
+  g: GraphBuilder,
+  plan: Plan,
+  plain: Pipeline,
+  guided: Pipeline,
+  conditions: Conditions,
+  stretches: readonly Stretch[],
+): GuidedStretch[] {
+  const withGuidance = () => {
+    const inputs = { model: guided.model, ...conditions, cfg: plan.guidanceScale };
+    return g.add("guider", "CFGGuider", inputs, { cfg: "guidanceScale" })();
+  };
+  const without = () =>
+    g.add("guider-unguided", "BasicGuider", { model: plain.model, conditioning: conditions.positive })();
+  return stretches.map(({ isGuided, ...stretch }) => ({ ...stretch, guider: isGuided ? withGuidance() : without() }));
 }
 
-function manualSigmas(g: GraphBuilder, sigmas: readonly number[]): Link {
-  return g.add("sigmas", "ManualSigmas", { sigmas: sigmas.join(", ") }, { sigmas: "sigmas" })();
+/** Noise, guider, sampler and sigmas as nodes of their own; one sampler node a stretch, each going on where the last ended. */
+function sampleStretches(
+  g: GraphBuilder,
+  plan: Plan,
+  pipeline: Pipeline,
+  pass: Pass,
+  stretches: readonly GuidedStretch[],
+): Link {
+  const { name, index } = pass;
+  const seed = { noise_seed: seedOf(plan, pass) };
+  const noise = g.add(idOf(`${name}-noise`, index), "RandomNoise", seed, { noise_seed: "seed" })();
+  const sampler = samplerNode(g, plan, pipeline);
+  let sigmas = sigmasNode(g, plan, pipeline, pass);
+  const end = stretches.at(-1)!.to;
+  let latent = pass.latent;
+  for (const [i, { from, to, guider }] of stretches.entries()) {
+    const isLast = to === end;
+    const split = isLast ? undefined : g.add(`${name}-sigmas-${i + 1}`, "SplitSigmas", { sigmas, step: to - from });
+    const added = i === 0 ? noise : g.add("no-noise", "DisableNoise", {})();
+    const inputs = { noise: added, guider, sampler, sigmas: split?.(0) ?? sigmas, latent_image: latent };
+    const meta = { steps: to - from, ...(stretches.length > 1 ? { from, of: end } : {}) };
+    latent = g.add(idOf(isLast ? name : `${name}-part-${i + 1}`, index), "SamplerCustomAdvanced", inputs, {}, meta)();
+    sigmas = split?.(1) ?? sigmas;
+  }
+  return latent;
 }
 
 function seedOf(plan: Plan, { index }: Pass): number | bigint {

@@ -1,5 +1,6 @@
 import { condition, loadImage } from "./conditions.ts";
 import type { GraphBuilder, Link } from "./graph.ts";
+import { addImagePrompts } from "./image-prompt.ts";
 import { loadPipeline } from "./model.ts";
 import { encode, makePicture, upscaleByModel } from "./picture.ts";
 import type { PlanOf } from "./plan.ts";
@@ -13,7 +14,7 @@ export function upscale(g: GraphBuilder, plan: PlanOf<"upscale">): Link[] {
   const inputs = { image: large, upscale_method: "lanczos", width, height, crop: "disabled" };
   const sized = g.add("resize", "ImageScale", inputs, { width: "scale", height: "scale" })();
   if (plan.prompt === "") return Array.from({ length: plan.request.count }, () => sized);
-  const pipeline = loadPipeline(g, plan);
+  const pipeline = addImagePrompts(g, plan, loadPipeline(g, plan));
   const conditions = condition(g, plan, pipeline);
   const latent = encode(g, pipeline, sized);
   return Array.from({ length: plan.request.count }, (_, index) =>

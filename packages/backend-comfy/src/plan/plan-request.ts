@@ -11,6 +11,7 @@ import { defaultSteps, familyDefaults, guessFamily } from "./family.ts";
 import { type FoundModel, findModel, onlyModel, upscaleModelsOf } from "./find-model.ts";
 import { planFiles } from "./model-files.ts";
 import { requestOptions } from "./request-options.ts";
+import { extraSchedulers, planSamplingOptions } from "./sampling-options.ts";
 import { planSize } from "./size.ts";
 
 /** What planning reads beside the request. */
@@ -59,8 +60,11 @@ export function planRequest(request: GenerationRequest, context: PlanContext): P
   const upscaler = upscalerOf(request, info);
   const upscaleModel = upscaler === undefined ? undefined : keep(upscaler)?.name;
   const size = planSize(request, images, defaults);
+  const sampler = request.sampler ?? defaults.sampler;
+  const scheduler = request.scheduler ?? defaults.scheduler;
+  const { issues: optionIssues, ...sampling } = planSamplingOptions(request, { sampler, scheduler, family }, info);
   issues.push(...embedded.issues, ...controlIssues, ...adapterIssues, ...("issue" in size ? [size.issue] : []));
-  refuseUnsupported(request, family);
+  refuseUnsupported(request, family, sampler, optionIssues);
   if (issues.length > 0 || "issue" in size) throw new InvalidRequestError(issues, comfyDetails());
 
   return {
@@ -73,8 +77,10 @@ export function planRequest(request: GenerationRequest, context: PlanContext): P
       request.steps ??
       (request.sigmas === undefined ? defaultSteps(family, model?.name ?? "") : request.sigmas.length - 1),
     guidanceScale: request.guidanceScale ?? (request.task === "unconditional" ? 1 : defaults.guidanceScale),
-    sampler: request.sampler ?? defaults.sampler,
-    scheduler: request.scheduler ?? defaults.scheduler,
+    sampler,
+    scheduler,
+    ...sampling,
+    ...(extraSchedulers(info).includes(scheduler) ? { ownScheduler: true } : {}),
     seed: BigInt(request.seed ?? 0),
     loras,
     prompt: embedded.prompts[0]!,
@@ -113,21 +119,33 @@ function upscalerOf(request: GenerationRequest, info: ObjectInfo): { name: strin
   return resolveName(upscaler, models, "hires.upscaler", "upscale model");
 }
 
+/** Samplers that look at one step at a time and draw no noise: cut in two, they give the same as whole. */
+const cuttable = ["euler", "ddim", "heun", "exp_heun_2_x0"];
+
 /** Parts of fields that capabilities name only as a whole. */
-function refuseUnsupported({ guidance }: GenerationRequest, family: Family): void {
-  const issues: Issue[] = [];
-  if (guidance?.mode === "cfg++") {
-    const message = '"cfg++" is part of the sampler here: use sampler "euler_cfg_pp" or "dpmpp_2m_cfg_pp"';
-    issues.push({ field: "guidance.mode", message });
-  }
-  if (guidance !== undefined && (guidance.start > 0 || guidance.end < 1)) {
-    issues.push({ field: "guidance.start", message: "guidance acts from 0 to 1 here: leave start and end out" });
-  }
-  if (guidance?.scales !== undefined) {
-    issues.push({ field: "guidance.scales", message: "one guidanceScale holds for all steps here" });
-  }
+function refuseUnsupported(request: GenerationRequest, family: Family, sampler: string, options: Issue[]): void {
+  const issues = [...options];
+  const { guidance, task } = request;
+  const refuse = (field: string, message: string) => issues.push({ field, message });
+  const plus = sampler.endsWith("_cfg_pp");
   if (guidance !== undefined && family === "flux") {
-    issues.push({ field: "guidance", message: "flux has its guidance inside the model: use guidanceScale alone" });
+    refuse("guidance", "flux has its guidance inside the model: use guidanceScale alone");
+  } else if (guidance !== undefined) {
+    if (guidance.mode === "cfg++" && !plus) {
+      refuse("guidance.mode", `"cfg++" needs a sampler whose name ends in _cfg_pp, not "${sampler}"`);
+    }
+    if (plus && !["cfg", "cfg++"].includes(guidance.mode)) {
+      refuse("guidance.mode", `must be "cfg++" with sampler "${sampler}"`);
+    }
+    if (guidance.scales !== undefined) refuse("guidance.scales", "one guidanceScale holds for all steps here");
+    const field = guidance.start > 0 ? "guidance.start" : "guidance.end";
+    const isWindowed = guidance.start > 0 || guidance.end < 1;
+    if (guidance.start > guidance.end) refuse("guidance.end", "must not be smaller than guidance.start");
+    else if (isWindowed && !cuttable.includes(sampler)) {
+      refuse(field, `is possible with sampler ${cuttable.join(", ")}, not "${sampler}"`);
+    } else if (isWindowed && (task === "inpaint" || task === "outpaint")) {
+      refuse(field, `is not possible for ${task} here: leave start and end out`);
+    }
   }
   if (issues.length > 0) throw new UnsupportedError(issues, comfyDetails());
 }

@@ -49,4 +49,16 @@ describe("ProgressTracker", () => {
     expect(tracker.progress("sampler:2", 9, 10), "another count under the same node").toBeUndefined();
     expect(tracker.progress("sampler.0.0.1", 4, 4)).toMatchObject({ step: 4 });
   });
+
+  it("counts a pass that several nodes sample through", () => {
+    const part = (from: number, steps: number) => ({
+      class_type: "SamplerCustomAdvanced",
+      inputs: {},
+      _meta: { title: "part", from, steps, of: 10 },
+    });
+    const tracker = new ProgressTracker({ "sampler-part-1": part(0, 2), sampler: part(2, 8) }, () => 0);
+    expect(tracker.progress("sampler-part-1", 2, 2)).toMatchObject({ step: 2, steps: 10, fraction: 0.2 });
+    expect(tracker.progress("sampler", 1, 8)).toMatchObject({ step: 3, steps: 10, fraction: 0.3 });
+    expect(tracker.stepAt("sampler")).toBe(3);
+  });
 });

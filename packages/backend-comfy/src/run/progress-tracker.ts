@@ -4,7 +4,7 @@ import type { Graph } from "../graph/graph.ts";
 /** What a node counts for: a sampler as many as it has steps, any other node one. */
 function weightOf(graph: Graph, id: string): number {
   const node = graph[id]!;
-  const { steps } = node.inputs;
+  const steps = node._meta?.steps ?? node.inputs["steps"];
   if (typeof steps === "number" && phaseOf(node.class_type) === "sample") return steps;
   return /^SamplerCustom/.test(node.class_type) ? 20 : 1;
 }
@@ -72,7 +72,8 @@ export class ProgressTracker {
     if (share < (this.#done.get(id) ?? 0)) return undefined;
     this.#done.set(id, share);
     if (phaseOf(this.#graph[id]!.class_type) !== "sample") return undefined;
-    return this.#sampleEvent(id, Math.min(value, max), max);
+    const { from = 0, of = max } = this.#graph[id]!._meta ?? {};
+    return this.#sampleEvent(id, from + Math.min(value, max), of);
   }
 
   /** The last sampler step of the picture that a node belongs to, for its previews. */

@@ -163,13 +163,30 @@ export function fakeNodes(models: FakeModels, uploads: readonly string[] = []): 
     ["LATENT"],
   );
   node("RandomNoise", { noise_seed: seed }, ["NOISE"]);
+  node("DisableNoise", {}, ["NOISE"]);
   node("BasicGuider", { model, conditioning: condition }, ["GUIDER"]);
+  node("CFGGuider", { model, positive: condition, negative: condition, cfg: float(0, 100, 8) }, ["GUIDER"]);
   node("KSamplerSelect", { sampler_name: oldCombo(fakeSamplers) }, ["SAMPLER"]);
   node(
     "BasicScheduler",
     { model, scheduler: oldCombo(fakeSchedulers), steps: int(1, 10000, 20), denoise: float(0, 1, 1) },
     ["SIGMAS"],
   );
+  const ancestral = { eta: float(0, 100, 1), s_noise: float(0, 100, 1) };
+  const solver = oldCombo(["midpoint", "heun"]);
+  const device = oldCombo(["gpu", "cpu"]);
+  node("SamplerEulerAncestral", ancestral, ["SAMPLER"]);
+  node("SamplerDPMPP_2M_SDE", { solver_type: solver, ...ancestral, noise_device: device }, ["SAMPLER"]);
+  const steps = int(1, 10000, 20);
+  const level = float(0, 5000, 1);
+  const levels = { steps, sigma_max: level, sigma_min: level };
+  node("KarrasScheduler", { ...levels, rho: float(0, 100, 7) }, ["SIGMAS"]);
+  node("PolyexponentialScheduler", { ...levels, rho: float(0, 100, 1) }, ["SIGMAS"]);
+  node("BetaSamplingScheduler", { model, steps, alpha: float(0, 50, 0.6), beta: float(0, 50, 0.6) }, ["SIGMAS"]);
+  node("AlignYourStepsScheduler", { model_type: oldCombo(["SD1", "SDXL", "SVD"]), steps, denoise: float(0, 1, 1) }, [
+    "SIGMAS",
+  ]);
+  node("SplitSigmas", { sigmas: link("SIGMAS"), step: int(0, 10000, 0) }, ["SIGMAS", "SIGMAS"]);
   node("ManualSigmas", { sigmas: word("1, 0.5") }, ["SIGMAS"]);
   node(
     "SamplerCustomAdvanced",
