@@ -1,3 +1,5 @@
+import type { InputValue } from "../graph/graph.ts";
+import { type PromotedValues, promotedValues } from "./promoted-values.ts";
 import type { UiLink, UiNode, UiSubgraph, UiWorkflow } from "./ui-to-api.ts";
 
 /** A link with names, all ids as text. */
@@ -42,7 +44,8 @@ function unfold(
   const flat: FlatWorkflow = { nodes: [], links: [], aliases: new Map() };
   const own = (id: string) => `${prefix}${id}`;
   for (const node of nodes) {
-    const subgraph = known.get(node.type);
+    // A muted or bypassed one is left out or handed through as any node is, whatever its own nodes say.
+    const subgraph = node.mode === 2 || node.mode === 4 ? undefined : known.get(node.type);
     if (subgraph === undefined) {
       const inputs = node.inputs?.map((input) => ({
         ...input,
@@ -73,7 +76,8 @@ function inner(
   const inside = `${prefix}${node.id}:`;
   const links = subgraph.links.map(named);
   const crossing = links.filter(({ from }) => from === inputNode);
-  const nodes = subgraph.nodes.map((child) => withOuter(child, node, crossing));
+  const promoted = promotedValues(node, subgraph);
+  const nodes = subgraph.nodes.map((child) => withOuter(child, node, subgraph, crossing, promoted));
   const flat = unfold(
     nodes,
     links.filter(({ from, to }) => from !== inputNode && to !== outputNode),
@@ -96,14 +100,27 @@ function inner(
   return { nodes: flat.nodes.map((child) => rename(child, outer)), links: flat.links, aliases: flat.aliases, outputs };
 }
 
-/** A child whose inputs come from outside, where nothing is linked there: the outer node's widget may give the value. */
-function withOuter(child: UiNode, outer: UiNode, crossing: readonly Ends[]): UiNode {
-  if (child.inputs === undefined) return child;
-  const inputs = child.inputs.map((input) => {
+/** A child whose inputs come from outside: where nothing is linked there, the outer node's widget may give the value. */
+function withOuter(
+  child: UiNode,
+  outer: UiNode,
+  subgraph: UiSubgraph,
+  crossing: readonly Ends[],
+  { byInput, byNode }: PromotedValues,
+): UiNode {
+  const values: Record<string, InputValue> = { ...byNode.get(String(child.id)) };
+  const inputs = child.inputs?.map((input) => {
     const ends = crossing.find(({ id }) => id === String(input.link));
-    return ends !== undefined && outer.inputs?.[ends.slot]?.link == null ? { ...input, link: null } : input;
+    if (ends === undefined || outer.inputs?.[ends.slot]?.link != null) return input;
+    const value = byInput.get(subgraph.inputs?.[ends.slot]?.name ?? "");
+    if (value !== undefined) values[input.name] = value;
+    return { ...input, link: null };
   });
-  return { ...child, inputs };
+  return {
+    ...child,
+    ...(inputs === undefined ? {} : { inputs }),
+    ...(Object.keys(values).length > 0 ? { values } : {}),
+  };
 }
 
 function rename(child: UiNode, outer: readonly FlatLink[]): UiNode {

@@ -228,6 +228,153 @@ describe("uiToApi", () => {
     expect(graph["3"]!.inputs["positive"]).toEqual(["6:5:1", 0]);
   });
 
+  it("hands through a bypassed subgraph, and leaves a muted one out", () => {
+    const clip: UiNode = {
+      id: 10,
+      type: "skip-uuid",
+      inputs: [{ name: "clip", type: "CLIP", link: 5 }],
+      outputs: [{ name: "CLIP", type: "CLIP" }],
+    };
+    const skip: UiNode = {
+      id: 1,
+      type: "CLIPSetLastLayer",
+      inputs: [{ name: "clip", type: "CLIP", link: 1 }],
+      outputs: [{ name: "CLIP", type: "CLIP" }],
+      widgets_values: [-2],
+    };
+    const links = [
+      { id: 1, origin_id: -10, origin_slot: 0, target_id: 1, target_slot: 0 },
+      { id: 2, origin_id: 1, origin_slot: 0, target_id: -20, target_slot: 0 },
+    ];
+    const ends = { inputs: [{ name: "clip" }], outputs: [{ name: "CLIP" }] };
+    const graphWith = (mode: number) => {
+      const nodes = [...workflow.nodes.filter(({ id }) => id !== 6), text(6, 40, "a fox"), { ...clip, mode }];
+      const definitions = { subgraphs: [{ id: "skip-uuid", nodes: [skip], links, ...ends }] };
+      const added: UiWorkflow["links"] = [
+        [5, 4, 1, 10, 0, "CLIP"],
+        [40, 10, 0, 6, 0, "CLIP"],
+      ];
+      const others = workflow.links.filter((link) => (link as unknown[])[0] !== 5);
+      return uiToApi({ nodes, links: [...others, ...added], definitions }, info);
+    };
+    expect(graphWith(0)["6"]!.inputs["clip"]).toEqual(["10:1", 0]);
+    expect(graphWith(4)["6"]!.inputs["clip"]).toEqual(["4", 1]);
+    expect(graphWith(2)["6"]!.inputs["clip"]).toBeUndefined();
+    expect(Object.keys(graphWith(2)).some((id) => id.startsWith("10"))).toBe(false);
+  });
+
+  describe("values typed into a subgraph's outer widgets", () => {
+    /** A subgraph with the latent's size and the sampler's seed and steps shown outside, as `stand` says. */
+    const build = (stand: Omit<UiNode, "id" | "type">, inner: Partial<UiNode> = {}) => {
+      const drawer: UiNode = {
+        ...latent,
+        id: 1,
+        inputs: [
+          { name: "width", type: "INT", link: 1, widget: { name: "width" } },
+          { name: "height", type: "INT", link: 2, widget: { name: "height" } },
+          { name: "batch_size", type: "INT", link: null, widget: { name: "batch_size" } },
+        ],
+        ...inner,
+      };
+      const subgraph = {
+        id: "latent-uuid",
+        nodes: [drawer],
+        links: [
+          { id: 1, origin_id: -10, origin_slot: 0, target_id: 1, target_slot: 0 },
+          { id: 2, origin_id: -10, origin_slot: 1, target_id: 1, target_slot: 1 },
+          { id: 3, origin_id: 1, origin_slot: 0, target_id: -20, target_slot: 0 },
+        ],
+        inputs: [{ name: "width" }, { name: "tall" }],
+        outputs: [{ name: "LATENT" }],
+      };
+      const nodes = workflow.nodes.map((node) => (node.id === 5 ? { id: 5, type: "latent-uuid", ...stand } : node));
+      return { ...workflow, nodes, definitions: { subgraphs: [subgraph] } };
+    };
+    const slots = [
+      { name: "width", type: "INT", link: null, widget: { name: "width" } },
+      { name: "tall", type: "INT", link: null, widget: { name: "tall" } },
+    ];
+    const sizeOf = (saved: UiWorkflow) => uiToApi(saved, info)["5:1"]!.inputs;
+
+    it("are read in the order of its inputs that are widgets", () => {
+      expect(sizeOf(build({ inputs: slots, widgets_values: [128, 256] }))).toEqual({
+        width: 128,
+        height: 256,
+        batch_size: 1,
+      });
+      expect(sizeOf(build({ inputs: slots, widgets_values: [null, 256] }))).toMatchObject({
+        width: 64,
+        height: 256,
+      });
+    });
+
+    it("are known for widgets by what they lead to, where the outer inputs do not say it", () => {
+      const bare = slots.map(({ name, type, link }) => ({ name, type, link }));
+      expect(sizeOf(build({ inputs: bare, widgets_values: [128, 256] }))).toMatchObject({ width: 128, height: 256 });
+    });
+
+    it("are read by name, where the file has the names", () => {
+      const named = { widgets_values: [1, 2], widgets_values_named: { tall: 256, width: 128 } };
+      expect(sizeOf(build({ inputs: slots, ...named }))).toMatchObject({ width: 128, height: 256 });
+    });
+
+    it("are read by proxyWidgets, of inputs and of inner nodes; what the list is too short for stays as it is inside", () => {
+      const proxyWidgets = [
+        ["-1", "tall"],
+        ["1", "batch_size"],
+        ["-1", "width"],
+      ];
+      const stand = { inputs: slots, widgets_values: [256, 3] };
+      expect(sizeOf(build({ ...stand, properties: { proxyWidgets } }))).toEqual({
+        width: 64,
+        height: 256,
+        batch_size: 3,
+      });
+      const text = JSON.stringify(proxyWidgets);
+      expect(sizeOf(build({ ...stand, properties: { proxyWidgets: text } }))).toMatchObject({ batch_size: 3 });
+      expect(sizeOf(build({ ...stand, widgets_values: [], properties: { proxyWidgets } }))).toMatchObject({
+        height: 64,
+      });
+    });
+
+    it("give way to a link from outside", () => {
+      const primitive: UiNode = { id: 12, type: "PrimitiveNode", widgets_values: [512, "fixed"] };
+      const linked = slots.map((slot) => (slot.name === "width" ? { ...slot, link: 30 } : slot));
+      const saved = build({ inputs: linked, widgets_values: [128, 256] });
+      const nodes = [...saved.nodes, primitive];
+      const links: UiWorkflow["links"] = [...saved.links, [30, 12, 0, 5, 0, "INT"]];
+      expect(sizeOf({ ...saved, nodes, links })).toMatchObject({ width: 512, height: 256 });
+    });
+
+    it("reach through a subgraph within a subgraph", () => {
+      const saved = build({});
+      const around = {
+        id: "around-uuid",
+        nodes: [
+          {
+            id: 7,
+            type: "latent-uuid",
+            inputs: slots.map((slot, i) => ({ ...slot, link: i + 1 })),
+            widgets_values: [96, 96],
+          },
+        ],
+        links: [
+          { id: 1, origin_id: -10, origin_slot: 0, target_id: 7, target_slot: 0 },
+          { id: 2, origin_id: -10, origin_slot: 1, target_id: 7, target_slot: 1 },
+          { id: 3, origin_id: 7, origin_slot: 0, target_id: -20, target_slot: 0 },
+        ],
+        inputs: [{ name: "width" }, { name: "height" }],
+        outputs: [{ name: "LATENT" }],
+      };
+      const inputs = around.inputs.map(({ name }) => ({ name, type: "INT", link: null, widget: { name } }));
+      const stand: UiNode = { id: 5, type: "around-uuid", inputs, widgets_values: [128] };
+      const nodes = saved.nodes.map((node) => (node.id === 5 ? stand : node));
+      const definitions = { subgraphs: [around, ...saved.definitions.subgraphs] };
+      const graph = uiToApi({ ...saved, nodes, definitions }, info);
+      expect(graph["5:7:1"]!.inputs).toMatchObject({ width: 128, height: 96 });
+    });
+  });
+
   it("refuses a node that the server does not have", () => {
     const nodes = [...workflow.nodes, { id: 99, type: "FancyNode" }];
     expect(() => uiToApi({ ...workflow, nodes }, info)).toThrow(

@@ -14,6 +14,11 @@ export interface UiNode {
   inputs?: { name: string; type: unknown; link?: number | string | null; widget?: { name?: string } }[];
   outputs?: { name: string; type: unknown; links?: unknown }[];
   widgets_values?: unknown[] | Record<string, unknown> | null;
+  /** The same by name, which newer editors save beside. */
+  widgets_values_named?: Record<string, unknown>;
+  properties?: Record<string, unknown>;
+  /** Values by input that come from the widgets of a subgraph around it; no part of the file. */
+  values?: Record<string, InputValue>;
 }
 /** A link as the editor saves it: as a list, or with names. */
 export type UiLink =
@@ -75,6 +80,7 @@ export function uiToApi(saved: UiWorkflow, info: ObjectInfo): Graph {
       );
     }
     const inputs: Record<string, InputValue> = widgetValues(node, spec.inputs);
+    for (const { name } of spec.inputs) if (node.values?.[name] !== undefined) inputs[name] = node.values[name];
     for (const input of node.inputs ?? []) {
       if (input.link === null || input.link === undefined) continue;
       const value = follow(String(input.link), byId, sources);
@@ -97,7 +103,9 @@ function follow(
     const source = sources.get(next);
     const node = source === undefined ? undefined : nodes.get(source.from);
     if (source === undefined || node === undefined || node.mode === muted) return undefined;
-    if (node.type === "PrimitiveNode") return (node.widgets_values as InputValue[] | undefined)?.[0];
+    if (node.type === "PrimitiveNode") {
+      return Object.values(node.values ?? {})[0] ?? (node.widgets_values as InputValue[] | undefined)?.[0];
+    }
     if (node.type !== "Reroute" && node.mode !== bypassed) return [source.from, source.slot];
     next = passedThrough(node, source.slot);
   }
