@@ -161,9 +161,9 @@ for name in ("HeunDiscreteScheduler", "LMSDiscreteScheduler", "KDPM2DiscreteSche
     case("exponential", name, {**SD, "use_exponential_sigmas": True}, **random)
     case("beta", name, {**SD, "use_beta_sigmas": True}, **random)
     case("v", name, {**SD, "prediction_type": "v_prediction"}, **random)
-    if "LMS" not in name:
-        case("img2img", name, SD, strength=0.6, **random)
+    case("img2img", name, SD, strength=0.6, **random)
     case("1 step", name, SD, steps=1, **random)
+case("img2img karras", "LMSDiscreteScheduler", {**SD, "use_karras_sigmas": True}, steps=13, strength=0.3)
 case("clipped", "HeunDiscreteScheduler", {**SD, "clip_sample": True})
 case("exp betas", "HeunDiscreteScheduler", {"beta_schedule": "exp"})
 case("sample", "HeunDiscreteScheduler", {**SD, "prediction_type": "sample"})
@@ -198,6 +198,10 @@ case("Runge-Kutta v", name, {**SD, "prediction_type": "v_prediction"})
 case("PLMS img2img", name, {**SD, "skip_prk_steps": True, "steps_offset": 1}, strength=0.6)
 for steps in (1, 2, 3):
     case(f"PLMS {steps} steps", name, {**SD, "skip_prk_steps": True}, steps=steps)
+# diffusers counts the Runge-Kutta start's calls from the first that is run.
+case("Runge-Kutta img2img", name, SD, strength=0.8)
+case("Runge-Kutta img2img, after its end", name, {**SD, "steps_offset": 1}, steps=25, strength=0.6)
+case("Runge-Kutta v img2img", name, {**SD, "prediction_type": "v_prediction"}, strength=0.5)
 
 # --- distilled, EDM, flow, consistency -------------------------------------------------------------------------------
 name = "LCMScheduler"

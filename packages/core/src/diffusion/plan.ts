@@ -3,7 +3,7 @@ import { inWorkspace } from "./in-workspace.ts";
 import { invalid } from "./invalid.ts";
 import { type NoiseSchedule, withFiniteSigmas } from "./noise-schedule.ts";
 import { denoiser, type Network, type Prediction } from "./prediction.ts";
-import { checkSigmas, type NoiseSource, type Sampler, type SamplerStep } from "./sampler.ts";
+import { checkSigmas, type Halfway, type NoiseSource, type Sampler, type SamplerStep } from "./sampler.ts";
 import { type SamplerName, samplerNames, samplers } from "./samplers.ts";
 import { makeSigmas, type SchedulerName, type SchedulerOptions, schedulerNames } from "./schedulers.ts";
 import type { Space } from "./space.ts";
@@ -48,6 +48,8 @@ export interface PlanRun {
   options?: object;
   /** For the CFG++ samplers: the network's unconditional output of its last call, which the guided one was made of. */
   uncond?: () => Float32Array;
+  /** For the samplers with several calls a step: sees, and may write to, the latent of each but the first. */
+  halfway?: Halfway;
 }
 
 /**
@@ -61,7 +63,7 @@ export function runPlan(plan: Plan, run: PlanRun): AsyncGenerator<SamplerStep, v
 async function* noSteps(): AsyncGenerator<SamplerStep, void, void> {}
 
 function stepsOf(plan: Plan, run: PlanRun): AsyncGenerator<SamplerStep, void, void> {
-  const { grid, network, x, noise, signal, uncond } = run;
+  const { grid, network, x, noise, signal, uncond, halfway } = run;
   let uncondEstimate: Float32Array | undefined;
   const model = denoiser(network, {
     prediction: plan.prediction,
@@ -96,6 +98,7 @@ function stepsOf(plan: Plan, run: PlanRun): AsyncGenerator<SamplerStep, void, vo
     options,
     ...(noise ? { noise } : {}),
     ...(signal ? { signal } : {}),
+    ...(halfway ? { halfway } : {}),
   });
 }
 

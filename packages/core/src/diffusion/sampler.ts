@@ -30,7 +30,14 @@ export interface SamplerInput<Options = object> {
   options?: Options;
   /** Looked at before each call of the model; the sampler then throws the signal's reason. */
   signal?: AbortSignal;
+  halfway?: Halfway;
 }
+
+/**
+ * Called before each call of the model but a step's first, with the latent of that call, its noise level and the step's index. What it
+ * writes to the latent is what the model sees and what the step goes on with: inpainting blends there too.
+ */
+export type Halfway = (x: Float32Array, sigma: number, index: number) => void;
 
 /**
  * One finished step. `x` and `denoised` are views of live buffers, valid until the next step is asked for: copy to keep. Writing to
@@ -66,16 +73,19 @@ export interface Run<Options> {
 
 /** Checks a sampler's input and copies the latent. Every sampler begins with it. */
 export function begin<Options>(
-  { model, x, sigmas, space = "ve", noise, options, signal }: SamplerInput<Options>,
+  { model, x, sigmas, space = "ve", noise, options, signal, halfway }: SamplerInput<Options>,
   spaces: readonly Space[] = ["ve", "vp", "flow"],
 ): Run<Options> {
   if (!spaces.includes(space)) invalid("space", `this sampler can't step in ${space}`, spaces);
   const levels = checkSigmas(sigmas, space);
   const own = latentLike(x);
   own.set(x);
+  let begun = -1;
   return {
     model: async (input, sigma, index, into) => {
       signal?.throwIfAborted();
+      if (index === begun) halfway?.(input, sigma, index);
+      begun = index;
       // The last step's estimate is looked at after the run: it stays where the model has it.
       const denoised = await model(input, sigma, index, index === levels.length - 2 ? undefined : into);
       if (denoised.length !== x.length)

@@ -37,22 +37,22 @@ export function pndmScheduler(config: ConfigReader): DiffusersPlan {
         sigmas: Float64Array.from([...levels, finalSigma]),
         initNoiseSigma: 1,
         nominalSteps: steps,
-        options: { stride, prk: prk.length } satisfies Counts,
+        options: { stride, prk } satisfies Start,
       };
     },
-    gridOptions: ({ timesteps, options, offset }) => {
-      const counts = options as Counts;
-      const moves = (): PndmMove[] => makeMoves(timesteps, counts.stride, Math.max(0, counts.prk - offset), levelOf);
+    gridOptions: ({ timesteps, options }) => {
+      const { stride, prk } = options as Start;
+      const moves = (): PndmMove[] => makeMoves(timesteps, stride, prk, levelOf);
       return { moves, multistepOf: prediction } satisfies PndmOptions;
     },
   };
 }
 
-interface Counts {
+interface Start {
   /** Training timesteps a step goes down by. */
   stride: number;
-  /** How many calls belong to the Runge–Kutta start. */
-  prk: number;
+  /** The timesteps of the Runge–Kutta start's calls. */
+  prk: readonly number[];
 }
 
 /** The Runge–Kutta start's calls: each of the first three steps at its beginning, twice in its middle, and at its end. */
@@ -65,18 +65,22 @@ function prkTimesteps(first: number[], stride: number): number[] {
   });
 }
 
+/**
+ * The calls' moves. diffusers counts from the first call that is run: after a late start (image-to-image) too the first are taken for the
+ * Runge–Kutta start, from the levels that the whole layout's had.
+ */
 function makeMoves(
   timesteps: Float64Array,
   stride: number,
-  prk: number,
+  prk: readonly number[],
   levelOf: (timestep: number) => number,
 ): PndmMove[] {
   const half = Math.floor(stride / 2);
   const stages = ["rk1", "rk2", "rk3", "rk4"] as const;
   return Array.from(timesteps, (t, call): PndmMove => {
     const at = levelOf(t);
-    if (call < prk) {
-      const start = timesteps[Math.floor(call / 4) * 4]!;
+    if (call < prk.length) {
+      const start = prk[Math.floor(call / 4) * 4]!;
       return { index: call, at, from: levelOf(start), to: levelOf(t - (call % 2 ? 0 : half)), kind: stages[call % 4]! };
     }
     if (call === 1) return { index: call, at, from: levelOf(t + stride), to: at, kind: "heun" };

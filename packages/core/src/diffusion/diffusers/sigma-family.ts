@@ -22,6 +22,7 @@ interface Member {
   clips?: boolean;
   takesTimesteps?: boolean;
   fractional64?: boolean;
+  gridOptions?: DiffusersPlan["gridOptions"];
 }
 
 const sd = { betaStart: 0.00085, betaEnd: 0.012 } as const;
@@ -41,6 +42,7 @@ export const lmsDiscrete = member({
   options: { fullOrderFinal: true },
   defaults: {},
   predictions: ["epsilon", "v_prediction", "sample"],
+  gridOptions: ({ layout, offset }) => (layout ? { earlier: layout.slice(0, offset) } : {}),
 });
 
 /** KDPM2DiscreteScheduler. */
@@ -81,6 +83,7 @@ function member(kind: Member): (config: ConfigReader) => DiffusersPlan {
       schedule,
       space: "ve",
       ...(kind.options ? { options: kind.options } : {}),
+      ...(kind.gridOptions ? { gridOptions: kind.gridOptions } : {}),
       accepts: kind.takesTimesteps && !curve ? ["timesteps"] : [],
       ...(clamp ? { clamp } : {}),
       ...(kind.betweenLevels ? { betweenLevels: true } : {}),

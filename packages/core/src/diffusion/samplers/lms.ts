@@ -10,6 +10,11 @@ export interface LmsOptions {
   order?: number;
   /** Take the step to σ = 0 with all derivatives too, as k-diffusion and diffusers do, not straight to x0, as ComfyUI does. */
   fullOrderFinal?: boolean;
+  /**
+   * The levels before the first, of a run that starts late: the polynomials go through them as well, although their derivatives, not being
+   * there, count as 0. So does diffusers.
+   */
+  earlier?: ArrayLike<number>;
 }
 
 /**
@@ -18,9 +23,10 @@ export interface LmsOptions {
  */
 export async function* lms(input: SamplerInput<LmsOptions>): AsyncGenerator<SamplerStep, void, void> {
   const { model, x, sigmas, steps, space, options } = begin(input, ["ve", "flow"]);
-  const { order = 4, fullOrderFinal = false } = options;
+  const { order = 4, fullOrderFinal = false, earlier = [] } = options;
   if (![1, 2, 3, 4].includes(order)) invalid("order", `${order} is not an order of lms`, [1, 2, 3, 4]);
   const places = placesLike(x, order);
+  const levels = Float64Array.from([...Array.from(earlier), ...sigmas]);
   let derivatives: Float32Array[] = [];
   const place = latentLike(x);
   for (let i = 0; i < steps; i++) {
@@ -29,10 +35,12 @@ export async function* lms(input: SamplerInput<LmsOptions>): AsyncGenerator<Samp
     const denoised = await model(x, sigma, i, place);
     derivatives = [derivative(places(), space, x, denoised, sigma), ...derivatives.slice(0, order - 1)];
     // Levels that are equal are one point of the polynomial.
-    const points = risingRun(sigmas, i, derivatives.length);
-    const weights = Array.from({ length: points }, (_, j) => lmsWeight(sigmas, i, j, points));
+    const at = earlier.length + i;
+    const points = risingRun(levels, at, Math.min(order, at + 1));
+    const used = derivatives.slice(0, points);
+    const weights = used.map((_, j) => lmsWeight(levels, at, j, points));
     if (sigmaNext === 0 && !fullOrderFinal) x.set(denoised);
-    else blend(x, [1, ...weights], [x, ...derivatives.slice(0, points)]);
+    else blend(x, [1, ...weights], [x, ...used]);
     yield { step: i + 1, steps, sigma, sigmaNext, x, denoised };
   }
 }
