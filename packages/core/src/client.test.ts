@@ -52,6 +52,23 @@ describe("createClient", () => {
     expect(recipe.request.seed).toBe(backend.requests[0]?.seed);
   });
 
+  it("gives every backend ComfyUI's names, whatever tool's the request and the defaults have", async () => {
+    const known = { ...capabilities, features: [...capabilities.features, "scheduler" as const] };
+    const backend = testBackend({
+      capabilities: async () => ({ ...known, schedulers: ["karras", "exponential"] }),
+    });
+    const client = createClient({ backend, defaults: { sampler: "Euler", scheduler: "Exponential" } });
+    const { recipe } = await client.generate({ prompt: "a", sampler: "DPM++ 2M Karras" });
+    await client.generate({ prompt: "a", sampler: "DPMSolverMultistepScheduler" });
+    await client.generate({ prompt: "a" });
+    expect(backend.requests.map(({ sampler, scheduler }) => `${sampler} ${scheduler}`)).toEqual([
+      "dpmpp_2m karras",
+      "dpmpp_2m exponential",
+      "euler exponential",
+    ]);
+    expect(recipe.request).toMatchObject({ sampler: "dpmpp_2m", scheduler: "karras" });
+  });
+
   it("treats seed 0 as a seed, and lets a request win over the defaults", async () => {
     const backend = testBackend();
     await createClient({ backend, defaults: { steps: 9, seed: 4 } }).generate({ prompt: "a", seed: 0, steps: 3 });
@@ -59,7 +76,7 @@ describe("createClient", () => {
   });
 
   it.each([
-    [{ prompt: "a", sampler: "dpmpp-2m" }, "sampler", /did you mean dpmpp_2m/],
+    [{ prompt: "a", sampler: "dpmpp_2n" }, "sampler", /did you mean dpmpp_2m/],
     [{ prompt: "a", negativePrompt: "b" }, "negativePrompt", /no effect/],
     [{ prompt: "a", width: 100 }, "width", /64 to 512, a multiple of 8/],
     [{ prompt: "a", output: { format: "webp" } }, "output.format", /png/],

@@ -11,6 +11,7 @@ import { fingerprintImages } from "./image/fingerprint-images.ts";
 import { Job } from "./job/job.ts";
 import { JobRun, type Prepared } from "./job/job-run.ts";
 import { isRecipe, parseRecipe, type Recipe } from "./recipe/recipe.ts";
+import { canonicalNames, knownVariant } from "./request/canonical-names.ts";
 import { parseRequest } from "./request/parse-request.ts";
 import type { GenerationInput } from "./request/request.ts";
 import { randomSeed } from "./request/seed.ts";
@@ -137,8 +138,9 @@ class BackendClient implements Client {
   async #prepare(input: GenerationInput | Recipe, options: GenerateOptions, signal: AbortSignal): Promise<Prepared> {
     const { backend } = this;
     const recipe = isRecipe(input) ? parseRecipe(input) : undefined;
-    const wanted = recipe?.request ?? parseRequest(withDefaults(input, this.#options.defaults));
-    const capabilities = await backend.capabilities(wanted.model, { signal });
+    const parsed = recipe?.request ?? parseRequest(withDefaults(input, this.#options.defaults));
+    const capabilities = await backend.capabilities(parsed.model, { signal });
+    const wanted = knownVariant(parsed, capabilities);
     const issues = checkCapabilities(wanted, capabilities);
     const onUnsupported = options.onUnsupported ?? this.#options.onUnsupported ?? "error";
     if (issues.length > 0 && onUnsupported === "error") throw new UnsupportedError(issues, { backend: backend.id });
@@ -171,6 +173,7 @@ function foreignRecipe(recipe: Recipe | undefined, backend: Backend, { model }: 
 
 function withDefaults(input: unknown, defaults: Partial<GenerationInput> | undefined): unknown {
   if (defaults === undefined || typeof input !== "object" || input === null) return input;
-  const own = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
-  return { ...defaults, ...own };
+  // A sampler's name that says a scheduler goes before the defaults' scheduler.
+  const own = canonicalNames(Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined)));
+  return { ...canonicalNames(defaults), ...own };
 }

@@ -26,12 +26,13 @@ export function planOf(request: GenerationRequest, own: Plan): Plan {
     throw invalid("schedulerOptions", "go with a scheduler that the request names, such as karras");
   }
   if (asConfigured && !otherSampler && !givesLevels(request)) return own;
+  const named = asConfigured ? "normal" : (scheduler as SchedulerName);
   return makePlan({
     sampler: sampler as SamplerName,
-    scheduler: asConfigured ? "normal" : (scheduler as SchedulerName),
+    scheduler: named,
     schedule: own.schedule,
     prediction: own.prediction,
-    schedulerOptions: readSchedulerOptions(schedulerOptions ?? {}),
+    schedulerOptions: readSchedulerOptions(named, schedulerOptions ?? {}, own.schedule.space),
   });
 }
 

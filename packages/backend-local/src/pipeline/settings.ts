@@ -1,5 +1,6 @@
 import { type GenerationRequest, InvalidRequestError, type Issue } from "@latentkit/core";
 import {
+  checkNoise,
   type Grid,
   type GuidanceSettings,
   type NoiseSettings,
@@ -67,8 +68,8 @@ export function settle(request: GenerationRequest, model: ModelFolder): Settings
     guidanceScale,
     guidance,
     perturbed: perturbedOf(request, shape.selfAttentions),
-    noise: request.noise ?? {},
-    samplerOptions: readSamplerOptions(request.samplerOptions ?? {}),
+    noise: checkedNoise(request.noise ?? {}),
+    samplerOptions: readSamplerOptions(plan.sampler, request.samplerOptions ?? {}, plan.space),
     clipSkip,
     previewEvery: request.previewEvery,
     prompt: "prompt" in request ? (request.prompt ?? "") : "",
@@ -115,6 +116,11 @@ function sideOf(
 
 function invalid(issue: Issue): InvalidRequestError {
   return new InvalidRequestError([issue], { backend: "local" });
+}
+
+function checkedNoise(noise: NoiseSettings): NoiseSettings {
+  checkNoise(noise);
+  return noise;
 }
 
 function toSeed(seed: number | string): Seed {

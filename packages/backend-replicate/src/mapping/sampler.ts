@@ -1,3 +1,4 @@
+import { findSampler } from "@latentkit/core/diffusion";
 import type { SamplerPair } from "./family.ts";
 import type { Mapping } from "./mapping.ts";
 
@@ -40,7 +41,7 @@ export function samplerPairs(mapping: Pick<Mapping, "find" | "family">): { value
   const byName = new Map(Object.entries(known).map(([name, pair]) => [name.toLowerCase(), pair]));
   return (mapping.find("sampler")?.enum ?? []).map((value) => ({
     value: String(value),
-    pair: byName.get(String(value).toLowerCase()) ?? { sampler: String(value) },
+    pair: byName.get(String(value).toLowerCase()) ?? findSampler(String(value)) ?? { sampler: String(value) },
   }));
 }
 

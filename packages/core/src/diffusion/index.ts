@@ -63,6 +63,7 @@ export { blendInpaint, type InpaintKeep } from "./inpaint.ts";
 export { type BrownianNoiseOptions, BrownianTree, brownianNoise } from "./noise/brownian-tree.ts";
 export {
   brownianSamplers,
+  checkNoise,
   type ImageNoise,
   imageNoise,
   type NoiseConvention,
@@ -82,6 +83,14 @@ export {
   type NoiseSchedule,
   type NoiseScheduleOptions,
 } from "./noise-schedule.ts";
+export {
+  type ChoiceOption,
+  describeOptions,
+  type NumberOption,
+  type OptionSpec,
+  type OptionSpecs,
+  type SwitchOption,
+} from "./option-spec.ts";
 export { makePlan, type Plan, type PlanOptions, type PlanRun, runPlan } from "./plan.ts";
 export {
   type DenoiserOptions,
@@ -93,14 +102,10 @@ export {
   scalingsOf,
 } from "./prediction.ts";
 export type { Denoiser, NoiseSource, Sampler, SamplerInput, SamplerStep } from "./sampler.ts";
-export {
-  readSamplerOptions,
-  readSchedulerOptions,
-  resolveSampler,
-  resolveScheduler,
-  type SamplerChoice,
-} from "./sampler-names.ts";
+export { findSampler, resolveSampler, resolveScheduler, type SamplerChoice } from "./sampler-names.ts";
+export { readSamplerOptions, samplerOptions } from "./sampler-options.ts";
 export { type SamplerName, samplerNames, samplers } from "./samplers.ts";
+export { readSchedulerOptions, schedulerOptions } from "./scheduler-options.ts";
 export type { AlignYourStepsModel } from "./schedulers/align-your-steps.ts";
 export {
   makeSigmas,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { diffusersSchedulers } from "./diffusers/from-diffusers.ts";
-import { readSamplerOptions, readSchedulerOptions, resolveSampler, resolveScheduler } from "./sampler-names.ts";
+import { resolveSampler, resolveScheduler } from "./sampler-names.ts";
 import { samplerNames } from "./samplers.ts";
 
 describe("names", () => {
@@ -12,6 +12,11 @@ describe("names", () => {
     ["DPM++ 3M SDE", { sampler: "dpmpp_3m_sde" }],
     ["DPM2 a Karras", { sampler: "dpm_2_ancestral", scheduler: "karras" }],
     ["LMS Karras", { sampler: "lms", scheduler: "karras" }],
+    ["DPM++ 2M SDE Heun Karras", { sampler: "dpmpp_2m_sde_heun", scheduler: "karras" }],
+    ["dpm++_sde_karras", { sampler: "dpmpp_sde", scheduler: "karras" }],
+    ["Euler SGM Uniform", { sampler: "euler", scheduler: "sgm_uniform" }],
+    ["HeunPP2", { sampler: "heunpp2" }],
+    ["DDIM CFG++", { sampler: "euler_cfg_pp" }],
     ["UniPC", { sampler: "uni_pc" }],
     ["PLMS", { sampler: "pndm" }],
     ["DDIM", { sampler: "ddim" }],
@@ -30,6 +35,8 @@ describe("names", () => {
     expect(resolveScheduler("karras")).toBe("karras");
     expect(resolveScheduler("SGM Uniform")).toBe("sgm_uniform");
     expect(resolveScheduler("Align Your Steps")).toBe("align_your_steps");
+    expect(resolveScheduler("Automatic")).toBe("normal");
+    expect(resolveScheduler("Automatic", "dpmpp_2m_sde")).toBe("exponential");
   });
 
   it.each(["", "oiler", "constructor", "__proto__", "karras"])(
@@ -41,25 +48,5 @@ describe("names", () => {
 
   it("refuses a scheduler that isn't, listing those there are", () => {
     expect(() => resolveScheduler("toString")).toThrow(/scheduler.*karras, exponential/);
-  });
-});
-
-describe("options", () => {
-  it("are read in either spelling", () => {
-    expect(readSamplerOptions({ s_noise: 1.1, eta: 0.5, solver_type: "heun" })).toEqual({
-      sNoise: 1.1,
-      eta: 0.5,
-      solver: "heun",
-    });
-    expect(readSchedulerOptions({ sigma_min: 0.1, rho: 5 })).toEqual({ sigmaMin: 0.1, rho: 5 });
-  });
-
-  it.each([
-    [{ s_noize: 1 }, /samplerOptions.s_noize.*unknown.*sNoise/],
-    [{ eta: "much" }, /samplerOptions.eta.*number/],
-    [{ eta: Number.NaN }, /samplerOptions.eta.*number/],
-    [{ __proto__: null, constructor: 1 }, /samplerOptions.constructor/],
-  ])("refuses %j", (given, message) => {
-    expect(() => readSamplerOptions(given)).toThrow(message);
   });
 });

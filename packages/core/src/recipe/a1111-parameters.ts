@@ -1,43 +1,15 @@
+import { a1111Labels, findSampler, findScheduler } from "../diffusion/sampler-names.ts";
 import type { GenerationInput, GenerationRequest } from "../request/request.ts";
 import type { Recipe } from "./recipe.ts";
 
-/** A1111's label of each sampler, by our (ComfyUI's) name. */
-const samplerLabels: Readonly<Record<string, string>> = {
-  euler: "Euler",
-  euler_ancestral: "Euler a",
-  heun: "Heun",
-  dpm_2: "DPM2",
-  dpm_2_ancestral: "DPM2 a",
-  lms: "LMS",
-  dpmpp_2s_ancestral: "DPM++ 2S a",
-  dpmpp_sde: "DPM++ SDE",
-  dpmpp_2m: "DPM++ 2M",
-  dpmpp_2m_sde: "DPM++ 2M SDE",
-  dpmpp_3m_sde: "DPM++ 3M SDE",
-  ddim: "DDIM",
-  pndm: "PLMS",
-  uni_pc: "UniPC",
-  lcm: "LCM",
-};
-/** A1111's label of each scheduler, by our name. */
-const schedulerLabels: Readonly<Record<string, string>> = {
-  normal: "Normal",
-  karras: "Karras",
-  exponential: "Exponential",
-  simple: "Simple",
-  sgm_uniform: "SGM Uniform",
-  ddim_uniform: "DDIM",
-  beta: "Beta",
-  kl_optimal: "KL Optimal",
-};
-
 /** The `parameters` text that A1111 writes into PNG files and other tools read. */
 export function formatParameters({ request, model, versions }: Recipe): string {
-  const { seed, steps, sampler, scheduler, guidanceScale, width, height } = request;
+  const { seed, steps, guidanceScale, width, height } = request;
+  const { sampler, scheduler } = a1111Labels(request.sampler, request.scheduler);
   const settings: [string, unknown][] = [
     ["Steps", steps],
-    ["Sampler", sampler && (samplerLabels[sampler] ?? sampler)],
-    ["Schedule type", scheduler && (schedulerLabels[scheduler] ?? scheduler)],
+    ["Sampler", sampler],
+    ["Schedule type", scheduler],
     ["CFG scale", guidanceScale],
     ["Seed", seed],
     ["Size", width && height && `${width}x${height}`],
@@ -79,23 +51,12 @@ export function parseParameters(text: string): GenerationInput | undefined {
   return { prompt: prompt.trim(), ...entries } as GenerationInput;
 }
 
-/** Older versions joined the two: "DPM++ 2M Karras". */
-function samplerOf(
-  label: string | undefined,
-  scheduleLabel: string | undefined,
-): { sampler?: string; scheduler?: string } {
+/** Older versions joined the two: "DPM++ 2M Karras". What is not known stays as it is, for the backend to refuse. */
+function samplerOf(label: string | undefined, schedule: string | undefined): { sampler?: string; scheduler?: string } {
   if (label === undefined) return {};
-  const joined = /^(.*?)(?: (Karras|Exponential))?$/.exec(label);
-  const sampler = nameOf(samplerLabels, joined?.[1] ?? label);
-  const schedule = joined?.[2] ?? scheduleLabel;
-  const scheduler = schedule === undefined || schedule === "Automatic" ? undefined : nameOf(schedulerLabels, schedule);
-  return { ...(sampler ? { sampler } : {}), ...(scheduler ? { scheduler } : {}) };
-}
-
-function nameOf(labels: Readonly<Record<string, string>>, label: string): string | undefined {
-  return Object.entries(labels).find(
-    ([name, text]) => text.toLowerCase() === label.toLowerCase() || name === label,
-  )?.[0];
+  const found: { sampler: string; scheduler?: string } = findSampler(label) ?? { sampler: label };
+  const scheduler = found.scheduler ?? (schedule && (findScheduler(schedule, found.sampler) ?? schedule));
+  return { sampler: found.sampler, ...(scheduler ? { scheduler } : {}) };
 }
 
 function numberField(field: string, text: string | undefined): Record<string, number> {

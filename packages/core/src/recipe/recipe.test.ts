@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { samplerNames } from "../diffusion/samplers.ts";
+import { schedulerNames } from "../diffusion/schedulers.ts";
 import { RecipeError } from "../errors/recipe-error.ts";
 import { encodeImage } from "../image/codec.ts";
 import { writePngText } from "../png/chunks.ts";
@@ -51,6 +53,30 @@ describe("recipes", () => {
       seed: "1",
       width: 64,
       height: 64,
+    });
+  });
+
+  it("keep every sampler and scheduler through the parameters line", () => {
+    for (const sampler of samplerNames)
+      for (const scheduler of [...schedulerNames, "diffusers"]) {
+        const request = parseRequest({ ...input, sampler, scheduler });
+        expect(parseParameters(formatParameters({ ...recipe, request }))).toMatchObject({ sampler, scheduler });
+      }
+  });
+
+  it.each([
+    ["DPM++ 2M SDE Heun, Schedule type: Automatic", { sampler: "dpmpp_2m_sde_heun", scheduler: "exponential" }],
+    ["HeunPP2, Schedule type: SGM Uniform", { sampler: "heunpp2", scheduler: "sgm_uniform" }],
+    ["DEIS", { sampler: "deis" }],
+    ["IPNDM", { sampler: "ipndm" }],
+    ["DPM2 a Karras", { sampler: "dpm_2_ancestral", scheduler: "karras" }],
+    ["Nobody's", { sampler: "Nobody's" }],
+  ])("read A1111's sampler %s", (text, expected) => {
+    expect(parseParameters(`a dog\nSteps: 30, Sampler: ${text}, Seed: 1`)).toEqual({
+      prompt: "a dog",
+      steps: 30,
+      seed: "1",
+      ...expected,
     });
   });
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { InvalidRequestError } from "../errors/invalid-request-error.ts";
 import type { Issue } from "../errors/issue.ts";
+import { canonicalNames } from "./canonical-names.ts";
 import { nearest } from "./nearest.ts";
 import { fieldsOf, type GenerationRequest, GenerationRequestSchema, type Task, tasks } from "./request.ts";
 
@@ -15,7 +16,7 @@ export function parseRequest(input: unknown): GenerationRequest {
       { field: "", message: 'a request must be an object such as { prompt: "a red apple" }' },
     ]);
   }
-  const defined = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
+  const defined = canonicalNames(Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined)));
   const request = { task: "text-to-image", ...defined };
   const parsed = GenerationRequestSchema.safeParse(request);
   if (parsed.success) return checkTogether(parsed.data);

@@ -110,9 +110,12 @@ export const sharedFields = {
   /** Classifier-free guidance scale (arXiv:2207.12598); 1 is off. */
   guidanceScale: z.number().min(0).max(100).optional(),
   guidance: GuidanceSchema.optional(),
-  /** What steps the latents, by ComfyUI's names. */
+  /**
+   * What steps the latents, by ComfyUI's names. diffusers' and A1111's are understood too and become ComfyUI's: "DPM++ 2M Karras" is
+   * `dpmpp_2m` with scheduler `karras`.
+   */
   sampler: z.custom<SamplerName>((v) => typeof v === "string" && v !== "", "must be a sampler's name").optional(),
-  /** What makes the sigmas, by ComfyUI's names. */
+  /** What makes the sigmas, by ComfyUI's names; A1111's ("SGM Uniform") become ComfyUI's. */
   scheduler: z.custom<SchedulerName>((v) => typeof v === "string" && v !== "", "must be a scheduler's name").optional(),
   /** The sampler's own settings, such as `eta` or `s_noise`. */
   samplerOptions: options.optional(),
