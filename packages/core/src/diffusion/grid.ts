@@ -68,6 +68,8 @@ export function sliceByStrength(grid: Grid, strength = 1): Grid {
   const from = grid.space === "flow" ? Math.floor(n - kept) : n - Math.floor(kept);
   // Strength 0 runs nothing, also where the layout has more steps than were asked for.
   return sliceSteps(grid, from === n ? grid.steps : from);
+  if (from > grid.steps && strength > 0)
+    invalid("strength", `${strength} leaves no step: here, as in diffusers, it is a share of ${n} calls`);
 }
 
 /** Keeps the steps from `from` up to, not including, `to`. */

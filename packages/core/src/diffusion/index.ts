@@ -59,7 +59,7 @@ export {
 export { type GuidedNetwork, type GuidedPasses, guidedNetwork } from "./guidance/guided-network.ts";
 export { addPerturbedGuidance, perturbedScale } from "./guidance/perturbed.ts";
 export { rescaleGuidance } from "./guidance/rescale.ts";
-export { blendInpaint, type InpaintKeep } from "./inpaint.ts";
+export { blendInpaint, blendInpaintAt, type InpaintKeep } from "./inpaint.ts";
 export { type BrownianNoiseOptions, BrownianTree, brownianNoise } from "./noise/brownian-tree.ts";
 export {
   brownianSamplers,
@@ -101,7 +101,7 @@ export {
   type Scalings,
   scalingsOf,
 } from "./prediction.ts";
-export type { Denoiser, NoiseSource, Sampler, SamplerInput, SamplerStep } from "./sampler.ts";
+export type { Denoiser, Halfway, NoiseSource, Sampler, SamplerInput, SamplerStep } from "./sampler.ts";
 export { findSampler, resolveSampler, resolveScheduler, type SamplerChoice } from "./sampler-names.ts";
 export { readSamplerOptions, samplerOptions } from "./sampler-options.ts";
 export { type SamplerName, samplerNames, samplers } from "./samplers.ts";

@@ -1,5 +1,7 @@
-import { addNoise, type Grid } from "./grid.ts";
-import { invalid } from "./invalid.ts";
+import { blend2 } from "./blend.ts";
+import type { Grid } from "./grid.ts";
+import { invalid, requireInteger } from "./invalid.ts";
+import { alphaOf } from "./space.ts";
 
 /** What a 4-channel model's inpainting keeps outside the mask. */
 export interface InpaintKeep {
@@ -18,11 +20,27 @@ export interface InpaintKeep {
  *
  * @param step - Steps done, as a {@link SamplerStep} has it.
  */
-export function blendInpaint(x: Float32Array, step: number, { grid, latent, noise, mask }: InpaintKeep): Float32Array {
-  if (latent.length !== x.length) invalid("latent", `has ${latent.length} values, must have ${x.length}`);
+export function blendInpaint(x: Float32Array, step: number, keep: InpaintKeep): Float32Array {
+  const { grid, latent } = keep;
+  requireInteger("step", step, 0, grid.steps);
+  return step < grid.steps ? blendInpaintAt(x, grid.sigmas[step]!, keep) : mix(x, latent, keep);
+}
+
+/**
+ * Blends a latent at noise level `sigma` with the image's, noised to that level: for the latents within a step, of the samplers that call
+ * the model several times. Written over `x`.
+ */
+export function blendInpaintAt(x: Float32Array, sigma: number, keep: InpaintKeep): Float32Array {
+  const { grid, latent, noise } = keep;
+  if (latent.length !== noise.length)
+    invalid("noise", `has ${noise.length} values for a latent of ${latent.length}; must be the same`);
+  return mix(x, blend2(new Float32Array(latent.length), alphaOf(grid.space, sigma), latent, sigma, noise), keep);
+}
+
+function mix(x: Float32Array, known: Float32Array, { mask }: InpaintKeep): Float32Array {
+  if (known.length !== x.length) invalid("latent", `has ${known.length} values, must have ${x.length}`);
   if (mask.length === 0 || x.length % mask.length !== 0)
     invalid("mask", `has ${mask.length} values, which doesn't go into a latent of ${x.length}`);
-  const known = step < grid.steps ? addNoise(grid, latent, noise, step) : latent;
   for (let i = 0, length = x.length; i < length; i++) {
     const m = mask[i % mask.length]!;
     x[i] = (1 - m) * known[i]! + m * x[i]!;

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import {
   addNoise,
   blendInpaint,
+  blendInpaintAt,
   fromDiffusers,
   guidedNetwork,
   makeFlowSchedule,
@@ -163,6 +164,40 @@ describe("inpainting", () => {
     }
     expect(last[0]).not.toBe(latent[0]);
   });
+
+  it.each(["heun", "dpm_2", "dpm_2_ancestral", "dpmpp_sde", "seeds_3"] as const)(
+    "reaches the latents that %s has within a step",
+    async (sampler) => {
+      const plan = makePlan({ sampler, scheduler: "karras", schedule, prediction: "epsilon" });
+      const grid = plan.grid({ steps: 3 });
+      const keep = { grid, latent: torchRandn(1, 8), noise: torchRandn(2, 8), mask: [0] };
+      const inputs: Float32Array[] = [];
+      const halfway: [index: number, known: Float32Array, scale: number][] = [];
+      const run = runPlan(plan, {
+        grid,
+        network: async (input) => {
+          inputs.push(input.slice());
+          return input.slice();
+        },
+        x: startFromNoise(grid, keep.noise),
+        noise: () => torchRandn(3, 8),
+        halfway(x, sigma, index) {
+          halfway.push([inputs.length, blendInpaintAt(x, sigma, keep).slice(), 1 / Math.hypot(1, sigma)]);
+          expect(sigma).toBeLessThan(grid.sigmas[index]!);
+        },
+      });
+      for await (const { step } of run) expect(step).toBeGreaterThan(0);
+      // None in the last step, which ends at 0, and none before a step's first call.
+      expect(halfway).toHaveLength(sampler === "seeds_3" ? 4 : 2);
+      for (const [call, known, scale] of halfway)
+        expect(
+          relativeError(
+            inputs[call]!,
+            known.map((value) => value * scale),
+          ),
+        ).toBeLessThan(1e-6);
+    },
+  );
 
   it("mixes where the mask is between, and refuses one that doesn't fit", () => {
     const grid = euler.grid({ steps: 2 });

@@ -30,6 +30,8 @@ export interface Plan {
   readonly clamp?: (denoised: Float32Array) => void;
   /** Lays out the noise levels of a run. */
   grid(request: GridRequest): Grid;
+  /** Which levels of a run's own a scheduler_config.json's `grid` takes, where that is not any. */
+  readonly accepts?: readonly ("timesteps" | "sigmas")[];
   /** What the network is told between the grid's levels. */
   timestepOf(sigma: number): number;
 }

@@ -45,17 +45,18 @@ export interface DiffusersPlan
 
 /** Makes a plan of a scheduler's reading. */
 export function planFrom(source: DiffusersPlan): Plan {
-  const { setTimesteps, maxSteps = 10_000, accepts = [], options = {}, timestepOf, ...rest } = source;
+  const { setTimesteps, maxSteps: _, accepts = [], options = {}, timestepOf, ...rest } = source;
   const { space, schedule } = source;
   // Flow levels are kept as they are; the others as σ/α.
   const inSpace = (sigma: number) => (space === "flow" ? sigma : fromRatio(space, sigma));
   return {
     ...rest,
     scheduler: "diffusers",
+    accepts,
     options,
     timestepOf: timestepOf ?? ((sigma) => schedule.sigmaToTimestep(space === "flow" ? sigma : ratioOf(space, sigma))),
     grid(request) {
-      const layout = setTimesteps(layoutRequest(request, accepts, maxSteps));
+      const layout = setTimesteps(layoutRequest(request, source));
       const grid: Grid = {
         space,
         sigmas: layout.sigmas.map(inSpace),
@@ -74,8 +75,7 @@ export function planFrom(source: DiffusersPlan): Plan {
 
 function layoutRequest(
   { steps, timesteps, sigmas, mu }: GridRequest,
-  accepts: readonly ("timesteps" | "sigmas")[],
-  maxSteps: number,
+  { accepts = [], maxSteps = 10_000, space }: DiffusersPlan,
 ): LayoutRequest {
   const given = [steps, timesteps, sigmas].filter((value) => value !== undefined);
   const names = ["steps", ...accepts];
@@ -84,7 +84,9 @@ function layoutRequest(
   if (steps !== undefined) return { ...common, steps: requireInteger("steps", steps, 1, maxSteps) };
   const field = timesteps ? "timesteps" : "sigmas";
   if (!accepts.includes(field)) invalid(field, "this scheduler can't be given these", names);
-  const list = (timesteps ?? sigmas)!;
-  requireFalling(field, list);
+  const all = (timesteps ?? sigmas)!;
+  requireFalling(field, all);
+  // The flow schedulers' lists end before the 0 that they add.
+  const list = space === "flow" && sigmas && all.length > 1 && all.at(-1) === 0 ? all.slice(0, -1) : all;
   return { ...common, steps: list.length, [field]: Float64Array.from(list) };
 }

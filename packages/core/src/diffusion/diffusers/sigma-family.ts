@@ -97,7 +97,13 @@ function member(kind: Member): (config: ConfigReader) => DiffusersPlan {
           if (kind.roundKarras && curve === "use_karras_sigmas") timesteps = timesteps.map(roundHalfEven);
         }
         const sigmas = finish(levels, 0);
-        return { timesteps, sigmas, initNoiseSigma: initNoise(sigmas, spacing.spacing) };
+        return {
+          timesteps,
+          sigmas,
+          initNoiseSigma: initNoise(sigmas, spacing.spacing),
+          // Over given timesteps diffusers' pipelines take the number of calls for the number of steps.
+          ...(given ? { nominalSteps: 2 * timesteps.length - 1 } : {}),
+        };
       },
     };
   };
