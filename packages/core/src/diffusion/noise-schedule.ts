@@ -53,7 +53,10 @@ export function makeNoiseSchedule(options: NoiseScheduleOptions = {}): BetaNoise
   const given = trainedBetas && Float32Array.from(trainedBetas);
   if (given && (given.length < 2 || given.some((beta) => !(beta >= 0 && beta <= 1))))
     invalid("trained_betas", "must be at least 2 numbers from 0 to 1");
-  const n = given ? given.length : requireInteger("num_train_timesteps", trainTimesteps, 2, 1_000_000);
+  const n = given && options.trainTimesteps === undefined ? given.length : trainTimesteps;
+  requireInteger("num_train_timesteps", n, 2, 1_000_000);
+  if (given && given.length !== n)
+    invalid("trained_betas", `has ${given.length} entries for num_train_timesteps ${n}; must be as many`);
   const plain = given ?? makeBetas(betaSchedule, betaStart, betaEnd, n);
   const betas = zeroTerminalSnr ? rescaleZeroTerminalSnr(plain) : plain;
   const alphasCumprod = alphasCumprodOf(betas);

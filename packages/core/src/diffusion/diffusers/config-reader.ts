@@ -8,15 +8,44 @@ export class ConfigReader {
     this.#config = config;
   }
 
-  number(name: string, fallback: number): number {
-    return this.optionalNumber(name) ?? fallback;
+  /** A number from `min` to `max`. */
+  number(name: string, fallback: number, min: number, max: number): number {
+    return this.optionalNumber(name, min, max) ?? fallback;
   }
 
-  /** A number, or undefined where it is absent or null. */
-  optionalNumber(name: string): number | undefined {
+  /** A number from `min` to `max`, or undefined where it is absent or null. */
+  optionalNumber(name: string, min = -Number.MAX_VALUE, max = Number.MAX_VALUE): number | undefined {
     const value = this.#config[name] ?? undefined;
-    if (value === undefined || (typeof value === "number" && !Number.isNaN(value))) return value;
-    return invalid(name, `must be a number, not ${describe(value)}`);
+    if (value === undefined || (typeof value === "number" && value >= min && value <= max)) return value;
+    return invalid(name, `must be a number from ${min} to ${max}, not ${describe(value)}`);
+  }
+
+  /** A whole number from `min` to `max`. */
+  integer(name: string, fallback: number, min: number, max: number): number {
+    const value = this.#config[name] ?? fallback;
+    if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= max) return value;
+    return invalid(name, `must be a whole number from ${min} to ${max}, not ${describe(value)}`);
+  }
+
+  /** The number of training timesteps. */
+  trainTimesteps(fallback = 1000): number {
+    return this.integer("num_train_timesteps", fallback, 2, 1_000_000);
+  }
+
+  /**
+   * The bounds of a curve that replaces the levels, `sigma_min` and `sigma_max`, each undefined where it is absent or null.
+   * `defaults` are what the other is held against then.
+   */
+  sigmaBounds(defaults: { sigmaMin: number; sigmaMax: number }): { sigmaMin?: number; sigmaMax?: number } {
+    const sigmaMin = this.optionalNumber("sigma_min", 1e-9, 1e9);
+    const sigmaMax = this.optionalNumber("sigma_max", 1e-9, 1e9);
+    const [low, high] = [sigmaMin ?? defaults.sigmaMin, sigmaMax ?? defaults.sigmaMax];
+    if (low > high && (sigmaMin !== undefined || sigmaMax !== undefined))
+      invalid(
+        sigmaMax === undefined ? "sigma_min" : "sigma_max",
+        sigmaMax === undefined ? `must be at most ${high}, not ${low}` : `must be at least ${low}, not ${high}`,
+      );
+    return { ...(sigmaMin === undefined ? {} : { sigmaMin }), ...(sigmaMax === undefined ? {} : { sigmaMax }) };
   }
 
   boolean(name: string, fallback: boolean): boolean {
@@ -24,7 +53,7 @@ export class ConfigReader {
     return typeof value === "boolean" ? value : invalid(name, `must be true or false, not ${describe(value)}`);
   }
 
-  /** A list of numbers, or undefined where it is absent or null. */
+  /** A list of finite numbers, or undefined where it is absent or null. */
   optionalNumbers(name: string): number[] | undefined {
     const value = this.#config[name] ?? undefined;
     if (value === undefined) return undefined;

@@ -1,16 +1,15 @@
 import { clipSample } from "../clamp.ts";
 import { makeEdmSchedule } from "../flow-schedule.ts";
-import { requireInteger } from "../invalid.ts";
 import type { ConfigReader } from "./config-reader.ts";
 import type { DiffusersPlan } from "./layout.ts";
 import { finish } from "./sigmas.ts";
 
 /** CMStochasticIterativeScheduler. */
 export function consistencyModels(config: ConfigReader): DiffusersPlan {
-  const trainTimesteps = requireInteger("num_train_timesteps", config.number("num_train_timesteps", 40), 2, 1_000_000);
-  const sigmaMin = config.number("sigma_min", 0.002);
-  const sigmaMax = config.number("sigma_max", 80);
-  const rho = config.number("rho", 7);
+  const trainTimesteps = config.trainTimesteps(40);
+  const sigmaMin = config.number("sigma_min", 0.002, 1e-9, 1e9);
+  const sigmaMax = config.number("sigma_max", 80, sigmaMin, 1e9);
+  const rho = config.number("rho", 7, 0.01, 1000);
   const schedule = makeEdmSchedule({ sigmaMin, sigmaMax, trainTimesteps });
   const [from, to] = [sigmaMax ** (1 / rho), sigmaMin ** (1 / rho)];
   return {
@@ -20,9 +19,9 @@ export function consistencyModels(config: ConfigReader): DiffusersPlan {
     space: "ve",
     maxSteps: trainTimesteps,
     accepts: ["timesteps"],
-    sigmaData: config.number("sigma_data", 0.5),
+    sigmaData: config.number("sigma_data", 0.5, 1e-6, 1e6),
     sigmaMin,
-    options: { sigmaMin, sigmaMax, sNoise: config.number("s_noise", 1) },
+    options: { sigmaMin, sigmaMax, sNoise: config.number("s_noise", 1, 0, 100) },
     ...(config.boolean("clip_denoised", true) ? { clamp: clipSample(1) } : {}),
     timestepOf: (sigma) => 250 * Math.log(sigma),
     setTimesteps({ steps, timesteps: given }) {

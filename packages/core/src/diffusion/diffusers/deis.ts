@@ -1,4 +1,3 @@
-import { invalid } from "../invalid.ts";
 import { readClamp } from "./clamp.ts";
 import type { ConfigReader } from "./config-reader.ts";
 import { readFinal } from "./dpm-solver.ts";
@@ -14,9 +13,7 @@ export function deisMultistep(config: ConfigReader): DiffusersPlan {
     finalDefault: "fixed_min",
     alwaysRoundKarras: true,
   });
-  const order = config.number("solver_order", 2);
-  if (order !== 1 && order !== 2 && order !== 3)
-    return invalid("solver_order", `${order} can't be followed`, [1, 2, 3]);
+  const order = config.integer("solver_order", 2, 1, 3) as 1 | 2 | 3;
   // diffusers takes the other solvers' names for its one algorithm.
   config.oneOf("algorithm_type", ["deis", "dpmsolver", "dpmsolver++"], "deis");
   config.oneOf("solver_type", ["logrho", "midpoint", "heun", "bh1", "bh2"], "logrho");

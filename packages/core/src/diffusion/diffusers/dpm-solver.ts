@@ -57,9 +57,7 @@ export function readAlgorithm(
   // Other solvers' names are taken to mean the defaults, as in diffusers, so that a config can be carried over.
   const type = config.oneOf("algorithm_type", [...algorithms, "deis"], "dpmsolver++");
   const solver = config.oneOf("solver_type", ["midpoint", "heun", "logrho", "bh1", "bh2"], "midpoint");
-  const order = config.number("solver_order", 2);
-  if (order !== 1 && order !== 2 && order !== 3)
-    return invalid("solver_order", `${order} can't be followed`, [1, 2, 3]);
+  const order = config.integer("solver_order", 2, 1, 3) as 1 | 2 | 3;
   config.mustBeOff("variance_type");
   const predict = type.includes("++") || type === "deis" ? "data" : "noise";
   const final = config.oneOf("final_sigmas_type", ["zero", "sigma_min"], "zero");

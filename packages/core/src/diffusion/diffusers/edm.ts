@@ -1,6 +1,6 @@
 import { linspaceF32 } from "../betas.ts";
 import { makeEdmSchedule } from "../flow-schedule.ts";
-import { invalid, requireNumber } from "../invalid.ts";
+import { invalid } from "../invalid.ts";
 import { karrasSigmas } from "../schedulers/karras.ts";
 import { readClamp } from "./clamp.ts";
 import type { ConfigReader } from "./config-reader.ts";
@@ -36,17 +36,17 @@ function readEdm(
   config: ConfigReader,
   lowest: (levels: Float64Array, sigmaMin: number) => number,
 ): Omit<DiffusersPlan, "sampler"> {
-  const sigmaMin = config.number("sigma_min", 0.002);
-  const sigmaMax = config.number("sigma_max", 80);
-  const rho = requireNumber("rho", config.number("rho", 7), 0.01, 1000);
-  const schedule = makeEdmSchedule({ sigmaMin, sigmaMax, trainTimesteps: config.number("num_train_timesteps", 1000) });
+  const sigmaMin = config.number("sigma_min", 0.002, 1e-9, 1e9);
+  const sigmaMax = config.number("sigma_max", 80, sigmaMin, 1e9);
+  const rho = config.number("rho", 7, 0.01, 1000);
+  const schedule = makeEdmSchedule({ sigmaMin, sigmaMax, trainTimesteps: config.trainTimesteps() });
   const exponential = config.oneOf("sigma_schedule", ["karras", "exponential"], "karras") === "exponential";
   const endsAtZero = config.oneOf("final_sigmas_type", ["zero", "sigma_min"], "zero") === "zero";
   return {
     prediction: config.oneOf("prediction_type", ["epsilon", "v_prediction"], "epsilon") === "epsilon" ? "edm" : "edm_v",
     schedule,
     space: "ve",
-    sigmaData: config.number("sigma_data", 0.5),
+    sigmaData: config.number("sigma_data", 0.5, 1e-6, 1e6),
     setTimesteps({ steps }): Layout {
       const levels = exponential
         ? Float64Array.from(linspaceF32(Math.log(sigmaMin), Math.log(sigmaMax), steps), Math.exp).reverse()

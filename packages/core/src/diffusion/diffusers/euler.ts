@@ -18,7 +18,7 @@ export function eulerDiscrete(config: ConfigReader): DiffusersPlan {
   const curve = readCurve(config);
   const finalSigma =
     config.oneOf("final_sigmas_type", ["zero", "sigma_min"], "zero") === "zero" ? 0 : schedule.sigmaMin;
-  const bounds = { sigmaMin: config.optionalNumber("sigma_min"), sigmaMax: config.optionalNumber("sigma_max") };
+  const bounds = config.sigmaBounds(schedule);
   return {
     sampler: "euler",
     prediction,

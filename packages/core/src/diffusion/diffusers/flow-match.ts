@@ -7,11 +7,11 @@ import { curveOver, finish, readCurve } from "./sigmas.ts";
 
 /** FlowMatchEulerDiscreteScheduler. */
 export function flowMatchEuler(config: ConfigReader): DiffusersPlan {
-  const trainTimesteps = config.number("num_train_timesteps", 1000);
-  const shift = config.number("shift", 1);
+  const trainTimesteps = config.trainTimesteps();
+  const shift = config.number("shift", 1, 1e-6, 1e6);
   const dynamic = config.boolean("use_dynamic_shifting", false);
   const linear = config.oneOf("time_shift_type", ["exponential", "linear"], "exponential") === "linear";
-  const terminal = config.optionalNumber("shift_terminal");
+  const terminal = readTerminal(config);
   const curve = readCurve(config);
   config.mustBeOff("invert_sigmas");
   // The dynamic shift is left to each run, so the training range isn't shifted beforehand.
@@ -44,8 +44,8 @@ export function flowMatchEuler(config: ConfigReader): DiffusersPlan {
 
 /** FlowMatchHeunDiscreteScheduler. */
 export function flowMatchHeun(config: ConfigReader): DiffusersPlan {
-  const trainTimesteps = config.number("num_train_timesteps", 1000);
-  const shift = config.number("shift", 1);
+  const trainTimesteps = config.trainTimesteps();
+  const shift = config.number("shift", 1, 1e-6, 1e6);
   const schedule = makeFlowSchedule({ shift, trainTimesteps });
   return {
     sampler: "heun",
@@ -67,8 +67,15 @@ function dynamicShiftOf(mu: number | undefined, linear: boolean): number {
   return linear ? mu : Math.exp(mu);
 }
 
+/** `shift_terminal`, undefined where it is off. At 1 there would be no way to go. */
+export function readTerminal(config: ConfigReader): number | undefined {
+  return config.optionalNumber("shift_terminal", 0, 0.999) || undefined;
+}
+
 /** Stretches flow levels so that the last is `terminal` (`shift_terminal`). */
 export function stretchToTerminal(levels: Float64Array, terminal: number): Float64Array {
   const scale = (1 - levels[levels.length - 1]!) / (1 - terminal);
+  // A single level is pure noise, which stays so.
+  if (scale === 0) return levels;
   return levels.map((level) => 1 - (1 - level) / scale);
 }

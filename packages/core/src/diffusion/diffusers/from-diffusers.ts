@@ -55,6 +55,8 @@ export const diffusersSchedulers: readonly string[] = Object.keys(readers);
  * @throws InvalidRequestError naming the option.
  */
 export function fromDiffusers(config: SchedulerConfig): Plan {
+  if (typeof config !== "object" || config === null || Array.isArray(config))
+    invalid("_class_name", "must be there: a config is an object, as in a scheduler_config.json", diffusersSchedulers);
   const name = config._class_name;
   const reader = typeof name === "string" && Object.hasOwn(readers, name) ? readers[name] : undefined;
   if (!reader) return invalid("_class_name", `unknown scheduler ${JSON.stringify(name)}`, diffusersSchedulers);

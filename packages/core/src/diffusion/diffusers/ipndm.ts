@@ -6,7 +6,7 @@ import type { DiffusersPlan } from "./layout.ts";
 /** IPNDMScheduler: its levels are sin²(πt/2), and the network predicts v and is told 2φ/π, φ being the angle between x0 and ε. */
 export function ipndmScheduler(config: ConfigReader): DiffusersPlan {
   config.mustBeOff("trained_betas");
-  const trainTimesteps = config.number("num_train_timesteps", 1000);
+  const trainTimesteps = config.trainTimesteps();
   const toldAt = (ratio: number) => (Math.atan(ratio) / Math.PI) * 2;
   return {
     sampler: "ipndm",

@@ -1,4 +1,4 @@
-import { invalid, requireInteger } from "../invalid.ts";
+import { invalid } from "../invalid.ts";
 import type { NoiseSchedule } from "../noise-schedule.ts";
 import { fromRatio } from "../space.ts";
 import { readClamp } from "./clamp.ts";
@@ -13,7 +13,7 @@ const SIGMA_DATA = 0.5;
 /** LCMScheduler. */
 export function lcmScheduler(config: ConfigReader): DiffusersPlan {
   const { schedule, prediction, layOut, maxSteps } = readDistilled(config);
-  const scaling = config.number("timestep_scaling", 10);
+  const scaling = config.number("timestep_scaling", 10, 1e-6, 1e6);
   const clamp = readClamp(config, false);
   return {
     sampler: "lcm",
@@ -63,8 +63,7 @@ function readDistilled(config: ConfigReader) {
   const { trainTimesteps } = schedule;
   const prediction = config.oneOf("prediction_type", ["epsilon", "sample", "v_prediction"], "epsilon");
   refuseBlindEpsilon(schedule, prediction);
-  const original = config.number("original_inference_steps", 50);
-  requireInteger("original_inference_steps", original, 1, trainTimesteps);
+  const original = config.integer("original_inference_steps", 50, 1, trainTimesteps);
   const layOut = (steps: number, given: Float64Array | undefined, final: number) => {
     const timesteps = checkTimesteps(
       given ?? distilledTimesteps(steps, original, trainTimesteps),

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { diffusersSchedulers, fromDiffusers } from "./from-diffusers.ts";
 
+const stableDiffusion = { beta_start: 0.00085, beta_end: 0.012, beta_schedule: "scaled_linear" };
+
 describe("fromDiffusers", () => {
   it.each(diffusersSchedulers)("reads %s with its defaults alone", (name) => {
     const plan = fromDiffusers({ _class_name: name });
@@ -30,7 +32,7 @@ describe("fromDiffusers", () => {
       { _class_name: "EulerDiscreteScheduler", use_karras_sigmas: true, use_beta_sigmas: true },
       /use_beta_sigmas.*use_karras_sigmas/,
     ],
-    [{ _class_name: "DPMSolverMultistepScheduler", solver_order: 4 }, /solver_order.*1, 2, 3/],
+    [{ _class_name: "DPMSolverMultistepScheduler", solver_order: 4 }, /solver_order.*1 to 3/],
     [{ _class_name: "DPMSolverMultistepScheduler", algorithm_type: "dpmsolver" }, /final_sigmas_type.*sigma_min/],
     [{ _class_name: "DPMSolverMultistepScheduler", variance_type: "learned" }, /variance_type/],
     [
@@ -47,6 +49,53 @@ describe("fromDiffusers", () => {
       /solver_order.*1, 2/,
     ],
     [{ _class_name: "LCMScheduler", original_inference_steps: 5000 }, /original_inference_steps/],
+    [{ _class_name: "LCMScheduler", timestep_scaling: 0 }, /timestep_scaling/],
+    ...[
+      [{ sigma_min: 20, sigma_max: 1 }, /sigma_max: must be at least 20, not 1/],
+      [{ sigma_min: -1 }, /sigma_min: must be a number from 1e-9/],
+      [{ sigma_min: 20 }, /sigma_min: must be at most 14\.6/],
+      [{ sigma_max: 0.001 }, /sigma_max: must be at least 0\.02/],
+    ].map(
+      ([bounds, message]) =>
+        [
+          { _class_name: "EulerDiscreteScheduler", ...stableDiffusion, use_karras_sigmas: true, ...bounds },
+          message,
+        ] as [Record<string, unknown>, RegExp],
+    ),
+    [{ _class_name: "UniPCMultistepScheduler", use_exponential_sigmas: true, sigma_min: 0 }, /sigma_min/],
+    [{ _class_name: "DDIMScheduler", steps_offset: 0.5 }, /steps_offset.*whole number from 0 to 1000/],
+    [{ _class_name: "EulerDiscreteScheduler", steps_offset: -5 }, /steps_offset/],
+    [{ _class_name: "DDIMScheduler", clip_sample_range: -1 }, /clip_sample_range/],
+    [{ _class_name: "DDIMScheduler", thresholding: true, dynamic_thresholding_ratio: 5 }, /dynamic_thresholding_ratio/],
+    [{ _class_name: "DDIMScheduler", thresholding: true, sample_max_value: 0 }, /sample_max_value/],
+    [{ _class_name: "FlowMatchEulerDiscreteScheduler", shift_terminal: 2 }, /shift_terminal.*0 to 0\.999/],
+    [{ _class_name: "FlowMatchEulerDiscreteScheduler", num_train_timesteps: 1.5 }, /num_train_timesteps/],
+    [{ _class_name: "EDMEulerScheduler", sigma_min: 90 }, /sigma_max.*90/],
+    [{ _class_name: "EDMEulerScheduler", sigma_data: 0 }, /sigma_data/],
+    [{ _class_name: "CMStochasticIterativeScheduler", sigma_data: -1 }, /sigma_data/],
+    [{ _class_name: "CMStochasticIterativeScheduler", rho: 0 }, /rho/],
+    [{ _class_name: "CMStochasticIterativeScheduler", s_noise: -1 }, /s_noise/],
+    [{ _class_name: "CMStochasticIterativeScheduler", sigma_min: 0 }, /sigma_min/],
+    [{ _class_name: "UniPCMultistepScheduler", disable_corrector: [-1, 1.5] }, /disable_corrector.*whole numbers/],
+    [
+      { _class_name: "EulerDiscreteScheduler", trained_betas: Array(400).fill(0.004) },
+      /num_train_timesteps.*1000.*400 entries/,
+    ],
+    [{ _class_name: "EulerDiscreteScheduler", beta_start: 0, beta_end: 0 }, /beta_start.*no noise/],
+    [{ _class_name: "EulerDiscreteScheduler", beta_start: 1, beta_end: 1 }, /beta_end.*no signal/],
+    [{ _class_name: "DPMSolverMultistepScheduler", use_dynamic_shifting: true }, /use_dynamic_shifting.*use_flow/],
+    ...(["DPMSolverMultistepScheduler", "DEISMultistepScheduler", "SASolverScheduler"] as const).map(
+      (_class_name): [Record<string, unknown>, RegExp] => [
+        {
+          _class_name,
+          use_flow_sigmas: true,
+          prediction_type: "flow_prediction",
+          use_dynamic_shifting: true,
+          time_shift_type: "linear",
+        },
+        /time_shift_type.*exponential/,
+      ],
+    ),
   ])("refuses %j", (config, message) => {
     expect(() => fromDiffusers(config)).toThrow(message);
   });
@@ -62,6 +111,25 @@ describe("fromDiffusers", () => {
     ["EulerDiscreteScheduler", {}, /exactly one/],
   ])("%s refuses %j", (name, request, message) => {
     expect(() => fromDiffusers({ _class_name: name }).grid(request)).toThrow(message);
+  });
+
+  it.each([null, undefined, [], "EulerDiscreteScheduler"])("refuses %j as a config", (config) => {
+    expect(() => fromDiffusers(config as never)).toThrow(/_class_name.*object/);
+  });
+
+  it("stretches a single step to no terminal", () => {
+    const plan = fromDiffusers({ _class_name: "FlowMatchEulerDiscreteScheduler", shift_terminal: 0.1 });
+    expect(Array.from(plan.grid({ steps: 1 }).sigmas)).toEqual([1, 0]);
+    expect(plan.grid({ steps: 4 }).sigmas[3]).toBeCloseTo(0.1, 6);
+  });
+
+  it("follows trained betas as long as the training", () => {
+    const config = {
+      _class_name: "EulerDiscreteScheduler",
+      num_train_timesteps: 400,
+      trained_betas: Array(400).fill(0.004),
+    };
+    expect(Array.from(fromDiffusers(config).grid({ steps: 3 }).timesteps)).toEqual([399, 199.5, 0]);
   });
 
   it("asks for mu where a dynamic shift needs it", () => {

@@ -1,4 +1,3 @@
-import { requireInteger } from "../invalid.ts";
 import { readClamp } from "./clamp.ts";
 import type { ConfigReader } from "./config-reader.ts";
 import type { DiffusersPlan } from "./layout.ts";
@@ -24,8 +23,8 @@ export function saSolverScheduler(config: ConfigReader): DiffusersPlan {
     ...(clamp ? { clamp } : {}),
     options: {
       predict: algorithm === "data_prediction" ? "data" : "noise",
-      predictorOrder: requireInteger("predictor_order", config.number("predictor_order", 2), 1, 4),
-      correctorOrder: requireInteger("corrector_order", config.number("corrector_order", 2), 1, 4),
+      predictorOrder: config.integer("predictor_order", 2, 1, 4),
+      correctorOrder: config.integer("corrector_order", 2, 1, 4),
       lowerOrderFinal: config.boolean("lower_order_final", true),
     },
   };

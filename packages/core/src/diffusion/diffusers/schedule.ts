@@ -1,4 +1,5 @@
 import type { BetaSchedule } from "../betas.ts";
+import { invalid } from "../invalid.ts";
 import { makeNoiseSchedule, type NoiseSchedule } from "../noise-schedule.ts";
 import type { ConfigReader } from "./config-reader.ts";
 
@@ -19,15 +20,27 @@ export interface ScheduleDefaults {
 /** Reads the betas: `beta_schedule`, `beta_start`, `beta_end`, `trained_betas`, `num_train_timesteps`, `rescale_betas_zero_snr`. */
 export function readSchedule(config: ConfigReader, defaults: ScheduleDefaults = {}): NoiseSchedule {
   const trainedBetas = config.optionalNumbers("trained_betas");
-  return makeNoiseSchedule({
+  const trainTimesteps = config.trainTimesteps();
+  if (trainedBetas && trainedBetas.length !== trainTimesteps)
+    invalid(
+      "num_train_timesteps",
+      `is ${trainTimesteps}, but trained_betas has ${trainedBetas.length} entries: the two must be the same`,
+    );
+  const schedule = makeNoiseSchedule({
     betaSchedule: config.oneOf("beta_schedule", defaults.allowed ?? common, defaults.betaSchedule ?? "linear"),
-    betaStart: config.number("beta_start", defaults.betaStart ?? 0.0001),
-    betaEnd: config.number("beta_end", defaults.betaEnd ?? 0.02),
-    trainTimesteps: config.number("num_train_timesteps", 1000),
+    betaStart: config.number("beta_start", defaults.betaStart ?? 0.0001, 0, 1),
+    betaEnd: config.number("beta_end", defaults.betaEnd ?? 0.02, 0, 1),
+    trainTimesteps,
     ...(trainedBetas ? { trainedBetas } : {}),
     zeroTerminalSnr: (defaults.rescale ?? true) && config.boolean("rescale_betas_zero_snr", false),
     ...(defaults.terminalAlphaBar === undefined ? {} : { terminalAlphaBar: defaults.terminalAlphaBar }),
   });
+  const source = trainedBetas ? "trained_betas" : "beta_end";
+  if (!(schedule.sigmaMin > 0)) invalid(trainedBetas ? source : "beta_start", "leaves no noise at the first timestep");
+  // Pure noise is for the last timestep, and only after a rescale.
+  const endless = schedule.sigmas.indexOf(Number.POSITIVE_INFINITY);
+  if (endless >= 0 && endless < trainTimesteps - 1) invalid(source, `leaves no signal from timestep ${endless} on`);
+  return schedule;
 }
 
 /** diffusers' last ᾱ after a zero-SNR rescale, in the schedulers that step in σ. */

@@ -33,6 +33,8 @@ export interface SolverKind {
   linspaceOnly?: boolean;
   takesTimesteps?: boolean;
   luLambdas?: boolean;
+  /** Whether its dynamic shift may be a `linear` one too. */
+  linearShift?: boolean;
   /** Whether it has `sigma_min` and `sigma_max`. */
   bounds?: boolean;
   lambdaMinClipped?: boolean;
@@ -45,10 +47,13 @@ export function readSolverLevels(config: ConfigReader, schedule: NoiseSchedule, 
     ? { spacing: "linspace", stepsOffset: 0, trainTimesteps }
     : readSpacing(config, trainTimesteps, "linspace");
   const curve = readCurve(config);
+  const bounds = kind.bounds ? config.sigmaBounds(schedule) : {};
   const lu = kind.luLambdas === true && config.boolean("use_lu_lambdas", false);
   const flow = config.boolean("use_flow_sigmas", false);
-  const shift = requireNumber("flow_shift", config.number("flow_shift", 1), 1e-6, 1e6);
+  const shift = config.number("flow_shift", 1, 1e-6, 1e6);
   const dynamic = config.boolean("use_dynamic_shifting", false);
+  if (dynamic && !flow) invalid("use_dynamic_shifting", "needs use_flow_sigmas on");
+  if (dynamic && !kind.linearShift) config.oneOf("time_shift_type", ["exponential"], "exponential");
   const rounded =
     kind.alwaysRoundKarras || config.oneOf("beta_schedule", cosineOrNot, "linear") !== "squaredcos_cap_v2";
   const ending =
@@ -72,12 +77,7 @@ export function readSolverLevels(config: ConfigReader, schedule: NoiseSchedule, 
       let levels: Float64Array;
       let minimum = schedule.sigmaMin;
       if (curve) {
-        levels = curveOver(
-          curve,
-          steps,
-          [schedule.sigmaMax, schedule.sigmaMin],
-          kind.bounds ? configBounds(config) : {},
-        );
+        levels = curveOver(curve, steps, [schedule.sigmaMax, schedule.sigmaMin], bounds);
         timesteps = levels.map((sigma) => schedule.sigmaToTimestep(sigma));
         if (curve === "use_karras_sigmas" && rounded) timesteps = timesteps.map(roundHalfEven);
         if (kind.minAfterCurve === "curve") minimum = levels[steps - 1]!;
@@ -107,13 +107,10 @@ export function readSolverLevels(config: ConfigReader, schedule: NoiseSchedule, 
 
 const cosineOrNot = ["linear", "scaled_linear", "squaredcos_cap_v2"] as const;
 
-function configBounds(config: ConfigReader) {
-  return { sigmaMin: config.optionalNumber("sigma_min"), sigmaMax: config.optionalNumber("sigma_max") };
-}
-
 /** How many training timesteps are left when those with λ below `lambda_min_clipped` are cut off. */
 function clippedTimesteps(config: ConfigReader, schedule: NoiseSchedule): number {
-  const lowest = config.optionalNumber("lambda_min_clipped") ?? Number.NEGATIVE_INFINITY;
+  const lowest =
+    config.optionalNumber("lambda_min_clipped", Number.NEGATIVE_INFINITY, 1000) ?? Number.NEGATIVE_INFINITY;
   const left = schedule.sigmas.filter((sigma) => -Math.log(sigma) >= lowest).length;
   return left > 0 ? left : invalid("lambda_min_clipped", `${lowest} leaves no timestep`);
 }

@@ -18,7 +18,7 @@ export interface SpacingOptions {
 export function readSpacing(config: ConfigReader, trainTimesteps: number, fallback: Spacing): SpacingOptions {
   return {
     spacing: config.oneOf("timestep_spacing", spacings, fallback),
-    stepsOffset: config.number("steps_offset", 0),
+    stepsOffset: config.integer("steps_offset", 0, 0, trainTimesteps),
     trainTimesteps,
   };
 }
