@@ -77,10 +77,17 @@ function run(
 ): Float32Array {
   const { weights, addresses, stages } = workspace;
   for (let k = 0; k < factors.length; k++) weights[k] = factors[k]!;
-  const inside = terms.map((term) => workspace.holds(term));
-  for (let k = 0; k < terms.length; k++) addresses[k] = (inside[k] ? terms[k]! : stages[k]!).byteOffset;
-  const ends = workspace.holds(out);
   const { length } = out;
+  const ends = workspace.holds(out);
+  const inside = terms.map((term) => workspace.holds(term));
+  const only = inside.indexOf(false);
+  if (ends && only >= 0 && only === inside.lastIndexOf(false) && !terms.includes(out)) {
+    // One term from outside can wait where the result will be.
+    out.set(terms[only]!.length === length ? terms[only]! : terms[only]!.subarray(0, length));
+    terms = terms.with(only, out);
+    inside[only] = true;
+  }
+  for (let k = 0; k < terms.length; k++) addresses[k] = (inside[k] ? terms[k]! : stages[k]!).byteOffset;
   if (ends && !inside.includes(false)) {
     kernel(out.byteOffset, 4 * length);
     return out;
