@@ -33,10 +33,14 @@ export function networkError(cause: unknown, url: string, signal?: AbortSignal):
   if (code === "UND_ERR_HEADERS_TIMEOUT" || code === "UND_ERR_BODY_TIMEOUT") {
     return new TimeoutError(`${url} did not answer in time.`, comfyDetails({ cause, details }));
   }
-  const why = /CERT|SIGNATURE|ERR_TLS|ERR_SSL/.test(code)
-    ? `its TLS certificate is not accepted (${code}); give a dispatcher with the right CA`
+  const isUntrusted = /CERT|SIGNATURE|ERR_TLS|ERR_SSL/.test(code);
+  const why = isUntrusted
+    ? `its TLS certificate is not accepted (${code}); give its CA as \`ca\`, or by NODE_EXTRA_CA_CERTS`
     : code;
-  return new ConnectionError(`ComfyUI cannot be reached at ${url}: ${why}.`, comfyDetails({ cause, details }));
+  return new ConnectionError(
+    `ComfyUI cannot be reached at ${url}: ${why}.`,
+    comfyDetails({ cause, details, ...(isUntrusted ? { retryable: false } : {}) }),
+  );
 }
 
 /** The signal's reason as a LatentKit error. */

@@ -33,6 +33,12 @@ const OptionsSchema = z.strictObject({
   queueStallMs: positive.default(3_600_000),
   cancelMs: positive.default(8_000),
   objectInfoTtlMs: z.number().nonnegative().default(300_000),
+  ca: z
+    .custom<string | Uint8Array | (string | Uint8Array)[]>(
+      (value) => [value].flat().every((pem) => typeof pem === "string" || pem instanceof Uint8Array),
+      "must be certificates as PEM text or bytes",
+    )
+    .optional(),
   dispatcher: z
     .custom<Dispatcher>(
       (value) => typeof (value as Dispatcher)?.dispatch === "function",
@@ -89,7 +95,9 @@ export interface ComfyOptions {
   cancelMs?: number;
   /** How long the server's node definitions are kept. Default 5 min. */
   objectInfoTtlMs?: number;
-  /** undici dispatcher for TLS settings or an outgoing proxy. */
+  /** Certificates (PEM) to trust beside the usual ones, such as a server's own. */
+  ca?: string | Uint8Array | (string | Uint8Array)[];
+  /** undici dispatcher for other TLS settings or an outgoing proxy. */
   dispatcher?: Dispatcher;
 }
 
@@ -114,6 +122,11 @@ export function resolveOptions(input: ComfyOptions | Record<string, unknown> = {
     throw new ConfigError(`comfy: ${problems.join("; ")}`, { backend: "comfy", cause: parsed.error });
   }
   const options = parsed.data;
+  if (options.ca !== undefined && options.dispatcher !== undefined) {
+    throw new ConfigError("comfy: ca: has no effect on a dispatcher of your own: give it the certificates", {
+      backend: "comfy",
+    });
+  }
   for (const secret of [options.apiKey, options.comfyOrgApiKey, ...secretHeaders(options.headers)]) {
     registerSecret(secret);
   }

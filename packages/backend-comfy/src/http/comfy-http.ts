@@ -1,8 +1,9 @@
 import { LatentKitError } from "@latentkit/core";
-import { Agent, type Dispatcher, type FormData, request } from "undici";
+import { type Dispatcher, type FormData, request } from "undici";
 import { networkError, notComfyError, statusError } from "../comfy-error.ts";
 import type { ResolvedOptions } from "../comfy-options.ts";
 import { parseExact, stringifyExact } from "./exact-json.ts";
+import { makeAgent } from "./trust.ts";
 
 /** One HTTP call. */
 export interface Call {
@@ -39,7 +40,7 @@ export class ComfyHttp {
     this.#timeoutMs = options.timeoutMs;
     this.#headers = { ...options.headers, ...(options.apiKey === undefined ? {} : { "x-api-key": options.apiKey }) };
     this.#ownsDispatcher = options.dispatcher === undefined;
-    this.dispatcher = options.dispatcher ?? new Agent({ connections: 8, webSocket: { maxPayloadSize: 2 ** 30 } });
+    this.dispatcher = options.dispatcher ?? makeAgent(options, { connections: 8 });
   }
 
   /** Headers that go to the server itself, and nowhere else. */

@@ -1,7 +1,8 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { Agent, type Dispatcher, ping, WebSocket } from "undici";
+import { type Agent, type Dispatcher, ping, WebSocket } from "undici";
 import { networkError } from "../comfy-error.ts";
 import type { ResolvedOptions } from "../comfy-options.ts";
+import { makeAgent } from "../http/trust.ts";
 import { decodeBinary, decodeText, type Frame } from "./frames.ts";
 
 /** Asks for previews that say whose they are; it must be the first frame of every connection. */
@@ -26,7 +27,7 @@ export class Connection {
   #failure: unknown;
 
   private constructor(
-    { webSocketUrl, apiKey, headers, dispatcher, pingMs }: ResolvedOptions,
+    { webSocketUrl, apiKey, headers, dispatcher, pingMs, ca }: ResolvedOptions,
     clientId: string,
     onFrame: (frame: Frame) => void,
   ) {
@@ -34,7 +35,7 @@ export class Connection {
     url.searchParams.set("clientId", clientId);
     if (apiKey !== undefined) url.searchParams.set("token", apiKey);
     this.#onFrame = onFrame;
-    this.#agent = dispatcher === undefined ? new Agent({ webSocket: { maxPayloadSize: 2 ** 30 } }) : undefined;
+    this.#agent = dispatcher === undefined ? makeAgent({ ca }) : undefined;
     this.#socket = new WebSocket(url, { headers, dispatcher: dispatcher ?? (this.#agent as Dispatcher) });
     this.#socket.binaryType = "arraybuffer";
     this.#socket.onmessage = ({ data }) => this.#receive(data);

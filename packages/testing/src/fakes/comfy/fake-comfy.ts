@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { type WebSocket, WebSocketServer } from "ws";
 import { defaultModels, type FakeModels, fakeNodes, type RawNode } from "./nodes.ts";
@@ -40,6 +41,8 @@ export interface FakeComfyOptions extends WorkerFaults, HttpFaults {
   viewRedirect?: string;
   /** Largest request body in bytes. Default 100 MiB. */
   maxUploadBytes?: number;
+  /** Key and certificate (PEM) with which it speaks HTTPS. */
+  tls?: { key: string; cert: string };
   /** `modelspec.architecture` by file. */
   architectures?: Record<string, string>;
 }
@@ -75,7 +78,8 @@ export class FakeComfy {
     this.options = options;
     this.#webSockets = new WebSocketServer({ noServer: true, autoPong: options.answersPings ?? true });
     this.worker = new Worker(this.sockets, this.uploads, options);
-    this.#server = createServer((request, response) => this.#handle(request, response));
+    const handle = (request: IncomingMessage, response: ServerResponse) => this.#handle(request, response);
+    this.#server = options.tls === undefined ? createServer(handle) : createTlsServer(options.tls, handle);
     this.#server.on("upgrade", (request, socket, head) => {
       const url = new URL(request.url ?? "/", "http://fake");
       this.#note(request);
@@ -100,7 +104,7 @@ export class FakeComfy {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.#port}${this.options.basePath ?? ""}`;
+    return `${this.options.tls === undefined ? "http" : "https"}://127.0.0.1:${this.#port}${this.options.basePath ?? ""}`;
   }
 
   get models(): FakeModels {
