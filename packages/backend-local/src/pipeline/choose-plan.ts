@@ -25,7 +25,7 @@ export function planOf(request: GenerationRequest, own: Plan): Plan {
   if (asConfigured && schedulerOptions !== undefined) {
     throw invalid("schedulerOptions", "go with a scheduler that the request names, such as karras");
   }
-  if (asConfigured && !otherSampler && !givesLevels(request)) return own;
+  if (asConfigured && !otherSampler) return ownOver(request, asPipeline(own));
   const named = asConfigured ? "normal" : (scheduler as SchedulerName);
   return makePlan({
     sampler: sampler as SamplerName,
@@ -34,6 +34,29 @@ export function planOf(request: GenerationRequest, own: Plan): Plan {
     prediction: own.prediction,
     schedulerOptions: readSchedulerOptions(named, schedulerOptions ?? {}, own.schedule.space),
   });
+}
+
+/** What diffusers' pipelines pass to each scheduler that takes it: η = 0, whatever the scheduler's own default (TCD's is 0.3). */
+function asPipeline(own: Plan): Plan {
+  return own.sampler === "tcd" ? { ...own, options: { ...own.options, eta: 0 } } : own;
+}
+
+/**
+ * The model's own plan, also over levels that the request gives. Where diffusers' class takes no such list, they are laid out as they are,
+ * and all else is the config's.
+ */
+function ownOver(request: GenerationRequest, own: Plan): Plan {
+  const { accepts = [], sampler, schedule, prediction, options, clamp, sigmaData, sigmaMin } = own;
+  const given = request.sigmas ? "sigmas" : "timesteps";
+  // A plan that steps betas as a flow has levels that only it knows.
+  const isOwn = !givesLevels(request) || accepts.includes(given) || (own.space === "flow" && schedule.space !== "flow");
+  if (isOwn) return own;
+  return {
+    ...makePlan({ sampler, scheduler: "normal", schedule, prediction, options }),
+    ...(clamp ? { clamp } : {}),
+    ...(sigmaData === undefined ? {} : { sigmaData }),
+    ...(sigmaMin === undefined ? {} : { sigmaMin }),
+  };
 }
 
 /** The levels of a run: of a number of steps, unless the request gives them itself. */

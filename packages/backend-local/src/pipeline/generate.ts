@@ -118,17 +118,19 @@ function inAnyStep({ guidance, grid }: Settings, needs: (guidance: Guidance, ind
 async function* makeImage(index: number, context: Context): AsyncGenerator<EngineEvent> {
   const { model, settings, source, dims, unet, clock, signal } = context;
   const { plan, grid, previewEvery } = settings;
-  const random = imageNoise(offsetSeed(settings.seed, index), dims, settings.noise);
+  const noise = imageNoise(offsetSeed(settings.seed, index), dims, settings.noise);
+  const firstNoise = sharesPicture(context) && index > 0 ? imageNoise(settings.seed, dims, settings.noise) : undefined;
   let from = performance.now();
-  const start = startOf(model, source, grid, random);
+  const start = startOf(model, source, { plan, grid, noise, firstNoise });
   const network = guidedUnet(unet, guidanceOver(settings.guidance, grid));
   const run = {
     grid,
     network,
     uncond: network.uncond,
     x: start.x,
-    ...(grid.steps > 0 ? { noise: random.steps(plan.sampler, grid.sigmas) } : {}),
+    ...(grid.steps > 0 ? { noise: noise.steps(plan.sampler, grid.sigmas) } : {}),
     options: settings.samplerOptions,
+    ...(start.halfway ? { halfway: start.halfway } : {}),
     signal,
   };
   let latent = start.x;
@@ -153,6 +155,12 @@ async function* makeImage(index: number, context: Context): AsyncGenerator<Engin
   const pixels = await clock.time("decode", () => decodeLatent(model, latent, dims, signal));
   yield { type: "image", index, seed: seedOf(settings, index), pixels };
   yield clock.image("decode", index, 1, 1);
+}
+
+/** Whether the images have one latent of the input picture, the first one's: diffusers' inpainting encodes it once for all. */
+function sharesPicture({ source, settings }: Context): boolean {
+  const { convention = "diffusers" } = settings.noise;
+  return source.mask !== undefined && convention === "diffusers";
 }
 
 function seedOf({ seed }: Settings, index: number): number | string {
