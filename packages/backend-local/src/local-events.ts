@@ -4,11 +4,19 @@ import type { EngineEvent } from "./engine/protocol.ts";
 /** An engine's event as the contract has it: pictures as base64. */
 export function toGenerationEvent(event: EngineEvent): GenerationEvent {
   if (event.type !== "image" && event.type !== "preview") return event;
-  const { pixels, ...rest } = event;
-  return { ...rest, image: toPayload(pixels) } as GenerationEvent;
+  if (event.type === "preview") {
+    const { pixels, ...rest } = event;
+    return { ...rest, image: toPayload(pixels) };
+  }
+  const { pixels, latent, ...rest } = event;
+  const left = latent && { latent: { shape: latent.shape, base64: toBase64(latent.data) } };
+  return { ...rest, image: toPayload(pixels), ...left };
 }
 
 function toPayload({ width, height, channels, data }: Pixels): ImagePayload {
-  const base64 = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64");
-  return { kind: "pixels", width, height, channels, base64 };
+  return { kind: "pixels", width, height, channels, base64: toBase64(data) };
+}
+
+function toBase64({ buffer, byteOffset, byteLength }: Uint8Array | Float32Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString("base64");
 }

@@ -1,8 +1,9 @@
 import { decodeImage, type GenerationRequest, loadImageSource, type Pixels, resizeImage } from "@latentkit/core";
 import type { EngineJob } from "./engine/protocol.ts";
+import { readLatents } from "./latent/read-latents.ts";
 import type { ModelShape } from "./model/model-shape.ts";
 
-/** A request that names its size, and its pictures in that size. */
+/** A request that names its size, and its pictures or latents in that size. */
 export interface LocalInputs {
   request: GenerationRequest;
   inputs: EngineJob["inputs"];
@@ -19,7 +20,13 @@ export async function readInputs(
   shape: ModelShape,
   signal: AbortSignal,
 ): Promise<LocalInputs> {
-  if (request.task !== "image-to-image" && request.task !== "inpaint") return { request, inputs: {} };
+  const latents = await readLatents(request, shape, signal);
+  if (latents !== undefined) {
+    const { data, width, height } = latents;
+    return { request: { ...request, width, height }, inputs: { latents: data } };
+  }
+  if ((request.task !== "image-to-image" && request.task !== "inpaint") || request.image === undefined)
+    return { request, inputs: {} };
   const image = await decodeImage(await loadImageSource(request.image, { field: "image", signal }), "image");
   const fit = (side: number) => {
     const bounded = Math.min(Math.max(side, shape.minSide), shape.maxSide);

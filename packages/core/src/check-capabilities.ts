@@ -31,9 +31,9 @@ export function checkCapabilities(request: GenerationRequest, capabilities: Capa
 
 /** Fields that were set, but have no effect on this backend. */
 function checkFeatures(request: GenerationRequest, { features }: Capabilities): Issue[] {
-  return featureNames
-    .filter((field) => !features.includes(field) && isSet(request, field))
-    .map((field) => ({ field, message: "has no effect here: leave it out" }));
+  const fields: string[] = featureNames.filter((field) => !features.includes(field) && isSet(request, field));
+  if (request.output.latent && !features.includes("latent")) fields.push("output.latent");
+  return fields.map((field) => ({ field, message: "has no effect here: leave it out" }));
 }
 
 /** Whether a field asks for something: a default that validation filled in does not. */

@@ -5,6 +5,8 @@ import type { GenerationRequest } from "./request/request.ts";
 
 /** Fields without which the request means something else: they are refused even when asked only to warn. */
 const essential = /^(task|width|height|count|scale|steps|guidanceScale|output)/;
+/** Fields whose absence makes another picture altogether. */
+const alwaysEssential = ["latent", "startStep", "endStep"];
 
 /**
  * Leaves out what the backend cannot do, with a warning for each field.
@@ -16,7 +18,9 @@ export function dropUnsupported(
   issues: readonly Issue[],
   backend: string,
 ): { request: GenerationRequest; warnings: WarningEvent[] } {
-  const stuck = issues.filter((issue) => essential.test(issue.field) && issue.allowed !== undefined);
+  const stuck = issues.filter(
+    ({ field, allowed }) => alwaysEssential.includes(field) || (essential.test(field) && allowed !== undefined),
+  );
   if (stuck.length > 0) throw new UnsupportedError(stuck, { backend });
   const fields = issues.map(({ field }) => field);
   const kept = Object.entries(request).filter(([key]) => !fields.includes(key));

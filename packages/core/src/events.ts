@@ -1,5 +1,6 @@
 import type { SerializedError } from "./errors/latentkit-error.ts";
 import type { ImagePayload } from "./image-payload.ts";
+import type { LatentPayload } from "./latent/latent.ts";
 import type { GenerationRequest } from "./request/request.ts";
 
 /** What a generation is doing: bringing up a model, encoding the prompt, sampling, decoding, moving files. */
@@ -62,7 +63,11 @@ export interface ImageEvent {
   index: number;
   /** The seed that this picture used, where the backend knows. */
   seed?: number | string;
+  /** What else this picture's settings have of their own, beside those of the job: merged into the picture's recipe. */
+  resolved?: Partial<GenerationRequest>;
   image: ImagePayload;
+  /** What sampling left, where `output.latent` asks for it. */
+  latent?: LatentPayload;
 }
 
 /** A line for people, from the backend or its server. */

@@ -43,6 +43,7 @@ export { type LoadOptions, loadImageSource, sha256 } from "./image/load-image-so
 export { resizeImage } from "./image/resize.ts";
 export type { EncodedPayload, ImagePayload, PixelsPayload, UrlPayload } from "./image-payload.ts";
 export { Job, type JobEvents, type JobStatus } from "./job/job.ts";
+export { GeneratedLatent, type LatentPayload } from "./latent/latent.ts";
 export { readPngText, writePngText } from "./png/chunks.ts";
 export { ProgressClock } from "./progress.ts";
 export { formatParameters, parseParameters } from "./recipe/a1111-parameters.ts";
@@ -51,6 +52,7 @@ export { isRecipe, parseRecipe, type Recipe } from "./recipe/recipe.ts";
 export { redact, registerSecret } from "./redact.ts";
 export { type Conditioning, type ConditioningKind, controlTypes } from "./request/conditioning.ts";
 export { type ImageSource, ImageSourceSchema } from "./request/image-source.ts";
+export { type LatentInput, type LatentSource, LatentSourceSchema } from "./request/latent-source.ts";
 export { nearest } from "./request/nearest.ts";
 export { parseRequest, requestJsonSchema } from "./request/parse-request.ts";
 export {

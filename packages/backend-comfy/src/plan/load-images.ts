@@ -65,7 +65,7 @@ export async function load(
 
 function imageFields(request: GenerationRequest): [string, ImageSource][] {
   const fields: [string, ImageSource][] = [];
-  if ("image" in request) fields.push(["image", request.image]);
+  if ("image" in request && request.image !== undefined) fields.push(["image", request.image]);
   if ("mask" in request) fields.push(["mask", request.mask]);
   for (const [i, entry] of request.conditioning.entries()) {
     if ("image" in entry) fields.push([`conditioning[${i}].image`, entry.image]);

@@ -24,8 +24,8 @@ export interface EngineSettings {
 export interface EngineJob {
   request: GenerationRequest;
   model: ModelFolder;
-  /** Input pictures, decoded and resized to the output's size. */
-  inputs: { image?: Pixels; mask?: Pixels };
+  /** Input pictures, decoded and resized to the output's size; or the latents in place of the picture: one for all, or one for each. */
+  inputs: { image?: Pixels; mask?: Pixels; latents?: Float32Array };
 }
 
 /** To the engine. One job runs at a time. */
@@ -52,4 +52,10 @@ export type EngineEvent =
   | WarningEvent
   | CompletedEvent
   | (Omit<PreviewEvent, "image"> & { pixels: Pixels })
-  | (Omit<ImageEvent, "image"> & { pixels: Pixels });
+  | (Omit<ImageEvent, "image" | "latent"> & { pixels: Pixels; latent?: RawLatent });
+
+/** What sampling left, in the network's scale. */
+export interface RawLatent {
+  shape: readonly [channels: number, height: number, width: number];
+  data: Float32Array;
+}

@@ -77,18 +77,41 @@ export async function readSafetensors(path: string): Promise<SafetensorsFile> {
   }
 }
 
+/**
+ * {@link readSafetensors} of a whole file's bytes, for small files; `name` is what messages call it. Each tensor's `offset` counts from
+ * the first byte.
+ *
+ * @throws {@link ModelError} as {@link readSafetensors} does.
+ */
+export function parseSafetensors(name: string, bytes: Buffer): SafetensorsFile {
+  const fail = notSafetensors(name);
+  const length = headerLength(bytes.subarray(0, 8), bytes.length, fail);
+  return parseHeader(name, { path: name, size: bytes.length }, checkHeader(bytes.subarray(8, 8 + length), fail));
+}
+
 async function readHeader(path: string, size: number, handle: FileHandle): Promise<Buffer> {
-  const fail = (message: string) =>
-    modelError("malformed", `${path} is not a safetensors file: ${message}`, { file: path });
-  if (size < 10) throw fail(`it has ${size} bytes, and the shortest header needs 10`);
+  const fail = notSafetensors(path);
   const prefix = Buffer.alloc(8);
   await handle.read(prefix, 0, 8, 0);
+  const header = Buffer.alloc(headerLength(prefix, size, fail));
+  const { bytesRead } = await handle.read(header, 0, header.length, 8);
+  if (bytesRead !== header.length) throw fail("it ends inside its header");
+  return checkHeader(header, fail);
+}
+
+function notSafetensors(path: string): (message: string) => Error {
+  return (message) => modelError("malformed", `${path} is not a safetensors file: ${message}`, { file: path });
+}
+
+function headerLength(prefix: Buffer, size: number, fail: (message: string) => Error): number {
+  if (size < 10) throw fail(`it has ${size} bytes, and the shortest header needs 10`);
   const length = prefix.readBigUInt64LE(0);
   if (length > BigInt(maxHeaderBytes)) throw fail(`its header claims ${length} bytes, more than ${maxHeaderBytes}`);
   if (length > BigInt(size - 8)) throw fail(`its header claims ${length} bytes and the file has ${size} (truncated?)`);
-  const header = Buffer.alloc(Number(length));
-  const { bytesRead } = await handle.read(header, 0, header.length, 8);
-  if (bytesRead !== header.length) throw fail("it ends inside its header");
+  return Number(length);
+}
+
+function checkHeader(header: Buffer, fail: (message: string) => Error): Buffer {
   if (header[0] !== 0x7b) throw fail("its header does not begin with {");
   return header;
 }

@@ -12,7 +12,7 @@ export function mapImages(mapping: Mapping): void {
     // The model paints a masked border: an outpaint is an inpaint on a larger canvas.
     mapping.put("image", new FileSlot(request.image, "image", padImage(request)), "image");
     mapMask(mapping, new FileSlot(request.image, "image", borderMask(request, request.feather)));
-  } else {
+  } else if (request.image !== undefined) {
     mapping.put("image", new FileSlot(request.image, "image"), "image");
   }
   if (request.task === "inpaint") mapMask(mapping, new FileSlot(request.mask, "mask"));

@@ -14,7 +14,7 @@ export interface GridRequest {
   mu?: number;
   /** The first step to run, from 0 (ComfyUI's start_at_step). */
   startStep?: number;
-  /** The step to stop before (ComfyUI's end_at_step); what noise is left then stays in the latent. */
+  /** The step to stop before (ComfyUI's end_at_step); what noise is left then stays in the latent. Above the last it is the last. */
   endStep?: number;
   /** Image-to-image: the share of the steps to run, 0 to 1; 1, all of them, unless given. */
   strength?: number;
@@ -37,6 +37,8 @@ export interface Grid {
   readonly steps: number;
   /** How many steps of the whole layout come before the first. */
   readonly offset: number;
+  /** All levels of the layout, where the run is a part of it. */
+  readonly whole?: Float64Array;
   /** All levels of the whole layout, where these are a part of it: the first of these is its level `offset`. */
   readonly layout?: Float64Array;
   /** The number of steps asked for, where the layout has another (PNDM's are one a model call). */
@@ -66,10 +68,10 @@ export function sliceByStrength(grid: Grid, strength = 1): Grid {
   const n = grid.nominalSteps ?? grid.steps;
   const kept = Math.min(n * strength, n);
   const from = grid.space === "flow" ? Math.floor(n - kept) : n - Math.floor(kept);
-  // Strength 0 runs nothing, also where the layout has more steps than were asked for.
-  return sliceSteps(grid, from === n ? grid.steps : from);
   if (from > grid.steps && strength > 0)
     invalid("strength", `${strength} leaves no step: here, as in diffusers, it is a share of ${n} calls`);
+  // Strength 0 runs nothing, also where the layout has more steps than were asked for.
+  return sliceSteps(grid, from === n ? grid.steps : from);
 }
 
 /** Keeps the steps from `from` up to, not including, `to`. */
@@ -88,11 +90,25 @@ export function sliceSteps(grid: Grid, from: number, to: number = grid.steps): G
   };
 }
 
-/** The part of a whole layout that a request asks for: its `startStep` and `endStep`, then its `strength`. */
+/**
+ * The part of a whole layout that a request asks for: from its `startStep`, or from the step that its `strength` means, whichever comes
+ * later, to its `endStep`; all of them count over the whole layout.
+ */
 export function sliceAsAsked(grid: Grid, { startStep = 0, endStep, strength }: GridRequest): Grid {
-  const last = endStep === undefined ? grid.steps : Math.min(endStep, grid.steps);
-  return sliceByStrength(sliceSteps(grid, startStep, last), strength);
+  const { steps } = grid;
+  requireInteger("startStep", startStep, 0, steps);
+  const end = endStep === undefined ? steps : Math.min(requireInteger("endStep", endStep, 0, MOST_STEPS), steps);
+  const strong = sliceByStrength(grid, strength);
+  const from = Math.max(startStep, strong.offset);
+  // Strength 0 asks for no step, whichever would be the last.
+  const last = strong.steps === 0 ? steps : end;
+  if (last < from)
+    invalid("endStep", `must be at least ${from}, where the run starts, not ${end}`, [`${from} to ${steps}`]);
+  return sliceSteps(grid, from, last);
 }
+
+/** ComfyUI's own default for the last step. */
+const MOST_STEPS = 10_000;
 
 /** Checks that a list of timesteps or sigmas falls. */
 export function requireFalling(field: string, values: readonly number[]): void {

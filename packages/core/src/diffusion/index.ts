@@ -71,8 +71,10 @@ export {
   type NoiseSettings,
   noiseConventions,
   noiseSources,
+  type StepNoise,
 } from "./noise/image-noise.ts";
 export { MersenneTwister } from "./noise/mersenne-twister.ts";
+export { type ImageOfRequest, noiseOfImage } from "./noise/noise-of-image.ts";
 export { PhiloxGenerator } from "./noise/philox.ts";
 export { offsetSeed, type Seed } from "./noise/seed.ts";
 export { type LatentShape, slerp } from "./noise/slerp.ts";

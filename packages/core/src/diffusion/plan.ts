@@ -26,12 +26,14 @@ export interface Plan {
   readonly sigmaData?: number;
   /** Lowest trained level, which a consistency model's boundary condition needs. */
   readonly sigmaMin?: number;
+  /** Seed of the Brownian tree that DPMSolverSDEScheduler takes its noise from, where the config fixes it (`noise_sampler_seed`). */
+  readonly treeSeed?: number;
   /** Clips or thresholds each estimate of x0, in place. */
   readonly clamp?: (denoised: Float32Array) => void;
-  /** Lays out the noise levels of a run. */
-  grid(request: GridRequest): Grid;
   /** Which levels of a run's own a scheduler_config.json's `grid` takes, where that is not any. */
   readonly accepts?: readonly ("timesteps" | "sigmas")[];
+  /** Lays out the noise levels of a run. */
+  grid(request: GridRequest): Grid;
   /** What the network is told between the grid's levels. */
   timestepOf(sigma: number): number;
 }

@@ -3,7 +3,7 @@ import type { GenerationRequest } from "../request/request.ts";
 import { hashImageSource } from "./load-image-source.ts";
 
 /**
- * Notes the SHA-256 of each input image that is at hand (files and bytes, not URLs), so that a recipe tells a changed
+ * Notes the SHA-256 of each input image and latent that is at hand (files and bytes, not URLs), so that a recipe tells a changed
  * file from the one that made the picture.
  *
  * @throws InvalidRequestError when a file is not there, or is not the one that was noted before.
@@ -23,5 +23,6 @@ export async function fingerprintImages(request: GenerationRequest, signal: Abor
   let noted: GenerationRequest = { ...request, conditioning };
   if ("image" in noted) noted = await note(noted, "image", "image");
   if ("mask" in noted) noted = await note(noted, "mask", "mask");
+  if ("latent" in noted) noted = await note(noted, "latent", "latent");
   return noted;
 }

@@ -3,6 +3,7 @@ import { dirname, extname } from "node:path";
 import type { Backend } from "../backend.ts";
 import { ImageError } from "../errors/image-error.ts";
 import type { ImagePayload } from "../image-payload.ts";
+import type { GeneratedLatent } from "../latent/latent.ts";
 import { isPng } from "../png/chunks.ts";
 import { embedRecipe } from "../recipe/png-recipe.ts";
 import type { Recipe } from "../recipe/recipe.ts";
@@ -26,6 +27,8 @@ export class GeneratedImage {
   readonly recipe: Recipe;
   /** Where the picture lies, for one that a server holds. */
   readonly url: string | undefined;
+  /** The latent that sampling left, where the request's `output.latent` asks for it. */
+  readonly latent: GeneratedLatent | undefined;
   readonly #payload: ImagePayload;
   readonly #backend: Backend | undefined;
   #file: Promise<Uint8Array> | undefined;
@@ -36,12 +39,14 @@ export class GeneratedImage {
     seed?: number | string;
     recipe: Recipe;
     payload: ImagePayload;
+    latent?: GeneratedLatent;
     backend?: Backend;
   }) {
     this.index = fields.index;
     this.seed = fields.seed;
     this.recipe = fields.recipe;
     this.url = fields.payload.kind === "url" ? fields.payload.url : undefined;
+    this.latent = fields.latent;
     this.#payload = fields.payload;
     this.#backend = fields.backend;
   }

@@ -18,7 +18,7 @@ export interface LoadOptions {
 }
 
 /**
- * Reads an input image's bytes.
+ * Reads the bytes of an input image, or of another input file.
  *
  * @throws InvalidRequestError when the file does not exist or its hash differs, ImageError when a URL does not answer.
  */
@@ -104,7 +104,7 @@ async function readUrl(url: string, options: LoadOptions): Promise<Uint8Array> {
 }
 
 function notTheSame({ field = "image" }: LoadOptions): InvalidRequestError {
-  const message = "the image is not the one that the recipe was made with (its SHA-256 differs)";
+  const message = "the file is not the one that the recipe was made with (its SHA-256 differs)";
   return new InvalidRequestError([{ field, message }]);
 }
 

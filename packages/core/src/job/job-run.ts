@@ -4,8 +4,9 @@ import { GenerationError } from "../errors/generation-error.ts";
 import { InvalidRequestError } from "../errors/invalid-request-error.ts";
 import { LatentKitError } from "../errors/latentkit-error.ts";
 import { TimeoutError } from "../errors/timeout-error.ts";
-import type { GenerationEvent, WarningEvent } from "../events.ts";
+import type { GenerationEvent, ImageEvent, WarningEvent } from "../events.ts";
 import { GeneratedImage } from "../image/generated-image.ts";
+import { GeneratedLatent } from "../latent/latent.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import type { GenerationRequest } from "../request/request.ts";
 import { seedOfImage } from "../request/seed.ts";
@@ -113,7 +114,7 @@ export class JobRun {
     }
     if (event.type === "started") this.#resolve(event.resolved, event.model, event.versions);
     if (event.type === "warning") this.#noteWarning(event);
-    if (event.type === "image") this.#noteImage(event.index, event.seed, event.image);
+    if (event.type === "image") this.#noteImage(event);
     if (event.type === "completed") {
       this.#resolve(event.resolved);
       this.#timings = event.timings ?? {};
@@ -139,16 +140,14 @@ export class JobRun {
     });
   }
 
-  #noteImage(
-    index: number,
-    ownSeed: number | string | undefined,
-    payload: ConstructorParameters<typeof GeneratedImage>[0]["payload"],
-  ): void {
+  #noteImage({ index, seed: ownSeed, resolved, image, latent }: ImageEvent): void {
     const recipe = this.#recipe!;
     const seed = ownSeed ?? (recipe.request.seed === undefined ? undefined : seedOfImage(recipe.request.seed, index));
-    const request = { ...recipe.request, count: 1, ...(seed === undefined ? {} : { seed }) } as GenerationRequest;
-    const fields = { index, recipe: { ...recipe, request }, payload, backend: this.#options.backend };
-    this.images.push(new GeneratedImage(seed === undefined ? fields : { ...fields, seed }));
+    const seeded = seed === undefined ? {} : { seed };
+    const request = { ...recipe.request, ...resolved, count: 1, ...seeded } as GenerationRequest;
+    const own = { ...seeded, ...(latent === undefined ? {} : { latent: new GeneratedLatent(latent) }) };
+    const fields = { index, recipe: { ...recipe, request }, payload: image, backend: this.#options.backend };
+    this.images.push(new GeneratedImage({ ...fields, ...own }));
     this.images.sort((a, b) => a.index - b.index);
   }
 

@@ -3,7 +3,14 @@ import { InvalidRequestError } from "../errors/invalid-request-error.ts";
 import type { Issue } from "../errors/issue.ts";
 import { canonicalNames } from "./canonical-names.ts";
 import { nearest } from "./nearest.ts";
-import { fieldsOf, type GenerationRequest, GenerationRequestSchema, type Task, tasks } from "./request.ts";
+import {
+  defaultStrength,
+  fieldsOf,
+  type GenerationRequest,
+  GenerationRequestSchema,
+  type Task,
+  tasks,
+} from "./request.ts";
 
 /**
  * Validates what a user wrote and fills in defaults.
@@ -34,6 +41,7 @@ function checkTogether(request: GenerationRequest): GenerationRequest {
   if (request.task === "outpaint" && request.left + request.right + request.top + request.bottom === 0) {
     issues.push({ field: "left", message: "at least one of left, right, top and bottom must be above 0" });
   }
+  issues.push(...checkSteps(request), ...checkLatent(request));
   if (request.guidance !== undefined && request.guidance.start > request.guidance.end) {
     issues.push({ field: "guidance.end", message: "must not be smaller than guidance.start" });
   }
@@ -53,6 +61,30 @@ function checkTogether(request: GenerationRequest): GenerationRequest {
   }
   if (issues.length > 0) throw new InvalidRequestError(issues);
   return request;
+}
+
+/** Whether the steps to run make sense together. */
+function checkSteps(request: GenerationRequest): Issue[] {
+  const { startStep, endStep, steps } = request;
+  const issues: Issue[] = [];
+  if (startStep !== undefined && steps !== undefined && startStep >= steps)
+    issues.push({ field: "startStep", message: `must be below steps (${steps})`, allowed: { min: 0, max: steps - 1 } });
+  if (startStep !== undefined && endStep !== undefined && startStep >= endStep)
+    issues.push({ field: "endStep", message: `must be above startStep (${startStep})` });
+  const strength = "strength" in request ? request.strength : undefined;
+  if (startStep !== undefined && strength !== undefined && strength !== defaultStrength[request.task])
+    issues.push({ field: "startStep", message: "say where to start by startStep or by strength, not by both" });
+  if (startStep && request.task === "text-to-image" && request.latent === undefined)
+    issues.push({ field: "startStep", message: "needs a latent to go on with: give that too" });
+  return issues;
+}
+
+/** Image-to-image begins with a picture or with its latent; a latent has its own size. */
+function checkLatent(request: GenerationRequest): Issue[] {
+  if (request.task !== "image-to-image" || (request.image === undefined) !== (request.latent === undefined)) return [];
+  return request.image === undefined
+    ? [{ field: "image", message: "must be a file path, a URL or the bytes of an image file; or give a latent" }]
+    : [{ field: "latent", message: "give image or latent, not both" }];
 }
 
 function toIssues(issue: z.core.$ZodIssue, task: Task): Issue[] {

@@ -1,17 +1,30 @@
 import { z } from "zod";
 import { ImageSourceSchema } from "./image-source.ts";
+import { type LatentInput, LatentSourceSchema } from "./latent-source.ts";
 import { promptFields, sharedFields } from "./shared-fields.ts";
 
 /** Strength of each task that has one, where the request is silent. */
 export const defaultStrength: Readonly<Record<string, number>> = { "image-to-image": 0.8, inpaint: 1, outpaint: 1 };
 
-const TextToImage = z.strictObject({ task: z.literal("text-to-image"), ...promptFields, ...sharedFields });
+const TextToImage = z.strictObject({
+  task: z.literal("text-to-image"),
+  ...promptFields,
+  ...sharedFields,
+  /**
+   * With `startStep`: the latent that an earlier request left there, gone on with as it is. Without: the noise to start from, of unit
+   * variance, as diffusers' `latents`.
+   */
+  latent: LatentSourceSchema.optional(),
+});
 
 const ImageToImage = z.strictObject({
   task: z.literal("image-to-image"),
   ...promptFields,
   ...sharedFields,
-  image: ImageSourceSchema,
+  /** The picture to begin with; or `latent`. */
+  image: ImageSourceSchema.optional(),
+  /** The picture's latent, clean and in the network's scale (the VAE's times its scaling factor), in place of `image`. */
+  latent: LatentSourceSchema.optional(),
   /** How far to move from the image: 0 keeps it, 1 ignores it. */
   strength: z.number().min(0).max(1).default(defaultStrength["image-to-image"]!),
 });
@@ -83,7 +96,7 @@ type OtherTasksOnly = Partial<
 /** What a user writes: `task` may be left out, and is then text-to-image. */
 export type GenerationInput =
   | (Omit<z.input<typeof TextToImage>, "task"> & { task?: "text-to-image" } & OtherTasksOnly)
-  | z.input<typeof ImageToImage>
+  | (z.input<typeof ImageToImage> & ({ image: z.input<typeof ImageSourceSchema> } | { latent: LatentInput }))
   | z.input<typeof Inpaint>
   | z.input<typeof Outpaint>
   | z.input<typeof Upscale>

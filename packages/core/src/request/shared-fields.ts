@@ -72,12 +72,24 @@ const NoiseSchema = z.strictObject({
   /** A1111's sub-seed, blended by spherical interpolation. */
   subseed: SeedSchema.optional(),
   subseedStrength: z.number().min(0).max(1).default(0),
-  /** A1111's eta noise seed delta. */
+  /** A1111's eta noise seed delta: 31337 in NovelAI's pictures. */
   ensd: z
     .int()
-    .min(0)
+    .min(-(2 ** 31))
     .max(2 ** 31)
     .default(0),
+  /** A1111's "resize seed from": the first noise's middle is that of a picture of this size, in pixels. */
+  resizeFrom: z.strictObject({ width: side, height: side }).optional(),
+  /** ComfyUI: what the steps' generator adds to the seed; 1 as it does now on a CPU, 0 as before. */
+  stepSeedOffset: z.int().min(0).max(1).optional(),
+  /**
+   * The picture's place in a batch whose pictures share random numbers with diffusers: an inpainted picture's latent, the Brownian tree
+   * of a `noise_sampler_seed`. It stands in the recipe of such a picture, which so makes it again alone.
+   */
+  batch: z
+    .strictObject({ index: z.int().min(0).max(9_999), size: z.int().min(1).max(10_000) })
+    .refine(({ index, size }) => index < size, { path: ["index"], message: "must be below size" })
+    .optional(),
 });
 
 /** Encodings that an image can be delivered in. */
@@ -91,6 +103,8 @@ const OutputSchema = z.strictObject({
   quality: z.int().min(1).max(100).default(90),
   /** Whether the recipe is written into PNG files. */
   embedRecipe: z.boolean().default(true),
+  /** Whether each picture comes with the latent that sampling left, in `image.latent`. */
+  latent: z.boolean().optional(),
 });
 
 /** Fields that every task has. What is left out is decided by the backend and stands in the recipe. */
@@ -125,6 +139,13 @@ export const sharedFields = {
   sigmas: z.array(z.number().nonnegative()).min(2).optional(),
   /** Timesteps of your own, descending, in place of a scheduler. */
   timesteps: z.array(z.number().nonnegative()).min(1).optional(),
+  /**
+   * The first step to run, counted from 0 over all the `steps` (ComfyUI's `start_at_step`). Text-to-image goes on with the `latent` that
+   * an earlier request left there; the other tasks noise their picture to that step's level, in place of a `strength`.
+   */
+  startStep: z.int().min(0).max(10_000).optional(),
+  /** The step to stop before (ComfyUI's `end_at_step`); what noise is left stays in the latent, and in the picture. */
+  endStep: z.int().min(1).max(10_000).optional(),
   noise: NoiseSchema.optional(),
   /** Text encoder layers left off at the end; 1 is none, as in A1111 and ComfyUI. */
   clipSkip: z.int().min(1).max(24).optional(),

@@ -28,7 +28,7 @@ export interface LayoutRequest extends Pick<GridRequest, "mu"> {
 
 /** One diffusers scheduler, read from its config: everything of a {@link Plan} but the grid, and its `set_timesteps`. */
 export interface DiffusersPlan
-  extends Pick<Plan, "gridOptions" | "sigmaData" | "sigmaMin" | "clamp" | "betweenLevels"> {
+  extends Pick<Plan, "gridOptions" | "treeSeed" | "sigmaData" | "sigmaMin" | "clamp" | "betweenLevels"> {
   sampler: SamplerName;
   prediction: Prediction;
   schedule: NoiseSchedule;

@@ -1,4 +1,5 @@
 import type { BetaSchedule } from "../betas.ts";
+import { requireInteger } from "../invalid.ts";
 import type { Prediction } from "../prediction.ts";
 import { roundHalfEven } from "../schedulers/spacing.ts";
 import { readClamp } from "./clamp.ts";
@@ -21,6 +22,8 @@ interface Member {
   betweenLevels?: boolean;
   clips?: boolean;
   takesTimesteps?: boolean;
+  /** Whether its noise is a Brownian tree's. */
+  hasTree?: boolean;
   fractional64?: boolean;
   gridOptions?: DiffusersPlan["gridOptions"];
 }
@@ -69,6 +72,7 @@ export const dpmSolverSde = member({
   defaults: sd,
   predictions: ["epsilon", "v_prediction"],
   fractional64: true,
+  hasTree: true,
 });
 
 function member(kind: Member): (config: ConfigReader) => DiffusersPlan {
@@ -77,6 +81,8 @@ function member(kind: Member): (config: ConfigReader) => DiffusersPlan {
     const spacing = readSpacing(config, schedule.trainTimesteps, "linspace");
     const curve = readCurve(config);
     const clamp = kind.clips ? readClamp(config, false) : undefined;
+    const treeSeed = kind.hasTree ? config.optionalNumber("noise_sampler_seed") : undefined;
+    if (treeSeed !== undefined) requireInteger("noise_sampler_seed", treeSeed, 0, Number.MAX_SAFE_INTEGER);
     return {
       sampler: kind.sampler,
       prediction: config.oneOf("prediction_type", kind.predictions, "epsilon"),
@@ -86,6 +92,7 @@ function member(kind: Member): (config: ConfigReader) => DiffusersPlan {
       ...(kind.gridOptions ? { gridOptions: kind.gridOptions } : {}),
       accepts: kind.takesTimesteps && !curve ? ["timesteps"] : [],
       ...(clamp ? { clamp } : {}),
+      ...(treeSeed === undefined ? {} : { treeSeed }),
       ...(kind.betweenLevels ? { betweenLevels: true } : {}),
       setTimesteps({ steps, timesteps: given }) {
         let timesteps = given ?? spacedTimesteps(steps, spacing, kind.fractional64 ? "double" : true);

@@ -1,4 +1,4 @@
-import { invalid, requireNumber } from "../invalid.ts";
+import { invalid, requireInteger, requireNumber } from "../invalid.ts";
 import type { NoiseSource } from "../sampler.ts";
 import { brownianNoise } from "./brownian-tree.ts";
 import { PhiloxGenerator } from "./philox.ts";
@@ -28,9 +28,27 @@ export interface NoiseSettings {
   /** A1111's eta noise seed delta: the steps' noise comes from a generator of seed + this. 31337 in NovelAI's pictures. */
   ensd?: number;
   /** A1111's "resize seed from": the first noise's middle is that of a latent of this height and width. */
-  resizeFrom?: { height: number; width: number };
+  resizeFrom?: { height: number; width: number } | undefined;
   /** ComfyUI: what the steps' generator adds to the seed; 1 as it does now on a CPU, 0 as before. With `nv` it is always 0. */
-  stepSeedOffset?: number;
+  stepSeedOffset?: number | undefined;
+  /**
+   * The image's place in a batch whose images share random numbers with diffusers: a Brownian tree of a seed of its own
+   * ({@link StepNoise.treeSeed}), an inpainted picture's latent. The only one of 1 unless given.
+   */
+  batch?: { index: number; size: number } | undefined;
+}
+
+/** What {@link ImageNoise.steps} may be told of the run. */
+export interface StepNoise {
+  /** All levels of the layout, where the run is a part of it: diffusers' and A1111's Brownian trees span these. */
+  whole?: ArrayLike<number> | undefined;
+  /**
+   * Seed of diffusers' Brownian tree, instead of the image's own: a plan's `treeSeed`. The tree is then one for the whole batch, of which
+   * `batch` says what this image has.
+   */
+  treeSeed?: Seed | undefined;
+  /** The run starts from a latent that has its noise already: the first noise is not drawn, and so doesn't move the generator on. */
+  skipsFirst?: boolean;
 }
 
 /** What {@link imageNoise} makes. */
@@ -40,7 +58,7 @@ export interface ImageNoise {
   /** Draws from the same generator; before `first` is read, it is what diffusers' image-to-image draws a VAE's posterior from. */
   draw(n: number): Float32Array;
   /** The noise of a sampler's steps. `sigmas` are the run's levels, which a Brownian tree needs. */
-  steps(sampler: string, sigmas: ArrayLike<number>): NoiseSource;
+  steps(sampler: string, sigmas: ArrayLike<number>, run?: StepNoise): NoiseSource;
 }
 
 /** The samplers whose noise is a Brownian tree's in k-diffusion, and so in ComfyUI and A1111. */
@@ -73,11 +91,20 @@ export function imageNoise(seed: Seed, shape: LatentShape, settings: NoiseSettin
       return first();
     },
     draw: (n) => generator.randn(n),
-    steps(sampler, sigmas) {
-      first();
-      const tree = convention === "diffusers" ? sampler === "dpmpp_sde" : brownianSamplers.includes(sampler);
-      const nodes = source === "nv" ? { randn: (value: Seed, n: number) => make(value).randn(n) } : {};
-      if (tree) return brownianNoise({ seed, length, sigmas, ...nodes });
+    steps(sampler, sigmas, { whole = sigmas, treeSeed, skipsFirst = false } = {}) {
+      if (!skipsFirst) first();
+      const shared = convention === "diffusers" ? treeSeed : undefined;
+      const hasTree = convention === "diffusers" ? sampler === "dpmpp_sde" : brownianSamplers.includes(sampler);
+      if (hasTree) {
+        const levels = convention === "comfyui" ? sigmas : whole;
+        const randn = (value: Seed, n: number) => make(value).randn(n);
+        return brownianNoise({
+          seed: shared ?? seed,
+          length,
+          sigmas: levels,
+          randn: shared === undefined ? randn : ofBatch(randn, settings.batch),
+        });
+      }
       if (convention === "comfyui") return drawing(make(offsetSeed(seed, source === "nv" ? 0 : stepSeedOffset)));
       return drawing(convention === "a1111" && ensd !== 0 ? make(offsetSeed(seed, ensd)) : generator);
     },
@@ -88,19 +115,28 @@ export function imageNoise(seed: Seed, shape: LatentShape, settings: NoiseSettin
   }
 }
 
+/** Of normals that are drawn for a whole batch at once, one image's. */
+function ofBatch(
+  randn: (seed: Seed, n: number) => Float32Array,
+  { index, size }: { index: number; size: number } = { index: 0, size: 1 },
+): (seed: Seed, n: number) => Float32Array {
+  return (seed, n) => randn(seed, n * size).subarray(n * index, n * (index + 1));
+}
+
 /** Checks noise settings and puts in the defaults. */
 export function checkNoise(settings: NoiseSettings) {
-  const {
-    convention = "diffusers",
-    source = "torch-cpu",
-    subseedStrength = 0,
-    ensd = 0,
-    stepSeedOffset = 1,
-  } = settings;
+  const { convention = "diffusers", source = "torch-cpu", subseedStrength = 0, ensd = 0 } = settings;
+  const stepSeedOffset = settings.stepSeedOffset ?? 1;
   if (!noiseConventions.includes(convention))
     invalid("noise.convention", `unknown: ${String(convention)}`, noiseConventions);
   if (!noiseSources.includes(source)) invalid("noise.source", `unknown: ${String(source)}`, noiseSources);
   requireNumber("noise.subseedStrength", subseedStrength, 0, 1);
+  if (settings.batch !== undefined) {
+    requireInteger("noise.batch.size", settings.batch.size, 1, 10_000);
+    requireInteger("noise.batch.index", settings.batch.index, 0, settings.batch.size - 1);
+  }
+  for (const side of ["height", "width"] as const)
+    if (settings.resizeFrom) requireInteger(`noise.resizeFrom.${side}`, settings.resizeFrom[side], 1, 16_384);
   for (const [name, value] of Object.entries({ ensd, stepSeedOffset }))
     if (!Number.isSafeInteger(value)) invalid(`noise.${name}`, `must be a whole number, not ${value}`);
   const used = {
@@ -108,6 +144,8 @@ export function checkNoise(settings: NoiseSettings) {
     ensd: ensd !== 0,
     resizeFrom: settings.resizeFrom !== undefined,
   };
+  if (settings.stepSeedOffset !== undefined && convention !== "comfyui")
+    invalid("noise.stepSeedOffset", `is ComfyUI's; the convention is ${convention}`, ["convention: comfyui"]);
   for (const [name, isUsed] of Object.entries(used))
     if (isUsed && convention !== "a1111")
       invalid(`noise.${name}`, `is A1111's; the convention is ${convention}`, ["convention: a1111"]);

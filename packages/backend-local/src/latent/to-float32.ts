@@ -1,0 +1,36 @@
+/** Element types that a latent may be kept in, by safetensors' names. */
+export type FloatType = "F16" | "BF16" | "F32" | "F64";
+
+const readers: Readonly<Record<FloatType, { size: number; read: (view: DataView, at: number) => number }>> = {
+  F16: { size: 2, read: (view, at) => fromHalf(view.getUint16(at, true)) },
+  BF16: { size: 2, read: (view, at) => fromBits(view.getUint16(at, true) * 0x10000) },
+  F32: { size: 4, read: (view, at) => view.getFloat32(at, true) },
+  F64: { size: 8, read: (view, at) => view.getFloat64(at, true) },
+};
+
+/** Whether a type's name is one of {@link FloatType}. */
+export function isFloatType(name: string): name is FloatType {
+  return Object.hasOwn(readers, name);
+}
+
+/** Little-endian values of a float type as float32. */
+export function toFloat32(bytes: Uint8Array, type: FloatType): Float32Array {
+  const { size, read } = readers[type];
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Float32Array.from({ length: bytes.byteLength / size }, (_, i) => read(view, i * size));
+}
+
+const word = new DataView(new ArrayBuffer(4));
+
+function fromBits(bits: number): number {
+  word.setUint32(0, bits);
+  return word.getFloat32(0);
+}
+
+/** A half-precision number of IEEE 754. */
+function fromHalf(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const [exponent, fraction] = [(bits >> 10) & 0x1f, bits & 0x3ff];
+  if (exponent === 0x1f) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15));
+}
