@@ -1,6 +1,6 @@
 """Writes the trajectories of ComfyUI's samplers and the sigmas of its schedulers, for the tests of packages/core/src/diffusion.
 
-    COMFYUI=/path/to/ComfyUI python tools/oracle/samplers_comfy.py
+    COMFYUI=/path/to/ComfyUI python tools/oracle/samplers_comfy.py    (0.18 or later)
 
 ComfyUI is loaded from its own checkout (nothing of it is kept here); only what its samplers need, the rest is stubbed. Every call of the
 model is recorded: its noise level and the latent. Latents are [1, 2, 4, 4], float32. Output: fixtures/comfy.{json,bin}.
@@ -141,7 +141,12 @@ CASES = [
     ("er_sde", ("ve",), {"max_stage": 2, "s_noise": 0.9}),
     ("seeds_2", BOTH, {}),
     ("seeds_2", ("ve",), {"eta": 0.5, "r": 0.4}),
+    ("seeds_2", BOTH, {"solver_type": "phi_2", "r": 0.7}),
     ("seeds_3", BOTH, {}),
+    ("exp_heun_2_x0", BOTH, {}),
+    ("exp_heun_2_x0", ("ve",), {"solver_type": "phi_1"}),
+    ("exp_heun_2_x0_sde", BOTH, {}),
+    ("exp_heun_2_x0_sde", BOTH, {"eta": 0.4, "s_noise": 0.9}),
     ("euler_cfg_pp", BOTH, {}),
     ("euler_ancestral_cfg_pp", BOTH, {}),
     ("dpmpp_2m_cfg_pp", ("ve",), {}),
