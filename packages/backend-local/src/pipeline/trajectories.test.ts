@@ -6,7 +6,10 @@ import {
   diffusersSchedulers,
   fromDiffusers,
   makeGuidance,
+  makeNoiseSchedule,
+  makePlan,
   runPlan,
+  type SamplerName,
   startFromNoise,
   TorchGenerator,
 } from "@latentkit/core/diffusion";
@@ -37,9 +40,22 @@ interface Header {
   cases: Case[];
 }
 
-const fixture = (ending: string) => new URL(`../../fixtures/trajectories/diffusers.${ending}`, import.meta.url);
-const header: Header = JSON.parse(readFileSync(fixture("json"), "utf8"));
-const oracle = new Float32Array(new Uint8Array(readFileSync(fixture("bin"))).buffer);
+/** One sampler of ComfyUI's: tools/oracle/unet_comfy.py. */
+interface ComfyCase {
+  name: SamplerName;
+  guidance: number;
+  seed: number;
+  offset: number;
+  /** How often the model is called. */
+  calls: number;
+}
+
+const fixture = (name: string) => new URL(`../../fixtures/trajectories/${name}`, import.meta.url);
+const headerOf = (name: string) => JSON.parse(readFileSync(fixture(`${name}.json`), "utf8"));
+const statesOf = (name: string) => new Float32Array(new Uint8Array(readFileSync(fixture(`${name}.bin`))).buffer);
+const header: Header = headerOf("diffusers");
+const comfy: Pick<Header, "steps"> & { cases: ComfyCase[] } = headerOf("comfy");
+const [oracle, comfyOracle] = [statesOf("diffusers"), statesOf("comfy")];
 const [, ...dims] = header.shape;
 const size = dims[0] * dims[1] * dims[2];
 
@@ -75,6 +91,27 @@ test.each(header.cases)("$name", async ({ config, unet, guidance, seed, step: op
     expect(error, `step ${steps}`).toBeLessThan(looser[String(config._class_name)] ?? tolerance);
   }
   expect(steps).toBe(at.states);
+});
+
+// The samplers that diffusers has not: the latent of every call, those within a step too.
+test.each(comfy.cases)("ComfyUI's $name", async ({ name: sampler, guidance, seed, offset, calls }) => {
+  const plan = makePlan({ sampler, scheduler: "karras", schedule: makeNoiseSchedule(), prediction: "epsilon" });
+  const grid = plan.grid({ steps: comfy.steps });
+  const generator = new TorchGenerator(seed);
+  const noise = () => generator.randn(size);
+  const first = Math.fround(grid.sigmas[0]!);
+  const x = noise().map((value) => value * first);
+  const mode = sampler.endsWith("_cfg_pp") ? "cfg++" : "cfg";
+  const network = guidedUnet(unets.sd1, makeGuidance({ scale: guidance, mode }, grid.steps));
+  const seen: Float32Array[] = [x.slice()];
+  const halfway = (latent: Float32Array) => void seen.push(latent.slice());
+  for await (const step of runPlan(plan, { grid, network, uncond: network.uncond, x, noise, halfway }))
+    seen.push(step.x.slice());
+  expect(seen).toHaveLength(calls + 1);
+  for (const [call, latent] of seen.entries()) {
+    const from = offset + call * size;
+    expect(relativeError(latent, comfyOracle.subarray(from, from + size)), `call ${call}`).toBeLessThan(tolerance);
+  }
 });
 
 /** A fixture's UNet with two random texts: the unconditional and the conditional. */
