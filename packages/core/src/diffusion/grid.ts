@@ -37,10 +37,8 @@ export interface Grid {
   readonly steps: number;
   /** How many steps of the whole layout come before the first. */
   readonly offset: number;
-  /** All levels of the layout, where the run is a part of it. */
-  readonly whole?: Float64Array;
   /** All levels of the whole layout, where these are a part of it: the first of these is its level `offset`. */
-  readonly layout?: Float64Array;
+  readonly whole?: Float64Array;
   /** The number of steps asked for, where the layout has another (PNDM's are one a model call). */
   readonly nominalSteps?: number;
 }
@@ -86,7 +84,7 @@ export function sliceSteps(grid: Grid, from: number, to: number = grid.steps): G
     ...(grid.targets ? { targets: grid.targets.slice(from, to) } : {}),
     steps: to - from,
     offset: grid.offset + from,
-    layout: grid.layout ?? grid.sigmas,
+    whole: grid.whole ?? grid.sigmas,
   };
 }
 

@@ -45,7 +45,7 @@ export const lmsDiscrete = member({
   options: { fullOrderFinal: true },
   defaults: {},
   predictions: ["epsilon", "v_prediction", "sample"],
-  gridOptions: ({ layout, offset }) => (layout ? { earlier: layout.slice(0, offset) } : {}),
+  gridOptions: ({ whole, offset }) => (whole ? { earlier: whole.slice(0, offset) } : {}),
 });
 
 /** KDPM2DiscreteScheduler. */
