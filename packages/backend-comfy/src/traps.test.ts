@@ -209,6 +209,8 @@ describe("traps of the real server", () => {
     expect(GenerationError.isInstance(error)).toBe(true);
     expect(error).toMatchObject({ details: { reason: "worker_dead" } });
     expect(fake.worker.queue, "what was queued is cleaned up").toEqual([]);
+    const { server } = client.backend as ReturnType<typeof comfy>;
+    expect(await server.queue()).toMatchObject({ runsDeadly: true });
   });
 
   it("9: ends a running job that shows no sign of life", async () => {

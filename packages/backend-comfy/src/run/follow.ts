@@ -202,7 +202,7 @@ class Follower {
     // A look that is older than the job would not show it.
     const queue = await this.#server.queue(Math.min(lookAgeMs, performance.now() - this.#startedAt));
     this.#suspectSilence(queue);
-    const standing = this.#watchdog.look(queue);
+    const standing = this.#watchdog.look(queue, this.#socket.workCount);
     if (standing === "absent") {
       const history = await this.#server.history(this.#promptId);
       if (history !== undefined) return history;

@@ -7,6 +7,9 @@ const missesUntilLost = 2;
 /** Looks at waiting jobs that nobody works on before the worker counts as dead. */
 const idleLooksUntilDead = 3;
 
+/** How long a running prompt with a node that kills the worker may stand before the worker counts as dead. */
+const deadlyMs = 60_000;
+
 /** Where a job stands by the queue. */
 export type Standing = "running" | "pending" | "absent";
 
@@ -15,6 +18,7 @@ export class Watchdog {
   readonly #promptId: string;
   readonly #limits: { stallMs: number; queueStallMs: number };
   #queue = "";
+  #signs = 0;
   #queueMoved = performance.now();
   #sign = performance.now();
   #misses = 0;
@@ -35,9 +39,10 @@ export class Watchdog {
   /**
    * Judges one look at the queue.
    *
+   * @param signs how many frames of any work have come so far: also those of the jobs in front.
    * @throws TimeoutError for a running job without a sign of life, GenerationError when the worker is dead.
    */
-  look(queue: QueueSnapshot): Standing {
+  look(queue: QueueSnapshot, signs = 0): Standing {
     const position = positionIn(queue, this.#promptId);
     if (position === undefined) return "absent";
     this.#misses = 0;
@@ -48,7 +53,7 @@ export class Watchdog {
     }
     this.#sign = performance.now();
     this.#idleLooks = queue.running.length === 0 ? this.#idleLooks + 1 : 0;
-    if (this.#idleLooks >= idleLooksUntilDead || this.#isStuck(queue)) throw this.#dead();
+    if (this.#idleLooks >= idleLooksUntilDead || this.#isStuck(queue, signs)) throw this.#dead();
     return "pending";
   }
 
@@ -63,12 +68,14 @@ export class Watchdog {
     );
   }
 
-  /** Whether the queue has stood still too long: the worker may have died over the job in front. */
-  #isStuck(queue: QueueSnapshot): boolean {
+  /** Whether queue and socket have been still too long: the worker may have died over the job in front. */
+  #isStuck(queue: QueueSnapshot, signs: number): boolean {
     const now = JSON.stringify(queue);
-    if (now !== this.#queue) this.#queueMoved = performance.now();
+    if (now !== this.#queue || signs !== this.#signs) this.#queueMoved = performance.now();
     this.#queue = now;
-    return performance.now() - this.#queueMoved > this.#limits.queueStallMs;
+    this.#signs = signs;
+    const { queueStallMs } = this.#limits;
+    return performance.now() - this.#queueMoved > (queue.runsDeadly ? Math.min(deadlyMs, queueStallMs) : queueStallMs);
   }
 
   #stalled(): TimeoutError {

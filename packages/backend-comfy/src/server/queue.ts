@@ -4,9 +4,11 @@ import type { ComfyHttp } from "../http/comfy-http.ts";
 export interface QueueSnapshot {
   running: readonly string[];
   pending: readonly string[];
+  /** A prompt that is called running has a node without `inputs`: it has killed ComfyUI's worker, and will never end. */
+  runsDeadly: boolean;
 }
 
-type Entry = [number, string, ...unknown[]];
+type Entry = [number, string, prompt?: unknown, ...rest: unknown[]];
 
 /** @throws ConnectionError and its kin. */
 export async function readQueue(http: ComfyHttp): Promise<QueueSnapshot> {
@@ -14,11 +16,24 @@ export async function readQueue(http: ComfyHttp): Promise<QueueSnapshot> {
     what: "queue",
   });
   const pending = [...(queue.queue_pending ?? [])].sort((a, b) => Number(a[0]) - Number(b[0]));
-  return { running: (queue.queue_running ?? []).map(([, id]) => id), pending: pending.map(([, id]) => id) };
+  const running = queue.queue_running ?? [];
+  return {
+    running: running.map(([, id]) => id),
+    pending: pending.map(([, id]) => id),
+    runsDeadly: running.some(([, , prompt]) => isDeadly(prompt)),
+  };
+}
+
+function isDeadly(prompt: unknown): boolean {
+  if (typeof prompt !== "object" || prompt === null) return false;
+  return Object.values(prompt).some((node) => typeof node === "object" && node !== null && !("inputs" in node));
 }
 
 /** Jobs before this one; undefined when it is not in the queue at all. */
-export function positionIn({ running, pending }: QueueSnapshot, promptId: string): number | undefined {
+export function positionIn(
+  { running, pending }: Pick<QueueSnapshot, "running" | "pending">,
+  promptId: string,
+): number | undefined {
   if (running.includes(promptId)) return 0;
   const at = pending.indexOf(promptId);
   return at < 0 ? undefined : at + running.length;

@@ -28,6 +28,7 @@ export class ComfySocket {
   /** The prompt that the last event named: whose the frames without a name are. */
   #current: string | undefined;
   #statusCount = 0;
+  #workCount = 0;
   #disposed = false;
 
   constructor(options: ResolvedOptions, clientId: string) {
@@ -39,9 +40,19 @@ export class ComfySocket {
     return this.#connection !== undefined;
   }
 
+  /** Why there is no connection: the last attempt's error. */
+  get failure(): unknown {
+    return this.#failure;
+  }
+
   /** How many `status` frames have come: the queue cannot change without one, so that silence betrays a dead socket. */
   get statusCount(): number {
     return this.#statusCount;
+  }
+
+  /** How many frames of work have come, whosever: the server sends everybody those of jobs without a client id. */
+  get workCount(): number {
+    return this.#workCount;
   }
 
   /** Hears a prompt's frames until the returned function is called. */
@@ -53,13 +64,13 @@ export class ComfySocket {
       // Called a second time, it must not start a second countdown.
       if (!ears.delete(listener)) return;
       if (ears.size === 0 && this.#listeners.get(promptId) === ears) this.#listeners.delete(promptId);
-      if (this.#listeners.size === 0) this.#linger = setTimeout(() => void this.#shut(), lingerMs);
+      this.#lingerIfIdle();
     };
   }
 
   /** Resolves once a connection is open, or could not be opened: a job can be followed without one. */
   async ready(): Promise<void> {
-    if (this.#connection !== undefined || this.#disposed) return;
+    if (this.#connection !== undefined || this.#isDisposed) return;
     this.#opening ??= this.#open(0).finally(() => {
       this.#opening = undefined;
     });
@@ -74,7 +85,7 @@ export class ComfySocket {
   }
 
   async dispose(): Promise<void> {
-    this.#disposed = true;
+    this.#disposal.abort();
     this.#listeners.clear();
     clearTimeout(this.#linger);
     await this.#shut();
@@ -83,15 +94,29 @@ export class ComfySocket {
   /** One attempt; when it fails, the next ones follow on their own for as long as somebody listens. */
   async #open(attempt: number): Promise<void> {
     await this.#closing;
+    const { signal } = this.#disposal;
     try {
-      const connection = await Connection.open(this.#options, this.clientId, (frame) => this.#dispatch(frame));
+      const connection = await Connection.open(this.#options, this.clientId, (frame) => this.#dispatch(frame), signal);
       this.#connection = connection;
+      this.#failure = undefined;
       void connection.closed.then(() => this.#lost(connection));
       if (attempt > 0) this.#tellAll({ kind: "gap" });
-      if (this.#disposed) await this.#shut();
-    } catch {
+      if (this.#isDisposed) await this.#shut();
+      else this.#lingerIfIdle();
+    } catch (error) {
+      this.#failure = error;
       this.#retryLater(attempt + 1);
     }
+  }
+
+  get #isDisposed(): boolean {
+    return this.#disposal.signal.aborted;
+  }
+
+  /** The last job may have left while the connection was being opened. */
+  #lingerIfIdle(): void {
+    clearTimeout(this.#linger);
+    if (this.#listeners.size === 0) this.#linger = setTimeout(() => void this.#shut(), lingerMs);
   }
 
   #lost(connection: Connection): void {
@@ -102,10 +127,10 @@ export class ComfySocket {
   }
 
   #retryLater(attempt: number): void {
-    if (this.#listeners.size === 0 || this.#disposed) return;
+    if (this.#listeners.size === 0 || this.#isDisposed) return;
     const delay = Math.min(longestDelayMs, firstDelayMs * 2 ** (attempt - 1)) * (0.75 + Math.random() / 2);
     setTimeout(() => {
-      if (this.#listeners.size === 0 || this.#connection !== undefined || this.#disposed) return;
+      if (this.#listeners.size === 0 || this.#connection !== undefined || this.#isDisposed) return;
       this.#opening ??= this.#open(attempt).finally(() => {
         this.#opening = undefined;
       });
@@ -122,6 +147,7 @@ export class ComfySocket {
   }
 
   #dispatch(frame: Frame): void {
+    if (frame.kind !== "json" || typeof frame.data["prompt_id"] === "string") this.#workCount++;
     if (frame.kind === "json") {
       if (frame.type === "status") this.#statusCount++;
       const promptId = frame.data["prompt_id"];

@@ -1,15 +1,17 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { type Agent, type Dispatcher, ping, WebSocket } from "undici";
-import { networkError } from "../comfy-error.ts";
+import { Agent, ping, WebSocket } from "undici";
+import { socketError } from "../comfy-error.ts";
 import type { ResolvedOptions } from "../comfy-options.ts";
-import { makeAgent } from "../http/trust.ts";
 import { decodeBinary, decodeText, type Frame } from "./frames.ts";
+import { type Handshake, watched } from "./handshake.ts";
 
 /** Asks for previews that say whose they are; it must be the first frame of every connection. */
 const featureFlags = JSON.stringify({ type: "feature_flags", data: { supports_preview_metadata: true } });
 
 /** How long the server may take to answer a close. */
 const closeGraceMs = 2_000;
+/** How long it may take to open: jobs wait for this, and can do without. */
+const longestOpenMs = 15_000;
 
 interface PongMessage {
   websocket: unknown;
@@ -21,13 +23,14 @@ export class Connection {
   readonly closed: Promise<void>;
   readonly #socket: WebSocket;
   readonly #agent: Agent | undefined;
+  readonly #handshake: Handshake = {};
   readonly #onFrame: (frame: Frame) => void;
+  readonly #end: () => void;
   #alive = true;
   #heartbeat: NodeJS.Timeout | undefined;
-  #failure: unknown;
 
   private constructor(
-    { webSocketUrl, apiKey, headers, dispatcher, pingMs, ca }: ResolvedOptions,
+    { webSocketUrl, apiKey, headers, dispatcher, pingMs }: ResolvedOptions,
     clientId: string,
     onFrame: (frame: Frame) => void,
   ) {
@@ -35,32 +38,34 @@ export class Connection {
     url.searchParams.set("clientId", clientId);
     if (apiKey !== undefined) url.searchParams.set("token", apiKey);
     this.#onFrame = onFrame;
-    this.#agent = dispatcher === undefined ? makeAgent({ ca }) : undefined;
-    this.#socket = new WebSocket(url, { headers, dispatcher: dispatcher ?? (this.#agent as Dispatcher) });
+    this.#agent = dispatcher === undefined ? new Agent({ webSocket: { maxPayloadSize: 2 ** 30 } }) : undefined;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.closed = promise;
+    this.#end = resolve;
+    this.#socket = new WebSocket(url, { headers, dispatcher: watched(dispatcher ?? this.#agent!, this.#handshake) });
     this.#socket.binaryType = "arraybuffer";
     this.#socket.onmessage = ({ data }) => this.#receive(data);
-    this.#socket.onerror = (event) => {
-      this.#failure ??= (event as { error?: unknown }).error;
-    };
-    this.closed = new Promise((resolve) => {
-      this.#socket.onclose = () => {
-        this.#stopHeartbeat();
-        void this.#agent?.destroy().catch(() => {});
-        resolve();
-      };
-    });
+    this.#socket.onclose = () => this.destroy();
     this.#startHeartbeat(pingMs);
   }
 
   /**
    * Opens a connection.
    *
-   * @throws ConnectionError when it cannot be opened.
+   * @throws ConnectionError when it cannot be opened, with the reason.
    */
-  static async open(options: ResolvedOptions, clientId: string, onFrame: (frame: Frame) => void): Promise<Connection> {
+  static async open(
+    options: ResolvedOptions,
+    clientId: string,
+    onFrame: (frame: Frame) => void,
+    signal: AbortSignal,
+  ): Promise<Connection> {
     const connection = new Connection(options, clientId, onFrame);
     const socket = connection.#socket;
-    const timer = setTimeout(() => void connection.destroy(), options.timeoutMs);
+    const breakOff = () => connection.destroy();
+    const timer = setTimeout(breakOff, Math.min(options.timeoutMs, longestOpenMs));
+    signal.addEventListener("abort", breakOff, { once: true });
+    if (signal.aborted) breakOff();
     const isOpen = await Promise.race([
       new Promise<true>((resolve) => {
         socket.onopen = () => resolve(true);
@@ -68,7 +73,8 @@ export class Connection {
       connection.closed,
     ]);
     clearTimeout(timer);
-    if (isOpen !== true) throw networkError(connection.#failure, options.webSocketUrl);
+    signal.removeEventListener("abort", breakOff);
+    if (isOpen !== true) throw socketError(connection.#handshake, options.webSocketUrl);
     socket.send(featureFlags);
     return connection;
   }
@@ -76,16 +82,20 @@ export class Connection {
   /** Closes properly, so that the server forgets this connection before the next one begins; breaks it off if it must. */
   async close(): Promise<void> {
     if (this.#socket.readyState < WebSocket.CLOSING) this.#socket.close(1000);
-    const timer = setTimeout(() => void this.destroy(), closeGraceMs);
+    const timer = setTimeout(() => this.destroy(), closeGraceMs);
     await this.closed;
     clearTimeout(timer);
   }
 
-  /** Breaks the connection off. */
-  async destroy(): Promise<void> {
+  /** Breaks the connection off: waits for nobody, since the other end may be gone. */
+  destroy(): void {
     this.#stopHeartbeat();
+    this.#socket.onmessage = null;
     if (this.#socket.readyState < WebSocket.CLOSING) this.#socket.close();
-    await this.#agent?.destroy().catch(() => {});
+    // A closing handshake waits for the peer for ever, and the agent has let go of a connection that was upgraded.
+    this.#handshake.tcp?.destroy();
+    void this.#agent?.destroy().catch(() => {});
+    this.#end();
   }
 
   #receive(data: unknown): void {
@@ -102,7 +112,10 @@ export class Connection {
     subscribe("undici:websocket:pong", this.#onPong);
     this.#heartbeat = setInterval(() => {
       if (this.#socket.readyState !== WebSocket.OPEN) return;
-      if (!this.#alive) void this.destroy();
+      if (!this.#alive) {
+        this.destroy();
+        return;
+      }
       this.#alive = false;
       ping(this.#socket);
     }, pingMs);
