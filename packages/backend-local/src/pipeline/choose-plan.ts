@@ -33,6 +33,7 @@ export function planOf(request: GenerationRequest, own: Plan): Plan {
     schedule: own.schedule,
     prediction: own.prediction,
     schedulerOptions: readSchedulerOptions(named, schedulerOptions ?? {}, own.schedule.space),
+    timesteps: request.noise?.convention === "a1111" ? "interpolated" : "nearest",
   });
 }
 
@@ -46,7 +47,7 @@ function asPipeline(own: Plan): Plan {
  * and all else is the config's.
  */
 function ownOver(request: GenerationRequest, own: Plan): Plan {
-  const { accepts = [], sampler, schedule, prediction, options, clamp, sigmaData, sigmaMin } = own;
+  const { accepts = [], sampler, schedule, prediction, options, clamp, treeSeed, sigmaData, sigmaMin } = own;
   const given = request.sigmas ? "sigmas" : "timesteps";
   // A plan that steps betas as a flow has levels that only it knows.
   const isOwn = !givesLevels(request) || accepts.includes(given) || (own.space === "flow" && schedule.space !== "flow");
@@ -54,6 +55,7 @@ function ownOver(request: GenerationRequest, own: Plan): Plan {
   return {
     ...makePlan({ sampler, scheduler: "normal", schedule, prediction, options }),
     ...(clamp ? { clamp } : {}),
+    ...(treeSeed === undefined ? {} : { treeSeed }),
     ...(sigmaData === undefined ? {} : { sigmaData }),
     ...(sigmaMin === undefined ? {} : { sigmaMin }),
   };
@@ -61,9 +63,17 @@ function ownOver(request: GenerationRequest, own: Plan): Plan {
 
 /** The levels of a run: of a number of steps, unless the request gives them itself. */
 export function gridOf(request: GenerationRequest, plan: Plan, steps: number): Grid {
-  const { sigmas, timesteps } = request;
+  const { sigmas, timesteps, startStep, endStep } = request;
   const levels = sigmas ? { sigmas } : timesteps ? { timesteps } : { steps };
-  return plan.grid({ ...levels, strength: "strength" in request ? request.strength : 1 });
+  // A first step that is named stands in the place of a strength.
+  const from = startStep === undefined ? { strength: "strength" in request ? request.strength : 1 } : { startStep };
+  const grid = plan.grid({ ...levels, ...from, ...(endStep === undefined ? {} : { endStep }) });
+  const total = (grid.whole ?? grid.sigmas).length - 1;
+  const isNone = grid.steps === 0;
+  if (isNone && startStep !== undefined) throw invalid("startStep", `must be below the number of steps (${total})`);
+  if (isNone && grid.offset < total)
+    throw invalid("endStep", `must be above the first step that is run (${grid.offset})`);
+  return grid;
 }
 
 /** Whether the levels are the request's own. */

@@ -1,5 +1,5 @@
 import { GenerationError, type SerializedError } from "@latentkit/core";
-import { type Guidance, imageNoise, offsetSeed, runPlan } from "@latentkit/core/diffusion";
+import { type Guidance, runPlan } from "@latentkit/core/diffusion";
 import type { LoadedModel } from "../engine/loaded-model.ts";
 import type { EngineEvent, EngineJob } from "../engine/protocol.ts";
 import { serializeError } from "../local-error.ts";
@@ -10,6 +10,7 @@ import { guidedUnet, type LatentDims, type TextedUnet, textedUnet } from "./guid
 import { toLatentMask } from "./image-tensor.ts";
 import { JobClock } from "./job-clock.ts";
 import { decodeLatent, encodeImage } from "./latents.ts";
+import { randomOf, seedOf } from "./random-of-image.ts";
 import { resolved, type Settings, settle } from "./settings.ts";
 import { type Source, startOf } from "./start.ts";
 
@@ -47,7 +48,7 @@ export async function* generate(job: EngineJob, model: LoadedModel, signal: Abor
       signal.throwIfAborted();
       failures.push(error);
       if (failures.length === settings.count) throw failures[0];
-      yield imageFailed(index, seedOf(settings, index), serializeError(error));
+      yield imageFailed(index, seedOf(index, settings), serializeError(error));
     }
   }
   const timings = { ...clock.timings, engineRunMs: (await model.runMs()) - runMsBefore };
@@ -84,7 +85,8 @@ async function* prepare(
   yield clock.phase("encode", 1, steps);
 
   const source: Source = { strength: "strength" in job.request ? job.request.strength : 1 };
-  if (settings.noise.convention === "comfyui") source.mean = true;
+  const { latents } = job.inputs;
+  if (latents !== undefined) source.latents = { data: latents, as: latentRole(job.request) };
   if (mask !== undefined) source.mask = toLatentMask(mask, shape.scale);
   if (image !== undefined) {
     source.moments = await clock.time("encode", () => encodeImage(model, image, signal));
@@ -118,17 +120,17 @@ function inAnyStep({ guidance, grid }: Settings, needs: (guidance: Guidance, ind
 async function* makeImage(index: number, context: Context): AsyncGenerator<EngineEvent> {
   const { model, settings, source, dims, unet, clock, signal } = context;
   const { plan, grid, previewEvery } = settings;
-  const noise = imageNoise(offsetSeed(settings.seed, index), dims, settings.noise);
-  const firstNoise = sharesPicture(context) && index > 0 ? imageNoise(settings.seed, dims, settings.noise) : undefined;
+  const random = randomOf(index, dims, settings, source);
+  const { noise } = random;
   let from = performance.now();
-  const start = startOf(model, source, { plan, grid, noise, firstNoise });
+  const start = startOf(model, source, { plan, grid, index, length: dims[0] * dims[1] * dims[2], ...random });
   const network = guidedUnet(unet, guidanceOver(settings.guidance, grid));
   const run = {
     grid,
     network,
     uncond: network.uncond,
     x: start.x,
-    ...(grid.steps > 0 ? { noise: noise.steps(plan.sampler, grid.sigmas) } : {}),
+    ...(grid.steps > 0 ? { noise: noise.steps(plan.sampler, grid.sigmas, start.steps) } : {}),
     options: settings.samplerOptions,
     ...(start.halfway ? { halfway: start.halfway } : {}),
     signal,
@@ -153,19 +155,16 @@ async function* makeImage(index: number, context: Context): AsyncGenerator<Engin
   }
   yield clock.image("decode", index, 0, 1);
   const pixels = await clock.time("decode", () => decodeLatent(model, latent, dims, signal));
-  yield { type: "image", index, seed: seedOf(settings, index), pixels };
+  const { seed, resolved: own } = random;
+  const left = settings.givesLatent ? { latent: { shape: dims, data: latent.slice() } } : {};
+  yield { type: "image", index, seed, ...(own ? { resolved: own } : {}), pixels, ...left };
   yield clock.image("decode", index, 1, 1);
 }
 
-/** Whether the images have one latent of the input picture, the first one's: diffusers' inpainting encodes it once for all. */
-function sharesPicture({ source, settings }: Context): boolean {
-  const { convention = "diffusers" } = settings.noise;
-  return source.mask !== undefined && convention === "diffusers";
-}
-
-function seedOf({ seed }: Settings, index: number): number | string {
-  const own = offsetSeed(seed, index);
-  return typeof own === "bigint" ? own.toString() : own;
+/** Image-to-image begins with a clean latent; text-to-image goes on with a noisy one, or begins with noise. */
+function latentRole({ task, startStep }: EngineJob["request"]): NonNullable<Source["latents"]>["as"] {
+  if (task === "image-to-image") return "picture";
+  return startStep === undefined || startStep === 0 ? "noise" : "state";
 }
 
 function imageFailed(index: number, seed: number | string, error: SerializedError): EngineEvent {

@@ -26,6 +26,10 @@ export interface Settings {
   guidance: GuidanceSettings;
   perturbed?: PerturbedGuidance | undefined;
   noise: NoiseSettings;
+  /** The request's own, with sizes in pixels. */
+  requestNoise: GenerationRequest["noise"];
+  /** Whether each picture comes with its latent. */
+  givesLatent: boolean;
   samplerOptions: Record<string, unknown>;
   clipSkip: number;
   previewEvery: number;
@@ -64,11 +68,13 @@ export function settle(request: GenerationRequest, model: ModelFolder): Settings
     height,
     count: request.count,
     seed: toSeed(request.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!),
-    steps: ownLevels ? grid.steps + grid.offset : steps,
+    steps: ownLevels ? (grid.whole ?? grid.sigmas).length - 1 : steps,
     guidanceScale,
     guidance,
     perturbed: perturbedOf(request, shape.selfAttentions),
-    noise: checkedNoise(request.noise ?? {}),
+    noise: checkedNoise(noiseOf(request.noise, shape)),
+    requestNoise: request.noise,
+    givesLatent: request.output.latent === true,
     samplerOptions: readSamplerOptions(plan.sampler, request.samplerOptions ?? {}, plan.space),
     clipSkip,
     previewEvery: request.previewEvery,
@@ -78,6 +84,13 @@ export function settle(request: GenerationRequest, model: ModelFolder): Settings
     plan,
     grid,
   };
+}
+
+/** The request's noise settings with their sizes in the latent's squares, rounded down as in A1111. */
+function noiseOf(noise: GenerationRequest["noise"] = undefined, { scale }: ModelShape): NoiseSettings {
+  if (noise?.resizeFrom === undefined) return noise ?? {};
+  const { width, height } = noise.resizeFrom;
+  return { ...noise, resizeFrom: { width: Math.floor(width / scale), height: Math.floor(height / scale) } };
 }
 
 /** The model's sampler and scheduler where the request names none; scheduler "diffusers" asks for neither. */

@@ -5,7 +5,9 @@ import {
   type Grid,
   type Halfway,
   type ImageNoise,
+  type NoiseConvention,
   type Plan,
+  type StepNoise,
   startFromNoise,
 } from "@latentkit/core/diffusion";
 import type { LoadedModel } from "../engine/loaded-model.ts";
@@ -18,14 +20,23 @@ export interface Source {
   /** 1 where to paint anew: inpainting, `[height, width]` of a latent. */
   mask?: Float32Array;
   strength: number;
-  /** Whether the picture's latent is its distribution's mean, as in ComfyUI, instead of drawn from it. */
-  mean?: boolean;
+  /** Latents that were given: one for all images, or one for each; and what they are. */
+  latents?: { data: Float32Array; as: LatentRole };
 }
+
+/** A given latent is a `picture`, a noisy `state` of sampling to go on with, or `noise` of unit variance to start from. */
+export type LatentRole = "picture" | "state" | "noise";
 
 /** Over which levels an image is made, and with which random numbers. */
 export interface StartOptions {
   plan: Plan;
   grid: Grid;
+  /** Which image it is. */
+  index: number;
+  /** Values in a latent. */
+  length: number;
+  /** Whose order of draws is followed. */
+  convention: NoiseConvention;
   noise: ImageNoise;
   /** Those of the first image of the batch, where that is another. */
   firstNoise?: ImageNoise | undefined;
@@ -38,31 +49,47 @@ export interface Start {
   keep?: (x: Float32Array, step: number) => void;
   /** The same within a step. */
   halfway?: Halfway;
+  /** What the steps' noise depends on, beside the levels. */
+  steps: StepNoise;
 }
 
 /**
  * The first latent of one image. Random numbers are drawn in diffusers' order: the picture's latent before the noise. Image-to-image
- * draws one for each image; inpainting encodes the picture once, so that all images of a batch have the first one's.
+ * draws one for each image; inpainting encodes the picture once, so that all images of a batch have the first one's. ComfyUI takes the
+ * middle of the picture's distribution and A1111 draws from it by a generator that no seed sets: both get the middle.
  */
 export function startOf(
   model: LoadedModel,
-  { moments, mask, strength, mean }: Source,
-  { plan, grid, noise, firstNoise = noise }: StartOptions,
+  { moments, mask, strength, latents }: Source,
+  { plan, grid, index, length, convention, noise, firstNoise = noise }: StartOptions,
 ): Start {
-  if (moments === undefined) return { x: startFromNoise(grid, noise.first) };
+  const steps: StepNoise = { whole: grid.whole, treeSeed: plan.treeSeed };
+  const given = latents && ofImage(latents.data, index, length);
+  // A latent that has its noise already needs no first noise, and diffusers then draws none.
+  if (given && latents.as === "state") return { x: given.slice(), steps: { ...steps, skipsFirst: true } };
+  if (given && latents.as === "noise") return { x: startFromNoise(grid, given), steps: { ...steps, skipsFirst: true } };
+  if (given) return { x: addNoise(grid, given, noise.first), steps };
+  if (moments === undefined) return { x: startFromNoise(grid, noise.first), steps };
+  const draws = convention === "diffusers";
   const { draw } = mask === undefined ? noise : firstNoise;
-  const latent = drawLatent(model, moments, mean ? (n) => new Float32Array(n) : draw);
+  const latent = drawLatent(model, moments, draws ? draw : (n) => new Float32Array(n));
   const { first } = noise;
-  if (mask === undefined) return { x: addNoise(grid, latent, first) };
+  if (mask === undefined) return { x: addNoise(grid, latent, first), steps };
   // diffusers' inpainting also encodes the masked picture, once, which a 4-channel UNet then does not look at.
-  if (firstNoise === noise) noise.draw(latent.length);
-  const x = strength === 1 ? startFromNoise(grid, first) : addNoise(grid, latent, first);
+  if (draws && firstNoise === noise) noise.draw(latent.length);
+  const x = strength === 1 && grid.offset === 0 ? startFromNoise(grid, first) : addNoise(grid, latent, first);
   const kept = { grid, latent, noise: first, mask };
   return {
     x,
+    steps,
     keep: (state, step) => void blendInpaint(state, step, kept),
     // diffusers blends after each call of its scheduler, at the level where the step ends, wherever in it the call is.
     halfway: (state, sigma, index) =>
       void blendInpaintAt(state, plan.scheduler === "diffusers" ? grid.sigmas[index + 1]! : sigma, kept),
   };
+}
+
+/** Image `index`'s latent, of one for all images or one for each. */
+function ofImage(latents: Float32Array, index: number, length: number): Float32Array {
+  return latents.length === length ? latents : latents.subarray(index * length, (index + 1) * length);
 }
