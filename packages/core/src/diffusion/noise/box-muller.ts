@@ -7,15 +7,15 @@ const f32 = Math.fround;
 const bits = new Int32Array(1);
 const value = new Float32Array(bits.buffer);
 
-const LOG = [
+export const LOGARITHM = [
   7.0376836292e-2, -1.151461031e-1, 1.167699874e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
   2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
 ].map(f32) as [number, number, number, number, number, number, number, number, number];
-const [L0, L1, L2, L3, L4, L5, L6, L7, L8] = LOG;
-const SQRT_HALF = f32(Math.SQRT1_2);
+const [L0, L1, L2, L3, L4, L5, L6, L7, L8] = LOGARITHM;
+export const SQRT_HALF = f32(Math.SQRT1_2);
 // ln 2 in two parts, the greater exact in few bits.
-const LN2_LOW = f32(-2.1219444e-4);
-const LN2_HIGH = f32(0.693359375);
+export const LN2_LOW = f32(-2.1219444e-4);
+export const LN2_HIGH = f32(0.693359375);
 
 /** ln x of a normal float32 x > 0. */
 function logf(x: number): number {
@@ -42,18 +42,15 @@ function logf(x: number): number {
   return f32(f32(m + y) + exponent * LN2_HIGH);
 }
 
-const FOUR_OVER_PI = f32(4 / Math.PI);
+export const FOUR_OVER_PI = f32(4 / Math.PI);
 // π/4 in three parts.
-const P1 = f32(-0.78515625);
-const P2 = f32(-2.4187564849853516e-4);
-const P3 = f32(-3.774894977445941e-8);
-const C0 = f32(2.443315711809948e-5);
-const C1 = f32(-1.388731625493765e-3);
-const C2 = f32(4.166664568298827e-2);
-const S0 = f32(-1.9515295891e-4);
-const S1 = f32(8.3321608736e-3);
-const S2 = f32(-1.6666654611e-1);
-const TWO_PI = f32(2 * Math.PI);
+export const QUARTER_PI = three(-0.78515625, -2.4187564849853516e-4, -3.774894977445941e-8);
+const [P1, P2, P3] = QUARTER_PI;
+export const COSINE = three(2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2);
+const [C0, C1, C2] = COSINE;
+export const SINE = three(-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1);
+const [S0, S1, S2] = SINE;
+export const TWO_PI = f32(2 * Math.PI);
 
 /** Turns 16 uniforms at `from` into 16 normals: the first 8 are radii, the second 8 angles. */
 export function boxMuller16(data: Float32Array, from: number): void {
@@ -77,6 +74,10 @@ export function boxMuller16(data: Float32Array, from: number): void {
     data[j] = radius * cos;
     data[j + 8] = radius * sin;
   }
+}
+
+function three(a: number, b: number, c: number): readonly [number, number, number] {
+  return [f32(a), f32(b), f32(c)];
 }
 
 /** {@link boxMuller16} in double precision. */

@@ -1,5 +1,6 @@
-const N = 624;
-const M = 397;
+/** Words of state, and how far ahead a word is mixed with. */
+export const N = 624;
+export const M = 397;
 
 /** MT19937, Matsumoto & Nishimura 1998 (https://doi.org/10.1145/272991.272995): torch's CPU engine. Its seed is 32 bits. */
 export class MersenneTwister {
@@ -38,6 +39,16 @@ export class MersenneTwister {
       out[i] = ((y ^ (y >>> 18)) & 0xffffff) / 0x1000000;
     }
     this.#next = next;
+  }
+
+  /**
+   * Lends the state to what draws from it by itself: `use` gets the words and how many of them are used up, and returns how many are then,
+   * or undefined if it did nothing. True if it did something.
+   */
+  lend(use: (state: Uint32Array, next: number) => number | undefined): boolean {
+    const next = use(this.#state, this.#next);
+    if (next !== undefined) this.#next = next;
+    return next !== undefined;
   }
 
   /** A copy that goes on from the same place. */

@@ -1,6 +1,7 @@
 import { requireInteger } from "../invalid.ts";
 import { boxMuller16, boxMuller16Double } from "./box-muller.ts";
 import { MersenneTwister } from "./mersenne-twister.ts";
+import { fillNormals } from "./normals.ts";
 import { type Seed, seedWords } from "./seed.ts";
 
 /**
@@ -25,8 +26,13 @@ export class TorchGenerator {
   randn(n: number): Float32Array {
     const out = new Float32Array(requireInteger("n", n, 0, 2 ** 31));
     if (n < 16) return out.map(() => this.#scalarNormal());
-    this.#engine.fillUniform24(out, 0);
-    for (let i = 0; i + 16 <= n; i += 16) boxMuller16(out, i);
+    const whole = n - (n % 16);
+    if (this.#engine.lend((state, next) => fillNormals(out, whole, state, next)))
+      this.#engine.fillUniform24(out, whole);
+    else {
+      this.#engine.fillUniform24(out, 0);
+      for (let i = 0; i < whole; i += 16) boxMuller16(out, i);
+    }
     if (n % 16 !== 0) {
       // torch makes the last, partial block anew over the final 16 values.
       this.#engine.fillUniform24(out, n - 16);
