@@ -33,13 +33,33 @@ export function networkError(cause: unknown, url: string, signal?: AbortSignal):
   if (code === "UND_ERR_HEADERS_TIMEOUT" || code === "UND_ERR_BODY_TIMEOUT") {
     return new TimeoutError(`${url} did not answer in time.`, comfyDetails({ cause, details }));
   }
-  const isUntrusted = /CERT|SIGNATURE|ERR_TLS|ERR_SSL/.test(code);
-  const why = isUntrusted
-    ? `its TLS certificate is not accepted (${code}); give its CA as \`ca\`, or by NODE_EXTRA_CA_CERTS`
-    : code;
+  const isRefused = isUntrusted(code);
   return new ConnectionError(
-    `ComfyUI cannot be reached at ${url}: ${why}.`,
-    comfyDetails({ cause, details, ...(isUntrusted ? { retryable: false } : {}) }),
+    `ComfyUI cannot be reached at ${url}: ${isRefused ? trustHint(code) : code}.`,
+    comfyDetails({ cause, details, ...(isRefused ? { retryable: false } : {}) }),
+  );
+}
+
+/** A certificate that is not accepted: trying again does not help. */
+function isUntrusted(code: string): boolean {
+  return /CERT|SIGNATURE|ERR_TLS|ERR_SSL/.test(code);
+}
+
+function trustHint(code: string): string {
+  return `its TLS certificate is not accepted (${code}); give its CA as \`ca\`, or by NODE_EXTRA_CA_CERTS`;
+}
+
+/** A WebSocket that could not be opened; the address is shown without its query, which may hold a token. */
+export function socketError({ status, error }: { status?: number; error?: unknown }, url: string): ConnectionError {
+  const { protocol, host, pathname } = new URL(url);
+  const place = `${protocol}//${host}${pathname}`;
+  const code = connectionCode(error) ?? "it does not answer";
+  const network = isUntrusted(code) ? trustHint(code) : code;
+  const why = status === undefined ? network : `the server answered HTTP ${status}`;
+  const details = { url: place, ...(status === undefined ? { code } : { status }) };
+  return new ConnectionError(
+    `No WebSocket could be opened at ${place}: ${why}.`,
+    comfyDetails({ cause: error, details }),
   );
 }
 

@@ -29,7 +29,8 @@ export class ComfySocket {
   #current: string | undefined;
   #statusCount = 0;
   #workCount = 0;
-  #disposed = false;
+  #failure: unknown;
+  readonly #disposal = new AbortController();
 
   constructor(options: ResolvedOptions, clientId: string) {
     this.#options = options;

@@ -1,7 +1,8 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { Agent, ping, WebSocket } from "undici";
+import { type Agent, ping, WebSocket } from "undici";
 import { socketError } from "../comfy-error.ts";
 import type { ResolvedOptions } from "../comfy-options.ts";
+import { makeAgent } from "../http/trust.ts";
 import { decodeBinary, decodeText, type Frame } from "./frames.ts";
 import { type Handshake, watched } from "./handshake.ts";
 
@@ -30,7 +31,7 @@ export class Connection {
   #heartbeat: NodeJS.Timeout | undefined;
 
   private constructor(
-    { webSocketUrl, apiKey, headers, dispatcher, pingMs }: ResolvedOptions,
+    { webSocketUrl, apiKey, headers, dispatcher, pingMs, ca }: ResolvedOptions,
     clientId: string,
     onFrame: (frame: Frame) => void,
   ) {
@@ -38,7 +39,7 @@ export class Connection {
     url.searchParams.set("clientId", clientId);
     if (apiKey !== undefined) url.searchParams.set("token", apiKey);
     this.#onFrame = onFrame;
-    this.#agent = dispatcher === undefined ? new Agent({ webSocket: { maxPayloadSize: 2 ** 30 } }) : undefined;
+    this.#agent = dispatcher === undefined ? makeAgent({ ca }) : undefined;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.closed = promise;
     this.#end = resolve;

@@ -24,6 +24,10 @@ export interface HttpFaults {
   answersPings?: boolean;
   /** Every request is answered with this status. */
   status?: number;
+  /** What `Retry-After` such an answer has. */
+  retryAfter?: string;
+  /** Such a 500 is answered when the job has ended, as by a proxy that lost patience. */
+  answersAfterEnd?: boolean;
 }
 
 /** Settings of a fake server. */
@@ -73,6 +77,8 @@ export class FakeComfy {
   readonly #server: Server;
   readonly #webSockets: WebSocketServer;
   #port = 0;
+  /** While frozen: settles at the thaw. */
+  #thawed: PromiseWithResolvers<void> | undefined;
 
   private constructor(options: FakeComfyOptions) {
     this.options = options;
@@ -80,7 +86,8 @@ export class FakeComfy {
     this.worker = new Worker(this.sockets, this.uploads, options);
     const handle = (request: IncomingMessage, response: ServerResponse) => this.#handle(request, response);
     this.#server = options.tls === undefined ? createServer(handle) : createTlsServer(options.tls, handle);
-    this.#server.on("upgrade", (request, socket, head) => {
+    this.#server.on("upgrade", async (request, socket, head) => {
+      await this.#thawed?.promise;
       const url = new URL(request.url ?? "/", "http://fake");
       this.#note(request);
       if (
@@ -134,7 +141,19 @@ export class FakeComfy {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
-  /** The process dies and comes back: queue, history and sockets are gone. */
+  /** Connections are taken, as the kernel does for a stopped process, and nothing is answered on any. */
+  freeze(): void {
+    this.#thawed ??= Promise.withResolvers();
+    this.sockets.freeze();
+  }
+
+  thaw(): void {
+    this.#thawed?.resolve();
+    this.#thawed = undefined;
+    this.sockets.thaw();
+  }
+
+  /** The process dies and comes back: queue, history, sockets and temporary files are gone; saved files and uploads stay. */
   restart(): void {
     this.worker.restart();
     this.sockets.closeAll();
@@ -151,10 +170,12 @@ export class FakeComfy {
       response.writeHead(request.headers.origin === undefined ? 401 : 403).end();
       return;
     }
-    route(this, request, response).catch((error: unknown) => {
-      if (!response.headersSent) response.writeHead(500);
-      response.end(String(error));
-    });
+    (this.#thawed?.promise ?? Promise.resolve())
+      .then(() => route(this, request, response))
+      .catch((error: unknown) => {
+        if (!response.headersSent) response.writeHead(500);
+        response.end(String(error));
+      });
   }
 
   #note({ method = "GET", url = "/", headers }: IncomingMessage): void {

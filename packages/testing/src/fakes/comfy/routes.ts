@@ -18,7 +18,12 @@ export async function route(fake: FakeComfy, request: IncomingMessage, response:
   const path = url.pathname.slice(base.length).replace(/^\/api\//, "/");
   const body = await readBody(request, fake.options.maxUploadBytes ?? 100 * 2 ** 20);
   if (body === undefined) return plain(413, "Maximum request body size exceeded");
-  if (fake.options.status !== undefined) return plain(fake.options.status, "proxy says no");
+  if (fake.options.status !== undefined) {
+    const { status, retryAfter } = fake.options;
+    return response
+      .writeHead(status, retryAfter === undefined ? {} : { "retry-after": retryAfter })
+      .end("a proxy says no");
+  }
 
   const [, first = "", second] = path.split("/");
   const method = request.method === "HEAD" ? "GET" : request.method;
@@ -84,7 +89,7 @@ type Json = (status: number, value: unknown) => unknown;
 
 const canonicalUuid = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
 
-function postPrompt(fake: FakeComfy, body: PromptBody, json: Json, request: IncomingMessage): unknown {
+async function postPrompt(fake: FakeComfy, body: PromptBody, json: Json, request: IncomingMessage): Promise<unknown> {
   const { options, worker } = fake;
   if (options.drop) {
     options.drop--;
@@ -125,9 +130,14 @@ function postPrompt(fake: FakeComfy, body: PromptBody, json: Json, request: Inco
   }
   if (options.enqueueThen500) {
     options.enqueueThen500--;
+    if (options.answersAfterEnd) await hasEnded(fake, prompt_id);
     return json(500, { error: "internal" });
   }
   json(200, { prompt_id, number, node_errors });
+}
+
+async function hasEnded({ worker }: FakeComfy, promptId: string): Promise<void> {
+  while (!worker.history.has(promptId)) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 function view(fake: FakeComfy, url: URL, response: ServerResponse): unknown {

@@ -6,10 +6,13 @@ export class Sockets {
   readonly #byId = new Map<string, WebSocket>();
   readonly #all = new Set<WebSocket>();
   readonly #withMetadata = new WeakSet<WebSocket>();
+  readonly #frozen = new Set<WebSocket>();
   /** How long after a break the server notices. A new socket under the same id is then forgotten in place of the old. */
   cleanupMs = 0;
   /** Connections made so far. */
   opened = 0;
+  /** How often a connection came while an older one of its client's was not closed yet. */
+  overlaps = 0;
   /** So many finished pictures are lost on the way, as when the connection breaks off under them. */
   losesPictures = 0;
   /** Pings that came in. */
@@ -19,6 +22,8 @@ export class Sockets {
 
   add(id: string, socket: WebSocket, queueRemaining: number): void {
     this.opened++;
+    const before = this.#byId.get(id);
+    if (before !== undefined && this.#all.has(before)) this.overlaps++;
     this.#all.add(socket);
     this.#byId.set(id, socket);
     this.send("status", { status: { exec_info: { queue_remaining: queueRemaining } }, sid: id }, id);
@@ -37,6 +42,7 @@ export class Sockets {
     });
     socket.on("close", () => {
       this.#all.delete(socket);
+      this.#frozen.delete(socket);
       // By id, whichever socket has it by now.
       setTimeout(() => this.#byId.delete(id), this.cleanupMs);
     });
@@ -90,9 +96,25 @@ export class Sockets {
     this.#byId.clear();
   }
 
+  /** The path of the connections that are open now is gone: nothing passes, and nobody is told. */
+  freeze(): void {
+    for (const socket of this.#all) {
+      socket.pause();
+      this.#frozen.add(socket);
+    }
+  }
+
+  /** What was sent to frozen connections comes in. */
+  thaw(): void {
+    for (const socket of this.#frozen) socket.resume();
+    this.#frozen.clear();
+  }
+
   #deliver(frame: string | Uint8Array, id: string | undefined): void {
     const targets = id === undefined ? [...this.#byId.values()] : [this.#byId.get(id)];
-    for (const socket of targets) if (socket?.readyState === socket?.OPEN) socket?.send(frame);
+    for (const socket of targets) {
+      if (socket?.readyState === socket?.OPEN && !this.#frozen.has(socket!)) socket?.send(frame);
+    }
   }
 }
 

@@ -24,6 +24,8 @@ export interface WorkerFaults {
   expandsSamplers?: boolean;
   /** Frames of somebody else's prompt arrive in between. */
   foreignFrames?: boolean;
+  /** Milliseconds after a job in which nothing runs: the real worker collects its garbage before it takes the next. */
+  gapMs?: number;
   /** Milliseconds of a sampling step. */
   stepMs?: number;
 }
@@ -76,12 +78,13 @@ export class Worker {
     this.#interrupted = true;
   }
 
-  /** All is forgotten, as after a restart. */
+  /** As after a restart: all is forgotten but the files in the output folder. */
   restart(): void {
     this.#generation++;
     this.queue.length = 0;
     this.history.clear();
     this.#cache.clear();
+    for (const name of this.files.keys()) if (name.startsWith("temp/")) this.files.delete(name);
     this.running = undefined;
     this.isDead = false;
     this.#isWorking = false;
@@ -116,6 +119,7 @@ export class Worker {
       this.tellStatus();
       const { client_id: client } = item[3];
       if (client !== undefined) this.#sockets.send("executing", { node: null, prompt_id: item[1] }, client);
+      await pause(this.#faults.gapMs ?? 0);
     }
     this.#isWorking = false;
   }
