@@ -61,3 +61,53 @@ describe("diffusers' pictures", () => {
     }
   });
 });
+
+test("each picture's own recipe makes it again alone, from the picture's latent that all of them have", async () => {
+  const client = createClient({ backend });
+  const entry = cases.find(({ name }) => name === "euler-ancestral inpaint whole")!;
+  const { images } = await client.generate(await requestOf(entry));
+  expect(images).toHaveLength(3);
+  for (const [index, image] of images.entries()) {
+    const { request } = image.recipe;
+    expect(request).toMatchObject({ count: 1, seed: 7 + index, noise: { batch: { index, size: 3 } } });
+    const again = await client.generate(image.recipe);
+    expect((await again.images[0]!.pixels()).data, `image ${index}`).toEqual((await image.pixels()).data);
+  }
+});
+
+describe("levels of one's own that diffusers' class does not take", () => {
+  const scheduler = {
+    _class_name: "DDIMScheduler",
+    beta_start: 0.00085,
+    beta_end: 0.012,
+    beta_schedule: "scaled_linear",
+    clip_sample: true,
+  };
+  async function pixelsOf(levels: Partial<GenerationInput>, config: Record<string, unknown> = scheduler) {
+    const { model } = await requestOf({ name: "", request: { task: "text-to-image", count: 1 }, scheduler: config });
+    const request = { ...common, ...levels, task: "text-to-image", model } as GenerationInput;
+    const { images } = await createClient({ backend }).generate(request);
+    return (await images[0]!.pixels()).data;
+  }
+
+  test("leave the config's other options as they are", async () => {
+    const timesteps = [750, 500, 250, 0];
+    const given = await pixelsOf({ timesteps });
+    expect(meanDifference(given, await pixelsOf({ steps: 4 }))).toBeLessThan(0.05);
+    expect(meanDifference(given, await pixelsOf({ timesteps }, { ...scheduler, clip_sample: false }))).toBeGreaterThan(
+      5,
+    );
+  });
+
+  test("are refused where only the class knows its levels", async () => {
+    const flow = {
+      _class_name: "DPMSolverMultistepScheduler",
+      use_flow_sigmas: true,
+      prediction_type: "flow_prediction",
+    };
+    await expect(pixelsOf({ timesteps: [900, 500] }, flow)).rejects.toMatchObject({
+      code: "invalid_request",
+      issues: [{ field: "timesteps" }],
+    });
+  });
+});

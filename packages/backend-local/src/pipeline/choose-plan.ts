@@ -1,6 +1,7 @@
 import { type GenerationRequest, InvalidRequestError } from "@latentkit/core";
 import {
   type Grid,
+  type GridRequest,
   makePlan,
   type Plan,
   readSchedulerOptions,
@@ -33,6 +34,7 @@ export function planOf(request: GenerationRequest, own: Plan): Plan {
     schedule: own.schedule,
     prediction: own.prediction,
     schedulerOptions: readSchedulerOptions(named, schedulerOptions ?? {}, own.schedule.space),
+    convention: request.noise?.convention,
     timesteps: request.noise?.convention === "a1111" ? "interpolated" : "nearest",
   });
 }
@@ -52,13 +54,20 @@ function ownOver(request: GenerationRequest, own: Plan): Plan {
   // A plan that steps betas as a flow has levels that only it knows.
   const isOwn = !givesLevels(request) || accepts.includes(given) || (own.space === "flow" && schedule.space !== "flow");
   if (isOwn) return own;
+  const plan = makePlan({ sampler, scheduler: "normal", schedule, prediction, options });
   return {
-    ...makePlan({ sampler, scheduler: "normal", schedule, prediction, options }),
+    ...plan,
+    // These begin at any level with noise alone, as wide as the network's input.
+    ...(own.space === "vp" ? { grid: (levels: GridRequest) => asWideAsInput(plan.grid(levels)) } : {}),
     ...(clamp ? { clamp } : {}),
     ...(treeSeed === undefined ? {} : { treeSeed }),
     ...(sigmaData === undefined ? {} : { sigmaData }),
     ...(sigmaMin === undefined ? {} : { sigmaMin }),
   };
+}
+
+function asWideAsInput(grid: Grid): Grid {
+  return { ...grid, initNoiseSigma: Math.hypot(1, grid.sigmas[0]!) };
 }
 
 /** The levels of a run: of a number of steps, unless the request gives them itself. */
