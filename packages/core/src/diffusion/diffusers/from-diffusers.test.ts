@@ -93,3 +93,27 @@ function state(test: Case, call: number): Float32Array {
   const from = test.offset + call * SIZE;
   return data.subarray(from, from + SIZE);
 }
+
+describe("levels that are given", () => {
+  it("end a flow at 0, whether they say so or not", () => {
+    const plan = fromDiffusers({ _class_name: "FlowMatchEulerDiscreteScheduler", shift: 2 });
+    const grid = plan.grid({ sigmas: [1, 0.8, 0.5, 0.2] });
+    expect(plan.grid({ sigmas: [1, 0.8, 0.5, 0.2, 0] })).toEqual(grid);
+    expect(grid.sigmas.at(-1)).toBe(0);
+  });
+
+  it("are counted by calls for a strength where diffusers does so, and a strength that leaves none is refused", () => {
+    const plan = fromDiffusers({ _class_name: "HeunDiscreteScheduler" });
+    const timesteps = [999, 700, 400, 200, 50, 10];
+    expect(plan.grid({ timesteps, strength: 0.6 })).toMatchObject({ steps: 1, offset: 5 });
+    expect(plan.grid({ timesteps, strength: 0 }).steps).toBe(0);
+    expect(() => plan.grid({ timesteps, strength: 0.3 })).toThrow(/strength.*0.3 leaves no step.*11 calls/);
+    expect(fromDiffusers({ _class_name: "DDPMScheduler" }).grid({ timesteps, strength: 0.6 }).steps).toBe(3);
+  });
+
+  it("are refused by the classes that take none, which say so", () => {
+    const plan = fromDiffusers({ _class_name: "DDIMScheduler" });
+    expect(plan.accepts).toEqual([]);
+    expect(() => plan.grid({ timesteps: [500, 1] })).toThrow(/timesteps.*can't be given/);
+  });
+});
