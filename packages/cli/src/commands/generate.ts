@@ -52,6 +52,12 @@ export const generateCommand: MakeCommand = (io, setExitCode) =>
     .option("--url <url>", "a remote backend's server or API base")
     .option("--config <file>", "configuration file (default: latentkit.config.* in the working folder)")
     .option("--out <path>", "a .png, .jpg or .webp file for one picture, else a folder (default: the working folder)")
+    .option(
+      "--preview <steps>",
+      "in a terminal, show the unfinished picture every so many steps (default: five times)",
+      positive,
+    )
+    .option("--no-preview", "do not show unfinished pictures")
     .option("--json", "print one JSON object on stdout: images, recipe, timings, warnings")
     .addHelpText("after", examples)
     .allowExcessArguments(false)
@@ -59,6 +65,11 @@ export const generateCommand: MakeCommand = (io, setExitCode) =>
 
 function whole(text: string): number {
   if (!/^[+-]?\d+$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");
+  return Number(text);
+}
+
+function positive(text: string): number {
+  if (!/^\+?0*[1-9]\d*$/.test(text)) throw new InvalidArgumentError("It must be a whole number above 0.");
   return Number(text);
 }
 

@@ -29,6 +29,8 @@ export interface GenerateFlags {
   recipe?: string;
   url?: string;
   config?: string;
+  /** Every so many steps; false is never. */
+  preview?: number | false;
   out?: string;
   json?: boolean;
 }

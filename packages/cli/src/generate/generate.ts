@@ -6,6 +6,7 @@ import { isTerminal, progressView } from "../terminal/progress-view.ts";
 import type { GenerateFlags } from "./flags.ts";
 import { openClient } from "./open-client.ts";
 import { planOutput } from "./output-plan.ts";
+import { previewPixels, withPreviews } from "./previews.ts";
 import { readInput } from "./read-input.ts";
 import { type SavedImage, Saver } from "./saver.ts";
 
@@ -17,8 +18,10 @@ export async function generate(flags: GenerateFlags, io: CliIo): Promise<number>
     const wanted = await readInput(flags);
     const saver = new Saver(await planOutput(flags.out, wanted.input, flags));
     client = await openClient(flags, wanted, io.env);
-    const job = client.generate(wanted.input, { signal: interrupt.signal });
-    const result = await follow(job, saver, interrupt.signal, flags, io);
+    const { signal } = interrupt;
+    const input = await withPreviews(wanted.input, flags, client, io.stderr, signal);
+    const job = client.generate(input, { signal });
+    const result = await follow(job, client, saver, signal, flags, io);
     print(result, saver.saved, flags, io);
     return result.failures.length > 0 ? tellFailures(result, io) : 0;
   } catch (error) {
@@ -33,12 +36,13 @@ export async function generate(flags: GenerateFlags, io: CliIo): Promise<number>
 /** Shows a job's progress and writes each picture as it comes, so that what was made outlives a failure. */
 async function follow(
   job: Job,
+  client: Client,
   saver: Saver,
   signal: AbortSignal,
   flags: GenerateFlags,
   io: CliIo,
 ): Promise<GenerationResult> {
-  const view = await progressView(io.stderr);
+  const view = await progressView(io.stderr, ({ image }) => previewPixels(image, client, signal));
   try {
     for await (const event of job) {
       // Whoever interrupts wants an end now, not the rest of what has come in.

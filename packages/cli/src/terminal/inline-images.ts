@@ -4,8 +4,13 @@ export interface Cells {
   rows: number;
 }
 
-/** kitty's graphics protocol: a PNG in chunks of at most 4096 base64 digits. sw.kovidgoyal.net/kitty/graphics-protocol */
-export function kitty(png: Uint8Array, { columns, rows }: Cells): string {
+/**
+ * kitty's graphics protocol: a PNG in chunks of at most 4096 base64 digits. sw.kovidgoyal.net/kitty/graphics-protocol
+ *
+ * @param number under which it takes an earlier picture's place; the cursor then stays where it is.
+ */
+export function kitty(png: Uint8Array, { columns, rows }: Cells, number?: number): string {
+  const replacing = number === undefined ? "" : `i=${number},p=1,C=1,`;
   const chunks =
     Buffer.from(png)
       .toString("base64")
@@ -14,7 +19,7 @@ export function kitty(png: Uint8Array, { columns, rows }: Cells): string {
     .map((chunk, i) => {
       const more = i < chunks.length - 1 ? 1 : 0;
       // q=2: the terminal must not answer, as nobody reads.
-      const keys = i === 0 ? `a=T,f=100,q=2,c=${columns},r=${rows},m=${more}` : `q=2,m=${more}`;
+      const keys = i === 0 ? `a=T,f=100,q=2,${replacing}c=${columns},r=${rows},m=${more}` : `q=2,m=${more}`;
       return `\u001B_G${keys};${chunk}\u001B\\`;
     })
     .join("");

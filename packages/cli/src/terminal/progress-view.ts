@@ -1,5 +1,5 @@
 import { styleText } from "node:util";
-import type { GeneratedImage, GenerationEvent, ProgressEvent } from "@latentkit/core";
+import type { GeneratedImage, GenerationEvent, Pixels, PreviewEvent, ProgressEvent } from "@latentkit/core";
 import type { SavedImage } from "../generate/saver.ts";
 import { drawPicture } from "./picture.ts";
 
@@ -13,39 +13,45 @@ export interface ProgressView {
   close(): void;
 }
 
+/** How a preview's pixels are had. */
+export type DecodePreview = (event: PreviewEvent) => Promise<Pixels>;
+
 /** Whether lines can be redrawn and pictures shown. */
 export function isTerminal(stream: NodeJS.WritableStream): stream is NodeJS.WriteStream {
   return (stream as NodeJS.WriteStream).isTTY === true && process.env.TERM !== "dumb";
 }
 
-/** A bar with step and time left, and the pictures, on a terminal; elsewhere only the lines that stay. */
-export async function progressView(stream: NodeJS.WritableStream): Promise<ProgressView> {
+/**
+ * A bar with step and time left, the previews above it, and the finished pictures, on a terminal; elsewhere only the
+ * lines that stay.
+ */
+export async function progressView(stream: NodeJS.WritableStream, decode: DecodePreview): Promise<ProgressView> {
   const print = (line: string) => void stream.write(`${line}\n`);
   if (!isTerminal(stream)) {
     return { update: () => {}, print, picture: async () => {}, close: () => {} };
   }
-  const { createLogUpdate } = await import("log-update");
-  const live = createLogUpdate(stream);
+  const { LiveView } = await import("./live-view.ts");
+  const live = new LiveView(stream);
   return {
     update(event) {
+      if (event.type === "started") live.size = sizeOf(event.resolved) ?? live.size;
+      if (event.type === "preview") live.preview(() => decode(event));
       const line = statusLine(event, stream.columns ?? 80);
-      if (line !== undefined) live(line);
+      if (line !== undefined) live.status(line);
     },
-    print(line) {
-      live.clear();
-      print(line);
-    },
+    print: (line) => live.print(line),
     async picture(image, { path, seed, width, height }) {
       const drawing = await drawPicture(image, stream);
-      live.clear();
+      live.forget();
       if (drawing !== undefined) print(drawing);
       print(`${styleText("bold", path, { stream })}  ${width}×${height}${seed === null ? "" : `, seed ${seed}`}`);
     },
-    close: () => {
-      live.clear();
-      live.done();
-    },
+    close: () => live.close(),
   };
+}
+
+function sizeOf({ width, height }: { width?: number | undefined; height?: number | undefined } = {}) {
+  return width === undefined || height === undefined ? undefined : { width, height };
 }
 
 function statusLine(event: GenerationEvent, columns: number): string | undefined {
@@ -63,12 +69,14 @@ const phaseNames: Readonly<Record<string, string>> = {
   download: "downloading",
 };
 
-/** One line of at most `columns`: phase, bar, steps, time left. */
-export function progressLine({ phase, step, steps, etaMs, index }: ProgressEvent, columns: number): string {
+/** One line of at most `columns`: phase, a bar of the whole job where its share is known, steps, time left. */
+export function progressLine({ phase, step, steps, etaMs, index, fraction }: ProgressEvent, columns: number): string {
   const name = `${index === undefined || index === 0 ? "" : `picture ${index + 1}: `}${phaseNames[phase] ?? phase}`;
-  const counts = ` ${step}/${steps}${etaMs === undefined || step >= steps ? "" : `, ${formatTime(etaMs)} left`}`;
+  const isDone = fraction === undefined ? step >= steps : fraction >= 1;
+  const counts = ` ${step}/${steps}${etaMs === undefined || isDone ? "" : `, ${formatTime(etaMs)} left`}`;
+  const share = fraction ?? (steps > 0 ? step / steps : undefined);
   const room = Math.min(40, columns - name.length - counts.length - 2);
-  return room < 8 || steps <= 0 ? `${name}${counts}` : `${name} ${bar(step / steps, room)}${counts}`;
+  return room < 8 || share === undefined ? `${name}${counts}` : `${name} ${bar(share, room)}${counts}`;
 }
 
 function bar(fraction: number, width: number): string {
