@@ -6,8 +6,10 @@ export function blocks(pixels: Pixels, size: Size, colorDepth: number): string |
   if (colorDepth < 8) return undefined;
   const rgb = resize(pixels, size);
   const color = colorDepth >= 24 ? trueColor : paletteColor;
-  const at = (x: number, y: number) =>
-    color(...(rgb.subarray((y * size.width + x) * 3) as unknown as [number, number, number]));
+  const at = (x: number, y: number) => {
+    const first = (y * size.width + x) * 3;
+    return color(rgb[first]!, rgb[first + 1]!, rgb[first + 2]!);
+  };
   const lines: string[] = [];
   for (let y = 0; y < size.height; y += 2) {
     let line = "";
