@@ -17,6 +17,7 @@ import { type ComfyHandle, finish } from "./finish.ts";
 import { generateOn } from "./generate.ts";
 import type { Graph } from "./graph/graph.ts";
 import { architectureOf } from "./prepare.ts";
+import { isUnconfirmed } from "./run/cancel.ts";
 import { ComfyServer } from "./server/comfy-server.ts";
 import { positionIn } from "./server/queue.ts";
 import type { OutputSpecs, Workflow } from "./workflow/define-workflow.ts";
@@ -132,6 +133,10 @@ class ServerBackend implements ComfyBackend {
     this.#running.add(promise);
     try {
       yield* start(AbortSignal.any([signal, this.#disposal.signal]));
+    } catch (error) {
+      // A job that was cancelled ends with its caller's reason: what the server did about it is told beside.
+      if (isUnconfirmed(error)) yield { type: "warning", code: "cancel_unconfirmed", message: error.message };
+      throw error;
     } finally {
       resolve();
       this.#running.delete(promise);

@@ -1,4 +1,4 @@
-import type { GenerationEvent } from "@latentkit/core";
+import { type GenerationEvent, LatentKitError } from "@latentkit/core";
 import type { Graph } from "./graph/graph.ts";
 import type { PromptNews } from "./run/follow.ts";
 import { ProgressTracker } from "./run/progress-tracker.ts";
@@ -45,6 +45,8 @@ export class Translator {
     } else if (news.kind === "ended") {
       this.history = news.history;
       yield* this.#start();
+    } else if (news.kind === "deaf") {
+      yield deafWarning(news.failure, this.#options.previewEvery);
     } else if (news.kind === "running") {
       yield* this.#start();
     } else if (news.kind === "text") {
@@ -120,6 +122,13 @@ export class Translator {
     const base64 = Buffer.from(bytes).toString("base64");
     yield { type: "preview", index, step, image: { kind: "encoded", mediaType, base64 } };
   }
+}
+
+/** The work goes on without a socket; what then does not come must not be waited for. */
+function deafWarning(failure: unknown, previewEvery: number): GenerationEvent {
+  const why = LatentKitError.isInstance(failure) ? failure.message : "No WebSocket could be opened.";
+  const lacks = previewEvery > 0 ? "no progress and no previews" : "no progress";
+  return { type: "warning", code: "no_socket", message: `${why} The job runs, and shows ${lacks} until there is one.` };
 }
 
 /** Which picture a node works for: its id ends in the number, or it is an end of the graph, or there is only one. */

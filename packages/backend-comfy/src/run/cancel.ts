@@ -1,5 +1,7 @@
-import { LatentKitError } from "@latentkit/core";
+import { AbortedError, DisposedError, GenerationError, LatentKitError, TimeoutError } from "@latentkit/core";
+import { comfyDetails } from "../comfy-error.ts";
 import type { ComfyServer } from "../server/comfy-server.ts";
+import { readQueue } from "../server/queue.ts";
 import { sleep } from "./abortable.ts";
 
 const pauseMs = 150;
@@ -9,22 +11,41 @@ const pauseMs = 150;
  * while it runs, and as it may pass from one to the other in between, both are repeated until it is in neither list.
  * The interrupt without an id is never used: it would stop other people's jobs.
  *
+ * @param limit ends the attempts; by default after `cancelMs`.
  * @returns whether it is certain that nothing of it runs.
  */
-export async function cancelPrompt(server: ComfyServer, promptId: string): Promise<boolean> {
-  const deadline = performance.now() + server.options.cancelMs;
-  const timeoutMs = server.options.cancelMs;
-  while (performance.now() < deadline) {
+export async function cancelPrompt(
+  server: ComfyServer,
+  promptId: string,
+  limit: AbortSignal = AbortSignal.timeout(server.options.cancelMs),
+): Promise<boolean> {
+  while (!limit.aborted) {
     try {
-      await server.http.post("/queue", { delete: [promptId] }, { timeoutMs });
-      const { running, pending } = await server.queue();
+      await server.http.post("/queue", { delete: [promptId] }, { signal: limit });
+      const { running, pending } = await readQueue(server.http, limit);
       const isRunning = running.includes(promptId);
       if (!isRunning && !pending.includes(promptId)) return true;
-      if (isRunning) await server.http.post("/interrupt", { prompt_id: promptId }, { timeoutMs });
+      if (isRunning) await server.http.post("/interrupt", { prompt_id: promptId }, { signal: limit });
     } catch (error) {
       if (!LatentKitError.isInstance(error)) throw error;
     }
-    await sleep(pauseMs);
+    await sleep(pauseMs, limit);
   }
   return false;
+}
+
+/** The error of a job whose prompt the server may still run: it says so, and how to find the prompt. */
+export function unconfirmed(error: unknown, promptId: string): unknown {
+  const Kind = [AbortedError, DisposedError, TimeoutError, GenerationError].find((kind) => kind.isInstance(error));
+  if (Kind === undefined) return error;
+  const { message, details, retryable } = error as LatentKitError;
+  return new Kind(
+    `${message} The server has not confirmed that it stopped: prompt ${promptId} may still run there.`,
+    comfyDetails({ cause: error, retryable, details: { ...details, promptId, unconfirmed: true } }),
+  );
+}
+
+/** Whether an error is of a job whose prompt may still run. */
+export function isUnconfirmed(error: unknown): error is LatentKitError {
+  return LatentKitError.isInstance(error) && error.details["unconfirmed"] === true;
 }

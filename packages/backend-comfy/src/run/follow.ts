@@ -5,14 +5,15 @@ import { type HistoryEntry, positionIn, type QueueSnapshot } from "../server/que
 import type { ComfySocket, SocketNews } from "../socket/comfy-socket.ts";
 import type { Frame } from "../socket/frames.ts";
 import { abortable } from "./abortable.ts";
-import { cancelPrompt } from "./cancel.ts";
+import { cancelPrompt, unconfirmed } from "./cancel.ts";
 import { type Standing, Watchdog } from "./watchdog.ts";
 
-/** What is heard of a prompt: its frames, where it stands in the queue, and last its history. */
+/** What is heard of a prompt: its frames, where it stands in the queue, that there is no socket, and last its history. */
 export type PromptNews =
   | Frame
   | { kind: "pending"; position: number }
   | { kind: "running" }
+  | { kind: "deaf"; failure: unknown }
   | { kind: "ended"; history: HistoryEntry };
 
 /** Which prompt to follow. */
@@ -72,7 +73,13 @@ export async function* followPrompt(
   const follower = new Follower(server, socket, promptId, inbox ?? new Inbox(socket, promptId), signal);
   if (inbox !== undefined) follower.expectStatus();
   try {
+    await abortable(socket.ready(), signal);
+    if (!socket.isOpen) yield { kind: "deaf", failure: socket.failure };
     yield* follower.news();
+  } catch (error) {
+    if (follower.isOver) throw error;
+    follower.isOver = true;
+    throw (await cancelPrompt(server, promptId)) ? error : unconfirmed(error, promptId);
   } finally {
     follower.close();
     if (!follower.isOver) await cancelPrompt(server, promptId);
@@ -93,6 +100,8 @@ class Follower {
   #lookAt: number;
   #lookDelayMs: number;
   #endSeen = false;
+  /** The sign of life since which the socket has been made anew. */
+  #doubtedAt: number | undefined;
   #unreachableSince: number | undefined;
   readonly #startedAt = performance.now();
   #before: { queue: string; statusCount: number; isSuspect: boolean } | undefined;
@@ -107,7 +116,6 @@ class Follower {
     this.#lookDelayMs = Math.min(quickLookMs, server.options.pollMs);
     this.#lookAt = performance.now() + (socket.isOpen ? this.#lookDelayMs : 0);
     signal.addEventListener("abort", this.#onAbort, { once: true });
-    void socket.ready();
   }
 
   /** The prompt was queued since the inbox was made: a socket that is listened to has told so. */
@@ -202,7 +210,9 @@ class Follower {
     // A look that is older than the job would not show it.
     const queue = await this.#server.queue(Math.min(lookAgeMs, performance.now() - this.#startedAt));
     this.#suspectSilence(queue);
-    const standing = this.#watchdog.look(queue, this.#socket.workCount);
+    const { workCount: signs, isOpen } = this.#socket;
+    const standing = this.#watchdog.look(queue, { signs, isOpen });
+    if (standing === "running") this.#doubtSocket();
     if (standing === "absent") {
       const history = await this.#server.history(this.#promptId);
       if (history !== undefined) return history;
@@ -234,6 +244,15 @@ class Follower {
     const isSuspect = isSilent && before.queue !== queue;
     this.#before = { queue, statusCount, isSuspect };
     if (isSuspect) this.#lookDelayMs = Math.min(quickLookMs, this.#server.options.pollMs);
+  }
+
+  /** A running job has been silent for half the time that it may be: the socket may be to blame, and is made anew, once. */
+  #doubtSocket(): void {
+    const isSilent = this.#watchdog.silentMs > this.#server.options.stallMs / 2;
+    const { lastSign } = this.#watchdog;
+    if (!isSilent || this.#doubtedAt === lastSign) return;
+    this.#doubtedAt = lastSign;
+    void this.#socket.replace();
   }
 
   /** A server that does not answer is given time to come back. @throws what will not pass by waiting. */

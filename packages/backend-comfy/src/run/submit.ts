@@ -28,34 +28,43 @@ const attempts = 3;
 /** How long a request that timed out may still be on its way into the queue. */
 const settleMs = 500;
 
+/** What ends the sending. */
+export interface Sending {
+  /** It is not sent once more after this. */
+  cancelled: AbortSignal;
+  /** Breaks the request itself off. */
+  breakOff: AbortSignal;
+}
+
 /**
  * Queues a prompt, exactly once: when it is unclear whether a request arrived, queue and history are asked before it is
  * sent again, since ComfyUI runs two prompts of one id twice.
  *
  * @throws InvalidRequestError when the server refuses the graph, ConnectionError when it cannot be reached.
  */
-export async function submit(server: ComfyServer, prompt: Prompt): Promise<Submitted> {
+export async function submit(server: ComfyServer, prompt: Prompt, sending: Sending): Promise<Submitted> {
   let failure: unknown;
   for (let attempt = 0; attempt < attempts; attempt++) {
     try {
-      return await post(server, prompt);
+      return await post(server, prompt, sending.breakOff);
     } catch (error) {
-      if (!isUnclear(error)) throw error;
+      if (!isUnclear(error) || sending.cancelled.aborted) throw error;
       failure = error;
       if (wasSent(error)) {
         const found = await lookUp(server, prompt.promptId, TimeoutError.isInstance(error) ? 2 : 1);
         if (found) return { promptId: prompt.promptId, dropped: [] };
       }
-      await sleep(200 * 2 ** attempt);
+      await sleep(200 * 2 ** attempt, sending.cancelled);
+      if (sending.cancelled.aborted) break;
     }
   }
   throw failure;
 }
 
-async function post(server: ComfyServer, prompt: Prompt): Promise<Submitted> {
+async function post(server: ComfyServer, prompt: Prompt, signal: AbortSignal): Promise<Submitted> {
   const { promptId: prompt_id, clientId: client_id, graph, fields, extraData: extra_data = {}, front } = prompt;
   const json = { prompt: graph, prompt_id, client_id, extra_data, ...(front ? { front } : {}) };
-  const reply = await server.http.send("POST", "/prompt", { json });
+  const reply = await server.http.send("POST", "/prompt", { json, signal });
   const text = reply.body.toString("utf8");
   if (reply.status === 400) refuse(server, text, fields);
   if (reply.status !== 200) throw statusError(reply.status, text, "POST /prompt");

@@ -11,9 +11,10 @@ export interface QueueSnapshot {
 type Entry = [number, string, prompt?: unknown, ...rest: unknown[]];
 
 /** @throws ConnectionError and its kin. */
-export async function readQueue(http: ComfyHttp): Promise<QueueSnapshot> {
+export async function readQueue(http: ComfyHttp, signal?: AbortSignal): Promise<QueueSnapshot> {
   const queue = await http.json<{ queue_running?: Entry[]; queue_pending?: Entry[] }>("GET", "/queue", {
     what: "queue",
+    ...(signal === undefined ? {} : { signal }),
   });
   const pending = [...(queue.queue_pending ?? [])].sort((a, b) => Number(a[0]) - Number(b[0]));
   const running = queue.queue_running ?? [];
