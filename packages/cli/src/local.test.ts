@@ -56,11 +56,25 @@ describe("latentkit with the local engine", () => {
     expect(await pixels("a.png")).not.toEqual(await pixels("c.png"));
   });
 
+  it("leaves off after some steps with the latent beside the picture, and goes on with it to the same picture", async () => {
+    const flags = [...onIt, "--prompt", "a red apple", "--seed", "7", "--steps", "4", "--sampler", "euler"];
+    const half = await run([...flags, "--end-step", "2", "--save-latent", "--out", "half.png", "--json"], folder);
+    expect(JSON.parse(half.stdout).images[0]).toMatchObject({ path: "half.png", latent: "half.safetensors" });
+    const rest = await run([...flags, "--start-step", "2", "--latent", "half.safetensors", "--out", "a.png"], folder);
+    expect(rest).toMatchObject({ code: 0, stderr: "" });
+    await run([...flags, "--out", "b.png"], folder);
+    const pixels = async (name: string) => (await decodeImage(await readFile(join(folder, name)))).data;
+    expect(await pixels("a.png")).toEqual(await pixels("b.png"));
+  });
+
   it.each([
     ["--pag-layers", "mid,attn2", /--pag-layers: "attn2" is in no self-attention's name; allowed: .*mid_block/],
     ["--model", "nowhere", /nowhere/],
     ["--width", "33", /--width: 33 is not possible here: must be .*multiple of 4/],
     ["--sampler", "eular", /--sampler: "eular".*did you mean euler/],
+    ["--noise", "ensd=5", /--noise ensd: is A1111's/],
+    ["--start-step", "3", /--start-step: needs a latent/],
+    ["--latent", "nowhere.npy", /--latent: there is no such file/],
     ["--task", "upscale", /--image: must be a file path, a URL/],
     ["--url", "http://localhost", /--url: belongs to a remote backend/],
   ])("refuses %s %s with exit code 2", async (flag, value, message) => {

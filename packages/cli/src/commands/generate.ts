@@ -2,6 +2,7 @@ import { tasks } from "@latentkit/core";
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { GenerateFlags } from "../generate/flags.ts";
 import { generate } from "../generate/generate.ts";
+import { decimal, samplingOptions, whole } from "../generate/sampling-flags.ts";
 import type { MakeCommand } from "../run-cli.ts";
 
 const examples = `
@@ -10,14 +11,16 @@ Examples:
   $ latentkit generate --prompt "a blue whale" --count 4 --out whales/
   $ latentkit generate --recipe apple.png --steps 40
   $ latentkit generate --prompt "a red apple" --pag-scale 3 --pag-layers mid,up_blocks.0
+  $ latentkit generate --prompt "a red apple" --seed 7 --sampler euler --end-step 12 --save-latent --out half.png
+  $ latentkit generate --prompt "a red apple" --seed 7 --sampler euler --start-step 12 --latent half.safetensors
   $ latentkit generate --backend comfy --url http://127.0.0.1:8188 --model sd_xl.safetensors --prompt "a fox"
 
 Files: a file named by --out is replaced when it exists; names made from the prompt and the seed never replace a file.
 Exit codes: 0 done, 1 failed (pictures made before stay), 2 bad input, 130 interrupted by Ctrl-C.`;
 
 /** `latentkit generate`: one request, on any backend. */
-export const generateCommand: MakeCommand = (io, setExitCode) =>
-  new Command("generate")
+export const generateCommand: MakeCommand = (io, setExitCode) => {
+  const command = new Command("generate")
     .description("make pictures from a prompt")
     .addOption(
       new Option("--backend <name>", "where to run: local, replicate, comfy (default: as configured, else local)"),
@@ -62,18 +65,11 @@ export const generateCommand: MakeCommand = (io, setExitCode) =>
     .addHelpText("after", examples)
     .allowExcessArguments(false)
     .action(async (flags: GenerateFlags) => setExitCode(await generate(flags, io)));
-
-function whole(text: string): number {
-  if (!/^[+-]?\d+$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");
-  return Number(text);
-}
+  for (const option of samplingOptions()) command.addOption(option.helpGroup("Sampling:"));
+  return command;
+};
 
 function positive(text: string): number {
   if (!/^\+?0*[1-9]\d*$/.test(text)) throw new InvalidArgumentError("It must be a whole number above 0.");
-  return Number(text);
-}
-
-function decimal(text: string): number {
-  if (text.trim() === "" || !Number.isFinite(Number(text))) throw new InvalidArgumentError("It must be a number.");
   return Number(text);
 }

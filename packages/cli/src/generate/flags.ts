@@ -1,7 +1,8 @@
 import type { GenerationInput } from "@latentkit/core";
+import { type SamplingFlags, samplingFields, samplingFlagOf } from "./sampling-flags.ts";
 
 /** What `latentkit generate` was given, by commander's names of its flags. */
-export interface GenerateFlags {
+export interface GenerateFlags extends SamplingFlags {
   backend?: string;
   model?: string;
   task?: string;
@@ -71,9 +72,9 @@ const requestFields = [
 export function fieldToFlag(field: string): string {
   if (field === "task") return "--task";
   const ofGuidance = /^guidance\.(\w+)/.exec(field)?.[1];
-  if (ofGuidance !== undefined) return guidanceFlags[ofGuidance] ?? field;
+  if (ofGuidance !== undefined) return guidanceFlags[ofGuidance] ?? samplingFlagOf(field) ?? field;
   const known = (requestFields as readonly string[]).includes(field);
-  return known ? `--${renamed[field] ?? field}` : field;
+  return known ? `--${renamed[field] ?? field}` : (samplingFlagOf(field) ?? field);
 }
 
 /** The request fields that were given. Without `--task`, `--mask` means inpaint and `--image` image-to-image. */
@@ -83,10 +84,12 @@ export function flagsToFields(flags: GenerateFlags): Partial<GenerationInput> {
     .map((field) => [field, given[renamed[field] ?? field]] as const)
     .filter(([, value]) => value !== undefined);
   const task = flags.task ?? impliedTask(flags);
-  const guidance = guidanceOf(flags);
+  const { guidance: ofSampling, ...sampling } = samplingFields(flags);
+  const guidance = mergedGuidance(guidanceOf(flags), ofSampling);
   return {
     ...(task === undefined ? {} : { task }),
     ...(guidance === undefined ? {} : { guidance }),
+    ...sampling,
     ...Object.fromEntries(fields),
   } as Partial<GenerationInput>;
 }
@@ -98,6 +101,11 @@ function guidanceOf({ pagScale, pagLayers, pagAdaptiveScale }: GenerateFlags): G
     ...(pagLayers === undefined ? {} : { pagLayers: pagLayers.split(",").map((name) => name.trim()) }),
     ...(pagAdaptiveScale === undefined ? {} : { pagAdaptiveScale }),
   };
+}
+
+function mergedGuidance(...parts: GenerationInput["guidance"][]): GenerationInput["guidance"] {
+  const given = parts.filter((part) => part !== undefined);
+  return given.length === 0 ? undefined : Object.assign({}, ...given);
 }
 
 function impliedTask({ image, mask }: GenerateFlags): string | undefined {

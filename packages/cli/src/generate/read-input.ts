@@ -20,9 +20,11 @@ export async function readInput(flags: GenerateFlags): Promise<Input> {
   const fields = flagsToFields(flags);
   if (flags.recipe === undefined) return { input: fields as GenerationInput, model: flags.model };
   const recipe = await recipeFrom(flags.recipe);
-  // A flag sets one field of guidance: the recipe's others stay.
-  const guidance = fields.guidance && { guidance: { ...recipe.request.guidance, ...fields.guidance } };
-  const request = { ...recipe.request, ...fields, ...guidance };
+  // A flag sets single fields of these: the recipe's others stay.
+  const merged = (["guidance", "noise", "output"] as const)
+    .filter((field) => fields[field] !== undefined)
+    .map((field) => [field, { ...recipe.request[field], ...fields[field] }]);
+  const request = { ...recipe.request, ...fields, ...Object.fromEntries(merged) };
   const input = Object.keys(fields).length === 0 ? recipe : { ...recipe, request };
   return { input: input as Recipe, backend: recipe.backend, model: input.request.model };
 }

@@ -10,6 +10,8 @@ export interface SavedImage {
   width: number;
   height: number;
   mediaType: string;
+  /** Where its latent was written, where that was asked for. */
+  latent?: string;
 }
 
 const extensions: Readonly<Record<string, string>> = { png: ".png", jpeg: ".jpg", webp: ".webp" };
@@ -35,7 +37,8 @@ export class Saver {
       const path = await this.#write(image);
       const { width, height } = await image.size();
       const mediaType = mediaTypes[extname(path).toLowerCase()] ?? "image/jpeg";
-      const saved = { path, seed: image.seed ?? null, width, height, mediaType };
+      const latent = await image.latent?.save(`${path.slice(0, -extname(path).length)}.safetensors`);
+      const saved = { path, seed: image.seed ?? null, width, height, mediaType, ...(latent ? { latent } : {}) };
       this.#saved.set(image.index, saved);
       return saved;
     } catch (cause) {
