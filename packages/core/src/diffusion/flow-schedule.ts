@@ -48,6 +48,7 @@ export function makeFlowSchedule(options: FlowScheduleOptions = {}): NoiseSchedu
     sigmaMax: sigmas[n - 1]!,
     sigmaToTimestep: (sigma) => sigma * multiplier,
     timestepToSigma: (timestep) => shiftTime(timestep / multiplier, shift),
+    withShift: (other) => makeFlowSchedule({ ...options, shift: other }),
   };
 }
 

@@ -35,6 +35,8 @@ export interface NoiseSchedule {
   sigmaToTimestep(sigma: number): number;
   /** The noise level at a timestep, which needn't be whole: linear in log σ (k-diffusion, ComfyUI). */
   timestepToSigma(timestep: number): number;
+  /** For flow matching: the same training with another time shift. */
+  withShift?(shift: number): NoiseSchedule;
 }
 
 /** The schedule of a model with betas: DDPM, Stable Diffusion and their kin. */

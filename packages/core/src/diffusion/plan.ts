@@ -1,11 +1,14 @@
+import { comfyOptions, discardsPenultimate } from "./comfy-habits.ts";
 import { type Grid, type GridRequest, requireFalling, sliceAsAsked } from "./grid.ts";
 import { inWorkspace } from "./in-workspace.ts";
-import { invalid } from "./invalid.ts";
+import { invalid, requireInteger } from "./invalid.ts";
+import type { NoiseConvention } from "./noise/image-noise.ts";
 import { type NoiseSchedule, withFiniteSigmas } from "./noise-schedule.ts";
-import { denoiser, type Network, type Prediction } from "./prediction.ts";
+import { denoiser, type Network, type Prediction, predictions } from "./prediction.ts";
 import { checkSigmas, type Halfway, type NoiseSource, type Sampler, type SamplerStep } from "./sampler.ts";
+import { checkSamplerOptions } from "./sampler-options.ts";
 import { type SamplerName, samplerNames, samplers } from "./samplers.ts";
-import { makeSigmas, type SchedulerName, type SchedulerOptions, schedulerNames } from "./schedulers.ts";
+import { MAX_STEPS, makeSigmas, type SchedulerName, type SchedulerOptions, schedulerNames } from "./schedulers.ts";
 import type { Space } from "./space.ts";
 
 /** Everything a run needs but the network, the latent and the noise: which sampler, in which space, over which levels. */
@@ -128,16 +131,24 @@ export interface PlanOptions {
    * k-diffusion and A1111 do. Continuous-time models are told their own.
    */
   timesteps?: "nearest" | "interpolated";
+  /**
+   * Whose numbers a sampler's name stands for, where they differ. The levels are ComfyUI's unless it is `a1111`; with `comfyui`, `deis`,
+   * `sa_solver`, `uni_pc` and (on flow models) `dpmpp_2m` compute as there too, else as in their papers and diffusers.
+   */
+  convention?: NoiseConvention | undefined;
 }
 
 /** Pairs a sampler with a scheduler as ComfyUI does: levels from the scheduler, timesteps from the levels. */
 export function makePlan(plan: PlanOptions): Plan {
-  const { sampler, scheduler, prediction, options = {}, schedulerOptions, timesteps: told = "nearest" } = plan;
+  const { sampler, scheduler, prediction, schedulerOptions, timesteps: told = "nearest", convention } = plan;
   if (!samplerNames.includes(sampler)) invalid("sampler", `unknown sampler ${String(sampler)}`, samplerNames);
   if (!schedulerNames.includes(scheduler))
     invalid("scheduler", `unknown scheduler ${String(scheduler)}`, schedulerNames);
-  const schedule = withFiniteSigmas(plan.schedule);
+  const schedule = shifted(withFiniteSigmas(plan.schedule), schedulerOptions?.shift);
   const { space } = schedule;
+  checkPairing(sampler, prediction, space);
+  checkSamplerOptions(sampler, plan.options, space);
+  const options = { ...comfyOptions(sampler, schedule, convention === "comfyui"), ...plan.options };
   const whole = told === "nearest" && "alphasCumprod" in schedule;
   const timestepOf = (sigma: number) =>
     whole ? Math.round(schedule.sigmaToTimestep(sigma)) : schedule.sigmaToTimestep(sigma);
@@ -170,8 +181,32 @@ export function makePlan(plan: PlanOptions): Plan {
     if ([steps, sigmas, timesteps].filter((value) => value !== undefined).length !== 1)
       invalid("steps", "give exactly one of steps, sigmas and timesteps");
     if (sigmas) return checkSigmas(sigmas, space);
-    if (steps !== undefined) return makeSigmas(scheduler, steps, schedule, schedulerOptions);
+    if (steps !== undefined) return namedLevels(steps);
     requireFalling("timesteps", timesteps!);
+    const most = schedule.sigmaToTimestep(schedule.sigmaMax);
+    if (timesteps![0]! > most + 1e-6)
+      invalid("timesteps", `entry 0 is ${timesteps![0]}; the model was trained up to ${most}`);
     return Float64Array.from([...timesteps!.map((t) => schedule.timestepToSigma(t)), 0]);
   }
+
+  function namedLevels(steps: number): Float64Array {
+    requireInteger("steps", steps, 1, MAX_STEPS);
+    if (!discardsPenultimate(sampler, convention)) return makeSigmas(scheduler, steps, schedule, schedulerOptions);
+    const sigmas = makeSigmas(scheduler, steps + 1, schedule, schedulerOptions);
+    return Float64Array.from([...sigmas.slice(0, -2), sigmas.at(-1)!]);
+  }
+}
+
+function shifted(schedule: NoiseSchedule, shift: number | undefined): NoiseSchedule {
+  if (shift === undefined) return schedule;
+  return schedule.withShift?.(shift) ?? invalid("schedulerOptions.shift", "is for flow models");
+}
+
+/** Refuses what would come to light in the first step. */
+function checkPairing(sampler: SamplerName, prediction: Prediction, space: Space): void {
+  if (!predictions.includes(prediction)) invalid("prediction", `unknown prediction ${String(prediction)}`, predictions);
+  if ((prediction === "flow_prediction") !== (space === "flow"))
+    invalid("prediction", `${prediction} doesn't go with a schedule of the ${space} space`);
+  if (sampler === "consistency" && space !== "ve")
+    invalid("sampler", "consistency is for models with betas or of EDM's kind, not for flow models");
 }

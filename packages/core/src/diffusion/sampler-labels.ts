@@ -23,6 +23,8 @@ export const samplerLabels: Readonly<Partial<Record<SamplerName, SamplerLabels>>
   dpm_2: { a1111: "DPM2", also: ["KDPM2DiscreteScheduler"], automatic: "karras" },
   dpm_2_ancestral: { a1111: "DPM2 a", also: ["KDPM2AncestralDiscreteScheduler"], automatic: "karras" },
   lms: { a1111: "LMS", also: ["LMSDiscreteScheduler"] },
+  dpm_fast: { a1111: "DPM fast" },
+  dpm_adaptive: { a1111: "DPM adaptive" },
   dpmpp_2s_ancestral: { a1111: "DPM++ 2S a", automatic: "karras" },
   dpmpp_sde: { a1111: "DPM++ SDE", also: ["DPMSolverSDEScheduler", "dpmpp_sde_gpu"], automatic: "karras" },
   dpmpp_2m: {
@@ -38,6 +40,7 @@ export const samplerLabels: Readonly<Partial<Record<SamplerName, SamplerLabels>>
   euler_cfg_pp: { a1111: "DDIM CFG++" },
   ddpm: { a1111: "DDPM", also: ["DDPMScheduler"] },
   pndm: { a1111: "PLMS", also: ["PNDMScheduler"] },
+  restart: { a1111: "Restart", automatic: "karras" },
   ipndm: { a1111: "IPNDM", also: ["IPNDMScheduler"] },
   ipndm_v: { a1111: "IPNDM_V" },
   deis: { a1111: "DEIS", also: ["DEISMultistepScheduler"] },
@@ -54,12 +57,15 @@ export const schedulerLabels: Readonly<Partial<Record<SchedulerName, readonly st
   normal: ["Normal", "Uniform"],
   karras: ["Karras"],
   exponential: ["Exponential"],
+  polyexponential: ["Polyexponential"],
   sgm_uniform: ["SGM Uniform"],
   simple: ["Simple"],
   ddim_uniform: ["DDIM"],
   beta: ["Beta"],
   kl_optimal: ["KL Optimal"],
   align_your_steps: ["Align Your Steps", "AYS"],
+  gits: ["Align Your Steps GITS", "GITS"],
+  turbo: ["Turbo"],
 };
 
 /** A1111's word for letting the sampler choose the scheduler. */

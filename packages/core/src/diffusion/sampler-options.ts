@@ -51,7 +51,20 @@ export const samplerOptions: Readonly<Record<SamplerName, OptionSpecs>> = {
   dpm_2: churn,
   dpm_2_ancestral: ancestral,
   lms: { order: order(4, 4), fullOrderFinal: off },
+  dpm_fast: maybeAncestral,
+  dpm_adaptive: {
+    order: { ...order(3, 3), min: 2 },
+    rtol: number(1e-6, 100, 0.05),
+    atol: number(1e-6, 100, 0.0078),
+    hInit: number(1e-4, 10, 0.05),
+    pcoeff: number(0, 1, 0),
+    icoeff: number(0, 1, 1),
+    dcoeff: number(0, 1, 0),
+    acceptSafety: number(0.01, 1, 0.81),
+    ...maybeAncestral,
+  },
   dpmpp_2s_ancestral: ancestral,
+  dpmpp_2s_ancestral_cfg_pp: ancestral,
   dpmpp_sde: { ...sde, r },
   dpmpp_2m: { solver, ...finals },
   dpmpp_2m_cfg_pp: {},
@@ -73,15 +86,27 @@ export const samplerOptions: Readonly<Record<SamplerName, OptionSpecs>> = {
   seeds_2: { ...sde, r, solver: phi },
   seeds_3: sde,
   sa_solver: { predict, predictorOrder: order(4, 2), correctorOrder: order(4, 2), lowerOrderFinal: on },
+  sa_solver_pece: { eta: sdeEta, sNoise, predictorOrder: order(4, 3), correctorOrder: order(4, 4) },
   ddim: { eta: number(0, 1, 0) },
   uni_pc: { ...uniPc, bh: choice("bh1", "bh2") },
   uni_pc_bh2: uniPc,
   pndm: {},
+  restart: { sNoise },
   tcd: { eta: number(0, 1, 0.3) },
   consistency: { sNoise },
   dpm_solver_multistep: { predict, solver, eta: { ...sdeEta, default: 0 }, order: order(3, 2), sNoise, ...finals },
   dpm_solver_singlestep: { predict, solver, eta: { ...sdeEta, default: 0 } },
 };
+
+/**
+ * Checks those of a sampler's options that a request can give; the others are for code.
+ *
+ * @throws InvalidRequestError naming the option, the sampler and what it takes.
+ */
+export function checkSamplerOptions(sampler: SamplerName, options: object | undefined, space: Space): void {
+  const known = Object.entries(options ?? {}).filter(([name]) => Object.hasOwn(samplerOptions[sampler], name));
+  readSamplerOptions(sampler, Object.fromEntries(known), space);
+}
 
 /**
  * Reads a request's sampler options: `s_noise` and `sNoise` are one, and what the sampler doesn't take is refused.

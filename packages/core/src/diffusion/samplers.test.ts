@@ -4,7 +4,7 @@ import { TorchGenerator } from "./noise/torch-generator.ts";
 import type { Sampler } from "./sampler.ts";
 import { type SamplerName, samplers } from "./samplers.ts";
 import type { Space } from "./space.ts";
-import { readFixture, relativeError } from "./test-oracle.ts";
+import { comfyModel, readFixture, relativeError } from "./test-oracle.ts";
 
 interface Case {
   name: SamplerName;
@@ -35,16 +35,6 @@ const looser: Partial<Record<SamplerName, number>> = {
   ddpm: 1e-4,
 };
 
-/** The model of tools/oracle/samplers_comfy.py. */
-function denoise(x: Float32Array, sigma: number): Float32Array {
-  const scale = 1 / Math.sqrt(1 + sigma * sigma);
-  const y = (i: number) => x[(i + x.length) % x.length]! * scale;
-  return x.map((_, i) => {
-    const mixed = y(i) + 0.5 * y(i + 1) - 0.3 * y(i - 1) + 0.1 * Math.log(sigma);
-    return 0.7 * Math.tanh(mixed) + (0.3 * y(i)) / (1 + sigma * sigma);
-  });
-}
-
 describe("ComfyUI's samplers", () => {
   it.each(header.samplers.map((test) => [`${test.name} ${test.space} ${JSON.stringify(test.options)}`, test] as const))(
     "%s",
@@ -61,7 +51,7 @@ describe("ComfyUI's samplers", () => {
       const calls: { level: number; x: Float32Array }[] = [];
       const model = async (state: Float32Array, level: number) => {
         calls.push({ level, x: state.slice() });
-        const denoised = denoise(state, level);
+        const denoised = comfyModel(state, level);
         uncond = denoised.map((value) => value * 0.9);
         return denoised;
       };

@@ -1,11 +1,13 @@
 import type { Sampler } from "./sampler.ts";
-import { dpmpp_2m_cfg_pp, euler_ancestral_cfg_pp, euler_cfg_pp } from "./samplers/cfg-pp.ts";
+import { dpmpp_2m_cfg_pp, dpmpp_2s_ancestral_cfg_pp, euler_ancestral_cfg_pp, euler_cfg_pp } from "./samplers/cfg-pp.ts";
 import { consistency } from "./samplers/consistency.ts";
 import { ddim } from "./samplers/ddim.ts";
 import { ddpm } from "./samplers/ddpm.ts";
 import { deis } from "./samplers/deis.ts";
 import { dpm_2 } from "./samplers/dpm-2.ts";
 import { dpm_2_ancestral } from "./samplers/dpm-2-ancestral.ts";
+import { dpm_adaptive } from "./samplers/dpm-adaptive.ts";
+import { dpm_fast } from "./samplers/dpm-fast.ts";
 import { dpm_solver_multistep } from "./samplers/dpm-solver-multistep.ts";
 import { dpm_solver_singlestep } from "./samplers/dpm-solver-singlestep.ts";
 import { dpmpp_2m, dpmpp_2m_sde, dpmpp_2m_sde_heun, dpmpp_3m_sde } from "./samplers/dpmpp-2m.ts";
@@ -27,7 +29,9 @@ import {
   res_multistep_ancestral_cfg_pp,
   res_multistep_cfg_pp,
 } from "./samplers/res-multistep.ts";
+import { restart } from "./samplers/restart.ts";
 import { sa_solver } from "./samplers/sa-solver.ts";
+import { sa_solver_pece } from "./samplers/sa-solver-pece.ts";
 import { exp_heun_2_x0, exp_heun_2_x0_sde, seeds_2, seeds_3 } from "./samplers/seeds.ts";
 import { tcd } from "./samplers/tcd.ts";
 import { uni_pc, uni_pc_bh2 } from "./samplers/uni-pc.ts";
@@ -45,7 +49,10 @@ export const samplers = {
   dpm_2,
   dpm_2_ancestral,
   lms,
+  dpm_fast,
+  dpm_adaptive,
   dpmpp_2s_ancestral,
+  dpmpp_2s_ancestral_cfg_pp,
   dpmpp_sde,
   dpmpp_2m,
   dpmpp_2m_cfg_pp,
@@ -67,10 +74,12 @@ export const samplers = {
   seeds_2,
   seeds_3,
   sa_solver,
+  sa_solver_pece,
   ddim,
   uni_pc,
   uni_pc_bh2,
   pndm,
+  restart,
   tcd,
   consistency,
   dpm_solver_multistep,

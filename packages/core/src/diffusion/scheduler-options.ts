@@ -12,14 +12,23 @@ export const schedulerOptions: Readonly<Record<SchedulerName, OptionSpecs>> = {
   normal: {},
   karras: { ...bounds, rho: { kind: "number", min: 0.01, max: 1000, default: 7 } },
   exponential: bounds,
+  polyexponential: { ...bounds, rho: { kind: "number", min: 0.01, max: 1000, default: 1 } },
   sgm_uniform: {},
   simple: {},
   ddim_uniform: {},
-  beta: {},
-  linear_quadratic: { sigmaMax: level },
+  beta: {
+    alpha: { kind: "number", min: 0.01, max: 100, default: 0.6 },
+    beta: { kind: "number", min: 0.01, max: 100, default: 0.6 },
+  },
+  linear_quadratic: { sigmaMax: level, threshold: { kind: "number", min: 1e-6, max: 0.5, default: 0.025 } },
   kl_optimal: bounds,
   align_your_steps: { model: { kind: "choice", values: alignYourStepsModels, default: "SD1" } },
+  gits: {},
+  turbo: {},
 };
+
+/** What every scheduler takes on a flow model beside. */
+export const flowSchedulerOptions: OptionSpecs = { shift: { kind: "number", min: 0.01, max: 100 } };
 
 /**
  * Reads a request's scheduler options: `sigma_min` and `sigmaMin` are one, and what the scheduler doesn't take is refused.
@@ -33,6 +42,7 @@ export function readSchedulerOptions(
 ): SchedulerOptions {
   const specs = Object.hasOwn(schedulerOptions, scheduler) ? schedulerOptions[scheduler] : undefined;
   if (!specs) return invalid("scheduler", `unknown scheduler ${String(scheduler)}`, Object.keys(schedulerOptions));
+  const all = space === "flow" ? { ...specs, ...flowSchedulerOptions } : specs;
   const owner = { field: "schedulerOptions", owner: `scheduler "${scheduler}"`, space };
-  return readOptions(given, specs, owner);
+  return readOptions(given, all, owner);
 }

@@ -1,24 +1,33 @@
 import { invalid, requireInteger, requireNumber } from "./invalid.ts";
 import type { NoiseSchedule } from "./noise-schedule.ts";
 import { type AlignYourStepsModel, alignYourStepsModels, alignYourStepsSigmas } from "./schedulers/align-your-steps.ts";
-import { exponentialSigmas } from "./schedulers/exponential.ts";
+import { exponentialSigmas, polyexponentialSigmas } from "./schedulers/exponential.ts";
 import {
   betaSigmas,
   ddimUniformSigmas,
   klOptimalSigmas,
   linearQuadraticSigmas,
   simpleSigmas,
+  turboSigmas,
 } from "./schedulers/from-table.ts";
 import { normalSigmas, sgmUniformSigmas, withZero } from "./schedulers/from-timesteps.ts";
+import { gitsSigmas } from "./schedulers/gits.ts";
 import { karrasSigmas } from "./schedulers/karras.ts";
 
 /** What the schedulers take besides the number of steps. */
 export interface SchedulerOptions {
-  /** Lowest and highest noise level, above 0; the model's own unless given. Only karras, exponential, kl_optimal and linear_quadratic use them. */
+  /** Lowest and highest noise level, above 0; the model's own unless given. Only karras, exponential, polyexponential, kl_optimal and linear_quadratic use them. */
   sigmaMin?: number;
   sigmaMax?: number;
-  /** Karras' ρ, 7 unless given. */
+  /** Karras' ρ, 7 unless given, or polyexponential's, 1. */
   rho?: number;
+  /** The beta distribution's α and β of the scheduler `beta`, 0.6 unless given. */
+  alpha?: number;
+  beta?: number;
+  /** How much of the time, from pure noise, linear_quadratic's linear half covers; 0.025 unless given. */
+  threshold?: number;
+  /** For flow models: the time shift in place of the model's own. */
+  shift?: number;
   /** Which model align_your_steps is for, `"SD1"` unless given. */
   model?: AlignYourStepsModel;
 }
@@ -36,13 +45,18 @@ export const schedulers = {
   normal: normalSigmas,
   karras: (n, schedule, options) => withZero(karrasSigmas(n, ...bounds(schedule, options), options?.rho)),
   exponential: (n, schedule, options) => withZero(exponentialSigmas(n, ...bounds(schedule, options))),
+  polyexponential: (n, schedule, options) =>
+    withZero(polyexponentialSigmas(n, ...bounds(schedule, options), options?.rho)),
   sgm_uniform: sgmUniformSigmas,
   simple: simpleSigmas,
   ddim_uniform: ddimUniformSigmas,
-  beta: (n, schedule) => betaSigmas(n, schedule),
-  linear_quadratic: (n, schedule, options) => linearQuadraticSigmas(n, bounds(schedule, options)[1]),
+  beta: (n, schedule, options) => betaSigmas(n, schedule, options?.alpha, options?.beta),
+  linear_quadratic: (n, schedule, options) =>
+    linearQuadraticSigmas(n, bounds(schedule, options)[1], options?.threshold),
   kl_optimal: (n, schedule, options) => klOptimalSigmas(n, ...bounds(schedule, options)),
   align_your_steps: (n, _, options) => alignYourStepsSigmas(n, options?.model ?? "SD1"),
+  gits: (n) => gitsSigmas(n),
+  turbo: turboSigmas,
 } as const satisfies Record<string, Scheduler>;
 
 /** A scheduler's name. */
@@ -50,6 +64,9 @@ export type SchedulerName = keyof typeof schedulers;
 
 /** The names, in the order they are offered. */
 export const schedulerNames = Object.keys(schedulers) as SchedulerName[];
+
+/** The schedulers that are tables of levels of models with betas. */
+const isTable = (name: SchedulerName): boolean => name === "align_your_steps" || name === "gits";
 
 /** The most steps a run may have. */
 export const MAX_STEPS = 10_000;
@@ -74,11 +91,14 @@ export function makeSigmas(
   if (options.rho !== undefined) requireNumber("rho", options.rho, 0.01, 1000);
   if (options.model !== undefined && !alignYourStepsModels.includes(options.model))
     invalid("model", `align_your_steps isn't known for ${String(options.model)}`, alignYourStepsModels);
-  if (name === "align_your_steps" && schedule.space === "flow")
+  for (const [field, value] of Object.entries({ alpha: options.alpha, beta: options.beta }))
+    if (value !== undefined) requireNumber(field, value, 0.01, 100);
+  if (options.threshold !== undefined) requireNumber("threshold", options.threshold, 1e-6, 0.5);
+  if (isTable(name) && schedule.space === "flow")
     invalid(
       "scheduler",
-      "align_your_steps is for models with betas",
-      schedulerNames.filter((other) => other !== name),
+      `${name} is for models with betas`,
+      schedulerNames.filter((other) => !isTable(other)),
     );
   return scheduler(n, schedule, options);
 }

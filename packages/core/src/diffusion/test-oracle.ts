@@ -10,6 +10,16 @@ export const oracleNetworks: Readonly<Record<string, (x: Float32Array, t: number
     }),
 };
 
+/** The model of tools/oracle/samplers_comfy.py: its estimate of x0. */
+export function comfyModel(x: Float32Array, sigma: number): Float32Array {
+  const scale = 1 / Math.sqrt(1 + sigma * sigma);
+  const y = (i: number) => x[(i + x.length) % x.length]! * scale;
+  return x.map((_, i) => {
+    const mixed = y(i) + 0.5 * y(i + 1) - 0.3 * y(i - 1) + 0.1 * Math.log(sigma);
+    return 0.7 * Math.tanh(mixed) + (0.3 * y(i)) / (1 + sigma * sigma);
+  });
+}
+
 /** Reads `fixtures/<name>.json` and, beside it, its float32 data. */
 export function readFixture<T>(name: string): { header: T; data: Float32Array } {
   const at = (ending: string) => new URL(`./fixtures/${name}.${ending}`, import.meta.url);

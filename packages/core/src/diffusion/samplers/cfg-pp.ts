@@ -50,7 +50,7 @@ export function euler_cfg_pp(input: SamplerInput<CfgPlusPlusOptions>): AsyncGene
 export async function* dpmpp_2m_cfg_pp(
   input: SamplerInput<CfgPlusPlusOptions>,
 ): AsyncGenerator<SamplerStep, void, void> {
-  const { model, x, sigmas, steps, options } = begin(input, ["ve"]);
+  const { model, x, sigmas, steps, options } = begin(input, ["ve", "flow"]);
   const uncond = requireUncond(options.uncond);
   const [place, kept] = [latentLike(x), latentLike(x)];
   let previous: Float32Array | undefined;
@@ -66,6 +66,38 @@ export async function* dpmpp_2m_cfg_pp(
       blend(x, [shrink, 1 + slope, -shrink, -slope], [x, denoised, now, previous]);
     } else blend(x, [shrink, 1, -shrink], [x, denoised, now]);
     previous = blend(kept, [1], [now]);
+    yield { step: i + 1, steps, sigma, sigmaNext, x, denoised };
+  }
+}
+
+/**
+ * CFG++ (Chung et al. 2024, https://arxiv.org/abs/2406.08070) with ancestral DPM-Solver++(2S) steps (Lu et al. 2022,
+ * https://arxiv.org/abs/2211.01095), r = ½. Two model calls a step, one in a step to σ = 0.
+ */
+export async function* dpmpp_2s_ancestral_cfg_pp(
+  input: SamplerInput<CfgPlusPlusOptions>,
+): AsyncGenerator<SamplerStep, void, void> {
+  const { model, x, sigmas, steps, noise, options } = begin(input, ["ve", "flow"]);
+  const { eta = 1, sNoise = 1 } = options;
+  const uncond = requireUncond(options.uncond);
+  const [trial, place, placeMiddle, kept] = [latentLike(x), latentLike(x), latentLike(x), latentLike(x)];
+  for (let i = 0; i < steps; i++) {
+    const [sigma, sigmaNext] = [sigmas[i]!, sigmas[i + 1]!];
+    const { sigmaDown, sigmaUp } = ancestralStep(sigma, sigmaNext, eta, "ve");
+    const first = await model(x, sigma, i, place);
+    let denoised = first;
+    if (sigmaDown === 0) x.set(first);
+    else {
+      blend(kept, [1], [first]);
+      const middle = Math.sqrt(sigma * sigmaDown);
+      const [half, whole] = [middle / sigma, sigmaDown / sigma];
+      // x is moved by the guidance, x0 − the unconditional one, before each part of the step.
+      blend(trial, [half, 1, -half], [x, first, uncond()]);
+      denoised = await model(trial, middle, i, placeMiddle);
+      // The second time the unconditional estimate is the newer one's, as in ComfyUI.
+      blend(x, [whole, whole, -whole, 1 - whole], [x, kept, uncond(), denoised]);
+    }
+    if (sigmaUp > 0) blend(x, [1, sNoise * sigmaUp], [x, noise(sigma, sigmaNext)]);
     yield { step: i + 1, steps, sigma, sigmaNext, x, denoised };
   }
 }

@@ -2,6 +2,7 @@ import { blend } from "../blend.ts";
 import { latentLike, placesLike } from "../kernels/workspaces.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
 import { alphaOf, ratioOf } from "../space.ts";
+import { deisTabWeights } from "./deis-tab.ts";
 import { risingRun } from "./lms.ts";
 
 /** What {@link deis} takes. */
@@ -10,6 +11,8 @@ export interface DeisOptions {
   order?: 1 | 2 | 3;
   /** Make the last step of first order and the one before it of second. A step to σ = 0 always is of first. */
   lowerOrderFinal?: boolean;
+  /** Follow ComfyUI, whose polynomial is in the time of a VP process: see {@link deisTabWeights}. */
+  asComfy?: boolean;
 }
 
 /**
@@ -17,8 +20,9 @@ export interface DeisOptions {
  * (https://arxiv.org/abs/2204.13902). x/α is integrated over ρ, with ε a polynomial in log ρ.
  */
 export async function* deis(input: SamplerInput<DeisOptions>): AsyncGenerator<SamplerStep, void, void> {
-  const { model, x, sigmas, steps, space, options } = begin(input);
-  const { order = 3, lowerOrderFinal = false } = options;
+  // ComfyUI takes every σ for k-diffusion's.
+  const { model, x, sigmas, steps, space, options } = begin(input.options?.asComfy ? { ...input, space: "ve" } : input);
+  const { order = 3, lowerOrderFinal = false, asComfy = false } = options;
   const places = placesLike(x, order);
   let history: Float32Array[] = [];
   const place = latentLike(x);
@@ -33,7 +37,10 @@ export async function* deis(input: SamplerInput<DeisOptions>): AsyncGenerator<Sa
     // A level of pure noise has no finite ρ.
     const used = alphaOf(space, sigmas[i - distinct + 1]!) === 0 ? Math.max(1, distinct - 1) : distinct;
     const alphaNext = alphaOf(space, sigmaNext);
-    if (used === 1) {
+    if (asComfy && used > 1) {
+      const levels = Array.from({ length: used }, (_, k) => sigmas[i - k]!);
+      blend(x, [1, ...deisTabWeights(levels, sigmaNext)], [x, ...history]);
+    } else if (used === 1) {
       const ratio = sigmaNext / sigma;
       blend(x, [ratio, alphaNext - alphaOf(space, sigma) * ratio], [x, denoised]);
     } else {

@@ -5,8 +5,12 @@ import { type DpmSolverOptions, dpm_solver_multistep } from "./dpm-solver-multis
  * DPM-Solver++(2M): Algorithm 2 of Lu et al. 2022 (https://arxiv.org/abs/2211.01095), a second-order multistep method in
  * λ = log(α/σ). The first step, and the step to σ = 0, are of first order.
  */
-export function dpmpp_2m(input: SamplerInput<DpmSolverOptions>): AsyncGenerator<SamplerStep, void, void> {
-  return dpm_solver_multistep({ ...input, options: { ...input.options, predict: "data", order: 2, eta: 0 } });
+export function dpmpp_2m(
+  input: SamplerInput<DpmSolverOptions & { asComfy?: boolean }>,
+): AsyncGenerator<SamplerStep, void, void> {
+  // ComfyUI takes every σ for k-diffusion's, a flow's too.
+  const space = input.options?.asComfy ? { space: "ve" as const } : {};
+  return dpm_solver_multistep({ ...input, ...space, options: { ...input.options, predict: "data", order: 2, eta: 0 } });
 }
 
 /**

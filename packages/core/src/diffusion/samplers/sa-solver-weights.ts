@@ -3,6 +3,8 @@ import { alphaOf, lambdaOf, type Space } from "../space.ts";
 /** What SA-Solver extrapolates: x0 (`data`) or ε (`noise`). */
 export interface SaSolverAlgorithm {
   predict: "data" | "noise";
+  /** Take the integral in the second order too, where the paper's implementation has a simpler form (diffusers follows that). */
+  exact?: boolean;
 }
 
 /** A step as a weighted sum of x, of the outputs (newest first) and of the noise. */
@@ -18,7 +20,7 @@ export interface SaSolverWeights {
  */
 export function saSolverWeights(
   space: Space,
-  { predict }: SaSolverAlgorithm,
+  { predict, exact = false }: SaSolverAlgorithm,
   tau: number,
   from: number,
   to: number,
@@ -39,7 +41,7 @@ export function saSolverWeights(
     return { x: alphaTo / alphaOf(space, from), m, noise: tau * to * Math.sqrt(Math.expm1(2 * h)) };
   }
   const m = polynomials.map((c) => integrate(c, start, end, rate));
-  if (lambdas.length === 2) {
+  if (lambdas.length === 2 && !exact) {
     // The paper's second-order weights differ from the integral by a term of the third order.
     const rest = (h * rate - 1 + Math.exp(-rate * h)) / rate ** 2;
     const shift = corrector ? h / 2 - (h > 0 ? rest / h : 0) : (h ** 2 / 2 - rest) / (start - lambdas[1]!);

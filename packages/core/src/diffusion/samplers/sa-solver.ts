@@ -3,6 +3,7 @@ import { latentLike, placesLike } from "../kernels/workspaces.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
 import { awayFromPureNoise, exponentialStep } from "./exponential-step.ts";
 import { predictedOutput } from "./predicted-output.ts";
+import { type SaSolverPeceOptions, saSolverByLevel } from "./sa-solver-pece.ts";
 import { type SaSolverAlgorithm, type SaSolverWeights, saSolverWeights } from "./sa-solver-weights.ts";
 
 /** What {@link sa_solver} takes. */
@@ -15,6 +16,8 @@ export interface SaSolverOptions extends Partial<SaSolverAlgorithm> {
   lowerOrderFinal?: boolean;
   /** τ at a timestep: how much noise there is, 0 for none; 1 from timestep 200 to 800 unless given. */
   tau?: (timestep: number) => number;
+  /** Follow ComfyUI: see {@link saSolverByLevel}. */
+  asComfy?: SaSolverPeceOptions;
   /** The step's timesteps, which `tau` is asked about; without them τ is 1 in the middle three fifths of the steps. */
   timesteps?: ArrayLike<number>;
 }
@@ -24,6 +27,10 @@ export interface SaSolverOptions extends Partial<SaSolverAlgorithm> {
  * at every step, as diffusers does, also where τ is 0.
  */
 export async function* sa_solver(input: SamplerInput<SaSolverOptions>): AsyncGenerator<SamplerStep, void, void> {
+  if (input.options?.asComfy) {
+    yield* saSolverByLevel({ ...input, options: { ...input.options, ...input.options.asComfy } }, false);
+    return;
+  }
   const run = begin(input);
   const { model, x, steps, space, noise, options } = run;
   const sigmas = awayFromPureNoise(run.sigmas, space);

@@ -10,6 +10,8 @@ export interface UniPcOptions extends Partial<UniPcAlgorithm> {
   order?: number;
   /** Lower the order towards the end: 1 in the last step, 2 in the one before it …; on unless given. */
   lowerOrderFinal?: boolean;
+  /** Follow ComfyUI: every σ is taken for k-diffusion's, the end is at σ = 0.001, and n steps have an order of at most n − 1. */
+  asComfy?: boolean;
   /** Steps (from 0) after which nothing is corrected. */
   disableCorrector?: readonly number[];
 }
@@ -19,8 +21,12 @@ export interface UniPcOptions extends Partial<UniPcAlgorithm> {
  * corrector reuses the next step's model call, so it costs none.
  */
 export async function* uni_pc(input: SamplerInput<UniPcOptions>): AsyncGenerator<SamplerStep, void, void> {
-  const { model, x, sigmas, steps, space, options } = begin(input);
-  const { order = 3, lowerOrderFinal = true, disableCorrector = [] } = options;
+  const asComfy = input.options?.asComfy === true;
+  const run = begin(asComfy ? { ...input, space: "ve" } : input);
+  const { model, x, steps, space, options } = run;
+  const { lowerOrderFinal = true, disableCorrector = [] } = options;
+  const order = Math.min(options.order ?? 3, asComfy ? Math.max(1, steps - 1) : Infinity);
+  const sigmas = asComfy ? liftEnd(run.sigmas) : run.sigmas;
   const algorithm: UniPcAlgorithm = { predict: options.predict ?? "data", bh: options.bh ?? "bh1" };
   const last = latentLike(x);
   const places = placesLike(x, order + 1);
@@ -48,6 +54,12 @@ export async function* uni_pc(input: SamplerInput<UniPcOptions>): AsyncGenerator
   function levelsBefore(i: number, count: number): number[] {
     return Array.from({ length: count }, (_, k) => sigmas[i - k]!);
   }
+}
+
+/** The levels with their 0 at the end lifted to 0.001. */
+function liftEnd(sigmas: Float64Array): Float64Array {
+  const last = sigmas.length - 1;
+  return sigmas[last] === 0 ? sigmas.with(last, Math.min(0.001, sigmas[last - 1]!)) : sigmas;
 }
 
 /** {@link uni_pc} with B(h) = e^h − 1 (bh2). */

@@ -23,7 +23,12 @@ const levels: Readonly<Record<AlignYourStepsModel, readonly number[]>> = {
  * of steps, the last of them 0.
  */
 export function alignYourStepsSigmas(n: number, model: AlignYourStepsModel): Float64Array {
-  const logs = levels[model].map(Math.log);
+  return interpolateLog(levels[model], n);
+}
+
+/** `n` levels along `table` in log σ, and a 0 in the place of its last. */
+export function interpolateLog(table: readonly number[], n: number): Float64Array {
+  const logs = table.map(Math.log);
   const sigmas = linspace(0, logs.length - 1, n + 1).map((place) => {
     const low = Math.min(Math.floor(place), logs.length - 2);
     return Math.exp(logs[low]! + (place - low) * (logs[low + 1]! - logs[low]!));

@@ -17,8 +17,15 @@ export function ddimUniformSigmas(n: number, { sigmas }: NoiseSchedule): Float64
   return withZero(levels.reverse());
 }
 
+/** Forge's `turbo`: every (length/n)-th entry counted from the start, as a model distilled by adversarial diffusion was trained, then 0. */
+export function turboSigmas(n: number, { sigmas }: NoiseSchedule): Float64Array {
+  const { length } = sigmas;
+  const place = (i: number) => Math.min(Math.max(roundHalfEven(((n - i) * length) / n - 1), 0), length - 1);
+  return withZero(Float64Array.from({ length: n }, (_, i) => sigmas[place(i)]!));
+}
+
 /**
- * ComfyUI's `beta`: table entries spread by a beta distribution with α = β = 0.6, dense at both ends; equal ones are taken once, so
+ * ComfyUI's `beta`: table entries spread by a beta distribution with α = β = 0.6 unless given, dense at both ends; equal ones are taken once, so
  * many steps may come out fewer. "Beta Sampling is All You Need" (https://arxiv.org/abs/2407.12173).
  */
 export function betaSigmas(n: number, { sigmas }: NoiseSchedule, alpha = 0.6, beta = 0.6): Float64Array {
@@ -35,7 +42,7 @@ export function klOptimalSigmas(n: number, sigmaMin: number, sigmaMax: number): 
 }
 
 /**
- * Linear in time for the first half of the steps, which cover the noisiest 2.5%, then quadratic to 0: Mochi's
+ * Linear in time for the first half of the steps, which cover the noisiest `threshold`, 2.5% unless given, then quadratic to 0: Mochi's
  * (https://github.com/genmoai/mochi).
  */
 export function linearQuadraticSigmas(n: number, sigmaMax: number, threshold = 0.025): Float64Array {
