@@ -1,11 +1,13 @@
 import { a1111Labels, findSampler, findScheduler } from "../diffusion/sampler-names.ts";
-import type { GenerationInput, GenerationRequest } from "../request/request.ts";
+import type { GenerationInput } from "../request/request.ts";
+import { noiseFromParameters, noiseParameters } from "./a1111-noise.ts";
 import type { Recipe } from "./recipe.ts";
 
 /** The `parameters` text that A1111 writes into PNG files and other tools read. */
 export function formatParameters({ request, model, versions }: Recipe): string {
   const { seed, steps, guidanceScale, width, height } = request;
   const { sampler, scheduler } = a1111Labels(request.sampler, request.scheduler);
+  const { variation, device } = noiseParameters(request.noise);
   const settings: [string, unknown][] = [
     ["Steps", steps],
     ["Sampler", sampler],
@@ -15,8 +17,10 @@ export function formatParameters({ request, model, versions }: Recipe): string {
     ["Size", width && height && `${width}x${height}`],
     ["Model hash", model?.hash?.replace(/^sha256:/, "").slice(0, 10)],
     ["Model", model && quote(model.id.split(/[\\/]/).at(-1) ?? "")],
+    ...variation,
     ["Denoising strength", "strength" in request ? request.strength : undefined],
     ["Clip skip", request.clipSkip],
+    ...device,
     ["Version", `LatentKit ${versions["@latentkit/core"] ?? ""}`.trim()],
   ];
   const prompt = "prompt" in request ? (request.prompt ?? "") : "";
@@ -38,7 +42,8 @@ export function parseParameters(text: string): GenerationInput | undefined {
   );
   const [width, height] = (settings.get("Size") ?? "").split("x").map(Number);
   const { sampler, scheduler } = samplerOf(settings.get("Sampler"), settings.get("Schedule type"));
-  const entries: Partial<GenerationRequest> = {
+  const noise = noiseFromParameters(settings);
+  const entries: Partial<GenerationInput> = {
     ...(negativePrompt ? { negativePrompt: negativePrompt.trim() } : {}),
     ...numberField("steps", settings.get("Steps")),
     ...numberField("guidanceScale", settings.get("CFG scale")),
@@ -47,6 +52,7 @@ export function parseParameters(text: string): GenerationInput | undefined {
     ...(width && height ? { width, height } : {}),
     ...(sampler ? { sampler } : {}),
     ...(scheduler ? { scheduler } : {}),
+    ...(noise ? { noise } : {}),
   };
   return { prompt: prompt.trim(), ...entries } as GenerationInput;
 }

@@ -80,6 +80,35 @@ describe("recipes", () => {
     });
   });
 
+  it("write A1111's noise settings and read them back", () => {
+    const noise = {
+      convention: "a1111",
+      source: "nv",
+      subseed: 2n ** 60n,
+      subseedStrength: 0.3,
+      ensd: -31337,
+    } as const;
+    const request = parseRequest({ ...input, noise: { ...noise, resizeFrom: { width: 256, height: 384 } } });
+    const text = formatParameters({ ...recipe, request });
+    expect(text).toContain(
+      "Model: sd15, Variation seed: 1152921504606846976, Variation seed strength: 0.3, Seed resize from: 256x384, ENSD: -31337, RNG: NV,",
+    );
+    expect(parseRequest(parseParameters(text))).toEqual(request);
+    const onCpu = parseRequest({ ...input, noise: { convention: "a1111" } });
+    expect(parseRequest(parseParameters(formatParameters({ ...recipe, request: onCpu })))).toEqual(onCpu);
+  });
+
+  it.each([
+    ["Variation seed: 9, Variation seed strength: 0.3", { source: "nv", subseed: "9", subseedStrength: 0.3 }],
+    ["ENSD: 31337, RNG: CPU", { source: "torch-cpu", ensd: 31337 }],
+    ["RNG: NV", { source: "nv" }],
+    ["Variation seed: 9, Variation seed strength: 0, Seed resize from: -1x-1, RNG: CPU", { source: "torch-cpu" }],
+  ])("read A1111's %s", (text, noise) => {
+    const read = parseParameters(`a fox\nSteps: 4, Seed: 3, ${text}, Version: v1.10.1`);
+    expect(read?.noise).toEqual({ convention: "a1111", ...noise });
+    expect(() => parseRequest(read)).not.toThrow();
+  });
+
   it("read a PNG of A1111's", async () => {
     const file = writePngText(await png(), { parameters: "a fox\nSteps: 4, Sampler: Euler a, Seed: 3" });
     expect(await readRecipe(file)).toMatchObject({
