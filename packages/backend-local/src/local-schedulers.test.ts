@@ -75,6 +75,18 @@ test("each picture's own recipe makes it again alone, from the picture's latent 
   }
 });
 
+test("each picture's own recipe makes it again alone, with its part of the tree that all of them share", async () => {
+  const client = createClient({ backend });
+  const { images } = await client.generate(
+    await requestOf(cases.find(({ name }) => name === "dpm-sde text-to-image")!),
+  );
+  for (const [index, image] of images.entries()) {
+    expect(image.recipe.request).toMatchObject({ count: 1, seed: 7 + index, noise: { batch: { index, size: 2 } } });
+    const again = await client.generate(image.recipe);
+    expect((await again.images[0]!.pixels()).data, `image ${index}`).toEqual((await image.pixels()).data);
+  }
+});
+
 describe("levels of one's own that diffusers' class does not take", () => {
   const scheduler = {
     _class_name: "DDIMScheduler",

@@ -32,6 +32,8 @@ describe("fromDiffusers", () => {
       { _class_name: "EulerDiscreteScheduler", use_karras_sigmas: true, use_beta_sigmas: true },
       /use_beta_sigmas.*use_karras_sigmas/,
     ],
+    [{ _class_name: "DPMSolverSDEScheduler", noise_sampler_seed: "abc" }, /noise_sampler_seed.*number/],
+    [{ _class_name: "DPMSolverSDEScheduler", noise_sampler_seed: 1.5 }, /noise_sampler_seed.*whole/],
     [{ _class_name: "DPMSolverMultistepScheduler", solver_order: 4 }, /solver_order.*1 to 3/],
     [{ _class_name: "DPMSolverMultistepScheduler", algorithm_type: "dpmsolver" }, /final_sigmas_type.*sigma_min/],
     [{ _class_name: "DPMSolverMultistepScheduler", variance_type: "learned" }, /variance_type/],

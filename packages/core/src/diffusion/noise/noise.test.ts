@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { relativeError } from "../test-oracle.ts";
 import { BrownianTree, brownianNoise } from "./brownian-tree.ts";
 import { imageNoise, type NoiseSettings } from "./image-noise.ts";
+import { noiseOfImage } from "./noise-of-image.ts";
 import { PhiloxGenerator } from "./philox.ts";
 import { offsetSeed } from "./seed.ts";
 import { seedSequence } from "./seed-sequence.ts";
@@ -149,10 +150,57 @@ describe("imageNoise", () => {
     expect(imageNoise(4, shape).steps("dpmpp_2m_sde", sigmas)(8, 3)).not.toEqual(expected);
   });
 
+  it("spans the whole layout with diffusers' and A1111's trees, the run alone with ComfyUI's", () => {
+    const whole = [14, 8, 3, 1, 0];
+    const sigmas = whole.slice(2);
+    const over = (levels: number[]) => brownianNoise({ seed: 4, length: n, sigmas: levels })(3, 1);
+    const steps = (convention: "diffusers" | "comfyui" | "a1111") =>
+      imageNoise(4, shape, { convention }).steps("dpmpp_sde", sigmas, { whole })(3, 1);
+    expect(steps("diffusers")).toEqual(over(whole));
+    expect(steps("a1111")).toEqual(over(whole));
+    expect(steps("comfyui")).toEqual(over(sigmas));
+    expect(over(sigmas)).not.toEqual(over(whole));
+  });
+
+  it("shares diffusers' tree of a seed of its own between the images of a batch", () => {
+    const sigmas = [8, 3, 1, 0];
+    const batch = brownianNoise({ seed: 123, length: 3 * n, sigmas })(8, 3);
+    for (const index of [0, 1, 2]) {
+      const noise = imageNoise(4 + index, shape, { batch: { index, size: 3 } });
+      const own = noise.steps("dpmpp_sde", sigmas, { treeSeed: 123 })(8, 3);
+      expect(own).toEqual(batch.slice(index * n, (index + 1) * n));
+    }
+    const other = imageNoise(4, shape, { convention: "comfyui" }).steps("dpmpp_sde", sigmas, { treeSeed: 123 })(8, 3);
+    expect(other).toEqual(brownianNoise({ seed: 4, length: n, sigmas })(8, 3));
+  });
+
+  it("draws nothing before the steps' noise where the first is not wanted", () => {
+    expect(imageNoise(9, shape).steps("euler_ancestral", [1, 0], { skipsFirst: true })(1, 0)).toEqual(torchRandn(9, n));
+  });
+
+  it("counts the seed up over several images, or A1111's variation seed in its place", () => {
+    const of = (settings: NoiseSettings, shares = false) =>
+      noiseOfImage({ seed: 7, index: 2, count: 4, settings, shares });
+    expect(of({})).toEqual({ seed: 9, settings: {} });
+    expect(of({ convention: "a1111", subseed: 5 })).toEqual({ seed: 9, settings: { convention: "a1111", subseed: 5 } });
+    const varied: NoiseSettings = { convention: "a1111", subseed: "18446744073709551615", subseedStrength: 0.1 };
+    expect(of(varied)).toEqual({ seed: 7, settings: { ...varied, subseed: 1n } });
+    expect(of({}, true)).toEqual({ seed: 9, settings: { batch: { index: 2, size: 4 } } });
+    expect(of({ convention: "comfyui" }, true).settings).toEqual({ convention: "comfyui" });
+    const alone = { batch: { index: 2, size: 4 } };
+    expect(noiseOfImage({ seed: 9, index: 0, count: 1, settings: alone, shares: true })).toEqual({
+      seed: 9,
+      settings: alone,
+    });
+  });
+
   it("follows A1111's ENSD and variation seeds", () => {
     const noise = imageNoise(9, shape, { convention: "a1111", ensd: 31337 });
     expect(noise.first).toEqual(torchRandn(9, n));
     expect(noise.steps("euler_ancestral", [1, 0])(1, 0)).toEqual(torchRandn(9 + 31337, n));
+    const below = imageNoise(9, shape, { convention: "a1111", ensd: -10 });
+    // torch takes a negative seed as the one 2^64 above it.
+    expect(below.steps("euler_ancestral", [1, 0])(1, 0)).toEqual(torchRandn(2n ** 64n - 1n, n));
     const variation = (subseedStrength: number) =>
       imageNoise(9, shape, { convention: "a1111", subseed: 10, subseedStrength }).first;
     expect(variation(0)).toEqual(torchRandn(9, n));
@@ -176,6 +224,9 @@ describe("imageNoise", () => {
     [{ convention: "a1111", subseedStrength: 2 }, /subseedStrength.*0 to 1/],
     [{ convention: "comfyui", ensd: 31337 }, /ensd.*A1111/],
     [{ convention: "a1111", ensd: 0.5 }, /ensd.*whole/],
+    [{ convention: "a1111", resizeFrom: { height: -1, width: 2 } }, /resizeFrom.height.*1 to/],
+    [{ stepSeedOffset: 0 }, /stepSeedOffset.*ComfyUI/],
+    [{ batch: { index: 2, size: 2 } }, /batch.index.*0 to 1/],
   ])("refuses %j", (settings, message) => {
     expect(() => imageNoise(1, shape, settings)).toThrow(message);
   });
