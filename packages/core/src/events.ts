@@ -56,7 +56,7 @@ export interface PreviewEvent {
   image: ImagePayload;
 }
 
-/** A finished picture; never dropped. */
+/** A finished picture; never dropped. A later one of the same index takes its place: the first cannot be had any more. */
 export interface ImageEvent {
   type: "image";
   /** Position among `count`, from 0. */

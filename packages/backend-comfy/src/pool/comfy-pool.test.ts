@@ -1,5 +1,5 @@
 import { type Client, createClient, type GenerationInput, type LatentKitError } from "@latentkit/core";
-import { collect, describeBackend, FakeComfy, type FakeComfyOptions, until } from "@latentkit/testing";
+import { collect, describeBackend, eventually, FakeComfy, type FakeComfyOptions, until } from "@latentkit/testing";
 import { afterEach, describe, expect, it } from "vitest";
 import { type ComfyPoolOptions, comfyPool } from "./comfy-pool.ts";
 
@@ -64,6 +64,58 @@ describe("comfyPool", () => {
     expect(error.code).toBe("invalid_request");
   });
 
+  it("prefers the server that has the model loaded to the first one", async () => {
+    const models = { checkpoints: ["tiny.safetensors", "other.safetensors"] };
+    const { fakes, client } = await pool([{ stepMs: 5, models }, { models }]);
+    const first = client.generate({ ...quick, steps: 200 });
+    await until(first, (event) => event.type === "started");
+    await client.generate({ ...quick, model: "other" });
+    await first;
+    await client.generate({ ...quick, model: "other", seed: 2 });
+    expect(fakes.map((fake) => fake.prompts.length)).toEqual([1, 2]);
+  });
+
+  it("lets a server that failed rest, and uses it again when it is well", async () => {
+    const { fakes, client } = await pool([{ status: 500 }, {}]);
+    const asked = () => fakes[0]!.requests.filter(({ path }) => path === "/queue").length;
+    await client.generate(quick);
+    expect(asked()).toBe(1);
+    delete fakes[0]!.options.status;
+    for (const seed of [1, 2, 3]) await client.generate({ ...quick, seed });
+    expect(asked(), "not asked while it rests").toBe(1);
+    expect(fakes.map((fake) => fake.prompts.length)).toEqual([0, 4]);
+    const isUsed = async () => {
+      // A server with the model loaded may have one job before it: the third goes to the other one.
+      await Promise.all([1, 2, 3].map((seed) => client.generate({ ...quick, seed: seed + 10 * asked() })));
+      return fakes[0]!.prompts.length > 0;
+    };
+    expect(await eventually(isUsed)).toBe(true);
+  });
+
+  it("waits for no server that takes connections and says nothing", async () => {
+    const { fakes, client } = await pool([{}, {}], { healthMs: 30_000 });
+    fakes[0]!.freeze();
+    let isKnown = false;
+    const health = (client.backend as ReturnType<typeof comfyPool>).health().then((answers) => {
+      isKnown = true;
+      return answers;
+    });
+    for (const seed of [1, 2, 3]) await client.generate({ ...quick, seed });
+    expect(isKnown).toBe(false);
+    expect(fakes[1]!.prompts).toHaveLength(3);
+    fakes[0]!.thaw();
+    expect((await health).map(({ reachable }) => reachable)).toEqual([true, true]);
+  });
+
+  it("tells of a server that did not answer in time", async () => {
+    const { fakes, client } = await pool([{}, {}], { healthMs: 100 });
+    fakes[0]!.freeze();
+    const [hung, well] = await (client.backend as ReturnType<typeof comfyPool>).health();
+    expect(hung).toMatchObject({ reachable: false, error: "it did not answer within 100 ms" });
+    expect(well).toMatchObject({ reachable: true, jobs: 0 });
+    fakes[0]!.thaw();
+  });
+
   it("goes around a server that is down, and comes back to it", async () => {
     const { fakes, client } = await pool([{}, {}]);
     await fakes[0]!.hangUp();
@@ -75,7 +127,7 @@ describe("comfyPool", () => {
   });
 
   it("runs a lost job again elsewhere, says so, and gives no picture twice", async () => {
-    const { fakes, client } = await pool([{ stepMs: 10 }, { stepMs: 10 }]);
+    const { fakes, client } = await pool([{ stepMs: 10 }, { stepMs: 10 }], { delivery: "socket" });
     const job = client.generate({ ...quick, steps: 60, count: 2 });
     await until(job, (event) => event.type === "image");
     const from = fakes.findIndex((fake) => fake.prompts.length === 1);
@@ -88,6 +140,19 @@ describe("comfyPool", () => {
     ]);
     expect(events.filter((event) => event.type === "image")).toHaveLength(2);
     expect(fakes[1 - from]!.worker.runs).toHaveLength(1);
+  });
+
+  it("has every picture of a job whose server is gone, also those that lay there", async () => {
+    const { fakes, client } = await pool([{ stepMs: 10 }, { stepMs: 10 }]);
+    const job = client.generate({ ...quick, steps: 60, count: 2 });
+    await until(job, (event) => event.type === "image");
+    const from = fakes.findIndex((fake) => fake.prompts.length === 1);
+    await fakes[from]!.stop();
+    const { images } = await job;
+    expect(images.map(({ url }) => url?.startsWith(fakes[1 - from]!.url))).toEqual([true, true]);
+    const bytes = await Promise.all(images.map((image) => image.bytes()));
+    expect(bytes.every(({ length }) => length > 0)).toBe(true);
+    await fakes[from]!.listen();
   });
 
   it("lets a lost job fail where that is asked", async () => {
@@ -121,6 +186,7 @@ describe("comfyPool", () => {
     [{ servers: ["http://a", "http://a/"] }, "named twice"],
     [{ servers: ["ftp://a"] }, "url"],
     [{ servers: ["http://a"], onLost: "maybe" }, "onLost"],
+    [{ servers: ["http://a"], healthMs: 0 }, "healthMs"],
   ])("refuses %o", (options, message) => {
     expect(() => comfyPool(options as never)).toThrow(
       expect.objectContaining({ code: "config", message: expect.stringContaining(message) }),

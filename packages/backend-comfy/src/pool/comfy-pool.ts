@@ -15,7 +15,8 @@ import {
 import { type ComfyBackend, comfy } from "../comfy-backend.ts";
 import { backendId, comfyDetails } from "../comfy-error.ts";
 import type { ComfyOptions } from "../comfy-options.ts";
-import { PoolMember, type ServerHealth } from "./pool-member.ts";
+import { abortable } from "../run/abortable.ts";
+import { firstAnswers, PoolMember, type ServerHealth } from "./pool-member.ts";
 
 /** Settings of a pool. */
 export interface ComfyPoolOptions extends Omit<ComfyOptions, "url" | "webSocketUrl" | "clientId"> {
@@ -26,6 +27,8 @@ export interface ComfyPoolOptions extends Omit<ComfyOptions, "url" | "webSocketU
    * with a warning `job_rerun`, since the first may have run it, too; `"fail"` lets the job fail.
    */
   onLost?: "rerun" | "fail";
+  /** How long a server may take to tell its queue before it counts as out of reach. Default 5 s. */
+  healthMs?: number;
 }
 
 /** A backend over many ComfyUI servers. */
@@ -41,12 +44,13 @@ export interface ComfyPool extends Backend {
  *
  * @throws ConfigError when there is no server, two are the same, or an option is wrong.
  */
-export function comfyPool({ servers, onLost = "rerun", ...shared }: ComfyPoolOptions): ComfyPool {
+export function comfyPool({ servers, onLost = "rerun", healthMs = 5_000, ...shared }: ComfyPoolOptions): ComfyPool {
   if (!Array.isArray(servers) || servers.length === 0) throw wrong("servers: give at least one address");
   if (onLost !== "rerun" && onLost !== "fail") throw wrong('onLost: must be "rerun" or "fail"');
+  if (!(typeof healthMs === "number" && healthMs > 0)) throw wrong("healthMs: must be a number above 0");
   const members = servers.map((server) => {
     const own = typeof server === "string" ? { url: server } : server;
-    return new PoolMember(comfy({ ...shared, ...own }));
+    return new PoolMember(comfy({ ...shared, ...own }), healthMs);
   });
   const urls = members.map(({ url }) => url);
   const twice = urls.find((url, i) => urls.indexOf(url) !== i);
@@ -75,7 +79,7 @@ class PoolBackend implements ComfyPool {
   /** Those of the first server that has the model. */
   async capabilities(model?: string, options?: Partial<CallOptions>): Promise<Capabilities> {
     let refusal: unknown;
-    for (const member of this.#ranked(await this.health())) {
+    for (const member of this.#ranked(await abortable(firstAnswers(this.#members), options?.signal))) {
       try {
         return await member.backend.capabilities(model, options);
       } catch (error) {
@@ -92,7 +96,7 @@ class PoolBackend implements ComfyPool {
     const run = new PoolRun(request);
     let failure: unknown;
     while (true) {
-      const health = await this.health();
+      const health = await abortable(firstAnswers(this.#members), options.signal);
       // Between choosing and counting nothing may be awaited: jobs that start together would all choose alike.
       const member = this.#ranked(health, request.model).find((candidate) => !tried.has(candidate));
       if (member === undefined) throw failure ?? this.#nobody();
@@ -137,9 +141,9 @@ class PoolBackend implements ComfyPool {
   }
 
   /** Reachable servers, best first. One that has the model loaded may have one job more before it. */
-  #ranked(health: readonly ServerHealth[], model?: string): PoolMember[] {
+  #ranked(answers: readonly (ServerHealth | undefined)[], model?: string): PoolMember[] {
     const loads = this.#members.flatMap((member, i) => {
-      const { reachable, jobs = 0 } = health[i]!;
+      const { reachable, jobs = 0 } = answers[i] ?? { reachable: false };
       if (!reachable) return [];
       const isWarm = member.warmModel !== undefined && member.warmModel === (model ?? member.warmModel);
       return [{ member, load: Math.max(jobs, member.assigned) - (isWarm ? 1.5 : 0) }];
@@ -161,11 +165,15 @@ class PoolBackend implements ComfyPool {
   }
 }
 
-/** One request's way over one server or several: pictures that came are not passed on twice. */
+/**
+ * One request's way over one server or several. A picture whose bytes came already is not passed on twice; one that
+ * lies on the server that was lost is, since the next server's takes its place.
+ */
 class PoolRun {
   isQueued = false;
   readonly #model: string | undefined;
-  readonly #delivered = new Set<number>();
+  /** Which server has each picture that was passed on; none for those whose bytes came. */
+  readonly #holders = new Map<number, PoolMember | undefined>();
   #member: PoolMember | undefined;
 
   constructor({ model }: GenerationRequest) {
@@ -188,8 +196,10 @@ class PoolRun {
       this.#member!.warmModel = this.#model;
     }
     if (event.type === "image") {
-      if (this.#delivered.has(event.index)) return;
-      this.#delivered.add(event.index);
+      const holder = event.image.kind === "url" ? this.#member : undefined;
+      const isKept = this.#holders.has(event.index) && [undefined, holder].includes(this.#holders.get(event.index));
+      if (isKept) return;
+      this.#holders.set(event.index, holder);
     }
     yield event;
   }

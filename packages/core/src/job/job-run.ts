@@ -147,7 +147,10 @@ export class JobRun {
     const request = { ...recipe.request, ...resolved, count: 1, ...seeded } as GenerationRequest;
     const own = { ...seeded, ...(latent === undefined ? {} : { latent: new GeneratedLatent(latent) }) };
     const fields = { index, recipe: { ...recipe, request }, payload: image, backend: this.#options.backend };
-    this.images.push(new GeneratedImage({ ...fields, ...own }));
+    const made = new GeneratedImage({ ...fields, ...own });
+    const known = this.images.findIndex((other) => other.index === index);
+    if (known >= 0) this.images[known] = made;
+    else this.images.push(made);
     this.images.sort((a, b) => a.index - b.index);
   }
 

@@ -55,6 +55,19 @@ describe("Job", () => {
     expect((await read()).filter((type) => type !== "preview")).toEqual(first.filter((type) => type !== "preview"));
   });
 
+  it("lets a later picture of the same index take the first one's place", async () => {
+    const { images } = await start(async function* () {
+      yield { type: "image", index: 1, image: { kind: "url", url: "http://gone.test/1.png" } };
+      yield { type: "image", index: 0, image: pixel };
+      yield { type: "image", index: 1, image: pixel };
+      yield { type: "completed" };
+    });
+    expect(images.map(({ index, url }) => [index, url])).toEqual([
+      [0, undefined],
+      [1, undefined],
+    ]);
+  });
+
   it("loses previews for a slow consumer, never images", async () => {
     const job = start(full);
     const iterator = job[Symbol.asyncIterator]();
