@@ -130,6 +130,13 @@ describe("bad input", () => {
       "0 to 100",
     ],
     [
+      "a step to start at beyond the steps that are done",
+      { task: "image-to-image", image: png, steps: undefined, startStep: 40 },
+      "startStep",
+      "must be below steps (20)",
+    ],
+    ["a latent to go on with", { startStep: 1, latent: { data: [0], shape: [1, 1, 1] } }, "latent", "no effect here"],
+    [
       "a scheduler's table of another model's noise levels",
       { model: "sd3.5_large", scheduler: "align_your_steps" },
       "scheduler",

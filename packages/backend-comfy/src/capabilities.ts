@@ -59,7 +59,9 @@ function featuresOf(info: ObjectInfo, family: Family): FeatureName[] {
   const classic: FeatureName[] = family === "sd" || family === "sdxl" ? ["clipSkip"] : [];
   const guided: FeatureName[] = family === "flux" ? [] : ["negativePrompt", "guidance"];
   const sigmas: FeatureName[] = info.has("ManualSigmas") ? ["sigmas"] : [];
-  const optional: FeatureName[] = info.has("SamplerCustom") ? ["samplerOptions", "schedulerOptions"] : [];
+  const optional: FeatureName[] = info.has("SamplerCustom")
+    ? ["samplerOptions", "schedulerOptions", "startStep", "endStep"]
+    : [];
   const always: FeatureName[] = ["seed", "steps", "guidanceScale", "sampler", "scheduler", "loras", "embeddings"];
   return [...always, "hires", "previewEvery", "strength", ...classic, ...guided, ...sigmas, ...optional];
 }

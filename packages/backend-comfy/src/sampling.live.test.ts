@@ -96,6 +96,18 @@ describe.skipIf(url === "")("sampling on the server at COMFYUI_URL (not run when
     },
   );
 
+  it("a part of the steps", async () => {
+    const edit = { ...request, task: "image-to-image", image } as const;
+    const whole = await paint({ ...edit, strength: 1 });
+    expect(distance(await paint({ ...edit, startStep: 0 }), whole)).toBeLessThan(3);
+    const late = await paint({ ...edit, startStep: 2 });
+    expect(late).not.toEqual(whole);
+    expect(await paint({ ...edit, startStep: 2, seed: 8 })).not.toEqual(late);
+    const noisy = await paint({ ...request, endStep: 2 });
+    expect(noisy).not.toEqual(await paint({ ...request, steps: 2 }));
+    expect(noisy).not.toEqual(await paint(request));
+  });
+
   it("sigmas of one's own", async ({ skip }) => {
     skip(!info.has("ManualSigmas"), "the server has no ManualSigmas");
     const sigmas = [14.6, 6, 2, 0.5, 0];

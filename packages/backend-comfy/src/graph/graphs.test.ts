@@ -298,6 +298,26 @@ describe("graphs", () => {
     expect(two["sampler-1"]!.inputs["latent_image"]).toEqual(["sampler-part-1-1", 0]);
   });
 
+  it("a part of the steps: from startStep, in place of a strength, to endStep", async () => {
+    const edit = { task: "image-to-image", image, steps: 10, hires: { steps: 4 } };
+    const graph = await of({ ...edit, startStep: 3, endStep: 8 });
+    expect(graph.filter((line) => /^(sampler|hires-sampler)/.test(line))).toEqual([
+      "sampler-select: KSamplerSelect(sampler_name=euler)",
+      "sampler-sigmas: BasicScheduler(model<checkpoint>, scheduler=normal, steps=10, denoise=1)",
+      "sampler-sigmas-first: SplitSigmas(sigmas<sampler-sigmas>, step=8)",
+      "sampler-sigmas-rest: SplitSigmas(sigmas<sampler-sigmas-first>, step=3)",
+      "sampler: SamplerCustom(model<checkpoint>, add_noise=true, noise_seed=5, cfg=7, positive<positive>, negative<negative>, sampler<sampler-select>, sigmas<sampler-sigmas-rest.1>, latent_image<encode>)",
+      "hires-sampler: KSampler(model<checkpoint>, seed=5, steps=4, cfg=7, sampler_name=euler, scheduler=normal, positive<positive>, negative<negative>, latent_image<hires-latent>, denoise=0.5)",
+    ]);
+    const { graph: cut } = await build({ prompt: "a", steps: 10, endStep: 8, guidance: { start: 0.5 } });
+    expect(cut["sampler-part-1"]!._meta).toMatchObject({ steps: 5, from: 0, of: 8 });
+    expect(cut["sampler"]!._meta).toMatchObject({ steps: 3, from: 5, of: 8 });
+    expect(await of({ sigmas: [14, 9, 5, 2, 1, 0], endStep: 4 })).toContain(
+      "sampler-sigmas: ManualSigmas(sigmas=14, 9, 5, 2, 1)",
+    );
+    expect((await of({ steps: 10, endStep: 12 })).find((line) => line.startsWith("sampler:"))).toContain("KSampler(");
+  });
+
   it("Flux: guidance in the conditioning, and a guider", async () => {
     const graph = await of({ model: "flux1-dev", guidanceScale: 2.5, steps: 8 });
     expect(graph).toEqual([

@@ -1,5 +1,6 @@
 import type { GraphBuilder, Link } from "./graph.ts";
 import type { Plan } from "./plan.ts";
+import type { StepRange } from "./sigmas.ts";
 
 /** Puts the ways of guidance that ComfyUI has as patches over a model. */
 export function guidedModel(g: GraphBuilder, { request: { guidance } }: Plan, plain: Link): Link {
@@ -27,20 +28,23 @@ export function guidedModel(g: GraphBuilder, { request: { guidance } }: Plan, pl
 }
 
 /** One stretch of a pass, with guidance or without. */
-export interface Stretch {
-  /** Its first step, and the one after its last. */
-  from: number;
-  to: number;
+export interface Stretch extends StepRange {
   isGuided: boolean;
 }
 
-/** A pass cut where guidance begins and ends: whole where it acts all the time. */
-export function stretchesOf({ request: { guidance } }: Plan, steps: number): Stretch[] {
+/** The steps of a pass that are run, cut where guidance begins and ends: whole where it acts all the time. */
+export function stretchesOf({ request: { guidance } }: Plan, steps: number, range: StepRange): Stretch[] {
   const { start = 0, end = 1 } = guidance ?? {};
   const [from, to] = [Math.floor(start * steps), Math.floor(end * steps)];
   return [
-    { from: 0, to: Math.min(from, to), isGuided: false },
+    { from: 0, to: from, isGuided: false },
     { from, to, isGuided: true },
     { from: to, to: steps, isGuided: false },
-  ].filter((stretch) => stretch.from < stretch.to);
+  ]
+    .map((stretch) => ({
+      ...stretch,
+      from: Math.max(stretch.from, range.from),
+      to: Math.min(stretch.to, range.to),
+    }))
+    .filter((stretch) => stretch.from < stretch.to);
 }

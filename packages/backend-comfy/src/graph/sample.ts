@@ -5,7 +5,7 @@ import { type GraphBuilder, idOf, type Link } from "./graph.ts";
 import { guidedModel, type Stretch, stretchesOf } from "./guidance.ts";
 import type { Pipeline } from "./model.ts";
 import type { Plan } from "./plan.ts";
-import { needsSchedulerNode, samplerNode, sigmasNode, stepsOf } from "./sigmas.ts";
+import { needsSchedulerNode, rangeOf, samplerNode, sigmasNode, stepsOf } from "./sigmas.ts";
 
 /** One pass of the sampler. */
 export interface Pass {
@@ -22,20 +22,25 @@ export interface Pass {
 }
 
 /** Samples one picture's latent, with its own seed. */
-export function sample(g: GraphBuilder, plan: Plan, pipeline: Pipeline, conditions: Conditions, pass: Pass): Link {
+export function sample(g: GraphBuilder, plan: Plan, pipeline: Pipeline, conditions: Conditions, asked: Pass): Link {
+  // The step to start at says how much noise there is, in place of a strength.
+  const pass = plan.request.startStep === undefined || asked.name !== "sampler" ? asked : { ...asked, denoise: 1 };
   const steps = stepsOf(plan, pass);
-  const isCustom = plan.request.sigmas !== undefined || plan.samplerOptions !== undefined || needsSchedulerNode(plan);
-  if (steps === 0 || pass.denoise === 0) return pass.latent;
+  const range = rangeOf(plan, pass, steps);
+  const isWhole = range.from === 0 && range.to === steps;
+  const isCustom =
+    !isWhole || plan.request.sigmas !== undefined || plan.samplerOptions !== undefined || needsSchedulerNode(plan);
+  if (range.from === range.to || pass.denoise === 0) return pass.latent;
   const guided: Pipeline = { ...pipeline, model: guidedModel(g, plan, pipeline.model) };
   if (plan.family === "flux") {
     const guider = g.add("guider", "BasicGuider", { model: guided.model, conditioning: conditions.positive })();
-    return sampleStretches(g, plan, guided, pass, [{ from: 0, to: steps, guider }]);
+    return sampleStretches(g, plan, guided, pass, [{ ...range, guider }]);
   }
-  const stretches = stretchesOf(plan, steps);
+  const stretches = stretchesOf(plan, steps, range);
   if (stretches.length > 1 || stretches[0]?.isGuided === false) {
     return sampleStretches(g, plan, pipeline, pass, withGuiders(g, plan, pipeline, guided, conditions, stretches));
   }
-  if (isCustom) return sampleCustom(g, plan, guided, conditions, pass, steps);
+  if (isCustom) return sampleCustom(g, plan, guided, conditions, pass, range.to - range.from);
   return g.add(
     idOf(pass.name, pass.index),
     "KSampler",
@@ -119,14 +124,14 @@ function sampleStretches(
   const noise = g.add(idOf(`${name}-noise`, index), "RandomNoise", seed, { noise_seed: "seed" })();
   const sampler = samplerNode(g, plan, pipeline);
   let sigmas = sigmasNode(g, plan, pipeline, pass);
-  const end = stretches.at(-1)!.to;
+  const [start, end] = [stretches[0]!.from, stretches.at(-1)!.to];
   let latent = pass.latent;
   for (const [i, { from, to, guider }] of stretches.entries()) {
     const isLast = to === end;
     const split = isLast ? undefined : g.add(`${name}-sigmas-${i + 1}`, "SplitSigmas", { sigmas, step: to - from });
     const added = i === 0 ? noise : g.add("no-noise", "DisableNoise", {})();
     const inputs = { noise: added, guider, sampler, sigmas: split?.(0) ?? sigmas, latent_image: latent };
-    const meta = { steps: to - from, ...(stretches.length > 1 ? { from, of: end } : {}) };
+    const meta = { steps: to - from, ...(stretches.length > 1 ? { from: from - start, of: end - start } : {}) };
     latent = g.add(idOf(isLast ? name : `${name}-part-${i + 1}`, index), "SamplerCustomAdvanced", inputs, {}, meta)();
     sigmas = split?.(1) ?? sigmas;
   }

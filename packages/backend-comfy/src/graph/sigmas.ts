@@ -21,14 +21,37 @@ export function stepsOf(plan: Plan, pass: Pass): number {
   return sigmas === undefined ? pass.steps : Math.floor((sigmas.length - 1) * pass.denoise);
 }
 
-/** The noise levels of a pass, from its first step to its last. */
+/** Steps from the first to the one after the last. */
+export interface StepRange {
+  from: number;
+  to: number;
+}
+
+/** Which of a pass's steps are run: `startStep` and `endStep` are about the first pass. */
+export function rangeOf({ request }: Plan, { name }: Pass, steps: number): StepRange {
+  if (name !== "sampler") return { from: 0, to: steps };
+  const { startStep = 0, endStep = steps } = request;
+  return { from: Math.min(startStep, steps), to: Math.min(endStep, steps) };
+}
+
+/** The noise levels of the steps of a pass that are run. */
 export function sigmasNode(g: GraphBuilder, plan: Plan, pipeline: Pipeline, pass: Pass): Link {
-  const { scheduler, schedulerOptions, request } = plan;
+  const { sigmas } = plan.request;
+  const steps = stepsOf(plan, pass);
+  const { from, to } = rangeOf(plan, pass, steps);
   const id = `${pass.name}-sigmas`;
-  if (request.sigmas !== undefined) {
-    const kept = request.sigmas.slice(request.sigmas.length - 1 - stepsOf(plan, pass));
+  if (sigmas !== undefined) {
+    const kept = sigmas.slice(sigmas.length - 1 - steps).slice(from, to + 1);
     return g.add(id, "ManualSigmas", { sigmas: kept.join(", ") }, { sigmas: "sigmas" })();
   }
+  let levels = allSigmas(g, plan, pipeline, pass, id);
+  if (to < steps) levels = g.add(`${id}-first`, "SplitSigmas", { sigmas: levels, step: to }, { step: "endStep" })(0);
+  if (from > 0) levels = g.add(`${id}-rest`, "SplitSigmas", { sigmas: levels, step: from }, { step: "startStep" })(1);
+  return levels;
+}
+
+function allSigmas(g: GraphBuilder, plan: Plan, pipeline: Pipeline, pass: Pass, id: string): Link {
+  const { scheduler, schedulerOptions } = plan;
   const fields = { steps: pass.stepsField ?? "steps", denoise: pass.denoiseField ?? "strength" };
   const own = needsSchedulerNode(plan) ? schedulerNodes[scheduler] : undefined;
   if (own === undefined) {

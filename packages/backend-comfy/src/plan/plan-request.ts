@@ -64,6 +64,10 @@ export function planRequest(request: GenerationRequest, context: PlanContext): P
   const scheduler = request.scheduler ?? defaults.scheduler;
   const { issues: optionIssues, ...sampling } = planSamplingOptions(request, { sampler, scheduler, family }, info);
   issues.push(...embedded.issues, ...controlIssues, ...adapterIssues, ...("issue" in size ? [size.issue] : []));
+  const steps =
+    request.steps ??
+    (request.sigmas === undefined ? defaultSteps(family, model?.name ?? "") : request.sigmas.length - 1);
+  if ((request.startStep ?? 0) >= steps) issues.push({ field: "startStep", message: `must be below steps (${steps})` });
   refuseUnsupported(request, family, sampler, optionIssues);
   if (issues.length > 0 || "issue" in size) throw new InvalidRequestError(issues, comfyDetails());
 
@@ -73,9 +77,7 @@ export function planRequest(request: GenerationRequest, context: PlanContext): P
     ...(model === undefined ? {} : { model: model as NonNullable<Plan["model"]> }),
     ...files,
     ...size,
-    steps:
-      request.steps ??
-      (request.sigmas === undefined ? defaultSteps(family, model?.name ?? "") : request.sigmas.length - 1),
+    steps,
     guidanceScale: request.guidanceScale ?? (request.task === "unconditional" ? 1 : defaults.guidanceScale),
     sampler,
     scheduler,
@@ -140,8 +142,7 @@ function refuseUnsupported(request: GenerationRequest, family: Family, sampler: 
     if (guidance.scales !== undefined) refuse("guidance.scales", "one guidanceScale holds for all steps here");
     const field = guidance.start > 0 ? "guidance.start" : "guidance.end";
     const isWindowed = guidance.start > 0 || guidance.end < 1;
-    if (guidance.start > guidance.end) refuse("guidance.end", "must not be smaller than guidance.start");
-    else if (isWindowed && !cuttable.includes(sampler)) {
+    if (isWindowed && !cuttable.includes(sampler)) {
       refuse(field, `is possible with sampler ${cuttable.join(", ")}, not "${sampler}"`);
     } else if (isWindowed && (task === "inpaint" || task === "outpaint")) {
       refuse(field, `is not possible for ${task} here: leave start and end out`);
