@@ -6,23 +6,19 @@ import {
   type GenerationEvent,
   type GenerationRequest,
   type JobHandle,
-  NotFoundError,
   type UrlPayload,
 } from "@latentkit/core";
-import { z } from "zod";
 import { capabilitiesOf } from "./capabilities.ts";
 import { backendId, comfyDetails, statusError } from "./comfy-error.ts";
 import { type ComfyOptions, resolveOptions } from "./comfy-options.ts";
-import { type ComfyHandle, finish } from "./finish.ts";
 import { generateOn } from "./generate.ts";
-import type { Graph } from "./graph/graph.ts";
 import { architectureOf } from "./prepare.ts";
+import { resumeOn } from "./resume.ts";
 import { isUnconfirmed } from "./run/cancel.ts";
 import { ComfyServer } from "./server/comfy-server.ts";
-import { positionIn } from "./server/queue.ts";
 import type { OutputSpecs, Workflow } from "./workflow/define-workflow.ts";
 import type { ParameterSpecs, ParameterValues } from "./workflow/parameters.ts";
-import { type RunOptions, runWorkflow, type WorkflowResult } from "./workflow/run-workflow.ts";
+import { type RunOptions, resumeWorkflow, runWorkflow, type WorkflowResult } from "./workflow/run-workflow.ts";
 
 /** A backend over one ComfyUI server. */
 export interface ComfyBackend extends Backend {
@@ -39,6 +35,17 @@ export interface ComfyBackend extends Backend {
     values: ParameterValues<P>,
     options?: RunOptions,
   ): Promise<WorkflowResult<O>>;
+  /**
+   * Goes on with a workflow's run after a crash or in another process.
+   *
+   * @param handle the one that the run's `queued` event gave to `onEvent`; it survives JSON.
+   * @throws NotFoundError when the server no longer knows the run, and whatever a generation throws.
+   */
+  resumeRun<O extends OutputSpecs>(
+    workflow: Workflow<ParameterSpecs, O>,
+    handle: Record<string, unknown>,
+    options?: RunOptions,
+  ): Promise<WorkflowResult<O>>;
 }
 
 /**
@@ -53,14 +60,6 @@ export interface ComfyBackend extends Backend {
 export function comfy(options: ComfyOptions = {}): ComfyBackend {
   return new ServerBackend(new ComfyServer(resolveOptions(options)));
 }
-
-const HandleSchema = z.object({
-  url: z.string(),
-  promptId: z.string(),
-  clientId: z.string(),
-  outputs: z.record(z.string(), z.int()),
-  delivery: z.enum(["view", "temp", "socket"]),
-});
 
 class ServerBackend implements ComfyBackend {
   readonly id = backendId;
@@ -88,21 +87,20 @@ class ServerBackend implements ComfyBackend {
     return this.#tracked(options.signal, (signal) => resumeOn(this.server, handle, signal));
   }
 
-  async run<P extends ParameterSpecs, O extends OutputSpecs>(
+  run<P extends ParameterSpecs, O extends OutputSpecs>(
     workflow: Workflow<P, O>,
     values: ParameterValues<P>,
     options: RunOptions = {},
   ): Promise<WorkflowResult<O>> {
-    this.#refuseDisposed();
-    const own = this.#disposal.signal;
-    const signal = options.signal === undefined ? own : AbortSignal.any([options.signal, own]);
-    const running = runWorkflow(this.server, workflow, values, { ...options, signal });
-    const settled = running.then(
-      () => {},
-      () => {},
-    );
-    this.#running.add(settled);
-    return running.finally(() => this.#running.delete(settled));
+    return this.#settled(options, (settings) => runWorkflow(this.server, workflow, values, settings));
+  }
+
+  resumeRun<O extends OutputSpecs>(
+    workflow: Workflow<ParameterSpecs, O>,
+    handle: Record<string, unknown>,
+    options: RunOptions = {},
+  ): Promise<WorkflowResult<O>> {
+    return this.#settled(options, (settings) => resumeWorkflow(this.server, workflow, handle, settings));
   }
 
   async fetchImage({ url }: UrlPayload, { signal }: CallOptions): Promise<Uint8Array> {
@@ -143,48 +141,25 @@ class ServerBackend implements ComfyBackend {
     }
   }
 
+  /** The same for what is no stream of events. */
+  async #settled<T>(
+    options: RunOptions,
+    start: (settings: RunOptions & { signal: AbortSignal }) => Promise<T>,
+  ): Promise<T> {
+    this.#refuseDisposed();
+    const own = this.#disposal.signal;
+    const signal = options.signal === undefined ? own : AbortSignal.any([options.signal, own]);
+    const running = start({ ...options, signal });
+    const settled = running.then(
+      () => {},
+      () => {},
+    );
+    this.#running.add(settled);
+    return running.finally(() => this.#running.delete(settled));
+  }
+
   #refuseDisposed(): void {
     if (this.#disposal.signal.aborted)
       throw new DisposedError("The backend was disposed; make a new one.", comfyDetails());
   }
-}
-
-/** Goes on with a prompt that an earlier process queued. */
-export async function* resumeOn(
-  server: ComfyServer,
-  { data, request }: JobHandle,
-  signal: AbortSignal,
-): AsyncGenerator<GenerationEvent> {
-  const parsed = HandleSchema.safeParse(data);
-  if (!parsed.success)
-    throw new NotFoundError("This is no handle of a ComfyUI job.", comfyDetails({ cause: parsed.error }));
-  const handle: ComfyHandle = parsed.data;
-  if (handle.url !== server.url) {
-    throw new NotFoundError(`The job was queued at ${handle.url}, not at ${server.url}.`, comfyDetails());
-  }
-  const queue = await server.queue();
-  if (positionIn(queue, handle.promptId) === undefined && (await server.history(handle.promptId)) === undefined) {
-    throw new NotFoundError(
-      "The server does not know this job: it was restarted since, or its history was cleared.",
-      comfyDetails({ details: { promptId: handle.promptId } }),
-    );
-  }
-  yield { type: "queued", handle: { ...handle } };
-  const graph: Graph = Object.fromEntries(
-    Object.keys(handle.outputs).map((id) => [
-      id,
-      { class_type: handle.delivery === "socket" ? "SaveImageWebsocket" : "SaveImage", inputs: {} },
-    ]),
-  );
-  yield* finish(server, { handle, graph: await graphOf(server, handle.promptId, graph), request, reruns: 2 }, signal);
-}
-
-/** The graph as the server has it; its ends alone where it does not tell. */
-async function graphOf(server: ComfyServer, promptId: string, fallback: Graph): Promise<Graph> {
-  const history = await server.history(promptId);
-  if (history?.prompt?.[2] !== undefined) return history.prompt[2] as Graph;
-  type Entry = [number, string, Graph];
-  const queue = await server.http.json<Record<string, Entry[] | undefined>>("GET", "/queue");
-  const entries = [...(queue["queue_running"] ?? []), ...(queue["queue_pending"] ?? [])];
-  return entries.find(([, id]) => id === promptId)?.[2] ?? fallback;
 }

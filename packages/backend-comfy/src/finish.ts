@@ -3,22 +3,18 @@ import {
   type GenerationEvent,
   type GenerationRequest,
   LatentKitError,
+  type ModelIdentity,
   seedOfImage,
 } from "@latentkit/core";
 import { comfyDetails } from "./comfy-error.ts";
 import { type FoundPicture, Translator } from "./comfy-events.ts";
-import type { Graph } from "./graph/graph.ts";
 import type { Plan } from "./graph/plan.ts";
-import { resolvedBy } from "./resolved-settings.ts";
-import { abortable } from "./run/abortable.ts";
-import { followPrompt, Inbox } from "./run/follow.ts";
-import { cachedNodes, failureOf } from "./run/outcome.ts";
-import { submitOrCancel } from "./run/submit-or-cancel.ts";
+import type { PromptJob } from "./run/run-prompt.ts";
+import { type Ended, nodesWithoutFiles, type Run, runToEnd } from "./run/run-to-end.ts";
 import type { ComfyServer } from "./server/comfy-server.ts";
-import type { HistoryEntry } from "./server/queue.ts";
 import { viewUrl } from "./server/view-url.ts";
 
-/** What a handle keeps: enough to find the prompt and to read its results. */
+/** What a handle keeps: enough to find the prompt, to read its results, and to tell how they were made. */
 export interface ComfyHandle {
   url: string;
   promptId: string;
@@ -26,64 +22,74 @@ export interface ComfyHandle {
   /** Which picture each end of the graph gives. */
   outputs: Record<string, number>;
   delivery: Plan["delivery"];
-}
-/** What is being waited for. */
-interface Waited {
-  handle: ComfyHandle;
-  graph: Graph;
-  plan?: Plan;
-  request: GenerationRequest;
-  /** How often the prompt may be run again, to have pictures sent anew that were lost on the way. */
-  reruns: number;
-  inbox?: Inbox;
+  /** The settings that were decided where the request was silent, and the model: for the recipe. */
+  resolved?: Partial<GenerationRequest>;
+  model?: ModelIdentity;
 }
 
-/** Follows a prompt to its end and reads its pictures. */
+/** What is waited for. */
+export interface Waited extends Omit<ComfyHandle, "url" | "promptId" | "clientId"> {
+  job: PromptJob;
+  request: GenerationRequest;
+  /** An earlier process's prompt, in place of a new one. */
+  resumed?: Run["resumed"];
+}
+
+/** Runs a request's prompt, or goes on with it, and reads its pictures. */
 export async function* finish(
   server: ComfyServer,
-  waited: Waited,
+  { job, request, resumed, outputs, ...about }: Waited,
   signal: AbortSignal,
 ): AsyncGenerator<GenerationEvent> {
-  const { handle, graph, plan, request } = waited;
+  const { delivery, resolved, model } = about;
   const versions = await server.versions(signal).catch(() => ({}));
   const delivered = new Map<number, Picture>();
   const deliver = (found: FoundPicture): GenerationEvent | undefined => {
-    const index = handle.outputs[found.nodeId];
+    const index = outputs[found.nodeId];
     if (index === undefined || delivered.has(index)) return undefined;
     const image = "file" in found ? viewUrl(server.url, found.file) : encoded(found);
     delivered.set(index, image);
     return pictureEvent(index, image, request);
   };
-  const translator = new Translator({
-    graph,
-    outputs: handle.outputs,
-    previewEvery: request.previewEvery,
-    picture: deliver,
-    started: () => ({
-      type: "started",
-      versions,
-      ...(plan === undefined ? {} : { resolved: resolvedBy(plan) }),
-      ...(plan?.model === undefined ? {} : { model: { id: plan.model.name } }),
-    }),
-  });
-  const heard = waited.inbox === undefined ? {} : { inbox: waited.inbox };
-  for await (const news of followPrompt(server, { ...handle, ...heard }, signal)) yield* translator.events(news);
-  const history = translator.history!;
-  const failure = failureOf(history, handle.promptId);
-  const stale = await goneFiles(server, history, handle);
-  for (const nodeId of Object.keys(handle.outputs)) {
-    const file = history.outputs[nodeId]?.images?.[0];
-    const event = file === undefined || stale.includes(nodeId) ? undefined : deliver({ nodeId, file });
-    if (event !== undefined) yield event;
-  }
-  const missing = Object.entries(handle.outputs).filter(([, index]) => !delivered.has(index));
-  const mayReturn = stale.length > 0 || handle.delivery === "socket";
-  if (failure === undefined && missing.length > 0 && waited.reruns > 0 && mayReturn) {
-    yield* again(server, waited, graph, history, Object.fromEntries(missing), signal);
-    return;
-  }
-  yield* failures(missing, failure, delivered.size, request, handle);
+  const known = { ...(resolved === undefined ? {} : { resolved }), ...(model === undefined ? {} : { model }) };
+  const missing = () => Object.entries(outputs).filter(([, index]) => !delivered.has(index));
+  const run: Run = {
+    job,
+    ends: Object.keys(outputs),
+    ...(resumed === undefined ? {} : { resumed }),
+    translate: (graph) =>
+      new Translator({
+        graph,
+        outputs,
+        previewEvery: request.previewEvery,
+        picture: deliver,
+        started: () => ({ type: "started", versions, ...known }),
+      }),
+    *queued({ promptId, clientId, dropped }) {
+      const handle: ComfyHandle = { url: server.url, promptId, clientId, outputs, ...about };
+      yield { type: "queued", handle: { ...handle } };
+      for (const { field, message } of dropped) yield droppedWarning(field, message);
+    },
+    async *collect({ history }) {
+      const imagesOf = (id: string) => (id in outputs ? (history.outputs[id]?.images?.slice(0, 1) ?? []) : []);
+      const gone = await nodesWithoutFiles(server, history, imagesOf);
+      for (const nodeId of Object.keys(outputs)) {
+        const [file] = gone.includes(nodeId) ? [] : imagesOf(nodeId);
+        const event = file === undefined ? undefined : deliver({ nodeId, file });
+        if (event !== undefined) yield event;
+      }
+      return missing().flatMap(([id]) => (gone.includes(id) || delivery === "socket" ? [id] : []));
+    },
+  };
+  const ended = yield* runToEnd(server, run, signal);
+  yield* failures(missing(), ended, delivered.size, request);
   yield { type: "completed" };
+}
+
+/** An output that the server left out although it took the job. */
+export function droppedWarning(field: string, message: string): GenerationEvent {
+  const text = `The server left an output out: ${field}: ${message}`;
+  return { type: "warning", code: "output_dropped", field, message: text };
 }
 
 type Picture = Extract<GenerationEvent, { type: "image" }>["image"];
@@ -96,65 +102,13 @@ function pictureEvent(index: number, image: Picture, request: GenerationRequest)
 function encoded({ mediaType, bytes }: { mediaType: string; bytes: Uint8Array }): Picture {
   return { kind: "encoded", mediaType, base64: Buffer.from(bytes).toString("base64") };
 }
-/** A cached node gives the name of an older file, which somebody may have deleted since. */
-async function goneFiles(server: ComfyServer, history: HistoryEntry, { outputs }: ComfyHandle): Promise<string[]> {
-  const checked = await Promise.all(
-    cachedNodes(history).map(async (id) => {
-      const file = id in outputs ? history.outputs[id]?.images?.[0] : undefined;
-      if (file === undefined) return [];
-      const { status } = await server.http.fetch(new URL(viewUrl(server.url, file).url), "HEAD");
-      return status === 404 ? [id] : [];
-    }),
-  );
-  return checked.flat();
-}
-
-/** Has pictures made again from what the server still holds in its cache, and says so. */
-async function* again(
-  server: ComfyServer,
-  waited: Waited,
-  graph: Graph,
-  history: HistoryEntry,
-  outputs: Record<string, number>,
-  signal: AbortSignal,
-): AsyncGenerator<GenerationEvent> {
-  yield {
-    type: "warning",
-    code: "job_rerun",
-    message: `${Object.keys(outputs).length} finished picture(s) did not arrive, or their files were deleted: the server is asked for them again.`,
-  };
-  const known = Object.keys(graph).length > 0 ? graph : ((history.prompt?.[2] ?? {}) as Graph);
-  const kept = Object.entries(known).filter(([id]) => !(id in waited.handle.outputs) || id in outputs);
-  const fresh = Object.fromEntries(kept.map(([id, node]) => [id, refreshed(node)])) as Graph;
-  const promptId = crypto.randomUUID();
-  const clientId = server.options.clientId;
-  const socket = server.socket(clientId);
-  const inbox = new Inbox(socket, promptId);
-  try {
-    await abortable(socket.ready(), signal);
-    const sent = await submitOrCancel(server, { promptId, clientId, graph: fresh, fields: {} }, signal);
-    const handle = { ...waited.handle, promptId: sent.promptId, clientId, outputs };
-    yield { type: "queued", handle };
-    yield* finish(server, { ...waited, handle, graph: fresh, reruns: waited.reruns - 1, inbox }, signal);
-  } finally {
-    inbox.close();
-  }
-}
-
-/** A node that saves under another name is not answered from the cache. */
-function refreshed(node: Graph[string]): Graph[string] {
-  const prefix = node.inputs["filename_prefix"];
-  if (typeof prefix !== "string") return node;
-  return { ...node, inputs: { ...node.inputs, filename_prefix: `${prefix}-${crypto.randomUUID().slice(0, 8)}` } };
-}
 
 /** Pictures that did not come: warnings beside those that did, an error when none did. */
 function* failures(
   missing: readonly (readonly [string, number])[],
-  failure: Error | undefined,
+  { failure, promptId }: Ended,
   delivered: number,
   request: GenerationRequest,
-  { promptId }: ComfyHandle,
 ): Generator<GenerationEvent> {
   if (missing.length === 0) return;
   const error =

@@ -1,7 +1,7 @@
 import { InvalidRequestError } from "@latentkit/core";
 import { FormData } from "undici";
-import { comfyDetails, statusError } from "../comfy-error.ts";
-import type { Graph } from "../graph/graph.ts";
+import { comfyDetails, notComfyError, statusError } from "../comfy-error.ts";
+import type { Graph, InputValue } from "../graph/graph.ts";
 import type { ComfyHttp } from "../http/comfy-http.ts";
 import { type LocalImage, uploadFolder } from "../plan/load-images.ts";
 import { abortable } from "./abortable.ts";
@@ -55,16 +55,28 @@ export class Uploads {
       throw new InvalidRequestError([{ field, message }], comfyDetails());
     }
     if (reply.status !== 200) throw statusError(reply.status, text, `upload of ${field}`);
-    const stored = JSON.parse(text) as { name: string; subfolder?: string };
-    return stored.subfolder ? `${stored.subfolder}/${stored.name}` : stored.name;
+    const { name: stored, subfolder } = readJson(text) ?? {};
+    if (typeof stored !== "string") throw notComfyError(this.#http.url, "/upload/image did not answer with a name");
+    return subfolder ? `${subfolder}/${stored}` : stored;
   }
 }
 
-/** Writes the server's names into the nodes that load images. */
-export function renameImages(graph: Graph, names: ReadonlyMap<string, string>): Graph {
-  for (const node of Object.values(graph)) {
-    const given = node.inputs["image"];
-    if (typeof given === "string" && names.has(given)) node.inputs["image"] = names.get(given)!;
+function readJson(text: string): { name?: unknown; subfolder?: string } | null | undefined {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
-  return graph;
+}
+
+/** A copy of a graph with the server's names for our images, wherever ours stand. */
+export function withServerNames(graph: Graph, names: ReadonlyMap<string, string>): Graph {
+  if (names.size === 0) return graph;
+  const rename = (value: InputValue) => (typeof value === "string" ? (names.get(value) ?? value) : value);
+  return Object.fromEntries(
+    Object.entries(graph).map(([id, node]) => {
+      const inputs = Object.entries(node.inputs).map(([name, value]) => [name, rename(value)]);
+      return [id, { ...node, inputs: Object.fromEntries(inputs) }];
+    }),
+  );
 }
