@@ -23,6 +23,7 @@ PROMPT = dict(prompt="a red apple on a blue background", negative_prompt="blurry
 SIDE, SEED, STEPS = 32, 7, 8
 SD = dict(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", num_train_timesteps=1000)
 NO_CLIP = dict(**SD, clip_sample=False)
+FLOW = dict(use_flow_sigmas=True, flow_shift=3.0, prediction_type="flow_prediction")
 
 # name: scheduler, its config, and what the call takes besides.
 EVERY_TASK = {
@@ -43,6 +44,8 @@ EVERY_TASK = {
     "singlestep": ("DPMSolverSinglestepScheduler", SD, {}),
     "unipc": ("UniPCMultistepScheduler", dict(**SD, solver_order=3), {}),
     "sa-solver": ("SASolverScheduler", SD, {}),
+    "sa-solver-flow": ("SASolverScheduler", dict(**SD, **FLOW), {}),
+    "unipc-flow": ("UniPCMultistepScheduler", dict(**SD, **FLOW), {}),
     "lcm": ("LCMScheduler", SD, dict(num_inference_steps=4)),
     "tcd": ("TCDScheduler", SD, dict(num_inference_steps=4)),
     "tcd-eta": ("TCDScheduler", SD, dict(num_inference_steps=4, eta=0.5)),

@@ -260,6 +260,12 @@ case("noise", name, {**SD, "algorithm_type": "noise_prediction"}, generator=True
 case("karras", name, {**SD, "use_karras_sigmas": True}, generator=True)
 case("v, no lower order", name, {**SD, "prediction_type": "v_prediction", "lower_order_final": False}, generator=True)
 case("flow", name, {"use_flow_sigmas": True, "flow_shift": 2.0, "prediction_type": "flow_prediction"}, generator=True)
+# It noises a picture by whole timesteps, wherever the levels are.
+case("img2img", name, SD, strength=0.6, generator=True)
+case("karras img2img", name, {**SD, "use_karras_sigmas": True}, strength=0.6, generator=True)
+case("flow img2img", name, {"use_flow_sigmas": True, "prediction_type": "flow_prediction"}, strength=0.45, generator=True)
+for name in ("DPMSolverMultistepScheduler", "UniPCMultistepScheduler", "DEISMultistepScheduler"):
+    case("flow img2img", name, {**SD, "use_flow_sigmas": True, "prediction_type": "flow_prediction"}, strength=0.45)
 
 # --- dpm solver, SDE: its noise is a Brownian tree's -----------------------------------------------------------------
 name = "DPMSolverSDEScheduler"

@@ -41,6 +41,16 @@ export interface Grid {
   readonly whole?: Float64Array;
   /** The number of steps asked for, where the layout has another (PNDM's are one a model call). */
   readonly nominalSteps?: number;
+  /** What {@link addNoise} mixes at the start of each step, where that isn't the step's level. */
+  readonly mixes?: readonly Mix[];
+  /** Flow levels of a model with betas: a strength rounds the steps that are kept, as it does for that model's other levels. */
+  readonly keepsWholeSteps?: boolean;
+}
+
+/** `alpha·latent + sigma·noise`. */
+export interface Mix {
+  alpha: number;
+  sigma: number;
 }
 
 /** The latent to start from without an image: `noise · initNoiseSigma`. */
@@ -53,8 +63,14 @@ export function addNoise(grid: Grid, latent: Float32Array, noise: Float32Array, 
   if (latent.length !== noise.length)
     invalid("noise", `has ${noise.length} values for a latent of ${latent.length}; must be the same`);
   requireInteger("index", index, 0, grid.steps);
-  const sigma = grid.sigmas[index]!;
-  return blend2(new Float32Array(latent.length), alphaOf(grid.space, sigma), latent, sigma, noise);
+  const { alpha, sigma } = mixAt(grid, index);
+  return blend2(new Float32Array(latent.length), alpha, latent, sigma, noise);
+}
+
+/** What {@link addNoise} mixes at step `index`. */
+export function mixAt({ mixes, sigmas, space }: Grid, index: number): Mix {
+  const sigma = sigmas[index]!;
+  return mixes?.[index] ?? { alpha: alphaOf(space, sigma), sigma };
 }
 
 /**
@@ -65,7 +81,7 @@ export function sliceByStrength(grid: Grid, strength = 1): Grid {
   requireNumber("strength", strength, 0, 1);
   const n = grid.nominalSteps ?? grid.steps;
   const kept = Math.min(n * strength, n);
-  const from = grid.space === "flow" ? Math.floor(n - kept) : n - Math.floor(kept);
+  const from = grid.space === "flow" && !grid.keepsWholeSteps ? Math.floor(n - kept) : n - Math.floor(kept);
   if (from > grid.steps && strength > 0)
     invalid("strength", `${strength} leaves no step: here, as in diffusers, it is a share of ${n} calls`);
   // Strength 0 runs nothing, also where the layout has more steps than were asked for.
@@ -82,6 +98,7 @@ export function sliceSteps(grid: Grid, from: number, to: number = grid.steps): G
     sigmas: grid.sigmas.slice(from, to + 1),
     timesteps: grid.timesteps.slice(from, to),
     ...(grid.targets ? { targets: grid.targets.slice(from, to) } : {}),
+    ...(grid.mixes ? { mixes: grid.mixes.slice(from, to) } : {}),
     steps: to - from,
     offset: grid.offset + from,
     whole: grid.whole ?? grid.sigmas,

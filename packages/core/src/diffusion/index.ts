@@ -42,6 +42,7 @@ export {
   addNoise,
   type Grid,
   type GridRequest,
+  type Mix,
   sliceByStrength,
   sliceSteps,
   startFromNoise,

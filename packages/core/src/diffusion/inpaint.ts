@@ -1,5 +1,5 @@
 import { blend2 } from "./blend.ts";
-import type { Grid } from "./grid.ts";
+import { type Grid, type Mix, mixAt } from "./grid.ts";
 import { invalid, requireInteger } from "./invalid.ts";
 import { alphaOf } from "./space.ts";
 
@@ -23,7 +23,7 @@ export interface InpaintKeep {
 export function blendInpaint(x: Float32Array, step: number, keep: InpaintKeep): Float32Array {
   const { grid, latent } = keep;
   requireInteger("step", step, 0, grid.steps);
-  return step < grid.steps ? blendInpaintAt(x, grid.sigmas[step]!, keep) : mix(x, latent, keep);
+  return step < grid.steps ? blendMix(x, mixAt(grid, step), keep) : blendKnown(x, latent, keep);
 }
 
 /**
@@ -31,13 +31,17 @@ export function blendInpaint(x: Float32Array, step: number, keep: InpaintKeep): 
  * the model several times. Written over `x`.
  */
 export function blendInpaintAt(x: Float32Array, sigma: number, keep: InpaintKeep): Float32Array {
-  const { grid, latent, noise } = keep;
-  if (latent.length !== noise.length)
-    invalid("noise", `has ${noise.length} values for a latent of ${latent.length}; must be the same`);
-  return mix(x, blend2(new Float32Array(latent.length), alphaOf(grid.space, sigma), latent, sigma, noise), keep);
+  return blendMix(x, { alpha: alphaOf(keep.grid.space, sigma), sigma }, keep);
 }
 
-function mix(x: Float32Array, known: Float32Array, { mask }: InpaintKeep): Float32Array {
+function blendMix(x: Float32Array, { alpha, sigma }: Mix, keep: InpaintKeep): Float32Array {
+  const { latent, noise } = keep;
+  if (latent.length !== noise.length)
+    invalid("noise", `has ${noise.length} values for a latent of ${latent.length}; must be the same`);
+  return blendKnown(x, blend2(new Float32Array(latent.length), alpha, latent, sigma, noise), keep);
+}
+
+function blendKnown(x: Float32Array, known: Float32Array, { mask }: InpaintKeep): Float32Array {
   if (known.length !== x.length) invalid("latent", `has ${known.length} values, must have ${x.length}`);
   if (mask.length === 0 || x.length % mask.length !== 0)
     invalid("mask", `has ${mask.length} values, which doesn't go into a latent of ${x.length}`);

@@ -1,4 +1,4 @@
-import { type Grid, type GridRequest, requireFalling, sliceAsAsked } from "../grid.ts";
+import { type Grid, type GridRequest, type Mix, requireFalling, sliceAsAsked } from "../grid.ts";
 import { invalid, requireInteger } from "../invalid.ts";
 import type { NoiseSchedule } from "../noise-schedule.ts";
 import type { Plan } from "../plan.ts";
@@ -15,6 +15,8 @@ export interface Layout {
   initNoiseSigma: number;
   /** The number of steps asked for, where the layout has another. */
   nominalSteps?: number;
+  /** What an input picture's latent is mixed of at each step, where that isn't the step's level. */
+  mixes?: readonly Mix[];
   /** Sampler options that depend on the number of steps. */
   options?: object;
 }
@@ -63,6 +65,8 @@ export function planFrom(source: DiffusersPlan): Plan {
         timesteps: layout.timesteps,
         ...(layout.targets ? { targets: layout.targets.map(inSpace) } : {}),
         ...(layout.options ? { options: layout.options } : {}),
+        ...(layout.mixes ? { mixes: layout.mixes } : {}),
+        ...(space === "flow" && schedule.space !== "flow" ? { keepsWholeSteps: true } : {}),
         ...(layout.nominalSteps === undefined ? {} : { nominalSteps: layout.nominalSteps }),
         initNoiseSigma: layout.initNoiseSigma,
         steps: layout.sigmas.length - 1,

@@ -1,3 +1,4 @@
+import type { Mix } from "../grid.ts";
 import { readClamp } from "./clamp.ts";
 import type { ConfigReader } from "./config-reader.ts";
 import type { DiffusersPlan } from "./layout.ts";
@@ -21,6 +22,10 @@ export function saSolverScheduler(config: ConfigReader): DiffusersPlan {
     sampler: "sa_solver",
     schedule,
     ...(clamp ? { clamp } : {}),
+    setTimesteps(request) {
+      const layout = levels.setTimesteps(request);
+      return { ...layout, mixes: Array.from(layout.timesteps, mixOf) };
+    },
     options: {
       predict: algorithm === "data_prediction" ? "data" : "noise",
       predictorOrder: config.integer("predictor_order", 2, 1, 4),
@@ -28,4 +33,11 @@ export function saSolverScheduler(config: ConfigReader): DiffusersPlan {
       lowerOrderFinal: config.boolean("lower_order_final", true),
     },
   };
+
+  /** diffusers noises a picture by the ᾱ of the whole timestep, wherever a curve or a flow has put the step's level. */
+  function mixOf(timestep: number): Mix {
+    const sigma = schedule.sigmas[timestep]!;
+    const norm = Math.hypot(1, sigma);
+    return { alpha: 1 / norm, sigma: sigma / norm };
+  }
 }
