@@ -69,6 +69,16 @@ describe("createClient", () => {
     expect(recipe.request).toMatchObject({ sampler: "dpmpp_2m", scheduler: "karras" });
   });
 
+  it("leaves the defaults' scheduler and steps out where a request gives its own levels", async () => {
+    const features = [...capabilities.features, "scheduler" as const, "sigmas" as const];
+    const backend = testBackend({ capabilities: async () => ({ ...capabilities, features, schedulers: ["karras"] }) });
+    const client = createClient({ backend, defaults: { steps: 9, scheduler: "karras", sampler: "euler" } });
+    await client.generate({ prompt: "a", sigmas: [9, 1, 0] });
+    expect(backend.requests[0]).toMatchObject({ sampler: "euler", sigmas: [9, 1, 0] });
+    expect(backend.requests[0]).not.toHaveProperty("scheduler");
+    expect(backend.requests[0]).not.toHaveProperty("steps");
+  });
+
   it("treats seed 0 as a seed, and lets a request win over the defaults", async () => {
     const backend = testBackend();
     await createClient({ backend, defaults: { steps: 9, seed: 4 } }).generate({ prompt: "a", seed: 0, steps: 3 });

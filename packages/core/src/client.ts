@@ -175,5 +175,9 @@ function withDefaults(input: unknown, defaults: Partial<GenerationInput> | undef
   if (defaults === undefined || typeof input !== "object" || input === null) return input;
   // A sampler's name that says a scheduler goes before the defaults' scheduler.
   const own = canonicalNames(Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined)));
-  return { ...canonicalNames(defaults), ...own };
+  const { steps, scheduler, schedulerOptions, ...others } = canonicalNames(defaults);
+  // Levels of the request's own stand in their place.
+  const levels = own.sigmas === undefined && own.timesteps === undefined ? { steps, scheduler, schedulerOptions } : {};
+  const usual = Object.fromEntries(Object.entries({ ...others, ...levels }).filter(([, value]) => value !== undefined));
+  return { ...usual, ...own };
 }

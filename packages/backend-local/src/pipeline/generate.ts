@@ -137,8 +137,8 @@ async function* makeImage(index: number, context: Context): AsyncGenerator<Engin
   };
   let latent = start.x;
   yield clock.image("sample", index, 0, grid.steps);
-  for await (const { step, steps, x, denoised } of runPlan(plan, run)) {
-    start.keep?.(x, step);
+  for await (const { step, steps, sigmaNext, x, denoised } of runPlan(plan, run)) {
+    start.keep?.(x, step, step < steps ? sigmaNext : undefined);
     latent = x;
     clock.add("sample", performance.now() - from);
     yield clock.image("sample", index, step, steps);

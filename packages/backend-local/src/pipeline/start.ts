@@ -6,6 +6,7 @@ import {
   type Halfway,
   type ImageNoise,
   type NoiseConvention,
+  ownLevelSamplers,
   type Plan,
   type StepNoise,
   startFromNoise,
@@ -45,8 +46,8 @@ export interface StartOptions {
 /** Where sampling starts, and what keeps the rest of an inpainted picture as it was. */
 export interface Start {
   x: Float32Array;
-  /** To be called with the latent after each step: it is written to. */
-  keep?: (x: Float32Array, step: number) => void;
+  /** To be called with the latent after each step, and its level where it isn't the last: it is written to. */
+  keep?: (x: Float32Array, step: number, sigma: number | undefined) => void;
   /** The same within a step. */
   halfway?: Halfway;
   /** What the steps' noise depends on, beside the levels. */
@@ -82,7 +83,11 @@ export function startOf(
   return {
     x,
     steps,
-    keep: (state, step) => void blendInpaint(state, step, kept),
+    keep(state, step, sigma) {
+      if (!ownLevelSamplers.includes(plan.sampler)) blendInpaint(state, step, kept);
+      else if (sigma === undefined) blendInpaint(state, grid.steps, kept);
+      else blendInpaintAt(state, sigma, kept);
+    },
     // diffusers blends after each call of its scheduler, at the level where the step ends, wherever in it the call is.
     halfway: (state, sigma, index) =>
       void blendInpaintAt(state, plan.scheduler === "diffusers" ? grid.sigmas[index + 1]! : sigma, kept),

@@ -107,7 +107,7 @@ export {
 export type { Denoiser, Halfway, NoiseSource, Sampler, SamplerInput, SamplerStep } from "./sampler.ts";
 export { findSampler, resolveSampler, resolveScheduler, type SamplerChoice } from "./sampler-names.ts";
 export { readSamplerOptions, samplerOptions } from "./sampler-options.ts";
-export { type SamplerName, samplerNames, samplers } from "./samplers.ts";
+export { ownLevelSamplers, type SamplerName, samplerNames, samplers } from "./samplers.ts";
 export { readSchedulerOptions, schedulerOptions } from "./scheduler-options.ts";
 export type { AlignYourStepsModel } from "./schedulers/align-your-steps.ts";
 export {

@@ -85,10 +85,22 @@ describe("makePlan", () => {
     [{ sigmas: [1, 0, 0] }, /sigmas/],
     [{ timesteps: [10, 500, 999] }, /timesteps.*must fall/],
     [{ timesteps: [] }, /timesteps.*empty/],
+    [{ timesteps: [5000, 300] }, /timesteps.*5000.*up to 999/],
     [{ steps: 5, startStep: 9 }, /startStep.*0 to 5/],
     [{ steps: 5, startStep: 3, endStep: 2 }, /endStep/],
   ])("refuses %j", (request, message) => {
     expect(() => euler.grid(request)).toThrow(message);
+  });
+
+  it("refuses a prediction, a sampler and options that don't go with the model, before the first step", () => {
+    const plan = (changes: object) => () =>
+      makePlan({ sampler: "euler", scheduler: "karras", schedule, prediction: "epsilon", ...changes });
+    expect(plan({ prediction: "eps" })).toThrow(/prediction.*eps.*v_prediction/);
+    expect(plan({ prediction: "flow_prediction" })).toThrow(/prediction.*flow_prediction.*ve space/);
+    const flow = { schedule: makeFlowSchedule(), prediction: "flow_prediction" };
+    expect(plan({ ...flow, sampler: "consistency" })).toThrow(/sampler.*flow models/);
+    expect(plan({ ...flow, prediction: "epsilon" })).toThrow(/prediction.*flow space/);
+    expect(plan({ sampler: "lms", options: { order: "x" } })).toThrow(/order.*1 to 4/);
   });
 
   it("refuses unknown names, listing those there are", () => {

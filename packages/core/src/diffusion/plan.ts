@@ -185,7 +185,7 @@ export function makePlan(plan: PlanOptions): Plan {
     requireFalling("timesteps", timesteps!);
     const most = schedule.sigmaToTimestep(schedule.sigmaMax);
     if (timesteps![0]! > most + 1e-6)
-      invalid("timesteps", `entry 0 is ${timesteps![0]}; the model was trained up to ${most}`);
+      invalid("timesteps", `entry 0 is ${timesteps![0]}; the model was trained up to ${Math.round(most)}`);
     return Float64Array.from([...timesteps!.map((t) => schedule.timestepToSigma(t)), 0]);
   }
 

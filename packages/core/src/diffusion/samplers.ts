@@ -89,5 +89,8 @@ export const samplers = {
 /** A sampler's name. */
 export type SamplerName = keyof typeof samplers;
 
+/** The samplers that step over levels of their own, between the first and the last of those they are given. */
+export const ownLevelSamplers: readonly string[] = ["dpm_fast", "dpm_adaptive", "restart"];
+
 /** The names, in the order they are offered. */
 export const samplerNames = Object.keys(samplers) as SamplerName[];

@@ -13,6 +13,12 @@ function issuesOf(input: unknown): Record<string, string> {
 }
 
 describe("parseRequest", () => {
+  it("takes levels with the number of steps that they make, as a recipe has them, and says what is short", () => {
+    for (const steps of [2, 3])
+      expect(parseRequest({ prompt: "a", sigmas: [9, 1, 0], steps })).toMatchObject({ steps });
+    expect(issuesOf({ prompt: "a", sigmas: [1] })).toEqual({ sigmas: "must have at least 2 entries" });
+  });
+
   it("takes the shortest request and fills in what has one right default", () => {
     const request = parseRequest({ prompt: "a red apple" });
     expect(request).toEqual({
@@ -66,6 +72,13 @@ describe("parseRequest", () => {
       { prompt: "a", conditioning: [{ kind: "text", prompt: "b", start: 0.6, end: 0.5 }] },
       "conditioning[0].end",
     ],
+    ["one sigma", { prompt: "a", sigmas: [1] }, "sigmas"],
+    ["steps beside sigmas", { prompt: "a", sigmas: [9, 1, 0], steps: 20 }, "steps"],
+    ["steps beside timesteps", { prompt: "a", timesteps: [900, 1], steps: 3 }, "steps"],
+    ["a scheduler beside sigmas", { prompt: "a", sigmas: [9, 1, 0], scheduler: "karras" }, "scheduler"],
+    ["its options", { prompt: "a", timesteps: [9, 1], schedulerOptions: { rho: 3 } }, "schedulerOptions"],
+    ["APG's options without APG", { prompt: "a", guidance: { apgEta: 0.5 } }, "guidance.apgEta"],
+    ["a sub-seed without strength", { prompt: "a", noise: { subseed: 4 } }, "noise.subseed"],
     ["ascending sigmas", { prompt: "a", sigmas: [0, 1, 2] }, "sigmas"],
     ["NaN sigmas", { prompt: "a", sigmas: [2, Number.NaN, 0] }, "sigmas[1]"],
     ["ascending timesteps", { prompt: "a", timesteps: [1, 500] }, "timesteps"],

@@ -50,17 +50,48 @@ function checkTogether(request: GenerationRequest): GenerationRequest {
       issues.push({ field: `guidance.${field}`, message: "does nothing without guidance.pagScale: give that too" });
     }
   }
-  for (const field of ["sigmas", "timesteps"] as const) {
-    const values = request[field];
-    if (values?.some((value, i) => i > 0 && value >= values[i - 1]!)) {
-      issues.push({ field, message: "must descend: each value smaller than the one before" });
-    }
-  }
-  if (request.sigmas !== undefined && request.timesteps !== undefined) {
-    issues.push({ field: "timesteps", message: "give sigmas or timesteps, not both" });
-  }
+  issues.push(...checkLevels(request), ...checkIdle(request));
   if (issues.length > 0) throw new InvalidRequestError(issues);
   return request;
+}
+
+/** Levels of one's own fall, and stand in the place of a scheduler and its number of steps. */
+function checkLevels(request: GenerationRequest): Issue[] {
+  const { sigmas, timesteps, steps, scheduler, schedulerOptions } = request;
+  const issues: Issue[] = [];
+  for (const [field, values] of Object.entries({ sigmas, timesteps })) {
+    if (values === undefined) continue;
+    if (values.some((value, i) => i > 0 && value >= values[i - 1]!)) {
+      issues.push({ field, message: "must descend: each value smaller than the one before" });
+    }
+    // Some models want the last sigma, where sampling ends, left out.
+    const counts = field === "sigmas" ? [values.length - 1, values.length] : [values.length];
+    if (steps !== undefined && !counts.includes(steps)) {
+      issues.push({ field: "steps", message: `${field} make ${counts[0]} steps: leave steps out`, allowed: counts });
+    }
+    const idle = { scheduler, schedulerOptions };
+    for (const [name, value] of Object.entries(idle)) {
+      if (value !== undefined) issues.push({ field: name, message: `does nothing beside ${field}: leave it out` });
+    }
+  }
+  if (sigmas !== undefined && timesteps !== undefined) {
+    issues.push({ field: "timesteps", message: "give sigmas or timesteps, not both" });
+  }
+  return issues;
+}
+
+/** Settings that do nothing without another. */
+function checkIdle({ guidance, noise }: GenerationRequest): Issue[] {
+  const issues: Issue[] = [];
+  for (const field of ["apgEta", "apgMomentum", "apgNormThreshold"] as const) {
+    if (guidance?.[field] !== undefined && guidance.mode !== "apg") {
+      issues.push({ field: `guidance.${field}`, message: 'does nothing without guidance.mode "apg"' });
+    }
+  }
+  if (noise?.subseed !== undefined && noise.subseedStrength === 0) {
+    issues.push({ field: "noise.subseed", message: "does nothing without noise.subseedStrength: give that too" });
+  }
+  return issues;
 }
 
 /** Whether the steps to run make sense together. */
@@ -119,6 +150,11 @@ function toIssues(issue: z.core.$ZodIssue, task: Task): Issue[] {
 const typeNames: Readonly<Record<string, string>> = { int: "whole number", array: "list" };
 
 function boundMessage(issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig): string {
+  if (issue.origin === "array" || issue.origin === "string") {
+    const unit = issue.origin === "array" ? "entries" : "characters";
+    const [most, bound] = issue.code === "too_small" ? ["least", issue.minimum] : ["most", issue.maximum];
+    return `must have at ${most} ${bound} ${unit}`;
+  }
   if (issue.origin !== "number" && issue.origin !== "int") return issue.message;
   const [near, far] = issue.code === "too_small" ? ["least", "above"] : ["most", "below"];
   const bound = issue.code === "too_small" ? issue.minimum : issue.maximum;

@@ -96,10 +96,18 @@ describe("guidance", () => {
       );
   });
 
+  it("refuses outputs of different lengths", () => {
+    const [four, eight] = [new Float32Array(4), new Float32Array(8)];
+    expect(() => makeGuidance({ scale: 3 }, 4).combine(0, four, eight)).toThrow(/uncond.*8 values, cond 4/);
+    expect(() => makeGuidance({ scale: 1, pagScale: 2 }, 4).combine(0, four, four, eight)).toThrow(/perturbed.*8/);
+  });
+
   it.each<[Partial<GuidanceSettings>, RegExp]>([
     [{ scale: Number.NaN }, /scale/],
     [{ scales: [1, 2] }, /scales.*2 entries for 6 steps/],
     [{ rescale: 2 }, /rescale.*0 to 1/],
+    [{ mode: "apg", apgEta: Number.NaN }, /apgEta/],
+    [{ mode: "apg", apgMomentum: 2 }, /apgMomentum.*-1 to 1/],
     [{ pagScale: -1 }, /pagScale.*0 to/],
     [{ pagScale: 1, pagAdaptiveScale: Number.NaN }, /pagAdaptiveScale/],
     [{ start: 0.8, end: 0.2 }, /end.*0.8 to 1/],

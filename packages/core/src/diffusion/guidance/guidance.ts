@@ -69,6 +69,9 @@ export function makeGuidance(settings: GuidanceSettings, steps: number): Guidanc
   requireNumber("guidance.start", start, 0, 1);
   requireNumber("guidance.end", end, start, 1);
   requireNumber("guidance.pagScale", pagScale, 0, 1000);
+  requireNumber("guidance.apgEta", settings.apgEta ?? 0, -1000, 1000);
+  requireNumber("guidance.apgMomentum", settings.apgMomentum ?? 0, -1, 1);
+  requireNumber("guidance.apgNormThreshold", settings.apgNormThreshold ?? 0, 0, Number.POSITIVE_INFINITY);
   requireNumber("guidance.pagAdaptiveScale", pagAdaptiveScale, 0, 1000);
   const zeroSteps =
     mode === "cfg-zero-star" ? requireInteger("guidance.zeroInitSteps", settings.zeroInitSteps ?? 1, 0, steps) : 0;
@@ -89,16 +92,25 @@ export function makeGuidance(settings: GuidanceSettings, steps: number): Guidanc
       if (isZero(index)) return new Float32Array(cond.length);
       const scale = scaleAt(index);
       let guided = cond;
-      if (scale !== 1)
-        guided = mix(uncond ?? invalid("uncond", `step ${index} has scale ${scale} and needs it`), cond, scale);
+      if (scale !== 1) {
+        if (!uncond) invalid("uncond", `step ${index} has scale ${scale} and needs it`);
+        guided = mix(sized("uncond", uncond, cond), cond, scale);
+      }
       const pag = pagScaleAt(index, timestep);
       if (pag > 0) {
         if (!perturbed) invalid("perturbed", `step ${index} has a perturbed scale of ${pag} and needs it`);
+        sized("perturbed", perturbed, cond);
         guided = addPerturbedGuidance(guided === cond ? cond.slice() : guided, cond, perturbed, pag);
       }
       return scale === 1 ? guided : rescaleGuidance(guided, cond, rescale);
     },
   };
+}
+
+/** An output as long as the one for the prompt. */
+function sized(field: string, output: Float32Array, cond: Float32Array): Float32Array {
+  if (output.length === cond.length) return output;
+  return invalid(field, `has ${output.length} values, cond ${cond.length}: must be as many`);
 }
 
 function mixerOf(mode: GuidanceMode, { apgEta, apgMomentum, apgNormThreshold }: GuidanceSettings) {

@@ -131,6 +131,8 @@ export function checkNoise(settings: NoiseSettings) {
     invalid("noise.convention", `unknown: ${String(convention)}`, noiseConventions);
   if (!noiseSources.includes(source)) invalid("noise.source", `unknown: ${String(source)}`, noiseSources);
   requireNumber("noise.subseedStrength", subseedStrength, 0, 1);
+  if (typeof settings.subseed === "string" && !/^\d+$/.test(settings.subseed))
+    invalid("noise.subseed", `must be a whole number, not ${JSON.stringify(settings.subseed)}`);
   if (settings.batch !== undefined) {
     requireInteger("noise.batch.size", settings.batch.size, 1, 10_000);
     requireInteger("noise.batch.index", settings.batch.index, 0, settings.batch.size - 1);

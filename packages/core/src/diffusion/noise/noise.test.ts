@@ -223,6 +223,7 @@ describe("imageNoise", () => {
     [{ source: "gpu" as "nv" }, /source.*torch-cpu, nv/],
     [{ convention: "a1111", subseedStrength: 2 }, /subseedStrength.*0 to 1/],
     [{ convention: "comfyui", ensd: 31337 }, /ensd.*A1111/],
+    [{ convention: "a1111", subseed: "zz", subseedStrength: 0.5 }, /subseed.*whole number, not "zz"/],
     [{ convention: "a1111", ensd: 0.5 }, /ensd.*whole/],
     [{ convention: "a1111", resizeFrom: { height: -1, width: 2 } }, /resizeFrom.height.*1 to/],
     [{ stepSeedOffset: 0 }, /stepSeedOffset.*ComfyUI/],

@@ -47,7 +47,8 @@ export async function* restart(input: SamplerInput<RestartOptions>): AsyncGenera
 /** Each step's levels. */
 function movesOf(sigmas: Float64Array, space: Space): [number, number][] {
   const steps = sigmas.length - 1;
-  if (steps < 20) return pairs(sigmas);
+  // A part of the way that doesn't end at 0 is gone as it is.
+  if (steps < 20 || sigmas[steps]! > 0) return pairs(sigmas);
   const [again, times] = steps >= 36 ? [Math.floor(steps / 4), 2] : [9, 1];
   const between = (n: number, low: number, high: number) =>
     karrasSigmas(n, ratioOf(space, low), ratioOf(space, high)).map((ratio) => fromRatio(space, ratio));
