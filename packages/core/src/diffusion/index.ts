@@ -76,7 +76,7 @@ export {
 } from "./noise/image-noise.ts";
 export { MersenneTwister } from "./noise/mersenne-twister.ts";
 export { type ImageOfRequest, noiseOfImage } from "./noise/noise-of-image.ts";
-export { PhiloxGenerator } from "./noise/philox.ts";
+export { type CudaDevice, PhiloxGenerator } from "./noise/philox.ts";
 export { offsetSeed, type Seed } from "./noise/seed.ts";
 export { type LatentShape, slerp } from "./noise/slerp.ts";
 export { TorchGenerator, torchRandn } from "./noise/torch-generator.ts";
@@ -108,7 +108,7 @@ export type { Denoiser, Halfway, NoiseSource, Sampler, SamplerInput, SamplerStep
 export { findSampler, resolveSampler, resolveScheduler, type SamplerChoice } from "./sampler-names.ts";
 export { readSamplerOptions, samplerOptions } from "./sampler-options.ts";
 export { ownLevelSamplers, type SamplerName, samplerNames, samplers } from "./samplers.ts";
-export { readSchedulerOptions, schedulerOptions } from "./scheduler-options.ts";
+export { flowSchedulerOptions, readSchedulerOptions, schedulerOptions } from "./scheduler-options.ts";
 export type { AlignYourStepsModel } from "./schedulers/align-your-steps.ts";
 export {
   makeSigmas,

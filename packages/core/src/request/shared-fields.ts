@@ -67,6 +67,16 @@ const GuidanceSchema = z.strictObject({
 const NoiseSchema = z.strictObject({
   /** Generator: torch's CPU MT19937 (default) or CUDA's Philox, also called NV. */
   source: z.enum(["torch-cpu", "nv"]).default("torch-cpu"),
+  /**
+   * With `nv`: the device whose numbers are wanted, by the properties that torch tells of it. Devices differ where a latent has more values
+   * than they run threads (`multiProcessorCount · maxThreadsPerMultiProcessor`). Default: one as large as it takes, as A1111's NV.
+   */
+  device: z
+    .strictObject({
+      multiProcessorCount: z.int().min(1).max(4096),
+      maxThreadsPerMultiProcessor: z.int().min(256).max(65_536),
+    })
+    .optional(),
   /** Whose order of draws is followed. */
   convention: z.enum(["diffusers", "comfyui", "a1111"]).default("diffusers"),
   /** A1111's sub-seed, blended by spherical interpolation. */

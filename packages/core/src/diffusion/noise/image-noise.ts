@@ -1,7 +1,7 @@
 import { invalid, requireInteger, requireNumber } from "../invalid.ts";
 import type { NoiseSource } from "../sampler.ts";
 import { brownianNoise } from "./brownian-tree.ts";
-import { PhiloxGenerator } from "./philox.ts";
+import { type CudaDevice, PhiloxGenerator, residentThreads } from "./philox.ts";
 import { offsetSeed, type Seed } from "./seed.ts";
 import { type LatentShape, slerp } from "./slerp.ts";
 import { TorchGenerator } from "./torch-generator.ts";
@@ -22,6 +22,8 @@ export interface NoiseSettings {
   convention?: NoiseConvention;
   /** `torch-cpu` unless given. */
   source?: NoiseDevice;
+  /** With `nv`: the device whose numbers are wanted. Without one each value has a thread of its own, as A1111's NV source has it. */
+  device?: CudaDevice | undefined;
   /** A1111's variation: the first noise goes this far (0 to 1) towards the one of `subseed`. */
   subseed?: Seed | string | undefined;
   subseedStrength?: number;
@@ -79,7 +81,8 @@ interface Generator {
 export function imageNoise(seed: Seed, shape: LatentShape, settings: NoiseSettings = {}): ImageNoise {
   const { convention, source, ensd, stepSeedOffset } = checkNoise(settings);
   const length = shape[0] * shape[1] * shape[2];
-  const make = (value: Seed): Generator => (source === "nv" ? new PhiloxGenerator(value) : new TorchGenerator(value));
+  const make = (value: Seed): Generator =>
+    source === "nv" ? new PhiloxGenerator(value, settings.device) : new TorchGenerator(value);
   const generator = make(seed);
   let taken: Float32Array | undefined;
   const first = () => {
@@ -130,6 +133,9 @@ export function checkNoise(settings: NoiseSettings) {
   if (!noiseConventions.includes(convention))
     invalid("noise.convention", `unknown: ${String(convention)}`, noiseConventions);
   if (!noiseSources.includes(source)) invalid("noise.source", `unknown: ${String(source)}`, noiseSources);
+  if (settings.device !== undefined && source !== "nv")
+    invalid("noise.device", `goes with source nv, not ${source}`, ["source: nv"]);
+  if (settings.device !== undefined) residentThreads(settings.device);
   requireNumber("noise.subseedStrength", subseedStrength, 0, 1);
   if (typeof settings.subseed === "string" && !/^\d+$/.test(settings.subseed))
     invalid("noise.subseed", `must be a whole number, not ${JSON.stringify(settings.subseed)}`);

@@ -6,6 +6,7 @@ import { BrownianTree, brownianNoise } from "./brownian-tree.ts";
 import { imageNoise, type NoiseSettings } from "./image-noise.ts";
 import { noiseOfImage } from "./noise-of-image.ts";
 import { PhiloxGenerator } from "./philox.ts";
+import { philox4x32 } from "./philox-block.ts";
 import { offsetSeed } from "./seed.ts";
 import { seedSequence } from "./seed-sequence.ts";
 import { slerp } from "./slerp.ts";
@@ -83,6 +84,89 @@ describe("seeds", () => {
 describe("PhiloxGenerator", () => {
   it.each(fixture.cuda)("draws what torch draws on a CUDA device, seed $seed", ({ seed, head }) => {
     expect(relativeError(new PhiloxGenerator(BigInt(seed)).randn(head.length), head)).toBeLessThan(1e-6);
+  });
+
+  // Numbers of real devices, published in PyTorch's issue tracker to four decimals.
+  it.each([
+    {
+      // https://github.com/pytorch/pytorch/issues/97097: an RTX A4000, normal_(5, √5), seed 14
+      device: { multiProcessorCount: 48, maxThreadsPerMultiProcessor: 1536 },
+      seed: 14,
+      n: 100_000,
+      head: [2.8731, 5.2727, 2.9889].map((value) => (value - 5) / Math.sqrt(5)),
+      tail: [8.2207, 6.5395, 4.2604].map((value) => (value - 5) / Math.sqrt(5)),
+    },
+    {
+      // https://github.com/pytorch/pytorch/issues/143086: an A100, several rounds of all its threads
+      device: { multiProcessorCount: 108, maxThreadsPerMultiProcessor: 2048 },
+      seed: 1,
+      n: 49 * 12 * 112 * 144,
+      head: [-0.2963, 2.6764, -0.1408],
+      tail: [0.1549, -0.6797, -0.1656],
+    },
+  ])("draws a device's own numbers where there are more than threads: $device", ({ device, seed, n, head, tail }) => {
+    const values = new PhiloxGenerator(seed, device).randn(n);
+    const shown = [...values.slice(0, 3), ...values.slice(-3)];
+    for (const [i, value] of [...head, ...tail].entries()) expect(Math.abs(shown[i]! - value)).toBeLessThan(6e-5);
+  });
+
+  it("gives each thread four normals a block, and goes on behind all blocks of the draw before", () => {
+    // Two blocks of 256 threads: 512 streams.
+    const generator = new PhiloxGenerator(3n + 4n * 2n ** 32n, {
+      multiProcessorCount: 2,
+      maxThreadsPerMultiProcessor: 300,
+    });
+    const words = (counter: number, thread: number) => {
+      const block = new Uint32Array(4);
+      philox4x32(block, Uint32Array.of(counter, 0, thread, 0), Uint32Array.of(3, 4));
+      return Array.from(block, (word) => (word + 0.5) / 2 ** 32);
+    };
+    const normals = (counter: number, thread: number) => {
+      const [a, b, c, d] = words(counter, thread) as [number, number, number, number];
+      const [first, second] = [Math.sqrt(-2 * Math.log(a)), Math.sqrt(-2 * Math.log(c))];
+      const [v, w] = [2 * Math.PI * b, 2 * Math.PI * d];
+      return [first * Math.sin(v), first * Math.cos(v), second * Math.sin(w), second * Math.cos(w)];
+    };
+    const drawn = generator.randn(2048 + 513);
+    expect(
+      relativeError(
+        [5, 517, 1029, 1541].map((i) => drawn[i]!),
+        normals(0, 5),
+      ),
+    ).toBeLessThan(1e-6);
+    expect(relativeError([drawn[2048]!, drawn[2560]!], normals(1, 0).slice(0, 2))).toBeLessThan(1e-6);
+    expect(relativeError(generator.randn(300).subarray(0, 1), normals(2, 0).slice(0, 1))).toBeLessThan(1e-6);
+  });
+
+  it("has a block for each value where no device is named, as A1111 has it, and the same on a device with room", () => {
+    const long = new PhiloxGenerator(5).randn(70_000);
+    expect(new PhiloxGenerator(5).randn(10)).toEqual(long.slice(0, 10));
+    const small = { multiProcessorCount: 40, maxThreadsPerMultiProcessor: 1024 };
+    expect(new PhiloxGenerator(5, small).randn(40_960)).toEqual(long.slice(0, 40_960));
+    expect(new PhiloxGenerator(5, small).randn(40_961)[40_960]).not.toBe(long[40_960]);
+  });
+
+  // Random123's known answers.
+  it.each([
+    [
+      [0, 0, 0, 0],
+      [0, 0],
+      [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8],
+    ],
+    [
+      [-1, -1, -1, -1],
+      [-1, -1],
+      [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd],
+    ],
+    [
+      [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344],
+      [0xa4093822, 0x299f31d0],
+      [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1],
+    ],
+  ])("has Philox's block at %j for %j", (counter, key, expected) => {
+    const block = new Uint32Array(4);
+    philox4x32(block, Uint32Array.from(counter), Uint32Array.from(key));
+    expect(Array.from(block)).toEqual(expected);
   });
 
   it("draws anew each time, and by all 64 bits of the seed", () => {
@@ -227,6 +311,8 @@ describe("imageNoise", () => {
     [{ convention: "a1111", ensd: 0.5 }, /ensd.*whole/],
     [{ convention: "a1111", resizeFrom: { height: -1, width: 2 } }, /resizeFrom.height.*1 to/],
     [{ stepSeedOffset: 0 }, /stepSeedOffset.*ComfyUI/],
+    [{ device: { multiProcessorCount: 48, maxThreadsPerMultiProcessor: 1536 } }, /device.*nv/],
+    [{ source: "nv", device: { multiProcessorCount: 0, maxThreadsPerMultiProcessor: 1536 } }, /multiProcessorCount.*1/],
     [{ batch: { index: 2, size: 2 } }, /batch.index.*0 to 1/],
   ])("refuses %j", (settings, message) => {
     expect(() => imageNoise(1, shape, settings)).toThrow(message);
