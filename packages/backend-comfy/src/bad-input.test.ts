@@ -1,17 +1,20 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { inspect } from "node:util";
 import {
   createClient,
   encodeImage,
   type GenerationInput,
   type InvalidRequestError,
   type LatentKitError,
+  redact,
 } from "@latentkit/core";
 import { FakeComfy, type FakeComfyOptions } from "@latentkit/testing";
 import { afterEach, describe, expect, it } from "vitest";
 import { comfy } from "./comfy-backend.ts";
 import type { ComfyOptions } from "./comfy-options.ts";
 import { fromConfig } from "./from-config.ts";
+import { defineWorkflow } from "./workflow/define-workflow.ts";
 
 const png = {
   base64: Buffer.from(
@@ -197,6 +200,50 @@ describe("bad input", () => {
     expect((again as LatentKitError).message, "the definitions are read anew").toContain("the server has no model");
   });
 
+  it("reads the definitions anew before it refuses a name: files may have been added", async () => {
+    const fake = await serve();
+    const backend = comfy({ url: fake.url });
+    const client = createClient({ backend });
+    closers.push(() => client.dispose());
+    const request = { prompt: "easynegative", width: 64, height: 64, steps: 2 };
+    await client.generate({ ...request, model: "tiny", embeddings: [{ model: "easynegative" }] });
+    const reads = () => fake.requests.filter(({ path }) => path === "/object_info").length;
+    expect(reads(), "what is there is not looked up again").toBe(1);
+    fake.options.models = {
+      checkpoints: ["tiny.safetensors", "new.safetensors"],
+      loras: ["added.safetensors"],
+      embeddings: ["easynegative", "badhands"],
+    };
+    expect((await client.generate({ ...request, model: "new" })).images).toHaveLength(1);
+    expect(reads()).toBe(2);
+    fake.options.models = { ...fake.options.models, loras: ["added.safetensors", "later.safetensors"] };
+    const styled = { ...request, model: "new", prompt: "badhands", embeddings: [{ model: "badhands" }] };
+    expect((await client.generate({ ...styled, loras: [{ model: "later" }] })).images).toHaveLength(1);
+    fake.options.models = { checkpoints: ["tiny.safetensors", "newest.safetensors"] };
+    expect((await backend.capabilities("newest")).model).toEqual({ id: "newest.safetensors" });
+    const workflow = defineWorkflow({
+      workflow: {
+        "1": { class_type: "CheckpointLoaderSimple", inputs: { ckpt_name: "tiny.safetensors" } },
+        "2": { class_type: "EmptyLatentImage", inputs: { width: 64, height: 64, batch_size: 1 } },
+        "3": { class_type: "VAEDecode", inputs: { samples: ["2", 0], vae: ["1", 2] } },
+        "4": { class_type: "PreviewImage", inputs: { images: ["3", 0] } },
+      },
+      parameters: { model: { node: "1", input: "ckpt_name", type: "string" } },
+      outputs: { picture: { node: "4" } },
+    });
+    fake.options.models = { checkpoints: ["tiny.safetensors", "last.safetensors"] };
+    const { outputs } = await backend.run(workflow, { model: "last.safetensors" });
+    expect(outputs.picture).toHaveLength(1);
+  });
+
+  it("tells a server that stores an upload and does not say where", async () => {
+    const fake = await serve({ uploadAnswer: "<html>stored</html>" });
+    const error = await errorOf(fake.url, { task: "image-to-image", image: png });
+    expect(error).toMatchObject({ code: "connection", retryable: false });
+    expect(error.message).toContain("/upload/image did not answer");
+    expect(fake.prompts).toEqual([]);
+  });
+
   it("refuses an upload that is too large, here or there", async () => {
     const image = await encodeImage({ width: 64, height: 64, channels: 3, data: noise(64 * 64 * 3) }, "png");
     const request = { task: "image-to-image", image };
@@ -250,6 +297,35 @@ describe("bad input", () => {
 });
 
 describe("options", () => {
+  it.each([
+    ["apiKey", { apiKey: "abc-secret\n" }],
+    ["apiKey", { apiKey: "schlüssel-日本" }],
+    ["headers.x-team", { headers: { "x-team": "line\nabc-secret" } }],
+    ["headers.bad name", { headers: { "bad name": "abc-secret" } }],
+  ])("refuses %s that no request can carry, without showing it", (field, options) => {
+    const error = (() => {
+      try {
+        return comfy(options) as unknown as LatentKitError;
+      } catch (reason) {
+        return reason as LatentKitError;
+      }
+    })();
+    expect(error).toMatchObject({ code: "config", message: expect.stringContaining(`comfy: ${field}: `) });
+    expect(inspect(error)).not.toMatch(/abc-secret|schlüssel/);
+  });
+
+  it("has secrets taken out of every later error and log line", () => {
+    comfy({
+      url: "http://me:pw-of-the-url@127.0.0.1:1",
+      apiKey: "cloud-key-of-mine",
+      comfyOrgApiKey: "org-key-of-mine",
+      headers: { authorization: "Bearer token-of-mine", "x-auth-team": "team-key-of-mine", "x-team": "art-department" },
+    });
+    const secrets = ["pw-of-the-url", "cloud-key-of-mine", "org-key-of-mine", "token-of-mine", "team-key-of-mine"];
+    for (const secret of secrets) expect(redact(`it said ${secret}.`), secret).toBe("it said [redacted].");
+    expect(redact("it said art-department.")).toBe("it said art-department.");
+  });
+
   it.each([
     [{ url: "ftp://x" }, "url"],
     [{ url: "not an address" }, "url"],

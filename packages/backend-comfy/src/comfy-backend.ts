@@ -15,6 +15,7 @@ import { generateOn } from "./generate.ts";
 import { architectureOf } from "./prepare.ts";
 import { resumeOn } from "./resume.ts";
 import { isUnconfirmed } from "./run/cancel.ts";
+import { byDefinitions } from "./server/by-definitions.ts";
 import { ComfyServer } from "./server/comfy-server.ts";
 import type { OutputSpecs, Workflow } from "./workflow/define-workflow.ts";
 import type { ParameterSpecs, ParameterValues } from "./workflow/parameters.ts";
@@ -73,10 +74,11 @@ class ServerBackend implements ComfyBackend {
 
   async capabilities(model?: string, { signal }: Partial<CallOptions> = {}): Promise<Capabilities> {
     this.#refuseDisposed();
-    const info = await this.server.objectInfo(signal);
     const request = { task: "text-to-image" as const, ...(model === undefined ? {} : { model }) };
-    const architecture = await architectureOf(this.server, request, signal);
-    return capabilitiesOf(info, this.server.options, model, architecture);
+    return byDefinitions(this.server, signal, async (info) => {
+      const architecture = await architectureOf(this.server, request, signal);
+      return capabilitiesOf(info, this.server.options, model, architecture);
+    });
   }
 
   generate(request: GenerationRequest, options: CallOptions): AsyncIterable<GenerationEvent> {

@@ -59,7 +59,7 @@ export function socketError({ status, error }: { status?: number; error?: unknow
   const details = { url: place, ...(status === undefined ? { code } : { status }) };
   return new ConnectionError(
     `No WebSocket could be opened at ${place}: ${why}.`,
-    comfyDetails({ cause: error, details }),
+    comfyDetails({ cause: error, details, ...(isUntrusted(code) ? { retryable: false } : {}) }),
   );
 }
 
@@ -83,7 +83,7 @@ export function statusError(status: number, body: string, what: string, retryAft
     return new InvalidRequestError([{ field: what, message }], comfyDetails({ details }));
   }
   if (status === 429) {
-    const retryAfterMs = Number(retryAfter) * 1000 || 1000;
+    const retryAfterMs = retryAfterMsOf(retryAfter);
     return new RateLimitError(`${what}: too many requests.`, comfyDetails({ details: { ...details, retryAfterMs } }));
   }
   if (status >= 502 && status <= 504) {
@@ -93,6 +93,13 @@ export function statusError(status: number, body: string, what: string, retryAft
     `${what}: the server answered HTTP ${status}.`,
     comfyDetails({ details, retryable: status >= 500 }),
   );
+}
+
+/** `Retry-After` is seconds or a date (RFC 9110, 10.2.3); a second where it is neither. */
+function retryAfterMsOf(header: string | undefined): number {
+  const seconds = Number(header ?? Number.NaN);
+  const ms = Number.isNaN(seconds) ? Date.parse(header ?? "") - Date.now() : seconds * 1000;
+  return Number.isNaN(ms) ? 1000 : Math.max(0, ms);
 }
 
 /** The address answers, but not as ComfyUI does. */

@@ -1,3 +1,4 @@
+import { validateHeaderName, validateHeaderValue } from "node:http";
 import { ConfigError, registerSecret } from "@latentkit/core";
 import type { Dispatcher } from "undici";
 import { z } from "zod";
@@ -130,6 +131,7 @@ export function resolveOptions(input: ComfyOptions | Record<string, unknown> = {
   for (const secret of [options.apiKey, options.comfyOrgApiKey, ...secretHeaders(options.headers)]) {
     registerSecret(secret);
   }
+  checkHeaders(options);
   const base = parseUrl("url", options.url, ["http:", "https:"]);
   const headers = { ...options.headers, ...basicAuth(base) };
   const isCloud = base.hostname === "cloud.comfy.org" && base.pathname === "/";
@@ -145,6 +147,30 @@ function secretHeaders(headers: Record<string, string>): string[] {
   return Object.entries(headers)
     .filter(([name]) => /auth|key|token|secret|cookie/i.test(name))
     .flatMap(([, value]) => [value, ...value.split(/\s+/).slice(1)]);
+}
+
+/** What no HTTP request can carry is refused here, not taken for an unreachable server later. The value is not shown. */
+function checkHeaders({ headers, apiKey }: Pick<ResolvedOptions, "headers" | "apiKey">): void {
+  const named = Object.entries(headers).map(([name, value]) => [`headers.${name}`, name, value] as const);
+  const all = apiKey === undefined ? named : [...named, ["apiKey", "x-api-key", apiKey] as const];
+  for (const [field, name, value] of all) {
+    const problem =
+      reasonOf(() => validateHeaderName(name), "its name is none that a header can have") ??
+      reasonOf(
+        () => validateHeaderValue(name, value),
+        "has a line break or another character that no header can carry",
+      );
+    if (problem !== undefined) throw new ConfigError(`comfy: ${field}: ${problem}`, { backend: "comfy" });
+  }
+}
+
+function reasonOf(check: () => void, problem: string): string | undefined {
+  try {
+    check();
+    return undefined;
+  } catch {
+    return problem;
+  }
 }
 
 function parseUrl(field: string, text: string, protocols: readonly string[]): URL {

@@ -6,6 +6,7 @@ import { findModel } from "./plan/find-model.ts";
 import { type LocalImage, loadImages } from "./plan/load-images.ts";
 import { planRequest } from "./plan/plan-request.ts";
 import { requestOptions } from "./plan/request-options.ts";
+import { byDefinitions } from "./server/by-definitions.ts";
 import { checkGraph } from "./server/check-graph.ts";
 import type { ComfyServer } from "./server/comfy-server.ts";
 
@@ -19,16 +20,17 @@ export interface Prepared extends BuiltGraph {
 export async function prepare(server: ComfyServer, request: GenerationRequest, signal: AbortSignal): Promise<Prepared> {
   const { options } = server;
   requestOptions(request);
-  const info = await server.objectInfo(signal);
   const images = await loadImages(request, options.maxUploadBytes, signal);
-  const embeddings = request.embeddings.length > 0 ? await server.embeddings(signal) : [];
-  const architecture = await architectureOf(server, request, signal);
-  const context = { info, options, images, embeddings, ...(architecture === undefined ? {} : { architecture }) };
-  const plan = planRequest(request, context);
-  const built = buildGraph(plan);
-  const issues = checkGraph(built.graph, info, built.fields);
-  if (issues.length > 0) throw new InvalidRequestError(issues, comfyDetails());
-  return { ...built, plan, images };
+  return byDefinitions(server, signal, async (info) => {
+    const embeddings = request.embeddings.length > 0 ? await server.embeddings(signal) : [];
+    const architecture = await architectureOf(server, request, signal);
+    const context = { info, options, images, embeddings, ...(architecture === undefined ? {} : { architecture }) };
+    const plan = planRequest(request, context);
+    const built = buildGraph(plan);
+    const issues = checkGraph(built.graph, info, built.fields);
+    if (issues.length > 0) throw new InvalidRequestError(issues, comfyDetails());
+    return { ...built, plan, images };
+  });
 }
 
 /** The architecture that the model's file tells, where its name alone would be guessed from. */

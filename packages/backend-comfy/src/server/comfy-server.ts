@@ -81,6 +81,17 @@ export class ComfyServer {
     return readHistory(this.http, promptId);
   }
 
+  /**
+   * Forgets its definitions where they were asked for before `since` (as `performance.now()` has it).
+   *
+   * @returns whether there were any so old.
+   */
+  forgetDefinitions(since: number): boolean {
+    const old = ["object_info", "embeddings"].filter((key) => (this.#cache.get(key)?.at ?? since) < since);
+    for (const key of old) this.#cache.delete(key);
+    return old.length > 0;
+  }
+
   /** Forgets what the server said, after it refused something that it had listed. */
   forget(): void {
     this.#cache.clear();

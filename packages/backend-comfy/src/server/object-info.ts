@@ -33,7 +33,7 @@ export interface NodeSpec {
   deprecated: boolean;
 }
 
-type RawInput = [unknown, Record<string, unknown>?];
+type RawInput = [type: unknown, settings?: unknown];
 interface RawNode {
   input?: Record<string, Record<string, RawInput> | undefined>;
   input_order?: Record<string, string[]>;
@@ -65,7 +65,8 @@ export class ObjectInfo {
     const nodes = new Map<string, NodeSpec>();
     if (typeof raw === "object" && raw !== null) {
       for (const [name, value] of Object.entries(raw)) {
-        if (typeof value === "object" && value !== null) nodes.set(name, parseNode(name, value as RawNode));
+        const node = parseNode(name, value);
+        if (node !== undefined) nodes.set(name, node);
       }
     }
     return new ObjectInfo(nodes);
@@ -90,10 +91,29 @@ export class ObjectInfo {
   }
 }
 
-function parseNode(name: string, raw: RawNode): NodeSpec {
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isAbsent(value: unknown): boolean {
+  return value === undefined || value === null;
+}
+
+/** Whether a node tells what goes in and out in the form that is known. */
+function isNode(value: unknown): value is RawNode {
+  if (!isRecord(value)) return false;
+  const { input, output } = value;
+  if (!isAbsent(output) && !Array.isArray(output)) return false;
+  if (isAbsent(input)) return true;
+  return isRecord(input) && [input["required"], input["optional"]].every((part) => isAbsent(part) || isRecord(part));
+}
+
+function parseNode(name: string, raw: unknown): NodeSpec | undefined {
+  if (!isNode(raw)) return undefined;
   const inputs = ["required", "optional"].flatMap((section) => {
     const declared = raw.input?.[section] ?? {};
-    const order = raw.input_order?.[section] ?? Object.keys(declared);
+    const listed = raw.input_order?.[section];
+    const order = Array.isArray(listed) ? listed : Object.keys(declared);
     return order.flatMap((input) => {
       const spec = declared[input];
       return Array.isArray(spec) ? [parseInput(input, spec, section === "required")] : [];
@@ -117,7 +137,8 @@ function parseNode(name: string, raw: RawNode): NodeSpec {
 }
 
 /** Combos come as `[[…], {}]` and as `["COMBO", { options }]`. */
-function parseInput(name: string, [type, settings = {}]: RawInput, required: boolean): InputSpec {
+function parseInput(name: string, [type, given]: RawInput, required: boolean): InputSpec {
+  const settings = isRecord(given) ? given : {};
   const base = { name, required };
   const fallback = settings["default"] === undefined ? {} : { default: settings["default"] };
   const choices = Array.isArray(type) ? type : type === "COMBO" ? (settings["options"] ?? []) : undefined;

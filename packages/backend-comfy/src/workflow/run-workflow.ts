@@ -8,8 +8,10 @@ import { type LocalImage, load } from "../plan/load-images.ts";
 import { findPrompt, type PromptHandle, readPromptHandle } from "../resume.ts";
 import type { PromptJob } from "../run/run-prompt.ts";
 import { nodesWithoutFiles, type Run, runToEnd } from "../run/run-to-end.ts";
+import { byDefinitions } from "../server/by-definitions.ts";
 import { checkGraph } from "../server/check-graph.ts";
 import type { ComfyServer } from "../server/comfy-server.ts";
+import type { ObjectInfo } from "../server/object-info.ts";
 import { findNode, type OutputSpecs, type OutputValues, type Workflow } from "./define-workflow.ts";
 import { type ParameterSpecs, type ParameterValues, readParameters, targetsOf } from "./parameters.ts";
 import { filesOf, lostError, readOutput, type WantedOutput } from "./read-outputs.ts";
@@ -43,7 +45,8 @@ export async function runWorkflow<P extends ParameterSpecs, O extends OutputSpec
   values: ParameterValues<P>,
   options: Settings,
 ): Promise<WorkflowResult<O>> {
-  const filled = await fillIn(server, workflow, values, options.signal);
+  const { signal } = options;
+  const filled = await byDefinitions(server, signal, (info) => fillIn(server, workflow, values, { info, signal }));
   const job = { ...filled, extraData: extraData(server, options.previewEvery ?? 0) };
   return outcomeOf(server, workflow, { job }, options);
 }
@@ -144,9 +147,8 @@ async function fillIn<P extends ParameterSpecs>(
   server: ComfyServer,
   workflow: Workflow<P>,
   given: ParameterValues<P>,
-  signal: AbortSignal,
+  { info, signal }: { info: ObjectInfo; signal: AbortSignal },
 ): Promise<Pick<PromptJob, "graph" | "fields" | "images">> {
-  const info = await server.objectInfo(signal);
   const graph: Graph = workflow.graph(info);
   const { values, images, issues } = readParameters(workflow.parameters, given);
   const fields: FieldMap = {};

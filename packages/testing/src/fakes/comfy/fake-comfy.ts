@@ -16,6 +16,8 @@ export interface HttpFaults {
   enqueueThenDrop?: number;
   /** So many `POST /prompt` break the connection off without queueing. */
   drop?: number;
+  /** What `POST /upload/image` answers in place of JSON. */
+  uploadAnswer?: string;
   /** Uploads are stored under another name. */
   renamesUploads?: boolean;
   /** Outputs that fail validation: the others run, and the answer is 200 with `node_errors`. */

@@ -70,6 +70,7 @@ export async function route(fake: FakeComfy, request: IncomingMessage, response:
       return plain(200);
     }
     case "POST /upload":
+      if (fake.options.uploadAnswer !== undefined) return plain(200, fake.options.uploadAnswer);
       return upload(fake, request, body, json);
     default:
       return plain(404, "404: Not Found");
