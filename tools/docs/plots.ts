@@ -51,7 +51,7 @@ write("flow-schedulers", {
   x: { label: "step", min: 0, max: STEPS, ticks: [0, 10, 20] },
   y: { label: "σ", min: 0, max: 1, ticks: [0, 0.5, 1] },
   panels: schedulerNames
-    .filter((name) => name !== "align_your_steps")
+    .filter((name) => name !== "align_your_steps" && name !== "gits")
     .map((name) => ({ title: name, lines: [reference(flow), { points: curve(name, flow), color: BLUE }] })),
 });
 
@@ -121,7 +121,7 @@ const start = Float32Array.from({ length: COUNT }, (_, i) => {
 const exact = Float64Array.from({ length: COUNT }, (_, i) => quantile((i + 0.5) / COUNT));
 
 const stochastic = samplerNames.filter((name) =>
-  /ancestral|sde|seeds|^ddpm$|^lcm$|^tcd$|^consistency$|^sa_solver$/.test(name),
+  /ancestral|sde|seeds|^ddpm$|^lcm$|^tcd$|^consistency$|^sa_solver|^restart$/.test(name),
 );
 const deterministic = samplerNames.filter((name) => !stochastic.includes(name) && !name.endsWith("cfg_pp"));
 const stepCounts = [4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128];
@@ -171,7 +171,9 @@ async function convergence(name: SamplerName, asSpread: boolean): Promise<[numbe
     const noise = tree ? brownianNoise({ seed: 1, length: x.length, sigmas }) : () => generator.randn(x.length);
     const sampler: Sampler = samplers[name];
     let end: Float32Array = x;
-    for await (const step of sampler({ model, x, sigmas, noise })) end = step.x;
+    // The adaptive one's calls follow from the error it allows.
+    const options = name === "dpm_adaptive" ? { rtol: 8 / n ** 2, atol: 1 / n ** 2 } : {};
+    for await (const step of sampler({ model, x, sigmas, noise, options })) end = step.x;
     const values = asSpread ? Float64Array.from(end).sort() : Float64Array.from(end);
     let error = 0;
     for (let i = 0; i < values.length; i++)
