@@ -1,6 +1,5 @@
 import { blend2, scale as scaleBy } from "./blend.ts";
 import { invalid } from "./invalid.ts";
-import { ownerOf } from "./kernels/workspaces.ts";
 import type { Denoiser } from "./sampler.ts";
 import { alphaOf, type Space } from "./space.ts";
 
@@ -85,10 +84,10 @@ export function scalingsOf(
 /** Wraps a network as a {@link Denoiser}: scales its input (c_in), tells it the timestep, and turns its output into x0. */
 export function denoiser(network: Network, options: DenoiserOptions): Denoiser {
   const { prediction, space, timestepOf, clamp, observe } = options;
-  let input: Float32Array = new Float32Array(0);
+  let input = new Float32Array(0);
   return async (x, sigma, index, into) => {
     const { scale, skip, out } = scalingsOf(prediction, space, sigma, options);
-    if (input.length !== x.length) input = ownerOf(x)?.input() ?? new Float32Array(x.length);
+    if (input.length !== x.length) input = new Float32Array(x.length);
     if (scale === 1) input.set(x);
     else scaleBy(input, scale, x);
     const output = await network(input, timestepOf(sigma, index), index);

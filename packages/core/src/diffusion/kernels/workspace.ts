@@ -24,7 +24,6 @@ export class Workspace {
   readonly stages: readonly Float32Array[];
   readonly #room: number;
   #length = 0;
-  #input = new Float32Array(0);
   #taken = 0;
 
   /** With room for latents of `length` values; 0 for none. */
@@ -52,16 +51,10 @@ export class Workspace {
     return 4 * length <= this.#room;
   }
 
-  /** Room for one more latent, with zeros in it; nothing where none is left. */
+  /** Room for one more latent, with the values it happens to have; nothing where none is left. */
   latent(): Float32Array | undefined {
     if (this.#taken === SLOTS) return undefined;
-    return new Float32Array(this.buffer, SLOTS_AT + this.#room * this.#taken++, this.#length).fill(0);
-  }
-
-  /** An array outside for a network's input: runs share it, one after the other. */
-  input(): Float32Array {
-    if (this.#input.length !== this.#length) this.#input = new Float32Array(this.#length);
-    return this.#input;
+    return new Float32Array(this.buffer, SLOTS_AT + this.#room * this.#taken++, this.#length);
   }
 
   /** Whether the array is one of the latents, whole: then kernels work on it where it is, in whole {@link GRAIN}s. */

@@ -38,7 +38,7 @@ export function ownerOf(array: Float32Array): Workspace | undefined {
   return owners.get(array.buffer);
 }
 
-/** An array for another latent like `x`, zeros: in its workspace if it has one. */
+/** An array for another latent like `x`, of no particular values: in its workspace if it has one. */
 export function latentLike(x: Float32Array): Float32Array {
   return ownerOf(x)?.latent() ?? new Float32Array(x.length);
 }

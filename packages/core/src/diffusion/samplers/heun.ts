@@ -1,4 +1,4 @@
-import { blend, blend2 } from "../blend.ts";
+import { blend2, blend3 } from "../blend.ts";
 import { latentLike } from "../kernels/workspaces.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
 import { type ChurnOptions, churn } from "./euler.ts";
@@ -9,7 +9,7 @@ import { type ChurnOptions, churn } from "./euler.ts";
  */
 export async function* heun(input: SamplerInput<ChurnOptions>): AsyncGenerator<SamplerStep, void, void> {
   const { model, x, sigmas, steps, noise, options } = begin(input, ["ve", "flow"]);
-  const [trial, place, placeNext] = [latentLike(x), latentLike(x), latentLike(x)];
+  const [trial, place] = [latentLike(x), latentLike(x)];
   for (let i = 0; i < steps; i++) {
     const sigma = sigmas[i]!;
     const sigmaNext = sigmas[i + 1]!;
@@ -18,11 +18,10 @@ export async function* heun(input: SamplerInput<ChurnOptions>): AsyncGenerator<S
     const ratio = sigmaNext / sigmaHat;
     if (sigmaNext > 0) {
       blend2(trial, ratio, x, 1 - ratio, denoised);
-      const first = denoised;
-      denoised = await model(trial, sigmaNext, i, placeNext);
-      // x + dt·(d + d')/2 with d = (x − x0)/σ̂ and d' = (trial − x0')/σ', in one sum.
-      const [half, halfNext] = [(ratio - 1) / 2, (1 - 1 / ratio) / 2];
-      blend(x, [1 + half, -half, halfNext, -halfNext], [x, first, trial, denoised]);
+      denoised = await model(trial, sigmaNext, i, place);
+      // x + dt·(d + d')/2 with dt·d = trial − x and d' = (trial − x0')/σ', in one sum.
+      const halfNext = (1 - 1 / ratio) / 2;
+      blend3(x, 1 / 2, x, 1 / 2 + halfNext, trial, -halfNext, denoised);
     } else blend2(x, ratio, x, 1 - ratio, denoised);
     yield { step: i + 1, steps, sigma, sigmaNext, x, denoised };
   }
