@@ -1,9 +1,11 @@
-import { readFile } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createClient, encodeImage, type GenerationInput } from "@latentkit/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { local } from "./local.ts";
 import type { LocalBackend } from "./local-backend.ts";
-import { copyModel, fixtureModel } from "./test-model.ts";
+import { fixtureModel } from "./test-model.ts";
 import { readSafetensors } from "./weights/safetensors.ts";
 
 // Many schedulers in each task, several images at a time, and levels of one's own: tools/oracle/pipeline_schedulers.py.
@@ -23,10 +25,29 @@ const bytes = await readFile(`${oracle}.safetensors`);
 const side = 32;
 
 let backend: LocalBackend;
-beforeAll(() => {
+let folders: string;
+beforeAll(async () => {
   backend = local({ threads: 1 });
+  folders = await mkdtemp(join(tmpdir(), "latentkit-schedulers-"));
 });
-afterAll(() => backend.dispose());
+afterAll(async () => {
+  await backend.dispose();
+  await rm(folders, { recursive: true });
+});
+
+/** One copy of the model for each scheduler, so that the engine loads it once for all tasks. */
+const models = new Map<string, Promise<string>>();
+function modelOf(scheduler: Record<string, unknown>): Promise<string> {
+  const config = JSON.stringify(scheduler);
+  const copy = async () => {
+    const folder = join(folders, String(models.size));
+    await cp(fixtureModel("sd1"), folder, { recursive: true });
+    await writeFile(join(folder, "scheduler/scheduler_config.json"), config);
+    return folder;
+  };
+  if (!models.has(config)) models.set(config, copy());
+  return models.get(config)!;
+}
 
 function recorded(name: string): Uint8Array {
   const { offset, length } = tensors.get(name)!;
@@ -38,7 +59,7 @@ function picture(name: "image" | "mask"): Promise<Uint8Array> {
 }
 
 async function requestOf({ request, scheduler }: Case): Promise<GenerationInput> {
-  const model = await copyModel("sd1", { "scheduler/scheduler_config.json": scheduler });
+  const model = await modelOf(scheduler);
   const image = request.task === "text-to-image" ? {} : { image: await picture("image") };
   const mask = request.task === "inpaint" ? { mask: await picture("mask") } : {};
   return { ...common, ...request, ...image, ...mask, model } as GenerationInput;
@@ -96,8 +117,7 @@ describe("levels of one's own that diffusers' class does not take", () => {
     clip_sample: true,
   };
   async function pixelsOf(levels: Partial<GenerationInput>, config: Record<string, unknown> = scheduler) {
-    const { model } = await requestOf({ name: "", request: { task: "text-to-image", count: 1 }, scheduler: config });
-    const request = { ...common, ...levels, task: "text-to-image", model } as GenerationInput;
+    const request = { ...common, ...levels, task: "text-to-image", model: await modelOf(config) } as GenerationInput;
     const { images } = await createClient({ backend }).generate(request);
     return (await images[0]!.pixels()).data;
   }
