@@ -63,7 +63,7 @@ export const schedulerLabels: Readonly<Partial<Record<SchedulerName, readonly st
   ddim_uniform: ["DDIM"],
   beta: ["Beta"],
   kl_optimal: ["KL Optimal"],
-  align_your_steps: ["Align Your Steps", "AYS"],
+  align_your_steps: ["Align Your Steps", "Align Your Steps 11", "AYS"],
   gits: ["Align Your Steps GITS", "GITS"],
   turbo: ["Turbo"],
 };

@@ -15,6 +15,9 @@ describe("names", () => {
     ["DPM++ 2M SDE Heun Karras", { sampler: "dpmpp_2m_sde_heun", scheduler: "karras" }],
     ["dpm++_sde_karras", { sampler: "dpmpp_sde", scheduler: "karras" }],
     ["Euler SGM Uniform", { sampler: "euler", scheduler: "sgm_uniform" }],
+    ["DPM fast", { sampler: "dpm_fast" }],
+    ["DPM adaptive Karras", { sampler: "dpm_adaptive", scheduler: "karras" }],
+    ["Restart", { sampler: "restart" }],
     ["HeunPP2", { sampler: "heunpp2" }],
     ["DDIM CFG++", { sampler: "euler_cfg_pp" }],
     ["UniPC", { sampler: "uni_pc" }],
@@ -35,6 +38,10 @@ describe("names", () => {
     expect(resolveScheduler("karras")).toBe("karras");
     expect(resolveScheduler("SGM Uniform")).toBe("sgm_uniform");
     expect(resolveScheduler("Align Your Steps")).toBe("align_your_steps");
+    expect(resolveScheduler("Align Your Steps 11")).toBe("align_your_steps");
+    expect(resolveScheduler("Align Your Steps GITS")).toBe("gits");
+    expect(resolveScheduler("Polyexponential")).toBe("polyexponential");
+    expect(resolveScheduler("Turbo")).toBe("turbo");
     expect(resolveScheduler("Automatic")).toBe("normal");
     expect(resolveScheduler("Automatic", "dpmpp_2m_sde")).toBe("exponential");
   });
