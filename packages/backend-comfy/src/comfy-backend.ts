@@ -9,9 +9,10 @@ import {
   type UrlPayload,
 } from "@latentkit/core";
 import { capabilitiesOf } from "./capabilities.ts";
-import { backendId, comfyDetails, statusError } from "./comfy-error.ts";
+import { backendId, comfyDetails } from "./comfy-error.ts";
 import { type ComfyOptions, resolveOptions } from "./comfy-options.ts";
 import { generateOn } from "./generate.ts";
+import { replyError } from "./http/comfy-http.ts";
 import { architectureOf } from "./prepare.ts";
 import { resumeOn } from "./resume.ts";
 import { isUnconfirmed } from "./run/cancel.ts";
@@ -106,15 +107,9 @@ class ServerBackend implements ComfyBackend {
   }
 
   async fetchImage({ url }: UrlPayload, { signal }: CallOptions): Promise<Uint8Array> {
-    const { status, body, headers } = await this.server.http.fetch(new URL(url), "GET", { signal });
-    if (status === 200) return body;
-    const retryAfter = headers["retry-after"];
-    throw statusError(
-      status,
-      body.toString("utf8"),
-      "generated image",
-      typeof retryAfter === "string" ? retryAfter : undefined,
-    );
+    const reply = await this.server.http.fetch(new URL(url), "GET", { signal });
+    if (reply.status === 200) return reply.body;
+    throw replyError(reply, "generated image");
   }
 
   async dispose(): Promise<void> {

@@ -80,6 +80,21 @@ describe("traps of the real server", () => {
     await running;
   });
 
+  it("1: lets the server say goodbye to the old connection before it opens the next", async () => {
+    const { fake, client } = await setup();
+    await client.generate(quick);
+    fake.sockets.freeze();
+    // The connection is closed a second after the last job, and the server does not hear of it yet.
+    await new Promise((resolve) => setTimeout(resolve, 1200));
+    const job = client.generate({ ...quick, seed: 2 });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    fake.sockets.thaw();
+    const { events } = await collect(job);
+    expect(steps(events)).toContain(4);
+    expect(fake.sockets.opened).toBe(2);
+    expect(fake.sockets.overlaps).toBe(0);
+  });
+
   it("2: asks for metadata first on every connection, and reads what it missed from the history", async () => {
     const { fake, client } = await setup();
     const job = client.generate(long);
@@ -232,6 +247,19 @@ describe("traps of the real server", () => {
     expect(fake.worker.runs).toHaveLength(1);
   });
 
+  it("10: finds a job in the history that has ended before the server's failure is heard of", async () => {
+    const { fake, client } = await setup({ enqueueThen500: 1, answersAfterEnd: true });
+    expect((await client.generate(quick)).images).toHaveLength(1);
+    expect(fake.prompts).toHaveLength(1);
+    expect(fake.worker.runs).toHaveLength(1);
+  });
+
+  it("10: sends a job again when the server has asked for, where it is busy", async () => {
+    const { fake, client } = await setup({ busyMs: 1500, retryAfter: "2" });
+    expect((await client.generate(quick)).images).toHaveLength(1);
+    expect(fake.requests.filter(({ path }) => path === "/prompt")).toHaveLength(2);
+  });
+
   it("11: takes nothing of other clients' frames for its own", async () => {
     const { fake, client } = await setup({ foreignFrames: true });
     const job = client.generate({ ...long, previewEvery: 1 });
@@ -265,8 +293,12 @@ describe("traps of the real server", () => {
 
   it("14: asks for previews where wanted, and for none where not", async () => {
     const { fake, client } = await setup({}, { previewMethod: "latent2rgb" });
-    const { events } = await collect(client.generate({ ...quick, previewEvery: 2 }));
-    expect(events.filter((event) => event.type === "preview").map(({ step }) => step)).toContain(4);
+    // Of previews, a reader gets the newest: a listener hears each.
+    const job = client.generate({ ...quick, steps: 6, previewEvery: 2 });
+    const shown: number[] = [];
+    job.on("preview", ({ step }) => shown.push(step));
+    await job;
+    expect(shown).toEqual([2, 4, 6]);
     await client.generate({ ...quick, seed: 2 });
     expect(fake.prompts.map(({ extra_data }) => (extra_data as Record<string, unknown>)["preview_method"])).toEqual([
       "latent2rgb",

@@ -30,7 +30,7 @@ const maxRedirects = 5;
 /** HTTP to one ComfyUI server: base path, headers, key, exact JSON, and redirects that never carry the key elsewhere. */
 export class ComfyHttp {
   readonly url: string;
-  readonly dispatcher: Dispatcher;
+  readonly #dispatcher: Dispatcher;
   readonly #headers: Record<string, string>;
   readonly #timeoutMs: number;
   readonly #ownsDispatcher: boolean;
@@ -40,7 +40,12 @@ export class ComfyHttp {
     this.#timeoutMs = options.timeoutMs;
     this.#headers = { ...options.headers, ...(options.apiKey === undefined ? {} : { "x-api-key": options.apiKey }) };
     this.#ownsDispatcher = options.dispatcher === undefined;
-    this.dispatcher = options.dispatcher ?? makeAgent(options, { connections: 8 });
+    this.#dispatcher = options.dispatcher ?? makeAgent(options, { connections: 8 });
+  }
+
+  /** Not a property of its own: a proxy's may hold its password. */
+  get dispatcher(): Dispatcher {
+    return this.#dispatcher;
   }
 
   /** Headers that go to the server itself, and nowhere else. */
@@ -51,11 +56,9 @@ export class ComfyHttp {
   /** A call that must succeed with JSON. */
   async json<T>(method: HttpMethod, path: string, call: Call = {}): Promise<T> {
     const reply = await this.send(method, path, call);
-    const text = reply.body.toString("utf8");
-    if (reply.status !== 200)
-      throw statusError(reply.status, text, call.what ?? `${method} ${path}`, retryAfter(reply));
+    if (reply.status !== 200) throw replyError(reply, call.what ?? `${method} ${path}`);
     try {
-      return parseExact(text) as T;
+      return parseExact(reply.body.toString("utf8")) as T;
     } catch (cause) {
       throw notComfyError(this.url, `${path} did not answer with JSON`, cause);
     }
@@ -64,7 +67,7 @@ export class ComfyHttp {
   /** A call that must succeed; its answer is not read. */
   async post(path: string, json: unknown, call: Call = {}): Promise<void> {
     const reply = await this.send("POST", path, { ...call, json });
-    if (reply.status >= 300) throw statusError(reply.status, reply.body.toString("utf8"), call.what ?? `POST ${path}`);
+    if (reply.status >= 300) throw replyError(reply, call.what ?? `POST ${path}`);
   }
 
   /**
@@ -138,7 +141,8 @@ export async function readServerVersions(http: ComfyHttp, signal?: AbortSignal):
   return { ...(comfyui === undefined ? {} : { comfyui }), ...(torch === undefined ? {} : { torch }) };
 }
 
-function retryAfter({ headers }: Reply): string | undefined {
-  const value = headers["retry-after"];
-  return typeof value === "string" ? value : undefined;
+/** An answer with a status that was not wanted, as a typed error. */
+export function replyError({ status, headers, body }: Reply, what: string): LatentKitError {
+  const retryAfter = headers["retry-after"];
+  return statusError(status, body.toString("utf8"), what, typeof retryAfter === "string" ? retryAfter : undefined);
 }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { Graph } from "../graph/graph.ts";
 import { ProgressTracker } from "./progress-tracker.ts";
 
@@ -33,6 +33,25 @@ describe("ProgressTracker", () => {
     const tracker = track();
     tracker.cached(["checkpoint", "lora-1", "somewhere-else"]);
     expect(tracker.progress("sampler", 4, 6)).toMatchObject({ fraction: 0.5 });
+  });
+
+  it("tells a fraction that never goes back, also when nodes turn out to be cached that counted as done", () => {
+    const tracker = track();
+    tracker.executing("checkpoint");
+    tracker.executing("lora-1");
+    expect(tracker.executing("sampler")).toMatchObject({ fraction: 0.2 });
+    tracker.cached(["checkpoint", "lora-1"]);
+    expect(tracker.progress("sampler", 1, 6)).toMatchObject({ fraction: 0.2 });
+    expect(tracker.progress("sampler", 4, 6)).toMatchObject({ fraction: 0.5 });
+  });
+
+  it("tells the time that is left, from the second step on", () => {
+    vi.useFakeTimers();
+    const tracker = track();
+    expect(tracker.progress("sampler", 1, 6)).not.toHaveProperty("etaMs");
+    vi.advanceTimersByTime(300);
+    expect(tracker.progress("sampler", 4, 6)).toMatchObject({ etaMs: 200 });
+    vi.useRealTimers();
   });
 
   it("never goes back, and tells a step once", () => {

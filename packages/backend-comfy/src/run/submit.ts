@@ -1,6 +1,7 @@
 import { GenerationError, type Issue, LatentKitError, TimeoutError } from "@latentkit/core";
 import { comfyDetails, notComfyError, refusedError, statusError } from "../comfy-error.ts";
 import type { FieldMap, Graph } from "../graph/graph.ts";
+import { replyError } from "../http/comfy-http.ts";
 import { parseExact } from "../http/exact-json.ts";
 import type { ComfyServer } from "../server/comfy-server.ts";
 import { positionIn } from "../server/queue.ts";
@@ -54,7 +55,7 @@ export async function submit(server: ComfyServer, prompt: Prompt, sending: Sendi
         const found = await lookUp(server, prompt.promptId, TimeoutError.isInstance(error) ? 2 : 1);
         if (found) return { promptId: prompt.promptId, dropped: [] };
       }
-      await sleep(200 * 2 ** attempt, sending.cancelled);
+      await sleep(Math.max(200 * 2 ** attempt, askedToWait(error, server)), sending.cancelled);
       if (sending.cancelled.aborted) break;
     }
   }
@@ -67,7 +68,7 @@ async function post(server: ComfyServer, prompt: Prompt, signal: AbortSignal): P
   const reply = await server.http.send("POST", "/prompt", { json, signal });
   const text = reply.body.toString("utf8");
   if (reply.status === 400) refuse(server, text, fields);
-  if (reply.status !== 200) throw statusError(reply.status, text, "POST /prompt");
+  if (reply.status !== 200) throw replyError(reply, "POST /prompt");
   const answer = parse(text) as { prompt_id?: string } & Refusal;
   if (typeof answer?.prompt_id !== "string") throw notComfyError(server.url, "/prompt did not answer with a prompt_id");
   return { promptId: answer.prompt_id, dropped: flattenNodeErrors({ node_errors: answer.node_errors ?? {} }, fields) };
@@ -99,6 +100,12 @@ function isUnclear(error: unknown): boolean {
 
 function wasSent(error: unknown): boolean {
   return LatentKitError.isInstance(error) && error.details["sent"] !== false;
+}
+
+/** What `Retry-After` asks for, as far as an unreachable server would be waited for. */
+function askedToWait(error: unknown, { options }: ComfyServer): number {
+  const asked = LatentKitError.isInstance(error) ? error.details["retryAfterMs"] : undefined;
+  return typeof asked === "number" ? Math.min(asked, options.reconnectMs) : 0;
 }
 
 function statusOf({ details }: LatentKitError): number {

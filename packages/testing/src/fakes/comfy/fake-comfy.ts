@@ -28,6 +28,8 @@ export interface HttpFaults {
   status?: number;
   /** What `Retry-After` such an answer has. */
   retryAfter?: string;
+  /** `POST /prompt` is answered with 429, and `retryAfter`, for so many milliseconds from the first on. */
+  busyMs?: number;
   /** Such a 500 is answered when the job has ended, as by a proxy that lost patience. */
   answersAfterEnd?: boolean;
 }
@@ -76,6 +78,8 @@ export class FakeComfy {
   /** Interrupts that named no prompt, and so would have stopped other people's jobs. */
   globalInterrupts = 0;
   number = 0;
+  /** When its busy time ends. */
+  busyUntil: number | undefined;
   readonly #server: Server;
   readonly #webSockets: WebSocketServer;
   #port = 0;

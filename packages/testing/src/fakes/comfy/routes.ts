@@ -56,7 +56,7 @@ export async function route(fake: FakeComfy, request: IncomingMessage, response:
     case "GET /view":
       return view(fake, url, response);
     case "POST /prompt":
-      return postPrompt(fake, parsePython(body.toString()) as PromptBody, json, request);
+      return postPrompt(fake, parsePython(body.toString()) as PromptBody, json, request, response);
     case "POST /queue": {
       const { delete: ids = [], clear } = JSON.parse(body.toString()) as { delete?: string[]; clear?: boolean };
       if (clear) fake.worker.queue.length = 0;
@@ -90,8 +90,20 @@ type Json = (status: number, value: unknown) => unknown;
 
 const canonicalUuid = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
 
-async function postPrompt(fake: FakeComfy, body: PromptBody, json: Json, request: IncomingMessage): Promise<unknown> {
+async function postPrompt(
+  fake: FakeComfy,
+  body: PromptBody,
+  json: Json,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<unknown> {
   const { options, worker } = fake;
+  if (options.busyMs !== undefined) {
+    fake.busyUntil ??= performance.now() + options.busyMs;
+    if (performance.now() < fake.busyUntil) {
+      return response.writeHead(429, { "retry-after": options.retryAfter ?? "1" }).end();
+    }
+  }
   if (options.drop) {
     options.drop--;
     return request.socket.destroy();

@@ -43,8 +43,10 @@ export class Sockets {
     socket.on("close", () => {
       this.#all.delete(socket);
       this.#frozen.delete(socket);
-      // By id, whichever socket has it by now.
-      setTimeout(() => this.#byId.delete(id), this.cleanupMs);
+      // By id, whichever socket has it by now. After a goodbye it is at once, after a break when that is noticed.
+      const forget = () => void this.#byId.delete(id);
+      if (this.cleanupMs === 0) forget();
+      else setTimeout(forget, this.cleanupMs);
     });
     socket.on("error", () => {});
   }
