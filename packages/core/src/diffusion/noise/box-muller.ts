@@ -1,3 +1,5 @@
+import { roundedLog, roundedSinCos } from "./rounded-functions.ts";
+
 /**
  * Box–Muller over blocks of 16, as torch's vectorised CPU build does it: to the last bit, which takes its polynomials (Cephes' logf,
  * sinf and cosf, fused multiply-adds, http://www.netlib.org/cephes/). A product of two float32 is exact in a double, so
@@ -80,12 +82,15 @@ function three(a: number, b: number, c: number): readonly [number, number, numbe
   return [f32(a), f32(b), f32(c)];
 }
 
-/** {@link boxMuller16} in double precision. */
+/**
+ * {@link boxMuller16} in double precision, of true values rounded to nearest. torch asks the C library, whose logarithm and sine are off in
+ * one of a thousand values: so are 2 of a thousand normals in the last bit, and 2 of ten thousand in two.
+ */
 export function boxMuller16Double(data: Float64Array, from: number): void {
   for (let j = from; j < from + 8; j++) {
-    const radius = Math.sqrt(-2 * Math.log(1 - data[j]!));
-    const theta = 2 * Math.PI * data[j + 8]!;
-    data[j] = radius * Math.cos(theta);
-    data[j + 8] = radius * Math.sin(theta);
+    const radius = Math.sqrt(-2 * roundedLog(1 - data[j]!));
+    const [sin, cos] = roundedSinCos(2 * Math.PI * data[j + 8]!);
+    data[j] = radius * cos;
+    data[j + 8] = radius * sin;
   }
 }

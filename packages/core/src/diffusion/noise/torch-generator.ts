@@ -2,6 +2,7 @@ import { requireInteger } from "../invalid.ts";
 import { boxMuller16, boxMuller16Double } from "./box-muller.ts";
 import { MersenneTwister } from "./mersenne-twister.ts";
 import { fillNormals } from "./normals.ts";
+import { roundedLog, roundedSinCos } from "./rounded-functions.ts";
 import { type Seed, seedWords } from "./seed.ts";
 
 /**
@@ -86,9 +87,10 @@ export class TorchGenerator {
       return value;
     }
     const theta = 2 * Math.PI * this.#uniform53();
-    const radius = Math.sqrt(-2 * Math.log1p(-this.#uniform53()));
-    this.#cached = radius * Math.sin(theta);
-    return radius * Math.cos(theta);
+    const radius = Math.sqrt(-2 * roundedLog(1 - this.#uniform53()));
+    const [sin, cos] = roundedSinCos(theta);
+    this.#cached = radius * sin;
+    return radius * cos;
   }
 }
 
