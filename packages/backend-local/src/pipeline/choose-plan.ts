@@ -70,13 +70,16 @@ function asWideAsInput(grid: Grid): Grid {
   return { ...grid, initNoiseSigma: Math.hypot(1, grid.sigmas[0]!) };
 }
 
-/** The levels of a run: of a number of steps, unless the request gives them itself. */
-export function gridOf(request: GenerationRequest, plan: Plan, steps: number): Grid {
+/**
+ * The levels of a run: of a number of steps, unless the request gives them itself. `tokens` is the number of image tokens, which a dynamic
+ * shift goes by.
+ */
+export function gridOf(request: GenerationRequest, plan: Plan, steps: number, tokens: number): Grid {
   const { sigmas, timesteps, startStep, endStep } = request;
   const levels = sigmas ? { sigmas } : timesteps ? { timesteps } : { steps };
   // A first step that is named stands in the place of a strength.
   const from = startStep === undefined ? { strength: "strength" in request ? request.strength : 1 } : { startStep };
-  const grid = plan.grid({ ...levels, ...from, ...(endStep === undefined ? {} : { endStep }) });
+  const grid = plan.grid({ ...levels, ...from, tokens, ...(endStep === undefined ? {} : { endStep }) });
   const total = (grid.whole ?? grid.sigmas).length - 1;
   const isNone = grid.steps === 0;
   if (isNone && startStep !== undefined) throw invalid("startStep", `must be below the number of steps (${total})`);

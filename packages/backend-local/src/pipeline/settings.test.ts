@@ -2,7 +2,7 @@ import { parseRequest } from "@latentkit/core";
 import { describe, expect, test } from "vitest";
 import { local } from "../local.ts";
 import { readModelFolder } from "../model/model-folder.ts";
-import { fixtureModel } from "../test-model.ts";
+import { copyModel, fixtureModel } from "../test-model.ts";
 import { settle } from "./settings.ts";
 
 const wrong: [string, Record<string, unknown>][] = [
@@ -37,6 +37,14 @@ describe("what a request leaves open", () => {
     await expect(all()).rejects.toMatchObject({ code: "invalid_request" });
     expect(events).toEqual([]);
     await backend.dispose();
+  });
+
+  test("a dynamic shift goes by the picture's size", async () => {
+    const config = { _class_name: "FlowMatchEulerDiscreteScheduler", use_dynamic_shifting: true };
+    const folder = await readModelFolder(await copyModel("sd1", { "scheduler/scheduler_config.json": config }));
+    const sigmas = (side: number) =>
+      settle(parseRequest({ prompt: "a", steps: 4, width: side, height: side }), folder).grid.sigmas;
+    expect(sigmas(64)[1]).toBeGreaterThan(sigmas(32)[1]!);
   });
 
   test("a sampler's options and a scheduler's come through in our spelling, and ComfyUI's levels with its convention", async () => {

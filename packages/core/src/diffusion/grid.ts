@@ -12,6 +12,8 @@ export interface GridRequest {
   sigmas?: readonly number[];
   /** μ of a dynamic shift, for the flow schedulers that have one: {@link dynamicShift} of the number of image tokens. */
   mu?: number;
+  /** The number of image tokens, which μ follows from with the scheduler_config.json's own options, where it isn't given. */
+  tokens?: number;
   /** The first step to run, from 0 (ComfyUI's start_at_step). */
   startStep?: number;
   /** The step to stop before (ComfyUI's end_at_step); what noise is left then stays in the latent. Above the last it is the last. */

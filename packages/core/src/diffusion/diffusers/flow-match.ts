@@ -2,6 +2,7 @@ import { makeFlowSchedule, shiftTime } from "../flow-schedule.ts";
 import { invalid, requireNumber } from "../invalid.ts";
 import { linspace } from "../schedulers/spacing.ts";
 import type { ConfigReader } from "./config-reader.ts";
+import { readDynamicShift } from "./dynamic-shift.ts";
 import type { DiffusersPlan } from "./layout.ts";
 import { curveOver, finish, readCurve } from "./sigmas.ts";
 
@@ -9,7 +10,8 @@ import { curveOver, finish, readCurve } from "./sigmas.ts";
 export function flowMatchEuler(config: ConfigReader): DiffusersPlan {
   const trainTimesteps = config.trainTimesteps();
   const shift = config.number("shift", 1, 1e-6, 1e6);
-  const dynamic = config.boolean("use_dynamic_shifting", false);
+  const dynamicShift = readDynamicShift(config);
+  const dynamic = dynamicShift !== undefined;
   const linear = config.oneOf("time_shift_type", ["exponential", "linear"], "exponential") === "linear";
   const terminal = readTerminal(config);
   const curve = readCurve(config);
@@ -22,6 +24,7 @@ export function flowMatchEuler(config: ConfigReader): DiffusersPlan {
     schedule,
     space: "flow",
     accepts: ["sigmas", "timesteps"],
+    dynamicShift,
     setTimesteps({ steps, sigmas: given, timesteps, mu }) {
       const { sigmaMin, sigmaMax } = schedule;
       const times =
@@ -62,7 +65,8 @@ export function flowMatchHeun(config: ConfigReader): DiffusersPlan {
 }
 
 function dynamicShiftOf(mu: number | undefined, linear: boolean): number {
-  if (mu === undefined) return invalid("mu", "must be given with use_dynamic_shifting: dynamicShift(image tokens)");
+  if (mu === undefined)
+    return invalid("mu", "must be given with use_dynamic_shifting, or tokens, the number of image tokens");
   requireNumber("mu", mu, linear ? 1e-6 : -20, linear ? 1e6 : 20);
   return linear ? mu : Math.exp(mu);
 }

@@ -1,3 +1,4 @@
+import { type DynamicShiftOptions, dynamicShift } from "../flow-schedule.ts";
 import { type Grid, type GridRequest, type Mix, requireFalling, sliceAsAsked } from "../grid.ts";
 import { invalid, requireInteger } from "../invalid.ts";
 import type { NoiseSchedule } from "../noise-schedule.ts";
@@ -42,12 +43,14 @@ export interface DiffusersPlan
   accepts?: readonly ("timesteps" | "sigmas")[];
   /** What the network is told between the levels, where that isn't the schedule's interpolation. */
   timestepOf?: (sigma: number) => number;
+  /** How μ follows from the number of image tokens, where the shift is dynamic. */
+  dynamicShift?: DynamicShiftOptions | undefined;
   setTimesteps(request: LayoutRequest): Layout;
 }
 
 /** Makes a plan of a scheduler's reading. */
 export function planFrom(source: DiffusersPlan): Plan {
-  const { setTimesteps, maxSteps: _, accepts = [], options = {}, timestepOf, ...rest } = source;
+  const { setTimesteps, maxSteps: _, dynamicShift: __, accepts = [], options = {}, timestepOf, ...rest } = source;
   const { space, schedule } = source;
   // Flow levels are kept as they are; the others as σ/α.
   const inSpace = (sigma: number) => (space === "flow" ? sigma : fromRatio(space, sigma));
@@ -78,12 +81,13 @@ export function planFrom(source: DiffusersPlan): Plan {
 }
 
 function layoutRequest(
-  { steps, timesteps, sigmas, mu }: GridRequest,
-  { accepts = [], maxSteps = 10_000, space }: DiffusersPlan,
+  { steps, timesteps, sigmas, tokens, mu: given }: GridRequest,
+  { accepts = [], maxSteps = 10_000, space, dynamicShift: dynamic }: DiffusersPlan,
 ): LayoutRequest {
-  const given = [steps, timesteps, sigmas].filter((value) => value !== undefined);
+  const lists = [steps, timesteps, sigmas].filter((value) => value !== undefined);
   const names = ["steps", ...accepts];
-  if (given.length !== 1) invalid("steps", `give exactly one of ${names.join(", ")}`, names);
+  const mu = given ?? (dynamic && tokens !== undefined ? dynamicShift(tokens, dynamic) : undefined);
+  if (lists.length !== 1) invalid("steps", `give exactly one of ${names.join(", ")}`, names);
   const common = mu === undefined ? {} : { mu };
   if (steps !== undefined) return { ...common, steps: requireInteger("steps", steps, 1, maxSteps) };
   const field = timesteps ? "timesteps" : "sigmas";

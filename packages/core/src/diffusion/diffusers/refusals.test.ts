@@ -71,6 +71,11 @@ describe("fromDiffusers", () => {
     [{ _class_name: "DDIMScheduler", thresholding: true, dynamic_thresholding_ratio: 5 }, /dynamic_thresholding_ratio/],
     [{ _class_name: "DDIMScheduler", thresholding: true, sample_max_value: 0 }, /sample_max_value/],
     [{ _class_name: "FlowMatchEulerDiscreteScheduler", shift_terminal: 2 }, /shift_terminal.*0 to 0\.999/],
+    [
+      { _class_name: "FlowMatchEulerDiscreteScheduler", use_dynamic_shifting: true, max_image_seq_len: 9 },
+      /max_image_seq_len.*above base_image_seq_len/,
+    ],
+    [{ _class_name: "FlowMatchEulerDiscreteScheduler", use_dynamic_shifting: true, base_shift: "x" }, /base_shift/],
     [{ _class_name: "FlowMatchEulerDiscreteScheduler", num_train_timesteps: 1.5 }, /num_train_timesteps/],
     [{ _class_name: "EDMEulerScheduler", sigma_min: 90 }, /sigma_max.*90/],
     [{ _class_name: "EDMEulerScheduler", sigma_data: 0 }, /sigma_data/],
@@ -136,8 +141,14 @@ describe("fromDiffusers", () => {
 
   it("asks for mu where a dynamic shift needs it", () => {
     const plan = fromDiffusers({ _class_name: "FlowMatchEulerDiscreteScheduler", use_dynamic_shifting: true });
-    expect(() => plan.grid({ steps: 4 })).toThrow(/mu.*dynamicShift/);
+    expect(() => plan.grid({ steps: 4 })).toThrow(/mu.*tokens/);
     expect(plan.grid({ steps: 4, mu: 1 }).sigmas[0]).toBe(1);
+    // 4096 tokens have the whole of max_shift, 256 only base_shift.
+    expect(plan.grid({ steps: 4, tokens: 4096 }).sigmas).toEqual(plan.grid({ steps: 4, mu: 1.15 }).sigmas);
+    expect(plan.grid({ steps: 4, tokens: 256 }).sigmas).toEqual(plan.grid({ steps: 4, mu: 0.5 }).sigmas);
+    const own = { base_shift: 0.1, max_shift: 2, base_image_seq_len: 100, max_image_seq_len: 200 };
+    const other = fromDiffusers({ _class_name: "FlowMatchEulerDiscreteScheduler", use_dynamic_shifting: true, ...own });
+    expect(other.grid({ steps: 4, tokens: 200 }).sigmas).toEqual(plan.grid({ steps: 4, mu: 2 }).sigmas);
   });
 
   it("ignores other schedulers' options and what is null, as diffusers does", () => {

@@ -5,12 +5,13 @@ import type { Prediction } from "../prediction.ts";
 import { linspace, roundHalfEven } from "../schedulers/spacing.ts";
 import type { Space } from "../space.ts";
 import type { ConfigReader } from "./config-reader.ts";
-import type { Layout, LayoutRequest } from "./layout.ts";
+import { readDynamicShift } from "./dynamic-shift.ts";
+import type { DiffusersPlan, Layout, LayoutRequest } from "./layout.ts";
 import { curveOver, finish, readCurve, sigmasAt } from "./sigmas.ts";
 import { checkTimesteps, readSpacing, type SpacingOptions, solverTimesteps } from "./timesteps.ts";
 
 /** How one solver family member lays out its levels. */
-export interface SolverLevels {
+export interface SolverLevels extends Pick<DiffusersPlan, "dynamicShift"> {
   /** `flow` with `use_flow_sigmas`, else `vp`. */
   space: Space;
   prediction: Prediction;
@@ -51,7 +52,8 @@ export function readSolverLevels(config: ConfigReader, schedule: NoiseSchedule, 
   const lu = kind.luLambdas === true && config.boolean("use_lu_lambdas", false);
   const flow = config.boolean("use_flow_sigmas", false);
   const shift = config.number("flow_shift", 1, 1e-6, 1e6);
-  const dynamic = config.boolean("use_dynamic_shifting", false);
+  const dynamicShift = readDynamicShift(config);
+  const dynamic = dynamicShift !== undefined;
   if (dynamic && !flow) invalid("use_dynamic_shifting", "needs use_flow_sigmas on");
   if (dynamic && !kind.linearShift) config.oneOf("time_shift_type", ["exponential"], "exponential");
   const rounded =
@@ -70,6 +72,7 @@ export function readSolverLevels(config: ConfigReader, schedule: NoiseSchedule, 
 
   return {
     space: flow ? "flow" : "vp",
+    dynamicShift,
     prediction,
     accepts: custom ? ["timesteps"] : [],
     setTimesteps({ steps, timesteps: given, mu }) {
