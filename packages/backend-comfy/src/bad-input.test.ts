@@ -10,10 +10,12 @@ import {
   redact,
 } from "@latentkit/core";
 import { FakeComfy, type FakeComfyOptions } from "@latentkit/testing";
+import { ProxyAgent } from "undici";
 import { afterEach, describe, expect, it } from "vitest";
 import { comfy } from "./comfy-backend.ts";
 import type { ComfyOptions } from "./comfy-options.ts";
 import { fromConfig } from "./from-config.ts";
+import { comfyPool } from "./pool/comfy-pool.ts";
 import { defineWorkflow } from "./workflow/define-workflow.ts";
 
 const png = {
@@ -150,6 +152,30 @@ describe("bad input", () => {
       { model: "sd3.5_large", scheduler: "karras", schedulerOptions: { rho: 5 } },
       "schedulerOptions.sigma_max",
       "must be given for sd3",
+    ],
+    [
+      "layers that ComfyUI does not perturb",
+      { guidance: { pagScale: 3, pagLayers: ["mid", "up_blocks.0"] } },
+      "guidance.pagLayers",
+      'must be ["mid"] here',
+    ],
+    [
+      "a perturbed-attention scale that changes over the steps",
+      { guidance: { pagScale: 3, pagAdaptiveScale: 0.5 } },
+      "guidance.pagAdaptiveScale",
+      "the same at every step",
+    ],
+    [
+      "a file name that the server would not give out",
+      { backendOptions: { comfy: { filenamePrefix: "fox..v1" } } },
+      "backendOptions.comfy.filenamePrefix",
+      'must not contain ".."',
+    ],
+    [
+      "a folder outside the server's own",
+      { backendOptions: { comfy: { filenamePrefix: "/etc/x" } } },
+      "backendOptions.comfy.filenamePrefix",
+      "below the server's output folder",
     ],
     [
       "an image that does not exist",
@@ -314,6 +340,27 @@ describe("options", () => {
     expect(inspect(error)).not.toMatch(/abc-secret|schlüssel/);
   });
 
+  it("prints no key, whoever prints a backend, a pool or a client", () => {
+    const options: ComfyOptions = {
+      apiKey: "cloud-key-secret",
+      comfyOrgApiKey: "org-key-secret",
+      headers: { authorization: "Bearer header-secret", "x-team": "team-secret" },
+      dispatcher: new ProxyAgent({ uri: "http://127.0.0.1:1", token: "Basic proxy-secret" }),
+      webSocketUrl: "ws://me:socket-secret@127.0.0.1:1/ws?token=query-secret",
+    };
+    const backend = comfy({ url: "http://me:url-secret@127.0.0.1:1", ...options });
+    backend.server.socket("c");
+    const { webSocketUrl: _, ...shared } = options;
+    for (const shown of [backend, createClient({ backend }), comfyPool({ servers: ["http://a"], ...shared })]) {
+      const plain = Buffer.from("me:url-secret").toString("base64");
+      for (const text of [inspect(shown, { depth: 12, showHidden: true }), JSON.stringify(shown)]) {
+        expect(text).not.toMatch(/secret/);
+        expect(text).not.toContain(plain);
+      }
+    }
+    expect(redact("socket-secret and query-secret")).toBe("[redacted] and [redacted]");
+  });
+
   it("has secrets taken out of every later error and log line", () => {
     comfy({
       url: "http://me:pw-of-the-url@127.0.0.1:1",
@@ -333,6 +380,8 @@ describe("options", () => {
     [{ pollMs: -1 }, "pollMs"],
     [{ chekpoint: "x" }, "chekpoint"],
     [{ delivery: "post" }, "delivery"],
+    [{ filenamePrefix: "../up" }, "filenamePrefix"],
+    [{ filenamePrefix: "C:\\x" }, "filenamePrefix"],
   ])("refuses %o", (options, field) => {
     expect(() => comfy(options as ComfyOptions)).toThrow(
       expect.objectContaining({ code: "config", message: expect.stringContaining(field) }),

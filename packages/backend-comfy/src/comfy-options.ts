@@ -2,6 +2,7 @@ import { validateHeaderName, validateHeaderValue } from "node:http";
 import { ConfigError, registerSecret } from "@latentkit/core";
 import type { Dispatcher } from "undici";
 import { z } from "zod";
+import { FilenamePrefixSchema } from "./filename-prefix.ts";
 
 /** Model families whose graphs differ. `"sd"` is Stable Diffusion 1.x and 2.x. */
 export const families = ["sd", "sdxl", "sd3", "flux", "qwen-image", "z-image"] as const;
@@ -24,7 +25,7 @@ const OptionsSchema = z.strictObject({
   clientId: z.string().min(1).optional(),
   delivery: z.enum(["view", "temp", "socket"]).default("view"),
   previewMethod: z.enum(["auto", "latent2rgb", "taesd"]).default("auto"),
-  filenamePrefix: z.string().min(1).default("latentkit/image"),
+  filenamePrefix: FilenamePrefixSchema.default("latentkit/image"),
   maxUploadBytes: positive.default(100 * 2 ** 20),
   timeoutMs: positive.default(60_000),
   pollMs: positive.default(5_000),
@@ -128,9 +129,8 @@ export function resolveOptions(input: ComfyOptions | Record<string, unknown> = {
       backend: "comfy",
     });
   }
-  for (const secret of [options.apiKey, options.comfyOrgApiKey, ...secretHeaders(options.headers)]) {
-    registerSecret(secret);
-  }
+  const secrets = [options.apiKey, options.comfyOrgApiKey, ...secretHeaders(options.headers)];
+  for (const secret of [...secrets, ...secretsOf(options.webSocketUrl)]) registerSecret(secret);
   checkHeaders(options);
   const base = parseUrl("url", options.url, ["http:", "https:"]);
   const headers = { ...options.headers, ...basicAuth(base) };
@@ -147,6 +147,12 @@ function secretHeaders(headers: Record<string, string>): string[] {
   return Object.entries(headers)
     .filter(([name]) => /auth|key|token|secret|cookie/i.test(name))
     .flatMap(([, value]) => [value, ...value.split(/\s+/).slice(1)]);
+}
+
+/** Password and query of the socket's address, which may hold a token. */
+function secretsOf(webSocketUrl = ""): string[] {
+  const url = URL.parse(webSocketUrl);
+  return url === null ? [] : [decodeURIComponent(url.password), ...url.searchParams.values()];
 }
 
 /** What no HTTP request can carry is refused here, not taken for an unreachable server later. The value is not shown. */

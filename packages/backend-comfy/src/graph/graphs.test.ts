@@ -197,6 +197,23 @@ describe("graphs", () => {
     expect(graph.at(-1)).toContain("images<composite>");
   });
 
+  it("puts the kept part back, enlarged, where a hires pass has painted", async () => {
+    const graph = await of({ task: "inpaint", image, mask: odd, hires: { scale: 1.5 } });
+    expect(graph).toEqual(
+      expect.arrayContaining([
+        "kept-image: ImageScale(image<image>, upscale_method=lanczos, width=96, height=96, crop=center)",
+        "kept-mask-resized: ImageScale(image<kept-mask-image>, upscale_method=lanczos, width=96, height=96, crop=center)",
+        "composite: ImageCompositeMasked(destination<kept-image>, source<decode>, x=0, y=0, resize_source=false, mask<kept-mask-again>)",
+      ]),
+    );
+    const outpaint = await of({ task: "outpaint", image: odd, bottom: 20, hires: { scale: 1.25 } });
+    // 70 × 70 is painted as 72 × 72: 9 latents become 11.25, so 11.
+    expect(outpaint.find((line) => line.startsWith("kept-image"))).toContain("width=88, height=88");
+    expect(outpaint).toContain("crop: ImageCrop(image<composite>, width=88, height=88, x=0, y=0)");
+    const half = await of({ task: "inpaint", image, mask: image, hires: { scale: 1.0625 } });
+    expect(half.find((line) => line.startsWith("kept-image"))).toContain("width=64, height=64");
+  });
+
   it("outpaint, padded to what the VAE takes and cut back", async () => {
     const graph = await of({ task: "outpaint", image: odd, left: 10, bottom: 20, feather: 8 });
     expect(graph).toContain("pad: ImagePadForOutpaint(image<image>, left=10, top=0, right=0, bottom=22, feathering=8)");

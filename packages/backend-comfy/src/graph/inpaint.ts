@@ -3,7 +3,7 @@ import { type GraphBuilder, idOf, type Link } from "./graph.ts";
 import { addImagePrompts } from "./image-prompt.ts";
 import { sizedImage } from "./image-to-image.ts";
 import { loadPipeline, type Pipeline } from "./model.ts";
-import { encode, makePicture, resize } from "./picture.ts";
+import { encode, hiresSize, makePicture, resize } from "./picture.ts";
 import { imageOf, type Plan, type PlanOf } from "./plan.ts";
 
 /** Paints anew where the mask is white; all else stays as it was, to the pixel. */
@@ -12,15 +12,15 @@ export function inpaint(g: GraphBuilder, plan: PlanOf<"inpaint">): Link[] {
   return paintMasked(g, plan, image, sizedMask(g, plan), plan.request.strength);
 }
 
-/** The three ways to inpaint; the kept part is put back from `image` afterwards. */
+/** The three ways to inpaint; the kept part is put back from `image` afterwards, enlarged where there is a hires pass. */
 export function paintMasked(g: GraphBuilder, plan: Plan, image: Link, mask: Link, strength: number): Link[] {
   const pipeline = addImagePrompts(g, plan, loadPipeline(g, plan));
   const plain = condition(g, plan, pipeline);
   const { conditions, latent } = start(g, plan, pipeline, plain, image, mask);
+  const kept = plan.request.hires === undefined ? { image, mask } : enlarged(g, plan, image, mask);
   return Array.from({ length: plan.request.count }, (_, index) => {
-    const painted = makePicture(g, plan, pipeline, conditions, { index, latent, denoise: strength });
-    if (plan.request.hires !== undefined) return painted;
-    const inputs = { destination: image, source: painted, x: 0, y: 0, resize_source: false, mask };
+    const source = makePicture(g, plan, pipeline, conditions, { index, latent, denoise: strength });
+    const inputs = { destination: kept.image, source, x: 0, y: 0, resize_source: false, mask: kept.mask };
     return g.add(idOf("composite", index), "ImageCompositeMasked", inputs)();
   });
 }
@@ -55,7 +55,17 @@ function sizedMask(g: GraphBuilder, plan: Plan): Link {
   const { name, width, height } = imageOf(plan, "mask");
   const mask = g.add("mask", "LoadImageMask", { image: name, channel: "red" }, { image: "mask" })();
   if (width === plan.width && height === plan.height) return mask;
-  const asImage = g.add("mask-image", "MaskToImage", { mask })();
-  const resized = resize(g, asImage, plan, "mask-resized");
-  return g.add("mask-again", "ImageToMask", { image: resized, channel: "red" })();
+  return resizedMask(g, mask, plan, "mask");
+}
+
+function resizedMask(g: GraphBuilder, mask: Link, size: { width: number; height: number }, id: string): Link {
+  const asImage = g.add(`${id}-image`, "MaskToImage", { mask })();
+  const resized = resize(g, asImage, size, `${id}-resized`);
+  return g.add(`${id}-again`, "ImageToMask", { image: resized, channel: "red" })();
+}
+
+/** What is kept, as large as a hires pass paints. */
+function enlarged(g: GraphBuilder, plan: Plan, image: Link, mask: Link): { image: Link; mask: Link } {
+  const size = hiresSize(plan);
+  return { image: resize(g, image, size, "kept-image"), mask: resizedMask(g, mask, size, "kept-mask") };
 }

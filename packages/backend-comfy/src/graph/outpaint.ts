@@ -15,8 +15,8 @@ export function outpaint(g: GraphBuilder, plan: PlanOf<"outpaint">): Link[] {
     { left: "left", top: "top", right: "right", bottom: "bottom", feathering: "feather" },
   );
   const painted = paintMasked(g, plan, padded(0), padded(1), strength);
-  if (extra.right + extra.bottom === 0 || plan.request.hires !== undefined) return painted;
-  return painted.map((picture, i) =>
-    g.add(idOf("crop", i), "ImageCrop", { image: picture, width, height, x: 0, y: 0 })(),
-  );
+  if (extra.right + extra.bottom === 0) return painted;
+  const { scale = 1 } = plan.request.hires ?? {};
+  const size = { width: Math.round(width * scale), height: Math.round(height * scale) };
+  return painted.map((picture, i) => g.add(idOf("crop", i), "ImageCrop", { image: picture, ...size, x: 0, y: 0 })());
 }

@@ -60,11 +60,19 @@ function enlarge(g: GraphBuilder, plan: Plan, pipeline: Pipeline, index: number,
     return g.add(idOf("hires-latent", index), "LatentUpscaleBy", inputs, fields)();
   }
   const image = decode(g, pipeline, index, samples, "hires-decode");
-  const side = (length: number) => Math.round((length * scale) / 8) * 8;
-  const size = { width: side(plan.width), height: side(plan.height) };
   const upscaled = upscaleByModel(g, plan.upscaleModel, image, idOf("hires-upscale", index), "hires.upscaler");
-  const resized = resize(g, upscaled, size, idOf("hires-resize", index));
+  const resized = resize(g, upscaled, hiresSize(plan), idOf("hires-resize", index));
   return encode(g, pipeline, resized, idOf("hires-encode", index));
+}
+
+/** Size of what a hires pass paints, outpaint's hidden margin included: latents are scaled, 8 pixels each, halves to even. */
+export function hiresSize({ width, height, extra, request }: Plan): { width: number; height: number } {
+  const side = (length: number) => {
+    const exact = (length / 8) * request.hires!.scale;
+    const rounded = Math.round(exact);
+    return (exact % 1 === 0.5 && rounded % 2 === 1 ? rounded - 1 : rounded) * 8;
+  };
+  return { width: side(width + extra.right), height: side(height + extra.bottom) };
 }
 
 /** Enlarges by an upscale model's own factor. */

@@ -124,6 +124,9 @@ function upscalerOf(request: GenerationRequest, info: ObjectInfo): { name: strin
 /** Samplers that look at one step at a time and draw no noise: cut in two, they give the same as whole. */
 const cuttable = ["euler", "ddim", "heun", "exp_heun_2_x0"];
 
+/** Names of the layers that perturbed-attention guidance perturbs on ComfyUI. */
+const middle = ["mid", "mid_block"];
+
 /** Parts of fields that capabilities name only as a whole. */
 function refuseUnsupported(request: GenerationRequest, family: Family, sampler: string, options: Issue[]): void {
   const issues = [...options];
@@ -138,6 +141,13 @@ function refuseUnsupported(request: GenerationRequest, family: Family, sampler: 
     }
     if (plus && !["cfg", "cfg++"].includes(guidance.mode)) {
       refuse("guidance.mode", `must be "cfg++" with sampler "${sampler}"`);
+    }
+    // PerturbedAttentionGuidance has one scale, and perturbs the middle block.
+    if (guidance.pagLayers?.some((layer) => !middle.includes(layer))) {
+      refuse("guidance.pagLayers", 'must be ["mid"] here: ComfyUI perturbs the middle block alone');
+    }
+    if ((guidance.pagAdaptiveScale ?? 0) > 0) {
+      refuse("guidance.pagAdaptiveScale", "is not possible here: the scale is the same at every step");
     }
     if (guidance.scales !== undefined) refuse("guidance.scales", "one guidanceScale holds for all steps here");
     const field = guidance.start > 0 ? "guidance.start" : "guidance.end";

@@ -3,6 +3,7 @@ import { InvalidRequestError } from "@latentkit/core";
 import { z } from "zod";
 import { comfyDetails } from "../comfy-error.ts";
 import { families } from "../comfy-options.ts";
+import { FilenamePrefixSchema } from "../filename-prefix.ts";
 import { inpaintModes } from "../graph/plan.ts";
 
 const RequestOptionsSchema = z.strictObject({
@@ -13,7 +14,7 @@ const RequestOptionsSchema = z.strictObject({
   growMaskBy: z.int().min(0).max(64).default(6),
   refine: z.number().min(0).max(1).default(0.35),
   delivery: z.enum(["view", "temp", "socket"]).optional(),
-  filenamePrefix: z.string().min(1).optional(),
+  filenamePrefix: FilenamePrefixSchema.optional(),
   previewMethod: z.enum(["auto", "latent2rgb", "taesd"]).optional(),
   preprocess: z.boolean().default(false),
   front: z.boolean().default(false),

@@ -15,20 +15,25 @@ interface Aged<T> {
 
 /** One ComfyUI server: its HTTP, its sockets, and what it has said about itself. */
 export class ComfyServer {
-  readonly options: ResolvedOptions;
   readonly http: ComfyHttp;
   readonly uploads: Uploads;
+  readonly #options: ResolvedOptions;
   readonly #sockets = new Map<string, ComfySocket>();
   readonly #cache = new Map<string, Aged<unknown>>();
 
   constructor(options: ResolvedOptions) {
-    this.options = options;
+    this.#options = options;
     this.http = new ComfyHttp(options);
     this.uploads = new Uploads(this.http);
   }
 
+  /** Not a property of its own: keys and headers are in it, and whoever prints a backend must not print them. */
+  get options(): ResolvedOptions {
+    return this.#options;
+  }
+
   get url(): string {
-    return this.options.url;
+    return this.#options.url;
   }
 
   /** Node definitions, at most `objectInfoTtlMs` old. @throws ConnectionError when this is no ComfyUI. */

@@ -3,7 +3,8 @@ import { comfyDetails } from "../comfy-error.ts";
 import type { Graph, GraphNode } from "../graph/graph.ts";
 import type { ObjectInfo } from "../server/object-info.ts";
 import { type ParameterSpecs, type ParameterValues, targetsOf } from "./parameters.ts";
-import { isUiWorkflow, type UiWorkflow, uiToApi } from "./ui-to-api.ts";
+import { readUiWorkflow } from "./read-ui-workflow.ts";
+import { isUiWorkflow, uiToApi } from "./ui-to-api.ts";
 import type { WorkflowFile } from "./workflow-file.ts";
 
 /**
@@ -70,7 +71,8 @@ export function defineWorkflow<const P extends ParameterSpecs, const O extends O
     return graph;
   };
   if (isUiWorkflow(workflow)) {
-    return { parameters, outputs, graph: (info) => check(uiToApi(workflow as UiWorkflow, info)) };
+    const saved = readUiWorkflow(workflow);
+    return { parameters, outputs, graph: (info) => check(uiToApi(saved, info)) };
   }
   const graph = check(readApi(workflow));
   return { parameters, outputs, graph: () => structuredClone(graph) };

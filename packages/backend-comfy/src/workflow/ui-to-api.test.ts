@@ -178,6 +178,72 @@ describe("uiToApi", () => {
     expect(graph["6"]!.inputs["clip"]).toEqual(["4", 1]);
   });
 
+  it.each([
+    [
+      "at its own place",
+      [
+        { type: "*", link: 20 },
+        { type: "MODEL", link: 21 },
+      ],
+      { type: "MODEL" },
+      "4",
+    ],
+    [
+      "of exactly the wanted type",
+      [
+        { type: "INT", link: 20 },
+        { type: "MODEL", link: 21 },
+      ],
+      { type: "*" },
+      "40",
+    ],
+    [
+      "of one type of several",
+      [
+        { type: "INT", link: 20 },
+        { type: "CLIP,model", link: 21 },
+      ],
+      { type: "MODEL" },
+      "40",
+    ],
+    [
+      "of any type",
+      [
+        { type: "INT", link: 20 },
+        { type: "*", link: 21 },
+      ],
+      { type: "MODEL" },
+      "40",
+    ],
+  ])("hands on through a bypassed node what comes into the input %s", (_, inputs, output, source) => {
+    const patch: UiNode = {
+      id: 20,
+      type: "SomePatch",
+      mode: 4,
+      inputs: inputs.map((input, i) => ({ name: `in${i}`, ...input })),
+      outputs: [{ name: "out", ...output }],
+    };
+    const links: UiWorkflow["links"] = [
+      ...workflow.links.filter((link) => (link as number[])[0] !== 1),
+      [20, 4, 0, 20, 0, "MODEL"],
+      [21, 40, 0, 20, 1, "MODEL"],
+      [1, 20, 0, 3, 0, "MODEL"],
+    ];
+    const graph = uiToApi({ nodes: [...workflow.nodes, patch, { ...loader, id: 40 }], links }, info);
+    expect(graph["3"]!.inputs["model"]).toEqual([source, 0]);
+  });
+
+  it("hands nothing on where no input fits", () => {
+    const inputs = [{ name: "text", type: "STRING", link: 20 }];
+    const patch: UiNode = { id: 20, type: "SomePatch", mode: 4, inputs, outputs: [{ name: "out", type: "MODEL" }] };
+    const links: UiWorkflow["links"] = [
+      ...workflow.links.filter((link) => (link as number[])[0] !== 1),
+      [20, 4, 0, 20, 0, "STRING"],
+      [1, 20, 0, 3, 0, "MODEL"],
+    ];
+    expect(uiToApi({ nodes: [...workflow.nodes, patch], links }, info)["3"]!.inputs["model"]).toBeUndefined();
+  });
+
   it("leaves muted nodes out, with what hangs on them", () => {
     const nodes = workflow.nodes.map((node) =>
       node.id === 9 ? { ...node, mode: 2 } : node.id === 7 ? { ...node, mode: 2 } : node,
@@ -380,5 +446,41 @@ describe("uiToApi", () => {
     expect(() => uiToApi({ ...workflow, nodes }, info)).toThrow(
       expect.objectContaining({ code: "config", message: expect.stringContaining('"FancyNode"') }),
     );
+  });
+
+  it.each(["workflow>My Group", "workflow/My Group"])("says how to have the group node %s read", (type) => {
+    const nodes = [...workflow.nodes, { id: 99, type }];
+    expect(() => uiToApi({ ...workflow, nodes }, info)).toThrow(
+      expect.objectContaining({ code: "config", message: expect.stringContaining("convert it to a subgraph") }),
+    );
+  });
+
+  it.each([
+    ["a node without a type", { nodes: [{ id: 1 }] }, "workflow.nodes.0.type"],
+    ["a node without an id", { nodes: [{ type: "KSampler" }], links: [] }, "workflow.nodes.0.id"],
+    ["a node that is none", { nodes: [null], links: [] }, "workflow.nodes.0"],
+    [
+      "an input without a name",
+      { nodes: [{ id: 1, type: "A", inputs: [{ link: 1 }] }] },
+      "workflow.nodes.0.inputs.0.name",
+    ],
+    ["links that are none", { nodes: [], links: "none" }, "workflow.links"],
+    ["a link that is none", { nodes: [], links: [[1, 2]] }, "workflow.links.0"],
+    [
+      "a subgraph without nodes",
+      { nodes: [], links: [], definitions: { subgraphs: [{ id: "a" }] } },
+      "workflow.definitions.subgraphs.0.nodes",
+    ],
+  ])("refuses %s, when it is defined", (_, saved, place) => {
+    const matching = expect.objectContaining({ code: "config", message: expect.stringContaining(`${place}: `) });
+    expect(() => defineWorkflow({ workflow: saved, parameters: {}, outputs: {} })).toThrow(matching);
+    expect(() => uiToApi(saved as never, info)).toThrow(matching);
+  });
+
+  it("reads what old editors leave: holes among the links, no lists where nothing is in them", () => {
+    const nodes = workflow.nodes.map((node) => ({ inputs: null, outputs: null, ...node }));
+    const saved = { ...workflow, nodes, links: [null, ...workflow.links, null], definitions: null };
+    expect(uiToApi(saved as never, info)).toEqual(uiToApi(workflow, info));
+    expect(uiToApi({ nodes: [{ ...latent, outputs: undefined }] } as never, info)).toHaveProperty("5");
   });
 });

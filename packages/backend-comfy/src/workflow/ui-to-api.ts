@@ -2,6 +2,8 @@ import { ConfigError } from "@latentkit/core";
 import { comfyDetails } from "../comfy-error.ts";
 import type { Graph, InputValue, Link } from "../graph/graph.ts";
 import { type InputSpec, isWidget, type ObjectInfo } from "../server/object-info.ts";
+import { passedThrough } from "./bypass.ts";
+import { readUiWorkflow } from "./read-ui-workflow.ts";
 import { flattenSubgraphs } from "./subgraphs.ts";
 
 /** A node as ComfyUI's editor saves it. */
@@ -62,10 +64,10 @@ export function isUiWorkflow(workflow: unknown): boolean {
  * Converts what the editor saves to API format: widgets by the order of the node's declared inputs, reroutes and
  * bypassed nodes followed through, muted ones left out, primitives put in, subgraphs unfolded (`12:3`).
  *
- * @throws ConfigError for a node that the server does not have.
+ * @throws ConfigError for a node that the server does not have, and for JSON that is not as the editor saves it.
  */
 export function uiToApi(saved: UiWorkflow, info: ObjectInfo): Graph {
-  const { nodes, links } = flattenSubgraphs(saved);
+  const { nodes, links } = flattenSubgraphs(readUiWorkflow(saved));
   const byId = new Map(nodes.map((node) => [String(node.id), node]));
   const sources = new Map(links.map(({ id, from, slot }) => [id, { from, slot }]));
   const graph: Graph = {};
@@ -73,17 +75,12 @@ export function uiToApi(saved: UiWorkflow, info: ObjectInfo): Graph {
     if (notes.has(node.type) || node.type === "Reroute" || node.type === "PrimitiveNode") continue;
     if (node.mode === muted || node.mode === bypassed) continue;
     const spec = info.node(node.type);
-    if (spec === undefined) {
-      throw new ConfigError(
-        `The workflow's node ${node.id} is a "${node.type}", which the server does not have.`,
-        comfyDetails(),
-      );
-    }
+    if (spec === undefined) throw unknownNode(node);
     const inputs: Record<string, InputValue> = widgetValues(node, spec.inputs);
     for (const { name } of spec.inputs) if (node.values?.[name] !== undefined) inputs[name] = node.values[name];
     for (const input of node.inputs ?? []) {
       if (input.link === null || input.link === undefined) continue;
-      const value = follow(String(input.link), byId, sources);
+      const value = follow(String(input.link), input.type, byId, sources);
       if (value !== undefined) inputs[input.name] = value;
       else if (!spec.inputs.some((declared) => declared.name === input.name && isWidget(declared)))
         delete inputs[input.name];
@@ -93,9 +90,19 @@ export function uiToApi(saved: UiWorkflow, info: ObjectInfo): Graph {
   return graph;
 }
 
+/** Group nodes are of editors before subgraphs: what they hold lies in the file's `extra`. */
+function unknownNode({ id, type }: UiNode): ConfigError {
+  const isGroup = /^workflow[>/]/.test(type);
+  const why = isGroup
+    ? "a group node of an older editor, which is not read: open the workflow in a newer one and convert it to a subgraph, or save it in API format"
+    : `a "${type}", which the server does not have`;
+  return new ConfigError(`The workflow's node ${id} is ${why}.`, comfyDetails({ details: { type } }));
+}
+
 /** Where a link really comes from: a link, or a primitive's value; undefined behind a muted node. */
 function follow(
   link: string,
+  type: unknown,
   nodes: ReadonlyMap<string, UiNode>,
   sources: ReadonlyMap<string, { from: string; slot: number }>,
 ): Link | InputValue | undefined {
@@ -107,18 +114,9 @@ function follow(
       return Object.values(node.values ?? {})[0] ?? (node.widgets_values as InputValue[] | undefined)?.[0];
     }
     if (node.type !== "Reroute" && node.mode !== bypassed) return [source.from, source.slot];
-    next = passedThrough(node, source.slot);
+    next = passedThrough(node, source.slot, type);
   }
   return undefined;
-}
-
-/** The input whose value a bypassed node hands on: of the output's own type, at the same place if it can be. */
-function passedThrough({ type, inputs = [], outputs = [] }: UiNode, slot: number): string | undefined {
-  const wanted = outputs[slot]?.type;
-  const fits = (input: (typeof inputs)[number] | undefined) =>
-    input !== undefined && (type === "Reroute" || input.type === wanted);
-  const found = fits(inputs[slot]) ? inputs[slot] : inputs.find((input) => fits(input));
-  return found?.link === null || found?.link === undefined ? undefined : String(found.link);
 }
 
 /** `widgets_values` has no names: it goes by the order in which the node declares its inputs, linked ones included. */
