@@ -136,13 +136,16 @@ describe.skipIf(!isSet)("the server at COMFYUI_URL (not run when unset)", () => 
   });
 
   it("resumes from another process's handle", async () => {
-    const job = client.generate({ ...request, steps: 30, seed: 99 });
+    // A client of its own: the one that resumes takes over its id, and leaves its socket silent.
+    const first = createClient({ backend: comfy(options) });
+    const job = first.generate({ ...request, steps: 30, seed: 99 });
     await until(job, (event) => event.type === "progress" && event.phase === "sample");
     const handle = JSON.parse(JSON.stringify(job.handle));
     const other = createClient({ backend: comfy(options) });
     const { images } = await other.resume(handle);
     expect(await images[0]!.pixels()).toEqual(await (await job).images[0]!.pixels());
     await other.dispose();
+    await first.dispose();
   });
 
   it("cancels a waiting job, and leaves the running one alone", async () => {
