@@ -77,7 +77,7 @@ export function settle(request: GenerationRequest, model: ModelFolder): Settings
     noise: checkedNoise(noiseOf(request.noise, shape)),
     requestNoise: request.noise,
     givesLatent: request.output.latent === true,
-    samplerOptions: readSamplerOptions(plan.sampler, request.samplerOptions ?? {}, plan.space),
+    samplerOptions: readSamplerOptions(plan.sampler, request.samplerOptions ?? {}, plan),
     clipSkip,
     previewEvery: request.previewEvery,
     prompt: "prompt" in request ? (request.prompt ?? "") : "",

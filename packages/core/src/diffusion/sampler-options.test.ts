@@ -61,8 +61,15 @@ describe("options", () => {
   });
 
   it("have their own range in the flow space", () => {
-    expect(readSamplerOptions("euler_ancestral", { eta: 1.5 }, "ve")).toEqual({ eta: 1.5 });
-    expect(() => readSamplerOptions("euler_ancestral", { eta: 1.5 }, "flow")).toThrow(/0 to 1 for/);
+    expect(readSamplerOptions("euler_ancestral", { eta: 1.5 }, { space: "ve" })).toEqual({ eta: 1.5 });
+    expect(() => readSamplerOptions("euler_ancestral", { eta: 1.5 }, { space: "flow" })).toThrow(/0 to 1 for/);
+  });
+
+  it("of ComfyUI's sa_solver are those of its other one", () => {
+    const plan = { options: { asComfy: {} } };
+    expect(readSamplerOptions("sa_solver", { eta: 0.5, s_noise: 0.9 }, plan)).toEqual({ eta: 0.5, sNoise: 0.9 });
+    expect(() => readSamplerOptions("sa_solver", { predict: "noise" }, plan)).toThrow(/predict.*eta/);
+    expect(() => readSamplerOptions("sa_solver", { eta: 0.5 })).toThrow(/eta.*predict/);
   });
 
   it.each<[SchedulerName, Record<string, unknown>, RegExp]>([

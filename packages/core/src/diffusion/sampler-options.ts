@@ -105,26 +105,32 @@ export const samplerOptions: Readonly<Record<SamplerName, OptionSpecs>> = {
  */
 export function checkSamplerOptions(sampler: SamplerName, options: object | undefined, space: Space): void {
   const known = Object.entries(options ?? {}).filter(([name]) => Object.hasOwn(samplerOptions[sampler], name));
-  readSamplerOptions(sampler, Object.fromEntries(known), space);
+  readSamplerOptions(sampler, Object.fromEntries(known), { space });
 }
 
 /**
- * Reads a request's sampler options: `s_noise` and `sNoise` are one, and what the sampler doesn't take is refused.
+ * Reads a request's sampler options: `s_noise` and `sNoise` are one, and what the sampler doesn't take is refused. `plan` is what they go
+ * with: its space bounds some of them, and ComfyUI's `sa_solver` takes what `sa_solver_pece` does.
  *
  * @throws InvalidRequestError naming the option, the sampler and what it takes.
  */
 export function readSamplerOptions(
   sampler: SamplerName,
   given: Readonly<Record<string, unknown>>,
-  space?: Space,
+  { space, options: own = {} }: { space?: Space; options?: object } = {},
 ): Record<string, unknown> {
-  const specs = Object.hasOwn(samplerOptions, sampler) ? samplerOptions[sampler] : undefined;
+  const asComfy = sampler === "sa_solver" && "asComfy" in own;
+  const specs = asComfy
+    ? samplerOptions.sa_solver_pece
+    : Object.hasOwn(samplerOptions, sampler)
+      ? samplerOptions[sampler]
+      : undefined;
   if (!specs) return invalid("sampler", `unknown sampler ${String(sampler)}`, Object.keys(samplerOptions));
   const owner = { field: "samplerOptions", owner: `sampler "${sampler}"`, space };
-  const options = readOptions(given, specs, owner);
-  const { sTmin, sTmax } = options;
+  const read = readOptions(given, specs, owner);
+  const { sTmin, sTmax } = read;
   // A range that holds nothing would turn the churn off without a word.
   if (typeof sTmin === "number" && typeof sTmax === "number")
     readOptions({ sTmax }, { sTmax: number(sTmin, 1e9) }, owner);
-  return options;
+  return read;
 }

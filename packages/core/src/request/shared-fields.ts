@@ -77,7 +77,7 @@ const NoiseSchema = z.strictObject({
       maxThreadsPerMultiProcessor: z.int().min(256).max(65_536),
     })
     .optional(),
-  /** Whose order of draws is followed. */
+  /** Whose order of draws is followed; and whose levels and formulas, for the samplers by name that differ. */
   convention: z.enum(["diffusers", "comfyui", "a1111"]).default("diffusers"),
   /** A1111's sub-seed, blended by spherical interpolation. */
   subseed: SeedSchema.optional(),
