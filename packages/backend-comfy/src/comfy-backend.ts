@@ -16,11 +16,18 @@ import { replyError } from "./http/comfy-http.ts";
 import { architectureOf } from "./prepare.ts";
 import { resumeOn } from "./resume.ts";
 import { isUnconfirmed } from "./run/cancel.ts";
+import { drain } from "./run/drain.ts";
 import { byDefinitions } from "./server/by-definitions.ts";
 import { ComfyServer } from "./server/comfy-server.ts";
 import type { OutputSpecs, Workflow } from "./workflow/define-workflow.ts";
 import type { ParameterSpecs, ParameterValues } from "./workflow/parameters.ts";
-import { type RunOptions, resumeWorkflow, runWorkflow, type WorkflowResult } from "./workflow/run-workflow.ts";
+import {
+  type RunOptions,
+  resumeWorkflow,
+  runWorkflow,
+  type WorkflowResult,
+  type WorkflowRun,
+} from "./workflow/run-workflow.ts";
 
 /** A backend over one ComfyUI server. */
 export interface ComfyBackend extends Backend {
@@ -60,17 +67,18 @@ export interface ComfyBackend extends Backend {
  * @throws ConfigError naming the option that is wrong. Nothing is connected yet.
  */
 export function comfy(options: ComfyOptions = {}): ComfyBackend {
-  return new ServerBackend(new ComfyServer(resolveOptions(options)));
+  return new ServerBackend(options);
 }
 
-class ServerBackend implements ComfyBackend {
+/** The backend itself: runs of workflows are streams of events here, as requests are. */
+export class ServerBackend implements ComfyBackend {
   readonly id = backendId;
   readonly server: ComfyServer;
   readonly #disposal = new AbortController();
   readonly #running = new Set<Promise<void>>();
 
-  constructor(server: ComfyServer) {
-    this.server = server;
+  constructor(options: ComfyOptions) {
+    this.server = new ComfyServer(resolveOptions(options));
   }
 
   async capabilities(model?: string, { signal }: Partial<CallOptions> = {}): Promise<Capabilities> {
@@ -82,7 +90,7 @@ class ServerBackend implements ComfyBackend {
     });
   }
 
-  generate(request: GenerationRequest, options: CallOptions): AsyncIterable<GenerationEvent> {
+  generate(request: GenerationRequest, options: CallOptions): AsyncGenerator<GenerationEvent> {
     return this.#tracked(options.signal, (signal) => generateOn(this.server, request, signal));
   }
 
@@ -95,7 +103,16 @@ class ServerBackend implements ComfyBackend {
     values: ParameterValues<P>,
     options: RunOptions = {},
   ): Promise<WorkflowResult<O>> {
-    return this.#settled(options, (settings) => runWorkflow(this.server, workflow, values, settings));
+    return drain(this.runEvents(workflow, values, options), options.onEvent ?? (() => {}));
+  }
+
+  /** A run as its events, whose last word is its result. */
+  runEvents<P extends ParameterSpecs, O extends OutputSpecs>(
+    workflow: Workflow<P, O>,
+    values: ParameterValues<P>,
+    { signal, ...rest }: RunOptions,
+  ): WorkflowRun<O> {
+    return this.#tracked(signal, (own) => runWorkflow(this.server, workflow, values, { ...rest, signal: own }));
   }
 
   resumeRun<O extends OutputSpecs>(
@@ -103,7 +120,9 @@ class ServerBackend implements ComfyBackend {
     handle: Record<string, unknown>,
     options: RunOptions = {},
   ): Promise<WorkflowResult<O>> {
-    return this.#settled(options, (settings) => resumeWorkflow(this.server, workflow, handle, settings));
+    const { signal, onEvent = () => {}, ...rest } = options;
+    const start = (own: AbortSignal) => resumeWorkflow(this.server, workflow, handle, { ...rest, signal: own });
+    return drain(this.#tracked(signal, start), onEvent);
   }
 
   async fetchImage({ url }: UrlPayload, { signal }: CallOptions): Promise<Uint8Array> {
@@ -119,15 +138,16 @@ class ServerBackend implements ComfyBackend {
   }
 
   /** Ends with the backend, which waits for the job's own clean-up. */
-  async *#tracked(
-    signal: AbortSignal,
-    start: (signal: AbortSignal) => AsyncGenerator<GenerationEvent>,
-  ): AsyncGenerator<GenerationEvent> {
+  async *#tracked<T>(
+    signal: AbortSignal | undefined,
+    start: (signal: AbortSignal) => AsyncGenerator<GenerationEvent, T>,
+  ): AsyncGenerator<GenerationEvent, T> {
     this.#refuseDisposed();
+    const own = this.#disposal.signal;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#running.add(promise);
     try {
-      yield* start(AbortSignal.any([signal, this.#disposal.signal]));
+      return yield* start(signal === undefined ? own : AbortSignal.any([signal, own]));
     } catch (error) {
       // A job that was cancelled ends with its caller's reason: what the server did about it is told beside.
       if (isUnconfirmed(error)) yield { type: "warning", code: "cancel_unconfirmed", message: error.message };
@@ -136,23 +156,6 @@ class ServerBackend implements ComfyBackend {
       resolve();
       this.#running.delete(promise);
     }
-  }
-
-  /** The same for what is no stream of events. */
-  async #settled<T>(
-    options: RunOptions,
-    start: (settings: RunOptions & { signal: AbortSignal }) => Promise<T>,
-  ): Promise<T> {
-    this.#refuseDisposed();
-    const own = this.#disposal.signal;
-    const signal = options.signal === undefined ? own : AbortSignal.any([options.signal, own]);
-    const running = start({ ...options, signal });
-    const settled = running.then(
-      () => {},
-      () => {},
-    );
-    this.#running.add(settled);
-    return running.finally(() => this.#running.delete(settled));
   }
 
   #refuseDisposed(): void {

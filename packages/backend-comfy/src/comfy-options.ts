@@ -149,10 +149,12 @@ function secretHeaders(headers: Record<string, string>): string[] {
     .flatMap(([, value]) => [value, ...value.split(/\s+/).slice(1)]);
 }
 
-/** Password and query of the socket's address, which may hold a token. */
+/** The password of the socket's address, and what its query has as a token. */
 function secretsOf(webSocketUrl = ""): string[] {
   const url = URL.parse(webSocketUrl);
-  return url === null ? [] : [decodeURIComponent(url.password), ...url.searchParams.values()];
+  return url === null
+    ? []
+    : [decodeURIComponent(url.password), ...secretHeaders(Object.fromEntries(url.searchParams.entries()))];
 }
 
 /** What no HTTP request can carry is refused here, not taken for an unreachable server later. The value is not shown. */

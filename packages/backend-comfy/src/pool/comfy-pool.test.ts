@@ -1,6 +1,13 @@
-import { type Client, createClient, type GenerationInput, type LatentKitError } from "@latentkit/core";
+import {
+  type Client,
+  createClient,
+  type GenerationEvent,
+  type GenerationInput,
+  type LatentKitError,
+} from "@latentkit/core";
 import { collect, describeBackend, eventually, FakeComfy, type FakeComfyOptions, until } from "@latentkit/testing";
 import { afterEach, describe, expect, it } from "vitest";
+import { defineWorkflow } from "../workflow/define-workflow.ts";
 import { type ComfyPoolOptions, comfyPool } from "./comfy-pool.ts";
 
 describeBackend("a pool of two fake servers", async () => {
@@ -155,6 +162,34 @@ describe("comfyPool", () => {
     await fakes[from]!.listen();
   });
 
+  it("runs workflows: on a server that has what they need, elsewhere when theirs is lost, and from a handle", async () => {
+    const { fakes, client } = await pool([{ models: { checkpoints: ["other.ckpt"] } }, { stepMs: 10 }, { stepMs: 10 }]);
+    const backend = client.backend as ReturnType<typeof comfyPool>;
+    const workflow = defineWorkflow({
+      workflow: await graphOf("tiny.safetensors"),
+      parameters: { steps: { node: "sampler", input: "steps", type: "integer" } },
+      outputs: { picture: { node: "save" } },
+    });
+    const first = await backend.run(workflow, { steps: 4 });
+    expect((await first.outputs.picture[0]!.bytes()).length).toBeGreaterThan(100);
+    const events: GenerationEvent[] = [];
+    const running = backend.run(workflow, { steps: 60 }, { onEvent: (event) => events.push(event) });
+    await eventually(() => events.some(({ type }) => type === "progress"));
+    const from = fakes.findIndex((fake) => fake.worker.running !== undefined);
+    fakes[from]!.restart();
+    const { outputs } = await running;
+    expect((await outputs.picture[0]!.bytes()).length).toBeGreaterThan(100);
+    expect(outputs.picture[0]!.url).not.toContain(fakes[from]!.url);
+    expect(events.flatMap((event) => (event.type === "warning" ? [event.code] : []))).toEqual(["job_rerun"]);
+    expect(fakes[0]!.prompts).toEqual([]);
+    const handles = events.flatMap((event) => (event.type === "queued" && event.handle ? [event.handle] : []));
+    const again = await backend.resumeRun(workflow, JSON.parse(JSON.stringify(handles.at(-1))));
+    expect(again.outputs.picture[0]!.url).toBe(outputs.picture[0]!.url);
+    await expect(backend.resumeRun(workflow, { ...handles[0], url: "http://elsewhere" })).rejects.toMatchObject({
+      code: "not_found",
+    });
+  });
+
   it("lets a lost job fail where that is asked", async () => {
     const { fakes, client } = await pool([{ stepMs: 10 }, { stepMs: 10 }], { onLost: "fail" });
     const job = client.generate({ ...quick, steps: 60 });
@@ -193,3 +228,13 @@ describe("comfyPool", () => {
     );
   });
 });
+
+/** A graph as a workflow's JSON has it. */
+async function graphOf(checkpoint: string) {
+  const fake = await FakeComfy.start({ models: { checkpoints: [checkpoint] } });
+  const client = createClient({ backend: comfyPool({ servers: [fake.url] }) });
+  await client.generate({ prompt: "a fox", model: checkpoint, width: 64, height: 64, steps: 4 });
+  await client.dispose();
+  await fake.stop();
+  return fake.prompts[0]!["prompt"];
+}

@@ -12,10 +12,14 @@ import {
   NotFoundError,
   type UrlPayload,
 } from "@latentkit/core";
-import { type ComfyBackend, comfy } from "../comfy-backend.ts";
+import { type ComfyBackend, ServerBackend } from "../comfy-backend.ts";
 import { backendId, comfyDetails } from "../comfy-error.ts";
 import type { ComfyOptions } from "../comfy-options.ts";
 import { abortable } from "../run/abortable.ts";
+import { drain } from "../run/drain.ts";
+import type { OutputSpecs, Workflow } from "../workflow/define-workflow.ts";
+import type { ParameterSpecs, ParameterValues } from "../workflow/parameters.ts";
+import type { RunOptions, WorkflowResult } from "../workflow/run-workflow.ts";
 import { firstAnswers, PoolMember, type ServerHealth } from "./pool-member.ts";
 
 /** Settings of a pool. */
@@ -32,7 +36,7 @@ export interface ComfyPoolOptions extends Omit<ComfyOptions, "url" | "webSocketU
 }
 
 /** A backend over many ComfyUI servers. */
-export interface ComfyPool extends Backend {
+export interface ComfyPool extends Backend, Pick<ComfyBackend, "run" | "resumeRun"> {
   readonly id: "comfy";
   /** Asks every server for its queue. */
   health(): Promise<ServerHealth[]>;
@@ -50,7 +54,7 @@ export function comfyPool({ servers, onLost = "rerun", healthMs = 5_000, ...shar
   if (!(typeof healthMs === "number" && healthMs > 0)) throw wrong("healthMs: must be a number above 0");
   const members = servers.map((server) => {
     const own = typeof server === "string" ? { url: server } : server;
-    return new PoolMember(comfy({ ...shared, ...own }), healthMs);
+    return new PoolMember(new ServerBackend({ ...shared, ...own }), healthMs);
   });
   const urls = members.map(({ url }) => url);
   const twice = urls.find((url, i) => urls.indexOf(url) !== i);
@@ -92,21 +96,47 @@ class PoolBackend implements ComfyPool {
   }
 
   async *generate(request: GenerationRequest, options: CallOptions): AsyncGenerator<GenerationEvent> {
+    yield* this.#somewhere(request.model, options.signal, (backend) => backend.generate(request, options));
+  }
+
+  run<P extends ParameterSpecs, O extends OutputSpecs>(
+    workflow: Workflow<P, O>,
+    values: ParameterValues<P>,
+    { onEvent = () => {}, ...options }: RunOptions = {},
+  ): Promise<WorkflowResult<O>> {
+    const { signal = new AbortController().signal } = options;
+    const start = (backend: ServerBackend) => backend.runEvents(workflow, values, options);
+    return drain(this.#somewhere(undefined, signal, start), onEvent);
+  }
+
+  async resumeRun<O extends OutputSpecs>(
+    workflow: Workflow<ParameterSpecs, O>,
+    handle: Record<string, unknown>,
+    options?: RunOptions,
+  ): Promise<WorkflowResult<O>> {
+    return this.#owner(handle["url"]).resumeRun(workflow, handle, options);
+  }
+
+  /** Runs on the best server, and on the next where that one refuses, cannot be reached, or is lost. */
+  async *#somewhere<T>(
+    model: string | undefined,
+    signal: AbortSignal,
+    start: (backend: ServerBackend) => AsyncGenerator<GenerationEvent, T>,
+  ): AsyncGenerator<GenerationEvent, T> {
     const tried = new Set<PoolMember>();
-    const run = new PoolRun(request);
+    const run = new PoolRun(model);
     let failure: unknown;
     while (true) {
-      const health = await abortable(firstAnswers(this.#members), options.signal);
+      const answers = await abortable(firstAnswers(this.#members), signal);
       // Between choosing and counting nothing may be awaited: jobs that start together would all choose alike.
-      const member = this.#ranked(health, request.model).find((candidate) => !tried.has(candidate));
+      const member = this.#ranked(answers, model).find((candidate) => !tried.has(candidate));
       if (member === undefined) throw failure ?? this.#nobody();
       tried.add(member);
       run.begin(member);
       try {
-        for await (const event of member.backend.generate(request, options)) yield* run.pass(event);
-        return;
+        return yield* run.passAll(start(member.backend));
       } catch (error) {
-        if (options.signal.aborted) throw error;
+        if (signal.aborted) throw error;
         const next = this.#judge(error, run.isQueued);
         if (next === "fail") throw error;
         if (next !== "refused") member.fail();
@@ -133,7 +163,9 @@ class PoolBackend implements ComfyPool {
   /** What a job's error means for it: the next server, the next with a warning, or the end. */
   #judge(error: unknown, isQueued: boolean): "refused" | "next" | "rerun" | "fail" {
     if (!LatentKitError.isInstance(error)) return "fail";
-    if (InvalidRequestError.isInstance(error) && !isQueued) return "refused";
+    // A workflow's node that a server does not have is an error of configuration.
+    const isRefused = InvalidRequestError.isInstance(error) || ConfigError.isInstance(error);
+    if (isRefused && !isQueued) return "refused";
     const mayRun = isQueued || error.details["sent"] === true;
     if (!mayRun) return error.code === "connection" || error.code === "timeout" ? "next" : "fail";
     const isGone = typeof error.details["reason"] === "string" || error.details["sent"] === true;
@@ -176,7 +208,7 @@ class PoolRun {
   readonly #holders = new Map<number, PoolMember | undefined>();
   #member: PoolMember | undefined;
 
-  constructor({ model }: GenerationRequest) {
+  constructor(model: string | undefined) {
     this.#model = model;
   }
 
@@ -190,7 +222,18 @@ class PoolRun {
     member.assigned--;
   }
 
-  *pass(event: GenerationEvent): Generator<GenerationEvent> {
+  /** Passes a stream of events on. @returns its last word. */
+  async *passAll<T>(events: AsyncGenerator<GenerationEvent, T>): AsyncGenerator<GenerationEvent, T> {
+    try {
+      let next = await events.next();
+      for (; next.done !== true; next = await events.next()) yield* this.#pass(next.value);
+      return next.value;
+    } finally {
+      await events.return(undefined as never);
+    }
+  }
+
+  *#pass(event: GenerationEvent): Generator<GenerationEvent> {
     if (event.type === "queued") {
       this.isQueued = true;
       this.#member!.warmModel = this.#model;

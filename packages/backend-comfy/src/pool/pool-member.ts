@@ -1,5 +1,5 @@
 import { LatentKitError } from "@latentkit/core";
-import type { ComfyBackend } from "../comfy-backend.ts";
+import type { ServerBackend } from "../comfy-backend.ts";
 import { readQueue } from "../server/queue.ts";
 
 /** How a server of a pool was found. */
@@ -28,7 +28,7 @@ interface Look {
 
 /** One server of a pool, with what the pool knows of it. */
 export class PoolMember {
-  readonly backend: ComfyBackend;
+  readonly backend: ServerBackend;
   /** Jobs of ours that are on their way there, or run. */
   assigned = 0;
   /** The model that our last job there used: it is loaded, most likely. */
@@ -39,7 +39,7 @@ export class PoolMember {
   #look: Look | undefined;
 
   /** @param healthMs how long a look may take. */
-  constructor(backend: ComfyBackend, healthMs: number) {
+  constructor(backend: ServerBackend, healthMs: number) {
     this.backend = backend;
     this.#healthMs = healthMs;
   }

@@ -32,23 +32,29 @@ export interface WorkflowResult<O extends OutputSpecs> {
   promptId: string;
 }
 
-type Settings = RunOptions & { signal: AbortSignal };
+/** What a run goes by. */
+export interface RunSettings extends Pick<RunOptions, "previewEvery"> {
+  signal: AbortSignal;
+}
+
+/** A run as its events, whose last word is its result. */
+export type WorkflowRun<O extends OutputSpecs> = AsyncGenerator<GenerationEvent, WorkflowResult<O>>;
 
 /**
  * Runs a workflow. What was lost on the way is asked for again, with a `job_rerun` warning.
  *
  * @throws InvalidRequestError naming the parameter, and whatever a generation throws.
  */
-export async function runWorkflow<P extends ParameterSpecs, O extends OutputSpecs>(
+export async function* runWorkflow<P extends ParameterSpecs, O extends OutputSpecs>(
   server: ComfyServer,
   workflow: Workflow<P, O>,
   values: ParameterValues<P>,
-  options: Settings,
-): Promise<WorkflowResult<O>> {
-  const { signal } = options;
+  settings: RunSettings,
+): WorkflowRun<O> {
+  const { signal } = settings;
   const filled = await byDefinitions(server, signal, (info) => fillIn(server, workflow, values, { info, signal }));
-  const job = { ...filled, extraData: extraData(server, options.previewEvery ?? 0) };
-  return outcomeOf(server, workflow, { job }, options);
+  const job = { ...filled, extraData: extraData(server, settings.previewEvery ?? 0) };
+  return yield* outcomeOf(server, workflow, { job }, settings);
 }
 
 /**
@@ -57,27 +63,27 @@ export async function runWorkflow<P extends ParameterSpecs, O extends OutputSpec
  * @param data the handle of its `queued` event.
  * @throws NotFoundError when the server does not know the prompt, and whatever a generation throws.
  */
-export async function resumeWorkflow<O extends OutputSpecs>(
+export async function* resumeWorkflow<O extends OutputSpecs>(
   server: ComfyServer,
   workflow: Workflow<ParameterSpecs, O>,
   data: unknown,
-  options: Settings,
-): Promise<WorkflowResult<O>> {
+  settings: RunSettings,
+): WorkflowRun<O> {
   const handle = readPromptHandle(data);
   const { promptId, clientId } = handle;
-  const found = await findPrompt(server, handle, options.signal);
-  const graph = found ?? workflow.graph(await server.objectInfo(options.signal));
-  options.onEvent?.({ type: "queued", handle: { ...handle } });
-  const job = { graph, fields: {}, images: [], extraData: extraData(server, options.previewEvery ?? 0) };
-  return outcomeOf(server, workflow, { job, resumed: { promptId, clientId } }, options);
+  const found = await findPrompt(server, handle, settings.signal);
+  const graph = found ?? workflow.graph(await server.objectInfo(settings.signal));
+  yield { type: "queued", handle: { ...handle } };
+  const job = { graph, fields: {}, images: [], extraData: extraData(server, settings.previewEvery ?? 0) };
+  return yield* outcomeOf(server, workflow, { job, resumed: { promptId, clientId } }, settings);
 }
 
-async function outcomeOf<O extends OutputSpecs>(
+async function* outcomeOf<O extends OutputSpecs>(
   server: ComfyServer,
   { outputs }: Workflow<ParameterSpecs, O>,
   what: Pick<Run, "job" | "resumed">,
-  { signal, onEvent = () => {}, previewEvery = 0 }: Settings,
-): Promise<WorkflowResult<O>> {
+  { signal, previewEvery = 0 }: RunSettings,
+): WorkflowRun<O> {
   const { graph } = what.job;
   const wanted = Object.entries(outputs).map(([name, spec]): WantedOutput => {
     const id = findNode(graph, spec.node, `outputs.${name}`);
@@ -116,26 +122,10 @@ async function outcomeOf<O extends OutputSpecs>(
       return [...new Set(lost.map(({ id }) => id))];
     },
   };
-  const events = runToEnd(server, run, signal);
-  const { failure, promptId } = await tellAll(events, onEvent);
+  const { failure, promptId } = yield* runToEnd(server, run, signal);
   if (failure !== undefined) throw failure;
   if (lost[0] !== undefined) throw lostError(lost[0], promptId);
   return { outputs: Object.fromEntries(wanted.map(({ name }) => [name, read.get(name)])) as OutputValues<O>, promptId };
-}
-
-/** Hands every event on. @returns what comes in the end; a listener that throws stops the prompt. */
-async function tellAll<T>(
-  events: AsyncGenerator<GenerationEvent, T>,
-  tell: (event: GenerationEvent) => void,
-): Promise<T> {
-  try {
-    let next = await events.next();
-    for (; next.done !== true; next = await events.next()) tell(next.value);
-    return next.value;
-  } catch (error) {
-    await events.return(undefined as never);
-    throw error;
-  }
 }
 
 function isPictures(kind: WantedOutput["spec"]["kind"]): boolean {
