@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readRecipe } from "@latentkit/core";
 import { FakeComfy } from "@latentkit/testing";
@@ -53,6 +53,27 @@ describe("latentkit with a ComfyUI server", () => {
     child.kill("SIGINT");
     expect(await ended).toMatchObject({ code: 130, stdout: "", stderr: "latentkit: Interrupted.\n" });
     expect(fake.isIdle).toBe(true);
+  });
+
+  it("Ctrl-C ends also where the server answers no more, and tells what may still run there", async () => {
+    const fake = await FakeComfy.start({ stepMs: 20 });
+    onTestFinished(() => fake.stop());
+    const config = { backend: "comfy", backends: { comfy: { url: fake.url, cancelMs: 500 } } };
+    await writeFile(join(folder, "comfy.json"), JSON.stringify(config));
+    const flags = ["--prompt", "a fox", "--steps", "900", "--width", "64", "--height", "64"];
+    const child = start(["generate", "--config", "comfy.json", ...flags], folder);
+    const ended = end(child);
+    while (fake.worker.running === undefined && child.exitCode === null) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    fake.freeze();
+    child.kill("SIGINT");
+    const { code, stderr } = await ended;
+    expect(code).toBe(130);
+    expect(stderr).toMatch(
+      /^latentkit: warning: .* prompt [\da-f-]{36} may still run there\.\nlatentkit: Interrupted\.\n$/,
+    );
+    fake.thaw();
   });
 
   it("says in one line that nobody answers", async () => {

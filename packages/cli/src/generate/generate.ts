@@ -45,8 +45,8 @@ async function follow(
   const view = await progressView(io.stderr, ({ image }) => previewPixels(image, client, signal));
   try {
     for await (const event of job) {
-      // Whoever interrupts wants an end now, not the rest of what has come in.
-      if (signal.aborted) break;
+      // Whoever interrupts wants an end, not the rest of what has come in, but must know of what could not be stopped.
+      if (signal.aborted && event.type !== "warning") continue;
       view.update(event);
       if (event.type === "warning" && flags.json !== true) view.print(`latentkit: warning: ${event.message}`);
       if (event.type !== "image") continue;
