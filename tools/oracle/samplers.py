@@ -6,6 +6,7 @@ Each case runs one scheduler over a small analytic network (below; the tests hav
 out and the latent after every call of step. Latents are [1, 2, 4, 4], float32. Output: fixtures/diffusers.{json,bin}.
 """
 
+import contextlib
 import json
 import pathlib
 import warnings
@@ -14,6 +15,7 @@ import diffusers
 import numpy as np
 import torch
 
+from rounded_math import rounded_math
 from samplers_cases import CASES
 
 warnings.filterwarnings("ignore")
@@ -88,7 +90,10 @@ def main():
     records, chunks, offset = [], [], 0
     for case in CASES:
         try:
-            record, states = run(case)
+            # A Brownian tree would make 1e-3 of the last bits of MKL's logarithms.
+            has_tree = case["config"]["_class_name"] == "DPMSolverSDEScheduler"
+            with rounded_math() if has_tree else contextlib.nullcontext():
+                record, states = run(case)
         except Exception as error:
             raise RuntimeError(case) from error
         assert np.isfinite(states).all(), case

@@ -274,3 +274,9 @@ for spacing in SPACINGS:
 case("karras", name, {**SD, "use_karras_sigmas": True, "noise_sampler_seed": 12345678901})
 case("v", name, {**SD, "prediction_type": "v_prediction", "noise_sampler_seed": 0})
 case("1 step", name, {**SD, "noise_sampler_seed": 0}, steps=1)
+# diffusers' own default betas, and step counts whose middles fall anywhere.
+for steps in (7, 9, 19, 50):
+    case(f"default {steps} steps", name, {"noise_sampler_seed": 7}, steps=steps)
+case("200 timesteps", name, {"num_train_timesteps": 200, "noise_sampler_seed": 7}, steps=13)
+case("exponential img2img", name, {"use_exponential_sigmas": True, "noise_sampler_seed": 7}, steps=15, strength=0.6)
+case("beta", name, {**SD, "use_beta_sigmas": True, "noise_sampler_seed": 7}, steps=11)
