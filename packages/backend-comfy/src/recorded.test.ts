@@ -70,6 +70,26 @@ describe("recorded traffic of a real server", () => {
     expect(stringifyExact(history.prompt![2])).toContain('"seed":18446744073709551615');
   });
 
+  it("a run of a newer server, whose guidance begins and ends between the steps: one count of steps over three samplers", () => {
+    const newer = new URL("./fixtures/recorded-stretches.json", import.meta.url);
+    const { stretches } = JSON.parse(readFileSync(newer, "utf8")) as { stretches: Run };
+    const events = replay(stretches, 1);
+    const sampled = events.flatMap((event) => (event.type === "progress" && event.phase === "sample" ? [event] : []));
+    expect(sampled.map(({ step, steps }) => [step, steps])).toEqual([
+      [1, 4],
+      [2, 4],
+      [3, 4],
+      [4, 4],
+    ]);
+    const previews = events.flatMap((event) => (event.type === "preview" ? [event] : []));
+    expect(previews.map(({ step }) => step)).toEqual([0, 1, 2, 3]);
+    const fractions = events.flatMap((event) => (event.type === "progress" ? [event.fraction!] : []));
+    expect(fractions).toEqual([...fractions].sort((a, b) => a - b));
+    const [id, history] = historyOf(stretches);
+    expect(failureOf(history, id)).toBeUndefined();
+    expect((history.prompt![2] as Graph)["sampler"]!._meta).toMatchObject({ from: 3, of: 4 });
+  });
+
   it("a run answered from the cache, whose files wait to be looked at", () => {
     const events = replay(recorded.cached);
     expect(events.filter((event) => event.type === "image")).toEqual([]);

@@ -76,6 +76,7 @@ describe("ProgressTracker", () => {
       _meta: { title: "part", from, steps, of: 10 },
     });
     const tracker = new ProgressTracker({ "sampler-part-1": part(0, 2), sampler: part(2, 8) }, () => 0);
+    expect([tracker.stepAt("sampler-part-1"), tracker.stepAt("sampler")]).toEqual([0, 2]);
     expect(tracker.progress("sampler-part-1", 2, 2)).toMatchObject({ step: 2, steps: 10, fraction: 0.2 });
     expect(tracker.progress("sampler", 1, 8)).toMatchObject({ step: 3, steps: 10, fraction: 0.3 });
     expect(tracker.stepAt("sampler")).toBe(3);

@@ -79,7 +79,7 @@ export class ProgressTracker {
   /** The last sampler step of the picture that a node belongs to, for its previews. */
   stepAt(nodeId: string | undefined): number {
     const id = nodeId === undefined ? this.current : this.#resolve(nodeId);
-    return id === undefined ? 0 : (this.#told.get(id) ?? 0);
+    return id === undefined ? 0 : (this.#told.get(id) ?? this.#graph[id]?._meta?.from ?? 0);
   }
 
   /** A node's id in the graph: ids such as `2.0.0.1` are of nodes that `2` was expanded to. */
