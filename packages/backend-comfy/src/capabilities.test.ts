@@ -1,3 +1,4 @@
+import { createClient, type GenerationInput } from "@latentkit/core";
 import { FakeComfy, ipAdapterNodes } from "@latentkit/testing";
 import { expect, it } from "vitest";
 import { comfy } from "./comfy-backend.ts";
@@ -34,6 +35,27 @@ it("tells what the server can do, from its node definitions", async () => {
     });
   } finally {
     await backend.dispose();
+    await fake.stop();
+  }
+});
+
+it("says by kind which models there are, and what a missing feature would take", async () => {
+  const fake = await FakeComfy.start({ withoutNodes: ["ManualSigmas", "UpscaleModelLoader"] });
+  const backend = comfy({ url: fake.url });
+  const client = createClient({ backend });
+  try {
+    const refused = (input: GenerationInput) => client.generate(input).catch((error: unknown) => error);
+    const image = { base64: "" };
+    expect(await refused({ task: "upscale", image, model: "4x-Foolhardy" })).toMatchObject({
+      code: "invalid_request",
+      message: expect.stringMatching(/no model "4x-Foolhardy"; it has checkpoints .*tiny.*; no upscale models/),
+    });
+    expect(await refused({ prompt: "x", sigmas: [14, 7, 0] })).toMatchObject({
+      code: "unsupported",
+      issues: [{ field: "sigmas", message: expect.stringContaining("needs the node ManualSigmas") }],
+    });
+  } finally {
+    await client.dispose();
     await fake.stop();
   }
 });

@@ -34,6 +34,7 @@ export function capabilitiesOf(
     ...(model === undefined ? {} : { model: { id: model.name } }),
     tasks: tasksOf(info, family, model),
     features: featuresOf(info, family),
+    missing: missingOf(info),
     conditioning: [
       "text",
       ...(info.has("ControlNetApplyAdvanced") ? ["control" as const] : []),
@@ -64,6 +65,19 @@ function featuresOf(info: ObjectInfo, family: Family): FeatureName[] {
     : [];
   const always: FeatureName[] = ["seed", "steps", "guidanceScale", "sampler", "scheduler", "loras", "embeddings"];
   return [...always, "hires", "previewEvery", "strength", ...classic, ...guided, ...sigmas, ...optional];
+}
+
+/** Features that other servers have: what this one lacks for them. */
+function missingOf(info: ObjectInfo): NonNullable<Capabilities["missing"]> {
+  const fromCustom = ["samplerOptions", "schedulerOptions", "startStep", "endStep"] as const;
+  const nodes: Partial<Record<FeatureName, string>> = {
+    sigmas: "ManualSigmas",
+    ...Object.fromEntries(fromCustom.map((field) => [field, "SamplerCustom"])),
+  };
+  const lacking = Object.entries(nodes).filter(([, node]) => !info.has(node));
+  return Object.fromEntries(
+    lacking.map(([field, node]) => [field, `needs the node ${node}, which the server lacks: update ComfyUI`]),
+  );
 }
 
 function limitsOf(info: ObjectInfo, family: Family): Capabilities["limits"] {

@@ -45,6 +45,8 @@ export interface Capabilities {
   tasks: readonly Task[];
   /** Request fields that are honoured; what is not listed here is refused when set. */
   features: readonly FeatureName[];
+  /** What a feature that is not listed would take, for the error that refuses it: `"needs the server's ManualSigmas node"`. */
+  missing?: Readonly<Partial<Record<FeatureName, string>>>;
   conditioning: readonly ConditioningKind[];
   /** Control types, or `"any"`. Default: `"any"` where `conditioning` has `"control"`. */
   controls?: readonly string[] | "any";

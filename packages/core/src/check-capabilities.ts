@@ -30,10 +30,11 @@ export function checkCapabilities(request: GenerationRequest, capabilities: Capa
 }
 
 /** Fields that were set, but have no effect on this backend. */
-function checkFeatures(request: GenerationRequest, { features }: Capabilities): Issue[] {
+function checkFeatures(request: GenerationRequest, { features, missing = {} }: Capabilities): Issue[] {
   const fields: string[] = featureNames.filter((field) => !features.includes(field) && isSet(request, field));
   if (request.output.latent && !features.includes("latent")) fields.push("output.latent");
-  return fields.map((field) => ({ field, message: "has no effect here: leave it out" }));
+  const hints: Readonly<Record<string, string>> = missing;
+  return fields.map((field) => ({ field, message: hints[field] ?? "has no effect here: leave it out" }));
 }
 
 /** Whether a field asks for something: a default that validation filled in does not. */

@@ -10,6 +10,7 @@ const capabilities: Capabilities = {
   model: { id: "m", hash: "sha256:1" },
   tasks: ["text-to-image"],
   features: ["seed", "steps", "sampler"],
+  missing: { clipSkip: "needs a newer server" },
   conditioning: ["control"],
   controls: ["canny"],
   samplers: ["euler", "dpmpp_2m"],
@@ -52,6 +53,36 @@ describe("createClient", () => {
     expect(recipe.request.seed).toBe(backend.requests[0]?.seed);
   });
 
+  it("refuses a part of the steps and a latent where there are none of these, even where it is to warn only", async () => {
+    const client = createClient({ backend: testBackend(), onUnsupported: "warn" });
+    const latent = { data: [0], shape: [1, 1, 1] };
+    for (const field of [{ endStep: 3 }, { latent }, { startStep: 2, latent }]) {
+      await expect(client.generate({ prompt: "a", ...field })).rejects.toMatchObject({ code: "unsupported" });
+    }
+  });
+
+  it("gives each picture's recipe what is that picture's own, and its latent", async () => {
+    const own = { convention: "a1111" as const, source: "nv" as const, subseed: 8, subseedStrength: 0.1, ensd: 0 };
+    const latent = {
+      shape: [1, 1, 2] as const,
+      base64: Buffer.from(Float32Array.of(0.5, -2).buffer).toString("base64"),
+    };
+    const backend = testBackend({
+      async *generate() {
+        yield { type: "image", index: 1, seed: 5, resolved: { noise: own }, image: pixel, latent };
+        yield { type: "completed" };
+      },
+    });
+    const { images, recipe } = await createClient({ backend }).generate({ prompt: "a", seed: 4 });
+    expect(images[0]!.recipe.request).toMatchObject({ seed: 5, count: 1, noise: own });
+    expect(recipe.request).not.toHaveProperty("noise");
+    expect(images[0]!.latent!.data).toEqual(Float32Array.of(0.5, -2));
+    const bytes = Buffer.from(images[0]!.latent!.bytes());
+    const header = JSON.parse(bytes.subarray(8, 8 + Number(bytes.readBigUInt64LE(0))).toString());
+    expect(header).toEqual({ latents: { dtype: "F32", shape: [1, 1, 1, 2], data_offsets: [0, 8] } });
+    expect(bytes.subarray(-8)).toEqual(Buffer.from(Float32Array.of(0.5, -2).buffer));
+  });
+
   it("gives every backend ComfyUI's names, whatever tool's the request and the defaults have", async () => {
     const known = { ...capabilities, features: [...capabilities.features, "scheduler" as const] };
     const backend = testBackend({
@@ -88,9 +119,13 @@ describe("createClient", () => {
   it.each([
     [{ prompt: "a", sampler: "dpmpp_2n" }, "sampler", /did you mean dpmpp_2m/],
     [{ prompt: "a", negativePrompt: "b" }, "negativePrompt", /no effect/],
+    [{ prompt: "a", clipSkip: 2 }, "clipSkip", /needs a newer server/],
     [{ prompt: "a", width: 100 }, "width", /64 to 512, a multiple of 8/],
     [{ prompt: "a", output: { format: "webp" } }, "output.format", /png/],
     [{ task: "unconditional" }, "task", /text-to-image/],
+    [{ prompt: "a", endStep: 3 }, "endStep", /no effect/],
+    [{ prompt: "a", latent: { data: [0], shape: [1, 1, 1] } }, "latent", /no effect/],
+    [{ prompt: "a", output: { latent: true } }, "output.latent", /no effect/],
     [
       { prompt: "a", conditioning: [{ kind: "control", control: "depth", image: "d.png" }] },
       "conditioning[0].control",

@@ -35,12 +35,18 @@ export function findModel(
     if ("name" in found) return { kind, name: found.name };
     if (found.issue.message.includes("fits several")) return found;
   }
-  return resolveName(
-    name,
-    kinds.flatMap((kind) => lists[kind]),
-    field,
-    "model",
-  ) as { issue: Issue };
+  const all = kinds.flatMap((kind) => lists[kind]);
+  const { issue } = resolveName(name, all, field, "model") as { issue: Issue };
+  if (all.length === 0 || issue.message.includes("did you mean")) return { issue };
+  // Which name fits depends on the task: a checkpoint is no answer to somebody who asks for an upscale model.
+  const has = kinds.map((kind) => listing(`${kind.replace("-", " ")}s`, lists[kind]));
+  return { issue: { ...issue, message: `the server has no model "${name}"; it has ${has.join("; ")}` } };
+}
+
+function listing(what: string, names: readonly string[]): string {
+  if (names.length === 0) return `no ${what}`;
+  const more = names.length > 10 ? ` and ${names.length - 10} more` : "";
+  return `${what} ${names.slice(0, 10).join(", ")}${more}`;
 }
 
 /** The model for a request that names none: the server's only one. */

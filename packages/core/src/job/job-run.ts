@@ -96,7 +96,7 @@ export class JobRun {
     return {
       images: this.images,
       failures: this.#failures,
-      recipe: this.#recipe!,
+      recipe: withoutPreviews(this.#recipe!),
       timings: { ...this.#timings, totalMs: performance.now() - this.#startedAt },
       warnings: this.#warnings,
       metrics: this.#metrics,
@@ -144,7 +144,7 @@ export class JobRun {
     const recipe = this.#recipe!;
     const seed = ownSeed ?? (recipe.request.seed === undefined ? undefined : seedOfImage(recipe.request.seed, index));
     const seeded = seed === undefined ? {} : { seed };
-    const request = { ...recipe.request, ...resolved, count: 1, ...seeded } as GenerationRequest;
+    const request = { ...recipe.request, ...resolved, count: 1, previewEvery: 0, ...seeded } as GenerationRequest;
     const own = { ...seeded, ...(latent === undefined ? {} : { latent: new GeneratedLatent(latent) }) };
     const fields = { index, recipe: { ...recipe, request }, payload: image, backend: this.#options.backend };
     const made = new GeneratedImage({ ...fields, ...own });
@@ -186,6 +186,11 @@ export class JobRun {
       clearTimeout(timer);
     };
   }
+}
+
+/** Who watched is no part of how a picture was made: another backend may have no previews at all. */
+function withoutPreviews(recipe: Recipe): Recipe {
+  return { ...recipe, request: { ...recipe.request, previewEvery: 0 } };
 }
 
 /** @throws InvalidRequestError for a signal or a time limit that is none. */

@@ -44,6 +44,15 @@ describe("Job", () => {
     expect(result.metrics).toEqual({ cost: 1 });
   });
 
+  it("keeps previews out of the recipes, and in the handle of a job that is to go on", async () => {
+    const request = parseRequest({ prompt: "a", seed: 5, previewEvery: 3 });
+    const job = start(full, { prepare: async () => ({ request, warnings: [], source: full }) });
+    const { recipe, images } = await job;
+    expect(recipe.request.previewEvery).toBe(0);
+    expect(images[0]!.recipe.request.previewEvery).toBe(0);
+    expect(job.handle?.request.previewEvery).toBe(3);
+  });
+
   it("is iterable by many, each from the beginning, also after the end", async () => {
     const job = start(full);
     const read = async () => (await Array.fromAsync(job)).map((event) => event.type);
