@@ -1,3 +1,5 @@
+import { blend2, blend3 } from "../blend.ts";
+
 /** How adaptive projected guidance works. */
 export interface ApgOptions {
   /** η: how much of the part along the conditional output stays; 0 takes it all away, 1 (the default) leaves it. */
@@ -15,11 +17,9 @@ export interface ApgOptions {
 export function adaptiveProjectedGuidance({ eta = 1, normThreshold = 15, momentum = 0 }: ApgOptions = {}) {
   let average: Float32Array | undefined;
   return (uncond: Float32Array, cond: Float32Array, scale: number): Float32Array => {
-    const difference = new Float32Array(cond.length);
-    for (let i = 0, length = cond.length; i < length; i++) difference[i] = cond[i]! - uncond[i]!;
+    const difference = blend2(new Float32Array(cond.length), 1, cond, -1, uncond);
     if (momentum !== 0) {
-      if (average)
-        for (let i = 0, length = difference.length; i < length; i++) difference[i]! += momentum * average[i]!;
+      if (average) blend2(difference, 1, difference, momentum, average);
       average = difference.slice();
     }
     const limit = normThreshold > 0 ? Math.min(1, normThreshold / norm(difference)) : 1;
@@ -28,9 +28,7 @@ export function adaptiveProjectedGuidance({ eta = 1, normThreshold = 15, momentu
     if (reach > 0)
       for (let i = 0, length = cond.length; i < length; i++) along += (limit * difference[i]! * cond[i]!) / reach;
     const shift = reach > 0 ? ((eta - 1) * along) / reach : 0;
-    for (let i = 0, length = uncond.length; i < length; i++)
-      uncond[i] = uncond[i]! + scale * (limit * difference[i]! + shift * cond[i]!);
-    return uncond;
+    return blend3(uncond, 1, uncond, scale * limit, difference, scale * shift, cond);
   };
 }
 

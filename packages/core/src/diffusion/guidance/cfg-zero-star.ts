@@ -1,3 +1,4 @@
+import { scale as scaleBy } from "../blend.ts";
 import { cfg } from "./cfg.ts";
 
 /**
@@ -10,7 +11,5 @@ export function cfgZeroStar(uncond: Float32Array, cond: Float32Array, scale: num
     dot += cond[i]! * uncond[i]!;
     squares += uncond[i]! ** 2;
   }
-  const fit = dot / squares;
-  for (let i = 0, length = uncond.length; i < length; i++) uncond[i] = uncond[i]! * fit;
-  return cfg(uncond, cond, scale);
+  return cfg(scaleBy(uncond, dot / squares, uncond), cond, scale);
 }

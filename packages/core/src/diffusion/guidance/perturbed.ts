@@ -1,3 +1,5 @@
+import { shift } from "../blend.ts";
+
 /**
  * The scale at a timestep of a perturbed guidance that is adaptive, `scale − adaptive·(1000 − timestep)` and never below 0, as diffusers
  * has it. Without a timestep that of the first, the scale itself.
@@ -17,6 +19,5 @@ export function addPerturbedGuidance(
   perturbed: Float32Array,
   scale: number,
 ): Float32Array {
-  for (let i = 0, length = guided.length; i < length; i++) guided[i] = guided[i]! + scale * (cond[i]! - perturbed[i]!);
-  return guided;
+  return shift(guided, guided, scale, cond, perturbed);
 }

@@ -1,3 +1,5 @@
+import { scale } from "../blend.ts";
+
 /**
  * Guidance rescale: brings the guided output's standard deviation back to the conditional one's, `φ` of the way. Section 3.4 of Lin et al.
  * 2023 (https://arxiv.org/abs/2305.08891). Written over `guided`, which is one sample.
@@ -7,8 +9,7 @@ export function rescaleGuidance(guided: Float32Array, cond: Float32Array, phi: n
   const spread = deviation(guided);
   // A flat output has nothing to scale.
   const factor = spread === 0 ? 1 : phi * (deviation(cond) / spread) + (1 - phi);
-  for (let i = 0, length = guided.length; i < length; i++) guided[i] = guided[i]! * factor;
-  return guided;
+  return scale(guided, factor, guided);
 }
 
 /** The sample's standard deviation, with n − 1 as torch has it. */
