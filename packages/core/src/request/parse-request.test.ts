@@ -51,6 +51,17 @@ describe("parseRequest", () => {
     });
   });
 
+  it("takes a latent as values or as its file, and keeps it as plain data", () => {
+    const values = parseRequest({ prompt: "a", latent: { data: Float32Array.of(1, 2), shape: [1, 1, 2] } });
+    expect(parseRequest(JSON.parse(JSON.stringify(values)))).toEqual(values);
+    const bytes = Buffer.from((values as { latent: { base64: string } }).latent.base64, "base64");
+    expect(parseRequest({ prompt: "a", latent: bytes })).toEqual(values);
+    expect(parseRequest({ task: "image-to-image", prompt: "a", latent: "a.npy", startStep: 3 })).toMatchObject({
+      latent: { path: "a.npy" },
+      startStep: 3,
+    });
+  });
+
   it.each([
     ["no object", null, ""],
     ["no prompt", {}, "prompt"],
@@ -84,6 +95,15 @@ describe("parseRequest", () => {
     ["ascending timesteps", { prompt: "a", timesteps: [1, 500] }, "timesteps"],
     ["layers for no perturbed attention", { prompt: "a", guidance: { pagLayers: ["mid"] } }, "guidance.pagLayers"],
     ["no layer", { prompt: "a", guidance: { pagScale: 1, pagLayers: [] } }, "guidance.pagLayers"],
+    ["a first step past the last", { prompt: "a", steps: 4, startStep: 4, latent: "a.npy" }, "startStep"],
+    ["a last step before the first", { prompt: "a", startStep: 4, endStep: 4, latent: "a.npy" }, "endStep"],
+    ["a last step of 0", { prompt: "a", endStep: 0 }, "endStep"],
+    ["a first step with nothing to begin with", { prompt: "a", startStep: 4 }, "startStep"],
+    ["a latent of another size than its shape", { prompt: "a", latent: { data: [1], shape: [1, 2, 2] } }, "latent"],
+    ["a latent of text", { prompt: "a", latent: { data: ["x"], shape: [1, 1, 1] } }, "latent.data"],
+    ["neither picture nor latent", { task: "image-to-image", prompt: "a" }, "image"],
+    ["a picture and a latent", { task: "image-to-image", prompt: "a", image: "a.png", latent: "a.npy" }, "latent"],
+    ["a place outside its batch", { prompt: "a", noise: { batch: { index: 2, size: 2 } } }, "noise.batch.index"],
     ["no growth", { task: "outpaint", prompt: "a", image: "a.png" }, "left"],
     ["an image of no bytes", { task: "image-to-image", prompt: "a", image: new Uint8Array() }, "image"],
     ["an empty path", { task: "image-to-image", prompt: "a", image: "" }, "image"],
