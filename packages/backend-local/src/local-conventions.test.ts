@@ -59,6 +59,18 @@ describe("A1111's convention", () => {
     );
   });
 
+  test("begins with noise as wide as the first level; ComfyUI's a little wider, by the picture's own", () => {
+    const own = fromDiffusers({ _class_name: "DDIMScheduler" });
+    const width = (convention: "a1111" | "comfyui") => {
+      const choice = { sampler: "euler", scheduler: "karras", noise: { convention } } as GenerationInput;
+      const grid = planOf(choice as Parameters<typeof planOf>[0], own).grid({ steps: 5 });
+      return [grid.initNoiseSigma, grid.sigmas[0]!] as const;
+    };
+    const [a1111, level] = width("a1111");
+    expect(a1111).toBe(level);
+    expect(width("comfyui")[0]).toBe(Math.hypot(1, level));
+  });
+
   test("tells the network the timesteps between the trained ones; ComfyUI's the nearest", () => {
     const own = fromDiffusers({ _class_name: "DDIMScheduler" });
     const timesteps = (convention: "a1111" | "comfyui") => {

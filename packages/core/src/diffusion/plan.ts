@@ -163,8 +163,8 @@ export function makePlan(plan: PlanOptions): Plan {
     grid(request) {
       const sigmas = levelsOf(request);
       const first = sigmas[0]!;
-      // At the model's own largest level the signal is part of the noise's variance (ComfyUI's max_denoise).
-      const isMax = space === "ve" && first >= schedule.sigmaMax * (1 - 1e-5);
+      // At the model's own largest level the signal is part of the noise's variance (ComfyUI's max_denoise); A1111 leaves it out.
+      const isMax = convention !== "a1111" && space === "ve" && first >= schedule.sigmaMax * (1 - 1e-5);
       const grid: Grid = {
         space,
         sigmas,
