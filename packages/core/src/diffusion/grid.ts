@@ -100,7 +100,7 @@ export function sliceSteps(grid: Grid, from: number, to: number = grid.steps): G
     sigmas: grid.sigmas.slice(from, to + 1),
     timesteps: grid.timesteps.slice(from, to),
     ...(grid.targets ? { targets: grid.targets.slice(from, to) } : {}),
-    ...(grid.mixes ? { mixes: grid.mixes.slice(from, to) } : {}),
+    ...(grid.mixes ? { mixes: grid.mixes.slice(from, to + 1) } : {}),
     steps: to - from,
     offset: grid.offset + from,
     whole: grid.whole ?? grid.sigmas,

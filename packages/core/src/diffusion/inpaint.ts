@@ -16,14 +16,18 @@ export interface InpaintKeep {
 
 /**
  * Blends a step's latent with the image's, noised to the level that the step has reached: `(1 − m)·add_noise(latent) + m·x`, and at the
- * end the image's latent itself, as diffusers' inpainting with a model of 4 channels. Written over `x`.
+ * layout's end the image's latent itself, as diffusers' inpainting with a model of 4 channels. Written over `x`.
  *
  * @param step - Steps done, as a {@link SamplerStep} has it.
  */
 export function blendInpaint(x: Float32Array, step: number, keep: InpaintKeep): Float32Array {
   const { grid, latent } = keep;
   requireInteger("step", step, 0, grid.steps);
-  return step < grid.steps ? blendMix(x, mixAt(grid, step), keep) : blendKnown(x, latent, keep);
+  // A run that stops before the layout's last step leaves its noise in all of the latent.
+  const total = (grid.whole ?? grid.sigmas).length - 1;
+  return step < grid.steps || grid.offset + step < total
+    ? blendMix(x, mixAt(grid, step), keep)
+    : blendKnown(x, latent, keep);
 }
 
 /**

@@ -216,6 +216,9 @@ describe("inpainting", () => {
     const latent = Float32Array.of(4, 4);
     const keep = { grid, latent, noise: torchRandn(1, 2), mask: [0.25] };
     expect(blendInpaint(Float32Array.of(0, 8), 2, keep)).toEqual(Float32Array.of(3, 5));
+    const part = euler.grid({ steps: 2, endStep: 1 });
+    const noisy = addNoise(part, keep.latent, keep.noise, 1);
+    expect(blendInpaint(Float32Array.of(0, 0), 1, { ...keep, grid: part, mask: [0, 0] })).toEqual(noisy);
     expect(() => blendInpaint(new Float32Array(2), 2, { ...keep, mask: [1, 1, 1] })).toThrow(/mask.*3 values/);
   });
 });
