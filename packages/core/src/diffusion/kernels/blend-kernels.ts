@@ -38,7 +38,7 @@ export interface BlendKernels {
 
 let bytes: Uint8Array<ArrayBuffer> | undefined;
 
-/** The module's bytes, about two kilobytes: vectors of four float32, each operation rounded, in the order that blend.ts has. */
+/** The module's bytes, about four kilobytes: vectors of four float32, each operation rounded, in the order that blend.ts has. */
 export function blendModule(): Uint8Array<ArrayBuffer> {
   const sums = Array.from({ length: MOST_TERMS }, (_, k) =>
     overLanes(`blend${k + 1}`, k + 1, ({ weights, terms }) =>

@@ -47,7 +47,7 @@ export interface NormalKernels {
   normals(from: number, end: number): void;
 }
 
-/** The module's bytes, about three kilobytes. Each step is the one of mersenne-twister.ts and box-muller.ts, so the bits are too. */
+/** The module's bytes, about six kilobytes. Each step is the one of mersenne-twister.ts and box-muller.ts, so the bits are too. */
 export function normalModule(): Uint8Array<ArrayBuffer> {
   return assemble([twist(), uniforms(), normals()]);
 }
