@@ -1,6 +1,7 @@
 import {
   type Client,
   createClient,
+  encodeImage,
   type GenerationEvent,
   type GenerationInput,
   type LatentKitError,
@@ -188,6 +189,22 @@ describe("comfyPool", () => {
     await expect(backend.resumeRun(workflow, { ...handles[0], url: "http://elsewhere" })).rejects.toMatchObject({
       code: "not_found",
     });
+  });
+
+  it("runs a workflow of the editor's on a server that has its nodes", async () => {
+    const { fakes, client } = await pool([{ withoutNodes: ["LoadImage"] }, { stepMs: 5 }]);
+    const nodes = [
+      { id: 1, type: "LoadImage", outputs: [{ name: "IMAGE", type: "IMAGE" }], widgets_values: ["x.png"] },
+      { id: 2, type: "PreviewImage", inputs: [{ name: "images", type: "IMAGE", link: 1 }] },
+    ];
+    const workflow = defineWorkflow({
+      workflow: { nodes, links: [[1, 1, 0, 2, 0, "IMAGE"]] },
+      parameters: { photo: { node: "1", input: "image", type: "image" } },
+      outputs: { picture: { node: "2" } },
+    });
+    const photo = await encodeImage({ width: 8, height: 8, channels: 3, data: new Uint8Array(192) }, "png");
+    const { outputs } = await (client.backend as ReturnType<typeof comfyPool>).run(workflow, { photo });
+    expect(outputs.picture[0]!.url).toContain(fakes[1]!.url);
   });
 
   it("lets a lost job fail where that is asked", async () => {

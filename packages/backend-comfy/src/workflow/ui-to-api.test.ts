@@ -179,57 +179,29 @@ describe("uiToApi", () => {
   });
 
   it.each([
-    [
-      "at its own place",
-      [
-        { type: "*", link: 20 },
-        { type: "MODEL", link: 21 },
-      ],
-      { type: "MODEL" },
-      "4",
-    ],
-    [
-      "of exactly the wanted type",
-      [
-        { type: "INT", link: 20 },
-        { type: "MODEL", link: 21 },
-      ],
-      { type: "*" },
-      "40",
-    ],
-    [
-      "of one type of several",
-      [
-        { type: "INT", link: 20 },
-        { type: "CLIP,model", link: 21 },
-      ],
-      { type: "MODEL" },
-      "40",
-    ],
-    [
-      "of any type",
-      [
-        { type: "INT", link: 20 },
-        { type: "*", link: 21 },
-      ],
-      { type: "MODEL" },
-      "40",
-    ],
-  ])("hands on through a bypassed node what comes into the input %s", (_, inputs, output, source) => {
+    ["at its own place", ["*", "MODEL"], "MODEL", "MODEL", "40"],
+    ["at its own place, whatever it is, where anything is wanted", ["STRING", "MODEL"], "MODEL", "*", "40"],
+    ["of exactly the wanted type, before one of any", ["INT", "*", "MODEL"], "MODEL", "MODEL", "42"],
+    ["of exactly the wanted type, where the output has any", ["INT", "MODEL"], "*", "MODEL", "41"],
+    ["of one type of several", ["INT", "CLIP,model"], "MODEL", "MODEL", "41"],
+    ["of any type", ["INT", "*"], "MODEL", "MODEL", "41"],
+  ])("hands on through a bypassed node what comes into the input %s", (_, types, output, wanted, source) => {
     const patch: UiNode = {
       id: 20,
       type: "SomePatch",
       mode: 4,
-      inputs: inputs.map((input, i) => ({ name: `in${i}`, ...input })),
-      outputs: [{ name: "out", ...output }],
+      inputs: types.map((type, i) => ({ name: `in${i}`, type, link: 20 + i })),
+      outputs: [{ name: "out", type: output }],
     };
     const links: UiWorkflow["links"] = [
       ...workflow.links.filter((link) => (link as number[])[0] !== 1),
-      [20, 4, 0, 20, 0, "MODEL"],
-      [21, 40, 0, 20, 1, "MODEL"],
-      [1, 20, 0, 3, 0, "MODEL"],
+      ...types.map((type, i): UiWorkflow["links"][number] => [20 + i, 40 + i, 0, 20, i, type]),
+      [1, 20, 0, 3, 0, output],
     ];
-    const graph = uiToApi({ nodes: [...workflow.nodes, patch, { ...loader, id: 40 }], links }, info);
+    const loaders = types.map((__, i) => ({ ...loader, id: 40 + i }));
+    const inputs = sampler.inputs!.map((input) => (input.name === "model" ? { ...input, type: wanted } : input));
+    const others = workflow.nodes.filter(({ id }) => id !== 3);
+    const graph = uiToApi({ nodes: [...others, { ...sampler, inputs }, patch, ...loaders], links }, info);
     expect(graph["3"]!.inputs["model"]).toEqual([source, 0]);
   });
 
