@@ -81,7 +81,6 @@ export const set = (local: number, value: Code): Code => [...value, 0x21, ...uns
 export const tee = (local: number, value: Code): Code => [...value, 0x22, ...unsigned(local)];
 export const constant = (value: number): Code => [0x41, ...signed(value | 0)];
 export const add = plain(0x6a);
-export const and = plain(0x71);
 export const lessThan = plain(0x49);
 
 /** Runs `body` again as long as `again` is not 0. */
@@ -102,16 +101,6 @@ export const store128 = (address: Code, value: Code, offset = 0): Code => [
   ...unsigned(offset),
 ];
 
-/** The first two float32 lanes from an address, and to one; the other two are 0. */
-export const load64 = (address: Code, offset = 0): Code => [...address, 0xfd, 0x5d, 3, ...unsigned(offset)];
-export const store64 = (address: Code, value: Code, offset = 0): Code => [
-  ...address,
-  ...value,
-  ...[0xfd, 0x5b, 3],
-  ...unsigned(offset),
-  0,
-];
-
 /** Vectors of one value: two doubles, four floats, four int32. */
 export const doubles = (value: number): Code => vector(Float64Array.of(value, value));
 export const floats = (value: number): Code => vector(Float32Array.of(value, value, value, value));
@@ -124,6 +113,15 @@ function vector({ buffer }: Float64Array | Float32Array | Int32Array): Code {
 /** All 128 bits. `select` takes the bits of the first where the third has 1, else of the second. */
 export const bits = { and: simd(0x4e), or: simd(0x50), xor: simd(0x51), select: simd(0x52) };
 
+/** The first two of four lanes of one and then of another; and the last two of one, twice. */
+export const firstHalves = (a: Code, b: Code): Code => halves(a, b, 0);
+export const lastHalf = (a: Code): Code => halves(a, a, 8);
+
+function halves(a: Code, b: Code, from: number): Code {
+  const eight = [0, 1, 2, 3, 4, 5, 6, 7].map((byte) => byte + from);
+  return [...a, ...b, 0xfd, 0x0d, ...eight, ...eight.map((byte) => byte + 16)];
+}
+
 /** Four float32 lanes. `demote` makes two of two doubles. */
 export const f32x4 = {
   add: simd(0xe4),
@@ -131,29 +129,20 @@ export const f32x4 = {
   mul: simd(0xe6),
   min: simd(0xe8),
   max: simd(0xe9),
+  sqrt: simd(0xe3),
+  less: simd(0x43),
   fromWords: simd(0xfa),
   demote: simd(0x5e),
 };
 
-/** Two float64 lanes, from the first two of the four where they are made of them. */
-export const f64x2 = {
-  add: simd(0xf0),
-  sub: simd(0xf1),
-  mul: simd(0xf2),
-  sqrt: simd(0xef),
-  less: simd(0x49),
-  fromWords: simd(0xfe),
-  promote: simd(0x5f),
-};
+/** Two float64 lanes. `promote` makes them of the first two of four float32. */
+export const f64x2 = { add: simd(0xf0), sub: simd(0xf1), mul: simd(0xf2), promote: simd(0x5f) };
 
-/** Four int32 lanes; shifts by an i32. `truncate` is of two doubles. */
+/** Four int32 lanes; shifts by an i32. `truncate` is of four float32. */
 export const i32x4 = {
   add: simd(0xae),
   equal: simd(0x37),
   shiftLeft: simd(0xab),
   shiftRight: simd(0xad),
-  truncate: simd(0xfc),
+  truncate: simd(0xf8),
 };
-
-/** Two int64 lanes, of the first two int32: signed, or with zeros above. */
-export const i64x2 = { extend: simd(0xc7), extendZeros: simd(0xc9), shiftLeft: simd(0xcb) };

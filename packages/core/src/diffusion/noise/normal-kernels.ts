@@ -7,18 +7,17 @@ import {
   doubles,
   f32x4,
   f64x2,
+  firstHalves,
   floats,
   get,
   i32,
   i32x4,
-  i64x2,
   type KernelFunction,
+  lastHalf,
   lessThan,
-  load64,
   load128,
   repeat,
   set,
-  store64,
   store128,
   tee,
   v128,
@@ -105,12 +104,16 @@ const uniforms = (): KernelFunction => ({
   ),
 });
 
-/** Two float64 lanes of each of a block's four groups. */
-type Lanes = readonly [Code, Code, Code, Code];
+/** Four values of each half of a block: as float32, as two pairs of doubles, or both, each worked out when first asked for. */
+interface Lanes {
+  floats: (half: number) => Code;
+  doubles: (half: number, pair: number) => Code;
+}
 
 /**
- * box-muller.ts over a block of 16, in doubles, each of its roundings to float32 made by going there and back. A pair's calculation is a
- * chain in which each step waits for the last; so the four groups of two pairs are taken a step further in turn.
+ * box-muller.ts over a block of 16. What it rounds after one operation is one on float32; its fused multiply-adds are made of doubles, as
+ * there. A pair's calculation is a chain in which each step waits for the last; so the block's two halves, and in doubles their two pairs,
+ * are taken a step further in turn.
  */
 function normals(): KernelFunction {
   const [from, end] = [0, 1];
@@ -121,66 +124,98 @@ function normals(): KernelFunction {
     into.push(...set(2 + locals, value));
     return get(2 + locals++);
   };
-  const known = new Map<number, Code>();
-  const constantly = (value: number): Code => {
-    const place = known.get(value) ?? local(before, doubles(value));
-    known.set(value, place);
+  const known = new Map<string, Code>();
+  /** What `make` works out, once. */
+  const once = (into: number[], key: string, make: () => Code): Code => {
+    const place = known.get(key) ?? local(into, make());
+    known.set(key, place);
     return place;
   };
-  const each = (make: (group: number) => Code): Lanes => [make(0), make(1), make(2), make(3)];
-  /** Works values out for each group, to be used more than once. */
-  const keep = (make: (group: number) => Code): Lanes => each((group) => local(code, make(group)));
-  const of = (value: Lanes | number, group: number): Code =>
-    typeof value === "number" ? constantly(value) : value[group]!;
+  let values = 0;
+  /** Values from their float32. */
+  const of = (make: (half: number) => Code): Lanes => {
+    const made = [local(code, make(0)), local(code, make(1))];
+    const id = values++;
+    return {
+      floats: (half) => made[half]!,
+      doubles: (half, pair) =>
+        once(code, `${id} ${half} ${pair}`, () => f64x2.promote(pair === 0 ? made[half]! : lastHalf(made[half]!))),
+    };
+  };
+  /** Values from their doubles, rounded. */
+  const rounded = (make: (half: number, pair: number) => Code): Lanes => {
+    const made = [0, 1].map((half) => [0, 1].map((pair) => local(code, f32x4.demote(make(half, pair)))));
+    const id = values++;
+    return {
+      floats: (half) => once(code, `${id} ${half}`, () => firstHalves(made[half]![0]!, made[half]![1]!)),
+      doubles: (half, pair) => once(code, `${id} ${half} ${pair}`, () => f64x2.promote(made[half]![pair]!)),
+    };
+  };
+  const constantly = (value: number): Lanes => ({
+    floats: () => once(before, `float ${value}`, () => floats(value)),
+    doubles: () => once(before, `double ${value}`, () => doubles(value)),
+  });
   type Operand = Lanes | number;
-  const plus = (x: Operand, y: Operand) => each((g) => f64x2.add(of(x, g), of(y, g)));
-  const minus = (x: Operand, y: Operand) => each((g) => f64x2.sub(of(x, g), of(y, g)));
-  const times = (x: Operand, y: Operand) => each((g) => f64x2.mul(of(x, g), of(y, g)));
-  const and = (x: Operand, y: Operand) => each((g) => bits.and(of(x, g), of(y, g)));
-  const f32 = (value: Lanes) => keep((g) => f64x2.promote(f32x4.demote(value[g]!)));
+  const lanes = (value: Operand) => (typeof value === "number" ? constantly(value) : value);
+  const operation = (make: (x: Code, y: Code) => Code) => (x: Operand, y: Operand) =>
+    of((half) => make(lanes(x).floats(half), lanes(y).floats(half)));
+  const [plus, minus, times] = [operation(f32x4.add), operation(f32x4.sub), operation(f32x4.mul)];
+  const fused = (make: (x: Code, y: Code) => Code) => (x: Operand, y: Operand, z: Operand) =>
+    rounded((half, pair) =>
+      make(f64x2.mul(lanes(x).doubles(half, pair), lanes(y).doubles(half, pair)), lanes(z).doubles(half, pair)),
+    );
+  const [timesPlus, timesMinus] = [fused(f64x2.add), fused(f64x2.sub)];
 
-  const radii = keep((g) => f64x2.promote(load64(get(from), 8 * g)));
-  const angles = keep((g) => f64x2.promote(load64(get(from), 32 + 8 * g)));
+  const radii = of((half) => load128(get(from), 16 * half));
+  const angles = of((half) => load128(get(from), 32 + 16 * half));
 
-  const x = keep((g) => f32x4.demote(f64x2.sub(constantly(1), radii[g]!)));
-  const mantissa = keep((g) => f64x2.promote(bits.or(bits.and(x[g]!, words(0x007fffff)), words(0x3f000000))));
-  const low = keep((g) => f64x2.less(mantissa[g]!, constantly(SQRT_HALF)));
-  const whole = each((g) => f64x2.fromWords(i32x4.add(i32x4.shiftRight(x[g]!, constant(23)), words(-126))));
-  const ones = and(low, -1);
-  const exponent = keep((g) => f64x2.add(whole[g]!, ones[g]!));
-  const m = f32(plus(f32(minus(mantissa, 1)), and(low, mantissa)));
-  const z = f32(times(m, m));
+  const x = minus(1, radii);
+  const mantissa = of((half) => bits.or(bits.and(x.floats(half), words(0x007fffff)), words(0x3f000000)));
+  const low = of((half) => f32x4.less(mantissa.floats(half), constantly(SQRT_HALF).floats(half)));
+  const exponent = of((half) => {
+    const biased = i32x4.shiftRight(x.floats(half), constant(23));
+    return f32x4.fromWords(i32x4.add(i32x4.add(biased, words(-126)), low.floats(half)));
+  });
+  const below = of((half) => bits.and(low.floats(half), mantissa.floats(half)));
+  const m = plus(minus(mantissa, 1), below);
+  const z = times(m, m);
   const [leading, ...others] = LOGARITHM;
   let y: Operand = leading;
-  for (const term of others) y = f32(plus(times(y, m), term));
-  y = f32(plus(times(f32(times(y, m)), z), f32(times(exponent, LN2_LOW))));
-  y = f32(minus(y, times(z, 0.5)));
-  const logarithm = f32(plus(f32(plus(m, y)), times(exponent, LN2_HIGH)));
-  const square = f32(times(-2, logarithm));
-  const radius = f32(each((g) => f64x2.sqrt(square[g]!)));
+  for (const term of others) y = timesPlus(y, m, term);
+  y = timesPlus(times(y, m), z, times(exponent, LN2_LOW));
+  y = minus(y, times(z, 0.5));
+  const logarithm = timesPlus(exponent, LN2_HIGH, plus(m, y));
+  const square = times(-2, logarithm);
+  const radius = of((half) => f32x4.sqrt(square.floats(half)));
 
-  const theta = f32(times(TWO_PI, angles));
-  const turns = f32(times(theta, FOUR_OVER_PI));
-  const octant = keep((g) => bits.and(i32x4.add(i32x4.truncate(turns[g]!), words(1)), words(~1)));
-  const eighths = keep((g) => f64x2.fromWords(octant[g]!));
+  const theta = times(TWO_PI, angles);
+  const turns = times(theta, FOUR_OVER_PI);
+  const octant = of((half) => bits.and(i32x4.add(i32x4.truncate(turns.floats(half)), words(1)), words(~1)));
+  const eighths = of((half) => f32x4.fromWords(octant.floats(half)));
   let r = theta;
-  for (const part of QUARTER_PI) r = f32(plus(times(eighths, part), r));
-  const r2 = f32(times(r, r));
+  for (const part of QUARTER_PI) r = timesPlus(eighths, part, r);
+  const r2 = times(r, r);
   const [c0, c1, c2] = COSINE;
-  const cosine = f32(times(f32(plus(times(f32(plus(times(c0, r2), c1)), r2), c2)), r2));
-  const cos = f32(plus(f32(minus(times(cosine, r2), f32(times(r2, 0.5)))), 1));
+  const cosine = times(timesPlus(timesPlus(c0, r2, c1), r2, c2), r2);
+  const cos = plus(timesMinus(cosine, r2, times(r2, 0.5)), 1);
   const [s0, s1, s2] = SINE;
-  const sine = f32(times(f32(plus(times(f32(plus(times(s0, r2), s1)), r2), s2)), r2));
-  const sin = f32(plus(times(sine, r), r));
+  const sine = times(timesPlus(timesPlus(s0, r2, s1), r2, s2), r2);
+  const sin = timesPlus(sine, r, r);
 
-  const swapped = keep((g) => i64x2.extend(i32x4.equal(bits.and(octant[g]!, words(2)), words(2))));
+  const swapped = of((half) => i32x4.equal(bits.and(octant.floats(half), words(2)), words(2)));
   /** Bit 2 of each octant as a sign bit. */
-  const sign = (value: Code) => i64x2.shiftLeft(i64x2.extendZeros(bits.and(value, words(4))), constant(61));
-  const signed = (value: Code, by: Code, g: number) => f32x4.demote(f64x2.mul(radius[g]!, bits.xor(value, sign(by))));
-  for (const g of [0, 1, 2, 3]) {
-    const [ofCosine, ofSine] = [bits.select(sin[g]!, cos[g]!, swapped[g]!), bits.select(cos[g]!, sin[g]!, swapped[g]!)];
-    code.push(...store64(get(from), signed(ofCosine, i32x4.add(octant[g]!, words(2)), g), 8 * g));
-    code.push(...store64(get(from), signed(ofSine, octant[g]!, g), 32 + 8 * g));
+  const sign = (value: Code) => i32x4.shiftLeft(bits.and(value, words(4)), constant(29));
+  const signed = (value: Code, by: Code, half: number) => f32x4.mul(radius.floats(half), bits.xor(value, sign(by)));
+  for (const half of [0, 1]) {
+    const [s, c, swap, eighth] = [sin, cos, swapped, octant].map((value) => value.floats(half)) as [
+      Code,
+      Code,
+      Code,
+      Code,
+    ];
+    const next = i32x4.add(eighth, words(2));
+    code.push(...store128(get(from), signed(bits.select(s, c, swap), next, half), 16 * half));
+    code.push(...store128(get(from), signed(bits.select(c, s, swap), eighth, half), 32 + 16 * half));
   }
   return {
     name: "normals",
