@@ -2,7 +2,7 @@ import { encodeImage, type Pixels } from "@latentkit/core";
 import { createSupportsTerminalGraphics } from "supports-terminal-graphics";
 import { blocks } from "./half-blocks.ts";
 import { type Cells, iterm2, kitty } from "./inline-images.ts";
-import { fit, type Size } from "./resize.ts";
+import { fit, resize, type Size } from "./resize.ts";
 
 /** How a terminal shows pictures; undefined where it has too few colours. */
 export type Graphics = "kitty" | "iterm2" | "sixel" | "blocks";
@@ -42,6 +42,8 @@ export interface Drawing {
 const previewNumber = 1_279_741_516;
 /** What takes kitty's preview away: erasing lines would leave it. */
 export const forgetPreview = `\u001B_Ga=d,d=I,i=${previewNumber},q=2\u001B\\`;
+/** Longest side of a preview as a file, in pixels: the terminal enlarges it, and it may be far away. */
+const longestSide = 256;
 /** Cells are rarely smaller, so that sixels stay inside the lines that are theirs. */
 const smallCellWidth = 6;
 
@@ -63,6 +65,11 @@ export async function drawPreview(
   if (graphics === "sixel") {
     return { rows, overlay: (await import("./sixel.ts")).sixels(pixels, cells, smallCellWidth) };
   }
-  const png = await encodeImage(pixels, "png");
+  const png = await encodeImage(small(pixels), "png");
   return { rows, overlay: graphics === "kitty" ? kitty(png, cells, previewNumber) : iterm2(png, cells) };
+}
+
+function small(pixels: Pixels): Pixels {
+  const { width, height } = fit(pixels, { width: longestSide, height: longestSide });
+  return { width, height, channels: 3, data: resize(pixels, { width, height }) };
 }

@@ -147,6 +147,9 @@ describe("by image protocols", () => {
     const start = `${esc}7${esc}[3A\r${esc}_Ga=T,f=100,q=2,i=`;
     const [number] = text.slice(text.indexOf(start) + start.length).split(",p=1,C=1,c=4,r=2,");
     expect(Number(number)).toBeGreaterThan(0);
+    live.preview(async () => grey(9, 600));
+    const file = Buffer.from((await drawn(take)).split(",r=21,")[1]!.split(";")[1]!.slice(0, 40), "base64");
+    expect([file.readUInt32BE(16), file.readUInt32BE(20)], "width and height in the PNG").toEqual([256, 256]);
     live.close();
     expect(take()).toContain(`${esc}_Ga=d,d=I,i=${number},`);
   });
