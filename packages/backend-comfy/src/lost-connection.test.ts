@@ -128,12 +128,29 @@ describe("a server that opens no WebSocket", () => {
     expect(fake.prompts).toEqual([]);
   });
 
-  it("does not hold up cancel and dispose while it is opened", async () => {
+  /** Takes connections, and never says a word. */
+  async function listenInSilence() {
     const opened: Socket[] = [];
     const silent = createServer((socket) => void opened.push(socket.on("error", () => {}).resume()));
     await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+    return { opened, silent, webSocketUrl: `ws://127.0.0.1:${(silent.address() as AddressInfo).port}` };
+  }
+
+  it("holds up one job only where it swallows the attempts", async () => {
+    const { opened, silent, webSocketUrl } = await listenInSilence();
     const { fake } = await setup();
-    const webSocketUrl = `ws://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    const client = connect(fake.url, { webSocketUrl, timeoutMs: 1500 });
+    const { warnings } = await client.generate(quick);
+    expect(warnings[0]?.message).toContain(`No WebSocket could be opened at ${webSocketUrl}/: it does not answer.`);
+    await client.generate({ ...quick, seed: 2 });
+    expect(opened.at(-1)?.destroyed, "the next attempt goes on beside").toBe(false);
+    await client.dispose();
+    await new Promise((resolve) => silent.close(resolve));
+  });
+
+  it("does not hold up cancel and dispose while it is opened", async () => {
+    const { opened, silent, webSocketUrl } = await listenInSilence();
+    const { fake } = await setup();
     const client = connect(fake.url, { webSocketUrl });
     const job = client.generate(quick);
     await eventually(() => opened.length === 1);

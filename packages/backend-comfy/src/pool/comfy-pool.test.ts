@@ -83,18 +83,14 @@ describe("comfyPool", () => {
     expect(fakes.map((fake) => fake.prompts.length)).toEqual([1, 2]);
   });
 
-  it("lets a server that failed rest, and uses it again when it is well", async () => {
+  it("uses a server that failed again when it is well", async () => {
     const { fakes, client } = await pool([{ status: 500 }, {}]);
-    const asked = () => fakes[0]!.requests.filter(({ path }) => path === "/queue").length;
     await client.generate(quick);
-    expect(asked()).toBe(1);
+    expect(fakes.map((fake) => fake.prompts.length)).toEqual([0, 1]);
     delete fakes[0]!.options.status;
-    for (const seed of [1, 2, 3]) await client.generate({ ...quick, seed });
-    expect(asked(), "not asked while it rests").toBe(1);
-    expect(fakes.map((fake) => fake.prompts.length)).toEqual([0, 4]);
     const isUsed = async () => {
       // A server with the model loaded may have one job before it: the third goes to the other one.
-      await Promise.all([1, 2, 3].map((seed) => client.generate({ ...quick, seed: seed + 10 * asked() })));
+      await Promise.all([1, 2, 3].map((seed) => client.generate({ ...quick, seed: seed + fakes[1]!.prompts.length })));
       return fakes[0]!.prompts.length > 0;
     };
     expect(await eventually(isUsed)).toBe(true);

@@ -9,6 +9,8 @@ export type Listener = (news: SocketNews) => void;
 
 const firstDelayMs = 250;
 const longestDelayMs = 5_000;
+/** A connection that is not open after this long most likely never will be. */
+const longOpenMs = 1_000;
 /** The socket outlives the last job by this much, so that jobs in a row share it. */
 const lingerMs = 1_000;
 
@@ -30,6 +32,8 @@ export class ComfySocket {
   #statusCount = 0;
   #workCount = 0;
   #failure: unknown;
+  /** The last attempt was swallowed, not refused: nobody waits for the next ones. */
+  #isSwallowed = false;
   readonly #disposal = new AbortController();
 
   constructor(options: ResolvedOptions, clientId: string) {
@@ -69,13 +73,16 @@ export class ComfySocket {
     };
   }
 
-  /** Resolves once a connection is open, or could not be opened: a job can be followed without one. */
+  /**
+   * Resolves once a connection is open, or could not be opened: a job can be followed without one. Where the last
+   * attempt got no answer at all, the next is not waited for.
+   */
   async ready(): Promise<void> {
     if (this.#connection !== undefined || this.#isDisposed) return;
     this.#opening ??= this.#open(0).finally(() => {
       this.#opening = undefined;
     });
-    await this.#opening;
+    if (!this.#isSwallowed) await this.#opening;
   }
 
   /** Puts a fresh connection in place of one that has gone silent. */
@@ -96,16 +103,19 @@ export class ComfySocket {
   async #open(attempt: number): Promise<void> {
     await this.#closing;
     const { signal } = this.#disposal;
+    const begun = performance.now();
     try {
       const connection = await Connection.open(this.#options, this.clientId, (frame) => this.#dispatch(frame), signal);
       this.#connection = connection;
       this.#failure = undefined;
+      this.#isSwallowed = false;
       void connection.closed.then(() => this.#lost(connection));
       if (attempt > 0) this.#tellAll({ kind: "gap" });
       if (this.#isDisposed) await this.#shut();
       else this.#lingerIfIdle();
     } catch (error) {
       this.#failure = error;
+      this.#isSwallowed = performance.now() - begun > longOpenMs;
       this.#retryLater(attempt + 1);
     }
   }
