@@ -1,5 +1,6 @@
 import { blend2, scale as scaleBy } from "./blend.ts";
 import { invalid } from "./invalid.ts";
+import { ownerOf } from "./kernels/workspaces.ts";
 import type { Denoiser } from "./sampler.ts";
 import { alphaOf, type Space } from "./space.ts";
 
@@ -87,7 +88,7 @@ export function denoiser(network: Network, options: DenoiserOptions): Denoiser {
   let input = new Float32Array(0);
   return async (x, sigma, index, into) => {
     const { scale, skip, out } = scalingsOf(prediction, space, sigma, options);
-    if (input.length !== x.length) input = new Float32Array(x.length);
+    if (input.length !== x.length) input = ownerOf(x)?.input() ?? new Float32Array(x.length);
     if (scale === 1) input.set(x);
     else scaleBy(input, scale, x);
     const output = await network(input, timestepOf(sigma, index), index);

@@ -24,6 +24,7 @@ export class Workspace {
   readonly stages: readonly Float32Array[];
   readonly #room: number;
   #length = 0;
+  #input = new Float32Array(0);
   #taken = 0;
 
   /** With room for latents of `length` values; 0 for none. */
@@ -55,6 +56,12 @@ export class Workspace {
   latent(): Float32Array | undefined {
     if (this.#taken === SLOTS) return undefined;
     return new Float32Array(this.buffer, SLOTS_AT + this.#room * this.#taken++, this.#length);
+  }
+
+  /** An array outside for a network's input: a run's own, until the next run has it. */
+  input(): Float32Array<ArrayBuffer> {
+    if (this.#input.length !== this.#length) this.#input = new Float32Array(this.#length);
+    return this.#input;
   }
 
   /** Whether the array is one of the latents, whole: then kernels work on it where it is, in whole {@link GRAIN}s. */
