@@ -111,6 +111,29 @@ describe.skipIf(!isSet)("the server at COMFYUI_URL (not run when unset)", () => 
     },
   );
 
+  it("inpaint with a hires pass keeps what is black in the mask, enlarged", async () => {
+    const fill = (color: (x: number) => number[]) =>
+      encodeImage(
+        {
+          width: 64,
+          height: 64,
+          channels: 3,
+          data: Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => color(Math.floor(i / 3) % 64)[i % 3]!),
+        },
+        "png",
+      );
+    const [blue, left] = await Promise.all([
+      fill(() => [51, 102, 204]),
+      fill((x) => (x < 32 ? [255, 255, 255] : [0, 0, 0])),
+    ]);
+    const input = { ...request, task: "inpaint", image: blue, mask: left, hires: { scale: 1.5 } } as const;
+    const { images } = await client.generate(input);
+    const { width, height, channels, data } = await images[0]!.pixels();
+    expect([width, height]).toEqual([96, 96]);
+    const at = (x: number, y: number) => [...data.subarray((y * width + x) * channels, (y * width + x) * channels + 3)];
+    for (const x of [60, 80, 95]) expect(at(x, x)).toEqual([51, 102, 204]);
+  });
+
   it("outpaint", async () => {
     expect(await sizeOf({ prompt: "a", steps: 2, seed: 7, task: "outpaint", image, left: 8, right: 20 })).toEqual({
       width: 92,
