@@ -18,7 +18,7 @@ const firstRestMs = 1_000;
 /** Jobs that start together share a look that is this young. */
 const lookAgeMs = 250;
 /** A server that takes longer to answer is not waited for while others answer. */
-export const promptMs = 400;
+const promptMs = 400;
 
 interface Look {
   begun: number;
