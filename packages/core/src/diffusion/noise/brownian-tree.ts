@@ -9,18 +9,20 @@ const POOL_SIZE = 24;
 /** Decimals that times are told apart to: torchsde's tol of 1e-6. */
 const DIGITS = 6;
 
-/** A span of the tree, halved where it was asked about. */
+/** Halved spans that are kept: the ways to some three times, down to the smallest span. What is asked next is near them. */
+const RECENT = 64;
+
+/** A span of the tree. */
 interface Span {
   start: number;
   end: number;
   key: number;
   depth: number;
-  middle?: number;
-  left?: Span;
-  right?: Span;
-  /** The Brownian increment over the span, kept for the spans last used. */
-  increment?: Float32Array;
+  /** The Brownian increment over the span. */
+  increment: Float32Array;
 }
+
+type Halves = readonly [left: Span, right: Span];
 
 /**
  * A Brownian motion as torchsde's `BrownianTree` makes it: the increment over an interval depends only on the seed, not on what else
@@ -30,8 +32,9 @@ export class BrownianTree {
   readonly #entropy: bigint;
   readonly #length: number;
   readonly #root: Span;
-
   readonly #randn: (seed: Seed, n: number) => Float32Array;
+  /** The halves of the spans last used, oldest first: all of a long run's would take gigabytes, and the others can be drawn again. */
+  readonly #recent = new Map<string, Halves>();
 
   /**
    * @param length - How many values, all independent, a path has.
@@ -64,22 +67,30 @@ export class BrownianTree {
   /** The increments of the spans that make up [from, to], which lies in `span`. */
   *#cover(span: Span, from: number, to: number): Generator<Float32Array> {
     if (from === span.start && to === span.end) {
-      yield span.increment!;
+      yield span.increment;
       return;
     }
-    this.#halve(span);
-    const middle = span.middle!;
-    if (to <= middle) yield* this.#cover(span.left!, from, to);
-    else if (from >= middle) yield* this.#cover(span.right!, from, to);
+    const [left, right] = this.#halves(span);
+    const middle = left.end;
+    if (to <= middle) yield* this.#cover(left, from, to);
+    else if (from >= middle) yield* this.#cover(right, from, to);
     else {
-      yield* this.#cover(span.left!, from, middle);
-      yield* this.#cover(span.right!, middle, to);
+      yield* this.#cover(left, from, middle);
+      yield* this.#cover(right, middle, to);
     }
   }
 
-  /** Gives a span its two halves: the left one's increment is a Brownian bridge's, the right one's what is left. */
-  #halve(span: Span): void {
-    if (span.left) return;
+  #halves(span: Span): Halves {
+    const place = `${span.depth} ${span.key}`;
+    const halves = this.#recent.get(place) ?? this.#halve(span);
+    this.#recent.delete(place);
+    this.#recent.set(place, halves);
+    if (this.#recent.size > RECENT) this.#recent.delete(this.#recent.keys().next().value!);
+    return halves;
+  }
+
+  /** A span's two halves: the left one's increment is a Brownian bridge's, the right one's what is left. */
+  #halve(span: Span): Halves {
     const { start, end, key, depth } = span;
     const half = 0.5 * (end + start);
     const middle = round(half);
@@ -88,16 +99,17 @@ export class BrownianTree {
     const [before, after, inverse] = [middle - start, end - middle, 1 / (end - start)];
     const [weight, deviation] = [f32(before), f32(Math.sqrt(before * after * inverse))];
     const inverse32 = f32(inverse);
-    const whole = span.increment!;
+    const whole = span.increment;
     const left = new Float32Array(noise.length);
     const right = new Float32Array(noise.length);
     for (let i = 0, length = left.length; i < length; i++) {
       left[i] = f32(f32(weight * whole[i]!) * inverse32) + f32(deviation * noise[i]!);
       right[i] = whole[i]! - left[i]!;
     }
-    span.middle = middle;
-    span.left = { start, end: middle, key: 2 * key, depth: depth + 1, increment: left };
-    span.right = { start: middle, end, key: 2 * key + 1, depth: depth + 1, increment: right };
+    return [
+      { start, end: middle, key: 2 * key, depth: depth + 1, increment: left },
+      { start: middle, end, key: 2 * key + 1, depth: depth + 1, increment: right },
+    ];
   }
 }
 

@@ -189,6 +189,22 @@ describe("BrownianTree", () => {
     expect(new BrownianTree(5, 8, 0, 1).increment(0.4, 0.9)).toEqual(a.increment(0.4, 0.9));
   });
 
+  it("forgets what it last used long ago, and draws it again with the same values", () => {
+    let drawn = 0;
+    const tree = new BrownianTree(5, 8, 0, 1, (seed, n) => {
+      drawn++;
+      return torchRandn(seed, n);
+    });
+    const first = tree.increment(0.1234567, 0.2);
+    const atFirst = drawn;
+    expect(tree.increment(0.1234567, 0.2)).toEqual(first);
+    expect(drawn).toBe(atFirst);
+    for (let time = 0.3; time < 0.9; time += 0.0123) tree.increment(time, time + 0.01);
+    const before = drawn;
+    expect(tree.increment(0.1234567, 0.2)).toEqual(first);
+    expect(drawn).toBeGreaterThan(before);
+  });
+
   it("gives unit noise, of the other sign for the other direction, and none for no interval", () => {
     const noise = brownianNoise({ seed: 1, length: 4096, sigmas: [10, 5, 1, 0] });
     const down = noise(10, 5);
