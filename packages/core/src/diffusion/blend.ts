@@ -42,7 +42,7 @@ export function scale(out: Float32Array, a: number, x: Float32Array): Float32Arr
 
 /** `out ← x + a·(y − z)`. */
 export function shift(out: Float32Array, x: Float32Array, a: number, y: Float32Array, z: Float32Array): Float32Array {
-  const workspace = workspaceFor(out, [x, y, z]);
+  const workspace = kernelsFor(out, [x, y, z]);
   if (workspace) return run(workspace, workspace.kernels.shift, out, [a], [x, y, z]);
   const w = f32(a);
   for (let i = 0, length = out.length; i < length; i++) out[i] = f32(x[i]! + f32(w * f32(y[i]! - z[i]!)));
@@ -51,7 +51,7 @@ export function shift(out: Float32Array, x: Float32Array, a: number, y: Float32A
 
 /** `out ← min(max(x, low), high)`; a NaN stays one. */
 export function clip(out: Float32Array, x: Float32Array, low: number, high: number): Float32Array {
-  const workspace = workspaceFor(out, [x]);
+  const workspace = kernelsFor(out, [x]);
   if (workspace) return run(workspace, workspace.kernels.clip, out, [low, high], [x]);
   const [least, most] = [f32(low), f32(high)];
   for (let i = 0, length = out.length; i < length; i++) out[i] = Math.min(Math.max(x[i]!, least), most);
@@ -61,10 +61,13 @@ export function clip(out: Float32Array, x: Float32Array, low: number, high: numb
 function sum(out: Float32Array, weights: readonly number[], terms: readonly Float32Array[]): Float32Array {
   const n = weights.length;
   if (n === 0) return out.fill(0);
-  // A term that is too short gives NaN in the loop, and must not give what a stage happens to hold.
-  const fits = n <= MOST_TERMS && terms.every((term) => term.length >= out.length);
-  const workspace = fits ? workspaceFor(out, terms) : undefined;
+  const workspace = n <= MOST_TERMS ? kernelsFor(out, terms) : undefined;
   return workspace ? run(workspace, workspace.kernels.blend[n - 1]!, out, weights, terms) : loop(out, weights, terms);
+}
+
+/** The kernels, where they can do it. A term that is too short gives NaN in a loop, and must not give what a stage happens to hold. */
+function kernelsFor(out: Float32Array, terms: readonly Float32Array[]): Workspace | undefined {
+  return terms.every((term) => term.length >= out.length) ? workspaceFor(out, terms) : undefined;
 }
 
 /** Runs a kernel: where all the arrays lie in the workspace, on them; if not, in chunks that are copied in and out. */

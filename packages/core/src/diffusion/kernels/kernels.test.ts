@@ -111,6 +111,12 @@ describe("sums", () => {
     const sum = kernels.sums.blend2(new Float32Array(2000), 1, new Float32Array(2000), 1, new Float32Array(1500));
     expect(sum.findIndex(Number.isNaN)).toBe(1500);
     expect(sum.subarray(1500).every(Number.isNaN)).toBe(true);
+    const [long, short] = [new Float32Array(2000).fill(1), new Float32Array(1500).fill(1)];
+    for (const shifted of [
+      kernels.sums.shift(new Float32Array(2000), long, 3, short, long),
+      kernels.sums.clip(new Float32Array(2000), short, 0, 1),
+    ])
+      expect(shifted.subarray(1500).every(Number.isNaN)).toBe(true);
   });
 
   it("leave what lies behind a part of a latent alone", () => {
