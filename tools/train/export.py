@@ -87,7 +87,7 @@ def main():
         "vae": ["diffusers", "AutoencoderKL"],
     }
     (model / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
-    (model / "latentkit.json").write_text(json.dumps({"defaults": {"steps": 20, "guidanceScale": 4}}) + "\n")
+    (model / "latentkit.json").write_text(json.dumps({"defaults": {"steps": 20, "guidanceScale": 4, "sigmaMax": 20}}) + "\n")
     forget_paths(model)
     write_vocabulary(model.parent / "vocabulary.json")
     total = sum(f.stat().st_size for f in model.rglob("*") if f.is_file())

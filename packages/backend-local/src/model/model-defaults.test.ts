@@ -43,6 +43,21 @@ describe("a model's latentkit.json", () => {
     expect(await choices(folder)).toEqual({ ...usual, steps: 30 });
   });
 
+  test("limits the levels of a scheduler that a request names, and no others", async () => {
+    const folder = await copyModel("sd1", { "latentkit.json": { defaults: { sigmaMax: 5 } } });
+    const [model, plain] = await Promise.all([readModelFolder(folder), readModelFolder(fixtureModel("sd1"))]);
+    const top = (request: Record<string, unknown>, of = model) =>
+      settle(parseRequest({ prompt: "a red apple", steps: 4, ...request }), of).grid.sigmas[0]!;
+    expect(top({})).toBe(top({}, plain));
+    expect(top({ scheduler: "karras" }, plain)).toBeGreaterThan(10);
+    for (const scheduler of ["normal", "karras", "sgm_uniform", "simple", "beta"]) {
+      expect(top({ scheduler }), scheduler).toBeLessThanOrEqual(5);
+      expect(top({ scheduler }), scheduler).toBeGreaterThan(4);
+    }
+    expect(top({ scheduler: "karras", schedulerOptions: { sigma_max: 9 } })).toBeCloseTo(9, 4);
+    expect(top({ steps: undefined, sigmas: [12, 3, 0] })).toBe(12);
+  });
+
   test("is part of the model's hash, and its coming and going is noticed", async () => {
     const folder = await copyModel("sd1");
     const library = new ModelLibrary(folder, undefined);
@@ -62,6 +77,7 @@ describe("a model's latentkit.json", () => {
     [{ defaults: { guidanceScale: "7" } }, "defaults.guidanceScale"],
     [{ defaults: { sampler: "constructor" } }, "defaults.sampler"],
     [{ defaults: { scheduler: "diffusers" } }, "defaults.scheduler"],
+    [{ defaults: { sigmaMax: 0 } }, "defaults.sigmaMax"],
     [{ defaults: { stepss: 3 } }, "defaults.stepss"],
     [{ default: {} }, "default"],
     [{ defaults: [] }, "defaults"],

@@ -11,6 +11,8 @@ export interface ModelDefaults {
   readonly guidanceScale?: number | undefined;
   readonly sampler?: string | undefined;
   readonly scheduler?: string | undefined;
+  /** The highest σ that a scheduler named in the request lays out, where betas go far beyond what its samplers stand. */
+  readonly sigmaMax?: number | undefined;
 }
 
 const name = (known: readonly string[]) =>
@@ -24,6 +26,7 @@ const schema = z.strictObject({
       guidanceScale: z.number().min(0).max(100).optional(),
       sampler: name(samplerNames).optional(),
       scheduler: name(schedulerNames).optional(),
+      sigmaMax: z.number().min(1).max(1e6).optional(),
     })
     .default({}),
 });

@@ -7,13 +7,17 @@ import {
   readSchedulerOptions,
   type SamplerName,
   type SchedulerName,
+  upToSigma,
 } from "@latentkit/core/diffusion";
 
 /** The scheduler's name that stands for the model's own scheduler_config.json. */
 export const ownScheduler = "diffusers";
 
-/** The model's own plan, unless the request names another sampler or scheduler, or the levels themselves. */
-export function planOf(request: GenerationRequest, own: Plan): Plan {
+/**
+ * The model's own plan, unless the request names another sampler or scheduler, or the levels themselves. A scheduler that is named keeps
+ * to the model's levels up to `sigmaMax`.
+ */
+export function planOf(request: GenerationRequest, own: Plan, sigmaMax = Number.POSITIVE_INFINITY): Plan {
   const { sampler = own.sampler, scheduler, schedulerOptions } = request;
   const otherSampler = sampler !== own.sampler;
   const asConfigured = scheduler === undefined || scheduler === ownScheduler;
@@ -28,12 +32,14 @@ export function planOf(request: GenerationRequest, own: Plan): Plan {
   }
   if (asConfigured && !otherSampler) return ownOver(request, asPipeline(own));
   const named = asConfigured ? "normal" : (scheduler as SchedulerName);
+  const namesLevels = givesLevels(request) || schedulerOptions?.sigma_max !== undefined;
+  const schedule = namesLevels ? own.schedule : upToSigma(own.schedule, sigmaMax);
   return makePlan({
     sampler: sampler as SamplerName,
     scheduler: named,
-    schedule: own.schedule,
+    schedule,
     prediction: own.prediction,
-    schedulerOptions: readSchedulerOptions(named, schedulerOptions ?? {}, own.schedule.space),
+    schedulerOptions: readSchedulerOptions(named, schedulerOptions ?? {}, schedule.space),
     convention: request.noise?.convention,
     timesteps: request.noise?.convention === "a1111" ? "interpolated" : "nearest",
   });

@@ -56,7 +56,7 @@ export function settle(request: GenerationRequest, model: ModelFolder): Settings
   }
   const width = sideOf("width", request.width ?? shape.defaultWidth, shape);
   const height = sideOf("height", request.height ?? shape.defaultHeight, shape);
-  const plan = planOf(withDefaults(request, defaults), ownPlan(model.path, model.scheduler));
+  const plan = planOf(withDefaults(request, defaults), ownPlan(model.path, model.scheduler), defaults.sigmaMax);
   // Two by two of a latent's squares make a token, as diffusers' flow pipelines count.
   const tokensOf = (side: number) => Math.max(1, Math.floor(side / (2 * shape.scale)));
   const grid = gridOf(request, plan, steps, tokensOf(width) * tokensOf(height));

@@ -85,6 +85,7 @@ export {
   makeNoiseSchedule,
   type NoiseSchedule,
   type NoiseScheduleOptions,
+  upToSigma,
 } from "./noise-schedule.ts";
 export {
   type ChoiceOption,

@@ -77,6 +77,16 @@ export function withFiniteSigmas(schedule: NoiseSchedule): NoiseSchedule {
   return scheduleFromAlphas(schedule.betas, bars);
 }
 
+/**
+ * The schedule without the timesteps noisier than `sigmaMax` (at least the two least noisy stay). Betas that end near 1, as cosine ones do,
+ * have σ in the ten thousands there, too far for the first step of many samplers.
+ */
+export function upToSigma(schedule: NoiseSchedule, sigmaMax: number): NoiseSchedule {
+  if (!isBetaSchedule(schedule) || schedule.sigmaMax <= sigmaMax) return schedule;
+  const count = Math.max(2, schedule.sigmas.findLastIndex((sigma) => sigma <= sigmaMax) + 1);
+  return scheduleFromAlphas(schedule.betas.slice(0, count), schedule.alphasCumprod.slice(0, count));
+}
+
 function isBetaSchedule(schedule: NoiseSchedule): schedule is BetaNoiseSchedule {
   return "alphasCumprod" in schedule;
 }
