@@ -105,6 +105,33 @@ describe("a connection whose other end is gone", () => {
   });
 });
 
+describe("a connection that comes back", () => {
+  it("has the end that was missed looked up by then, not at the next look", async () => {
+    const { fake, client } = await setup({ stepMs: 25 }, { pollMs: 600_000 });
+    const job = client.generate(quick);
+    await until(job, sampling);
+    fake.sockets.dropAll();
+    await eventually(() => fake.isIdle);
+    expect(fake.sockets.opened, "it ended before the connection was back").toBe(1);
+    expect((await job).images).toHaveLength(1);
+  });
+});
+
+describe("a job that is cancelled by whoever is told of it", () => {
+  it.each(["started", "sample", "preview"])("is stopped at once (%s)", async (which) => {
+    const { fake, client } = await setup({}, { pollMs: 600_000, cancelMs: 100 });
+    let steps = 0;
+    Object.defineProperty(fake.options, "stepMs", { get: () => (steps++ === 0 ? 0 : 600_000) });
+    const job = client.generate({ ...quick, previewEvery: 1 });
+    job.on("event", (event) => {
+      if (event.type === which || (event.type === "progress" && event.phase === which)) job.cancel();
+    });
+    expect((await collect(job)).error).toMatchObject({ code: "aborted" });
+    expect(fake.requests.filter(({ path }) => path === "/interrupt")).not.toEqual([]);
+    fake.worker.restart();
+  });
+});
+
 describe("a server that opens no WebSocket", () => {
   const closedTo = (fake: FakeComfy) => `${fake.url}/no-socket?token=s3cret-t0ken`;
 

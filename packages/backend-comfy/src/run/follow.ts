@@ -103,7 +103,8 @@ class Follower {
   /** The sign of life since which the socket has been made anew. */
   #doubtedAt: number | undefined;
   #unreachableSince: number | undefined;
-  readonly #startedAt = performance.now();
+  /** The job's beginning, or the last gap: a shared look that is older would not show what happened since. */
+  #blindUntil = performance.now();
   #before: { queue: string; statusCount: number; isSuspect: boolean } | undefined;
 
   constructor(server: ComfyServer, socket: ComfySocket, promptId: string, inbox: Inbox, signal: AbortSignal) {
@@ -159,6 +160,7 @@ class Follower {
   /** Reads what a frame means for when to look next. */
   #note(news: SocketNews): void {
     if (news.kind === "gap") {
+      this.#blindUntil = performance.now();
       this.#lookSoon(0);
       return;
     }
@@ -207,8 +209,7 @@ class Follower {
       );
       if (history !== undefined) return history;
     }
-    // A look that is older than the job would not show it.
-    const queue = await this.#server.queue(Math.min(lookAgeMs, performance.now() - this.#startedAt));
+    const queue = await this.#server.queue(Math.min(lookAgeMs, performance.now() - this.#blindUntil));
     this.#suspectSilence(queue);
     const { workCount: signs, isOpen } = this.#socket;
     const standing = this.#watchdog.look(queue, { signs, isOpen });
@@ -275,6 +276,8 @@ class Follower {
 
   #wait(ms: number): Promise<void> {
     return new Promise((resolve) => {
+      // A reader may abort while it is handed an event: nobody waited then, who could have been woken.
+      if (this.#signal.aborted) return resolve();
       const timer = setTimeout(resolve, Math.max(0, ms));
       this.#inbox.wake = () => {
         clearTimeout(timer);
