@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createClient, type GenerationInput, InvalidRequestError } from "@latentkit/core";
+import { createClient, encodeImage, type GenerationInput, InvalidRequestError } from "@latentkit/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { toFloat32 } from "./latent/to-float32.ts";
 import { local } from "./local.ts";
@@ -84,6 +84,32 @@ describe("two requests make one picture, to the bit", () => {
     ]);
     expect(last).toEqual(direct);
     expect((await first.images[0]!.pixels()).data).not.toEqual(direct);
+  });
+});
+
+describe("a run that begins at a later step", () => {
+  test("draws its steps' noise from the start of the generator", async () => {
+    // Levels that lie on whole timesteps, where A1111's convention is told the same ones.
+    const choice = { ...request, sampler: "euler_ancestral", scheduler: "simple" };
+    const first = await generate({ ...choice, endStep: 3, output: { latent: true } });
+    const { data, shape } = first.images[0]!.latent!;
+    const second = { ...choice, startStep: 3, latent: { data, shape } };
+    // An ENSD names the generator that the steps' noise begins in.
+    const named = pixels(generate({ ...second, noise: { convention: "a1111", ensd: 4 } }));
+    expect(await pixels(generate({ ...second, seed: request.seed + 4 }))).toEqual(await named);
+  });
+
+  test("begins an inpainted picture at that step's level, as image-to-image", async () => {
+    const picture = await generate(request);
+    const image = await picture.images[0]!.bytes("png");
+    const white = { width: 64, height: 64, channels: 3 as const, data: new Uint8Array(64 * 64 * 3).fill(255) };
+    // ComfyUI's convention draws nothing for the picture, so that the first noise of both is one.
+    const asked = { ...request, image, startStep: 2, noise: { convention: "comfyui" } };
+    const [inpainted, moved] = await Promise.all([
+      pixels(generate({ ...asked, task: "inpaint", mask: await encodeImage(white, "png") })),
+      pixels(generate({ ...asked, task: "image-to-image" })),
+    ]);
+    expect(inpainted).toEqual(moved);
   });
 });
 

@@ -250,5 +250,6 @@ describe("image-to-image", () => {
     expect(Array.from(part.timesteps)).toEqual(Array.from(whole.timesteps.slice(3, 7)));
     expect(part.sigmas.at(-1)).toBe(whole.sigmas[7]);
     expect(plan.grid({ steps: 10, endStep: 10_000 }).steps).toBe(10);
+    expect(plan.grid({ steps: 10, strength: 0, endStep: 2 }).steps).toBe(0);
   });
 });

@@ -309,6 +309,11 @@ describe("imageNoise", () => {
     expect(first[2 * 5 + 1]).toBe(small[0]);
     expect(first[3 * 5 + 3]).toBe(small[5]);
     expect(first[0]).toBe(torchRandn(9, n)[0]);
+    // The steps go on where the whole latent's noise, not the small one's, left the generator.
+    const noise = imageNoise(9, shape, { convention: "a1111", resizeFrom: { height: 2, width: 3 } });
+    const generator = new TorchGenerator(9);
+    generator.randn(n);
+    expect(noise.steps("euler_ancestral", [2, 1, 0])(2, 1)).toEqual(generator.randn(n));
     const bigger = imageNoise(9, shape, { convention: "a1111", resizeFrom: { height: 8, width: 5 } });
     expect(bigger.first.subarray(0, 5)).toEqual(torchRandn(9, 160).subarray(5, 10));
   });
