@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { makeFlowSchedule } from "./flow-schedule.ts";
 import { makeNoiseSchedule } from "./noise-schedule.ts";
+import { checkSigmas } from "./sampler.ts";
 import type { AlignYourStepsModel } from "./schedulers/align-your-steps.ts";
 import { makeSigmas, type SchedulerName, schedulerNames } from "./schedulers.ts";
 import { readFixture, relativeError } from "./test-oracle.ts";
@@ -40,17 +41,21 @@ describe("schedulers", () => {
   });
 
   it("has one level for all where σ_min = σ_max", () => {
-    for (const name of ["karras", "exponential", "kl_optimal"] as const) {
-      const sigmas = makeSigmas(name, 4, discrete, { sigmaMin: 2, sigmaMax: 2 });
-      for (const sigma of sigmas.slice(0, 4)) expect(sigma).toBeCloseTo(2, 12);
-    }
+    for (const name of ["karras", "exponential", "polyexponential", "kl_optimal"] as const)
+      for (const level of [0.1, 2, 5, 14.6]) {
+        const sigmas = makeSigmas(name, 4, discrete, { sigmaMin: level, sigmaMax: level });
+        for (const sigma of sigmas.slice(0, 4)) expect(sigma).toBeCloseTo(level, 12);
+        expect(() => checkSigmas(sigmas, "ve")).not.toThrow();
+      }
   });
 
   it("refuses what makes no sense, naming what is allowed", () => {
     expect(() => makeSigmas("carras" as SchedulerName, 5, discrete)).toThrow(/scheduler.*karras/);
     expect(() => makeSigmas("karras", 0, discrete)).toThrow(/steps.*1 to 10000/);
     expect(() => makeSigmas("karras", 2.5, discrete)).toThrow(/steps/);
-    expect(() => makeSigmas("karras", 5, discrete, { sigmaMin: 3, sigmaMax: 1 })).toThrow(/sigmaMax/);
+    expect(() => makeSigmas("karras", 5, discrete, { sigmaMin: 3, sigmaMax: 1 })).toThrow(
+      /schedulerOptions\.sigmaMax.*from 3/,
+    );
     expect(() => makeSigmas("karras", 5, discrete, { sigmaMin: Number.NaN })).toThrow(/sigmaMin/);
     expect(() => makeSigmas("align_your_steps", 5, flow)).toThrow(/scheduler/);
   });

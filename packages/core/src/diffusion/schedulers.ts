@@ -86,14 +86,18 @@ export function makeSigmas(
   if (!scheduler) return invalid("scheduler", `unknown scheduler ${String(name)}`, schedulerNames);
   requireInteger("steps", n, 1, MAX_STEPS);
   const [sigmaMin, sigmaMax] = bounds(schedule, options);
-  requireNumber("sigmaMin", sigmaMin, Number.MIN_VALUE, 1e9);
-  requireNumber("sigmaMax", sigmaMax, sigmaMin, 1e9);
-  if (options.rho !== undefined) requireNumber("rho", options.rho, 0.01, 1000);
+  requireNumber("schedulerOptions.sigmaMin", sigmaMin, Number.MIN_VALUE, 1e9);
+  requireNumber("schedulerOptions.sigmaMax", sigmaMax, sigmaMin, 1e9);
+  if (options.rho !== undefined) requireNumber("schedulerOptions.rho", options.rho, 0.01, 1000);
   if (options.model !== undefined && !alignYourStepsModels.includes(options.model))
-    invalid("model", `align_your_steps isn't known for ${String(options.model)}`, alignYourStepsModels);
+    invalid(
+      "schedulerOptions.model",
+      `align_your_steps isn't known for ${String(options.model)}`,
+      alignYourStepsModels,
+    );
   for (const [field, value] of Object.entries({ alpha: options.alpha, beta: options.beta }))
-    if (value !== undefined) requireNumber(field, value, 0.01, 100);
-  if (options.threshold !== undefined) requireNumber("threshold", options.threshold, 1e-6, 0.5);
+    if (value !== undefined) requireNumber(`schedulerOptions.${field}`, value, 0.01, 100);
+  if (options.threshold !== undefined) requireNumber("schedulerOptions.threshold", options.threshold, 1e-6, 0.5);
   if (isTable(name) && schedule.space === "flow")
     invalid(
       "scheduler",

@@ -38,7 +38,9 @@ export function betaSigmas(n: number, { sigmas }: NoiseSchedule, alpha = 0.6, be
 /** KL-optimal: arctan σ evenly spaced, from σ_max to σ_min, then 0. Theorem 3.1 of the Align Your Steps paper (https://arxiv.org/abs/2404.14507). */
 export function klOptimalSigmas(n: number, sigmaMin: number, sigmaMax: number): Float64Array {
   const [from, to] = [Math.atan(sigmaMax), Math.atan(sigmaMin)];
-  return withZero(linspace(0, 1, n).map((ramp) => Math.tan(ramp * to + (1 - ramp) * from)));
+  // Rounding must not lead out of the bounds: where they are one, levels would rise.
+  const within = (sigma: number) => Math.min(Math.max(sigma, sigmaMin), sigmaMax);
+  return withZero(linspace(0, 1, n).map((ramp) => within(Math.tan(ramp * to + (1 - ramp) * from))));
 }
 
 /**
