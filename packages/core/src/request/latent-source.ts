@@ -5,7 +5,9 @@ import { type ImageSource, ImageSourceSchema } from "./image-source.ts";
 /** Where a latent comes from, as plain data: the file of a latent, wherever it lies. */
 export type LatentSource = ImageSource;
 
-const shape = z.array(z.int().min(1).max(16384)).min(3).max(4);
+const shapeMessage = "must be [channels, height, width] or [count, channels, height, width], each side 1 to 16384";
+const side = z.int(shapeMessage).min(1, shapeMessage).max(16384, shapeMessage);
+const shape = z.array(side, shapeMessage).min(3, shapeMessage).max(4, shapeMessage);
 
 const Values = z
   .strictObject({

@@ -62,6 +62,15 @@ describe("parseRequest", () => {
     });
   });
 
+  it("says what a latent's shape and an option may be", () => {
+    const latent = { data: Float32Array.of(1, 2, 3, 4), shape: [2, 2] };
+    expect(() => parseRequest({ prompt: "a", latent })).toThrow(/latent\.shape: must be \[channels, height, width\]/);
+    const samplerOptions = { eta: null };
+    expect(() => parseRequest({ prompt: "a", samplerOptions })).toThrow(
+      /samplerOptions\.eta: must be a number, a word/,
+    );
+  });
+
   it.each([
     ["no object", null, ""],
     ["no prompt", {}, "prompt"],

@@ -10,7 +10,10 @@ export type SamplerName = KnownSampler | (string & {});
 export type SchedulerName = KnownScheduler | "diffusers" | (string & {});
 
 const side = z.int().min(8).max(16384);
-const options = z.record(z.string(), z.union([z.number(), z.string(), z.boolean()]));
+const options = z.record(
+  z.string(),
+  z.union([z.number(), z.string(), z.boolean()], "must be a number, a word, true or false"),
+);
 
 const LoraSchema = z.strictObject({
   /** File, name or URL of the LoRA, as the backend knows it. */
@@ -141,20 +144,29 @@ export const sharedFields = {
   sampler: z.custom<SamplerName>((v) => typeof v === "string" && v !== "", "must be a sampler's name").optional(),
   /** What makes the sigmas, by ComfyUI's names; A1111's ("SGM Uniform") become ComfyUI's. */
   scheduler: z.custom<SchedulerName>((v) => typeof v === "string" && v !== "", "must be a scheduler's name").optional(),
-  /** The sampler's own settings, such as `eta` or `s_noise`. */
+  /** The sampler's own settings, such as `eta` or `s_noise`: docs/samplers.md has each sampler's, with their ranges. */
   samplerOptions: options.optional(),
-  /** The scheduler's own settings, such as `rho` or `sigma_max`. */
+  /** The scheduler's own settings, such as `rho` or `sigma_max`: docs/samplers.md has each scheduler's. */
   schedulerOptions: options.optional(),
-  /** Sigmas of your own, descending, in place of a scheduler; the last may be 0. */
+  /**
+   * Noise levels of your own, in place of `steps` and a `scheduler`: from 0 up, each below the one before, the last being where sampling
+   * ends, usually 0. On the model's own scale: to 1 for flow models, to about 14.6 for Stable Diffusion.
+   */
   sigmas: z.array(z.number().nonnegative()).min(2).optional(),
-  /** Timesteps of your own, descending, in place of a scheduler. */
+  /**
+   * Timesteps of your own, in place of `steps` and a `scheduler`: from 0 up to the last that the model was trained at (999 of Stable
+   * Diffusion), each below the one before; sampling ends without noise.
+   */
   timesteps: z.array(z.number().nonnegative()).min(1).optional(),
   /**
-   * The first step to run, counted from 0 over all the `steps` (ComfyUI's `start_at_step`). Text-to-image goes on with the `latent` that
-   * an earlier request left there; the other tasks noise their picture to that step's level, in place of a `strength`.
+   * The first step to run, counted from 0 over all the `steps` and below them (ComfyUI's `start_at_step`). Text-to-image goes on with the
+   * `latent` that an earlier request left there; the other tasks noise their picture to that step's level, in place of a `strength`.
    */
   startStep: z.int().min(0).max(10_000).optional(),
-  /** The step to stop before (ComfyUI's `end_at_step`); what noise is left stays in the latent, and in the picture. */
+  /**
+   * The step to stop before, counted as `startStep` and above it (ComfyUI's `end_at_step`); above `steps` it is the last. What noise is
+   * left stays in the latent, and in the picture.
+   */
   endStep: z.int().min(1).max(10_000).optional(),
   noise: NoiseSchema.optional(),
   /** Text encoder layers left off at the end; 1 is none, as in A1111 and ComfyUI. */
