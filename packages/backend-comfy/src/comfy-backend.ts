@@ -126,7 +126,8 @@ export class ServerBackend implements ComfyBackend {
   }
 
   async fetchImage({ url }: UrlPayload, { signal }: CallOptions): Promise<Uint8Array> {
-    const reply = await this.server.http.fetch(new URL(url), "GET", { signal });
+    const { http } = this.server;
+    const reply = await http.patiently(() => http.fetch(new URL(url), "GET", { signal }), signal);
     if (reply.status === 200) return reply.body;
     throw replyError(reply, "generated image");
   }

@@ -1,5 +1,5 @@
-import { createClient, type GenerationEvent } from "@latentkit/core";
-import { collect, FakeComfy, type FakeComfyOptions, until } from "@latentkit/testing";
+import { createClient, encodeImage, type GenerationEvent } from "@latentkit/core";
+import { collect, eventually, FakeComfy, type FakeComfyOptions, until } from "@latentkit/testing";
 import { afterEach, describe, expect, it } from "vitest";
 import { comfy } from "./comfy-backend.ts";
 import type { ComfyOptions } from "./comfy-options.ts";
@@ -47,6 +47,33 @@ describe("what a job tells the server", () => {
     const without = await setup();
     await without.client.generate(quick);
     expect(without.fake.prompts[0]!["extra_data"]).toEqual({ preview_method: "none" });
+  });
+});
+
+describe("a server that is busy", () => {
+  it("is asked again when it says, whatever it was asked", async () => {
+    const { fake, client } = await setup({ busyOnce: true, retryAfter: "0.1" });
+    const image = await encodeImage({ width: 64, height: 64, channels: 3, data: new Uint8Array(64 * 64 * 3) }, "png");
+    const { images, warnings } = await client.generate({ ...quick, task: "image-to-image", image, strength: 0.5 });
+    expect((await images[0]!.bytes()).length).toBeGreaterThan(100);
+    expect(warnings).toEqual([]);
+    const asked = fake.requests.map(({ path }) => path.replace(/\?.*|(?<=history\/).*/g, ""));
+    expect(new Set(asked)).toEqual(
+      new Set(["/object_info", "/system_stats", "/upload/image", "/ws", "/prompt", "/queue", "/history/", "/view"]),
+    );
+    expect(fake.worker.runs).toHaveLength(1);
+  });
+
+  it("is not waited for once the client is disposed", async () => {
+    const { fake, client } = await setup({ status: 429, retryAfter: "3600" });
+    // The answer may still be on its way when the connection is broken off.
+    const asked = expect(client.capabilities()).rejects.toMatchObject({
+      code: expect.stringMatching(/^(rate_limit|connection)$/),
+    });
+    await eventually(() => fake.requests.length > 0);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await client.dispose();
+    await asked;
   });
 });
 

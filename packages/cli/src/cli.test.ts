@@ -90,6 +90,24 @@ describe("latentkit generate", () => {
     expect(await readFile(join(folder, "d.png"))).toEqual(await readFile(join(folder, "c.png")));
   });
 
+  it("writes a picture once that comes again, as from a pool that lost a server", async () => {
+    const path = join(folder, "latentkit.config.ts");
+    const twice = `
+const { generate } = backend;
+backend.generate = async function* (request, options) {
+  for await (const event of generate(request, options)) {
+    yield event;
+    if (event.type === "image") yield event;
+  }
+};
+export default`;
+    await writeFile(path, (await readFile(path, "utf8")).replace("export default", twice));
+    const flags = ["--prompt", "a fox", "--seed", "7", "--count", "2"];
+    const { code, stdout } = await run(["generate", ...flags, "--out", "foxes"], folder);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: "foxes/a-fox-7.png\nfoxes/a-fox-8.png\n" });
+    expect(await pngs(join(folder, "foxes"))).toEqual(["a-fox-7.png", "a-fox-8.png"]);
+  });
+
   it("keeps every picture where the configuration asks for more than --out names", async () => {
     const config = await readFile(join(folder, "latentkit.config.ts"), "utf8");
     await writeFile(

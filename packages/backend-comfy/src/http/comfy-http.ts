@@ -1,7 +1,8 @@
-import { LatentKitError } from "@latentkit/core";
+import { LatentKitError, RateLimitError } from "@latentkit/core";
 import { type Dispatcher, type FormData, request } from "undici";
 import { networkError, notComfyError, statusError } from "../comfy-error.ts";
 import type { ResolvedOptions } from "../comfy-options.ts";
+import { sleep } from "../run/abortable.ts";
 import { parseExact, stringifyExact } from "./exact-json.ts";
 import { makeAgent } from "./trust.ts";
 
@@ -26,6 +27,8 @@ export interface Reply {
 type HttpMethod = "GET" | "HEAD" | "POST";
 
 const maxRedirects = 5;
+/** How often a server that is busy is asked. */
+const busyAttempts = 3;
 
 /** HTTP to one ComfyUI server: base path, headers, key, exact JSON, and redirects that never carry the key elsewhere. */
 export class ComfyHttp {
@@ -34,10 +37,13 @@ export class ComfyHttp {
   readonly #headers: Record<string, string>;
   readonly #timeoutMs: number;
   readonly #ownsDispatcher: boolean;
+  readonly #longestWaitMs: number;
+  readonly #closing = new AbortController();
 
   constructor(options: ResolvedOptions) {
     this.url = options.url;
     this.#timeoutMs = options.timeoutMs;
+    this.#longestWaitMs = options.reconnectMs;
     this.#headers = { ...options.headers, ...(options.apiKey === undefined ? {} : { "x-api-key": options.apiKey }) };
     this.#ownsDispatcher = options.dispatcher === undefined;
     this.#dispatcher = options.dispatcher ?? makeAgent(options, { connections: 8 });
@@ -55,7 +61,7 @@ export class ComfyHttp {
 
   /** A call that must succeed with JSON. */
   async json<T>(method: HttpMethod, path: string, call: Call = {}): Promise<T> {
-    const reply = await this.send(method, path, call);
+    const reply = await this.patiently(() => this.send(method, path, call), call.signal);
     if (reply.status !== 200) throw replyError(reply, call.what ?? `${method} ${path}`);
     try {
       return parseExact(reply.body.toString("utf8")) as T;
@@ -66,7 +72,7 @@ export class ComfyHttp {
 
   /** A call that must succeed; its answer is not read. */
   async post(path: string, json: unknown, call: Call = {}): Promise<void> {
-    const reply = await this.send("POST", path, { ...call, json });
+    const reply = await this.patiently(() => this.send("POST", path, { ...call, json }), call.signal);
     if (reply.status >= 300) throw replyError(reply, call.what ?? `POST ${path}`);
   }
 
@@ -96,7 +102,25 @@ export class ComfyHttp {
     throw notComfyError(this.url, `it redirects more than ${maxRedirects} times`);
   }
 
+  /**
+   * Asks again where the server is busy (429), after the time that its `Retry-After` asks for, as far as an unreachable
+   * server would be waited for.
+   *
+   * @returns the answer, which is that one still where the server stays busy.
+   */
+  async patiently(ask: () => Promise<Reply>, signal?: AbortSignal): Promise<Reply> {
+    const closing = this.#closing.signal;
+    const ending = signal === undefined ? closing : AbortSignal.any([signal, closing]);
+    for (let attempt = 1; ; attempt++) {
+      const reply = await ask();
+      if (reply.status !== 429 || attempt === busyAttempts) return reply;
+      await sleep(Math.min(askedWaitMs(replyError(reply, "")), this.#longestWaitMs), ending);
+      if (ending.aborted) return reply;
+    }
+  }
+
   async close(): Promise<void> {
+    this.#closing.abort();
     if (this.#ownsDispatcher) await this.dispatcher.destroy().catch(() => {});
   }
 
@@ -123,6 +147,12 @@ export class ComfyHttp {
       throw networkError(cause, shown, signal);
     }
   }
+}
+
+/** How long a busy server asks to be left alone, in milliseconds; 0 where an error is of another kind. */
+export function askedWaitMs(error: unknown): number {
+  const asked = RateLimitError.isInstance(error) ? error.details["retryAfterMs"] : undefined;
+  return typeof asked === "number" ? asked : 0;
 }
 
 /** Makes sure that what answers is ComfyUI, and tells its version. @throws ConnectionError when it is not. */

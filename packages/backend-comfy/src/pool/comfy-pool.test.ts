@@ -151,8 +151,11 @@ describe("comfyPool", () => {
     const job = client.generate({ ...quick, steps: 60, count: 2 });
     await until(job, (event) => event.type === "image");
     const from = fakes.findIndex((fake) => fake.prompts.length === 1);
+    const [held] = job.images;
     await fakes[from]!.stop();
     const { images } = await job;
+    expect(held!.url, "the one that was lost").toContain(fakes[from]!.url);
+    expect(Buffer.from(await held!.bytes()).equals(await images[0]!.bytes())).toBe(true);
     expect(images.map(({ url }) => url?.startsWith(fakes[1 - from]!.url))).toEqual([true, true]);
     const bytes = await Promise.all(images.map((image) => image.bytes()));
     expect(bytes.every(({ length }) => length > 0)).toBe(true);

@@ -6,6 +6,7 @@ import {
   ConnectionError,
   type GenerationEvent,
   type GenerationRequest,
+  type ImagePayload,
   InvalidRequestError,
   type JobHandle,
   LatentKitError,
@@ -70,6 +71,8 @@ class PoolBackend implements ComfyPool {
   readonly id = backendId;
   readonly #members: readonly PoolMember[];
   readonly #onLost: "rerun" | "fail";
+  /** Pictures that lie on a lost server, and what another one made in their place. */
+  readonly #remade = new WeakMap<UrlPayload, UrlPayload>();
 
   constructor(members: readonly PoolMember[], onLost: "rerun" | "fail") {
     this.#members = members;
@@ -124,7 +127,7 @@ class PoolBackend implements ComfyPool {
     start: (backend: ServerBackend) => AsyncGenerator<GenerationEvent, T>,
   ): AsyncGenerator<GenerationEvent, T> {
     const tried = new Set<PoolMember>();
-    const run = new PoolRun(model);
+    const run = new PoolRun(model, this.#remade);
     let failure: unknown;
     while (true) {
       const answers = await abortable(firstAnswers(this.#members), signal);
@@ -152,7 +155,9 @@ class PoolBackend implements ComfyPool {
     yield* this.#owner(handle.data["url"]).resume!(handle, options);
   }
 
-  fetchImage(image: UrlPayload, options: CallOptions): Promise<Uint8Array> {
+  fetchImage(given: UrlPayload, options: CallOptions): Promise<Uint8Array> {
+    let image = given;
+    for (let next = this.#remade.get(image); next !== undefined; next = this.#remade.get(image)) image = next;
     return this.#owner(image.url).fetchImage!(image, options);
   }
 
@@ -204,12 +209,14 @@ class PoolBackend implements ComfyPool {
 class PoolRun {
   isQueued = false;
   readonly #model: string | undefined;
-  /** Which server has each picture that was passed on; none for those whose bytes came. */
-  readonly #holders = new Map<number, PoolMember | undefined>();
+  readonly #remade: WeakMap<UrlPayload, UrlPayload>;
+  /** The pictures that were passed on, and which server has them; none for those whose bytes came. */
+  readonly #pictures = new Map<number, { image: ImagePayload; holder: PoolMember | undefined }>();
   #member: PoolMember | undefined;
 
-  constructor(model: string | undefined) {
+  constructor(model: string | undefined, remade: WeakMap<UrlPayload, UrlPayload>) {
     this.#model = model;
+    this.#remade = remade;
   }
 
   begin(member: PoolMember): void {
@@ -239,10 +246,13 @@ class PoolRun {
       this.#member!.warmModel = this.#model;
     }
     if (event.type === "image") {
-      const holder = event.image.kind === "url" ? this.#member : undefined;
-      const isKept = this.#holders.has(event.index) && [undefined, holder].includes(this.#holders.get(event.index));
-      if (isKept) return;
-      this.#holders.set(event.index, holder);
+      const { index, image } = event;
+      const holder = image.kind === "url" ? this.#member : undefined;
+      const before = this.#pictures.get(index);
+      if (before !== undefined && [undefined, holder].includes(before.holder)) return;
+      // Whoever holds the first one still can then fetch it, too.
+      if (before?.image.kind === "url" && image.kind === "url") this.#remade.set(before.image, image);
+      this.#pictures.set(index, { image, holder });
     }
     yield event;
   }

@@ -41,7 +41,8 @@ export async function* runPrompt(
   const socket = server.socket(clientId);
   const promptId = crypto.randomUUID();
   const inbox = new Inbox(socket, promptId);
-  let isLeft = false;
+  /** The prompt, while nobody follows it: a reader who leaves right after the queueing has not begun to. */
+  let unfollowed: string | undefined;
   try {
     await abortable(socket.ready(), signal);
     const prompt = { promptId, clientId, ...named };
@@ -49,15 +50,14 @@ export async function* runPrompt(
       if (!isImageGone(error, job)) throw error;
       return submitOrCancel(server, { ...prompt, ...(await uploaded(server, job, signal)) }, signal);
     });
-    isLeft = true;
+    unfollowed = sent.promptId;
     yield { kind: "taken", promptId: sent.promptId, clientId, dropped: sent.dropped };
-    isLeft = false;
+    unfollowed = undefined;
     const heard = sent.promptId === promptId ? { inbox } : {};
     yield* followPrompt(server, { promptId: sent.promptId, clientId, ...heard }, signal);
   } finally {
     inbox.close();
-    // A reader who leaves right after the queueing has not begun to follow.
-    if (isLeft) await cancelPrompt(server, promptId);
+    if (unfollowed !== undefined) await cancelPrompt(server, unfollowed);
   }
 }
 

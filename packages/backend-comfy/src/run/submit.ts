@@ -1,7 +1,7 @@
 import { GenerationError, type Issue, LatentKitError, TimeoutError } from "@latentkit/core";
 import { comfyDetails, notComfyError, refusedError, statusError } from "../comfy-error.ts";
 import type { FieldMap, Graph } from "../graph/graph.ts";
-import { replyError } from "../http/comfy-http.ts";
+import { askedWaitMs, replyError } from "../http/comfy-http.ts";
 import { parseExact } from "../http/exact-json.ts";
 import type { ComfyServer } from "../server/comfy-server.ts";
 import { positionIn } from "../server/queue.ts";
@@ -55,7 +55,9 @@ export async function submit(server: ComfyServer, prompt: Prompt, sending: Sendi
         const found = await lookUp(server, prompt.promptId, TimeoutError.isInstance(error) ? 2 : 1);
         if (found) return { promptId: prompt.promptId, dropped: [] };
       }
-      await sleep(Math.max(200 * 2 ** attempt, askedToWait(error, server)), sending.cancelled);
+      // What `Retry-After` asks for, as far as an unreachable server would be waited for.
+      const asked = Math.min(askedWaitMs(error), server.options.reconnectMs);
+      await sleep(Math.max(200 * 2 ** attempt, asked), sending.cancelled);
       if (sending.cancelled.aborted) break;
     }
   }
@@ -100,12 +102,6 @@ function isUnclear(error: unknown): boolean {
 
 function wasSent(error: unknown): boolean {
   return LatentKitError.isInstance(error) && error.details["sent"] !== false;
-}
-
-/** What `Retry-After` asks for, as far as an unreachable server would be waited for. */
-function askedToWait(error: unknown, { options }: ComfyServer): number {
-  const asked = LatentKitError.isInstance(error) ? error.details["retryAfterMs"] : undefined;
-  return typeof asked === "number" ? Math.min(asked, options.reconnectMs) : 0;
 }
 
 function statusOf({ details }: LatentKitError): number {

@@ -48,7 +48,7 @@ export class Uploads {
     form.set("subfolder", uploadFolder);
     form.set("type", "input");
     form.set("overwrite", "true");
-    const reply = await this.#http.send("POST", "/upload/image", { form });
+    const reply = await this.#http.patiently(() => this.#http.send("POST", "/upload/image", { form }));
     const text = reply.body.toString("utf8");
     if (reply.status === 413) {
       const message = `the file has ${bytes.length} bytes, more than the server takes (HTTP 413; see ComfyUI's --max-upload-size)`;

@@ -49,7 +49,8 @@ async function follow(
       if (signal.aborted && event.type !== "warning") continue;
       view.update(event);
       if (event.type === "warning" && flags.json !== true) view.print(`latentkit: warning: ${event.message}`);
-      if (event.type !== "image") continue;
+      // One that comes again, as from a pool that lost a server, is the picture that was written before.
+      if (event.type !== "image" || saver.has(event.index)) continue;
       const image = job.images.find(({ index }) => index === event.index);
       if (image !== undefined) await view.picture(image, await saver.save(image));
     }

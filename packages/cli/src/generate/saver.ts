@@ -31,6 +31,11 @@ export class Saver {
     return [...this.#saved].sort(([a], [b]) => a - b).map(([, image]) => image);
   }
 
+  /** Whether a picture of this index was written. */
+  has(index: number): boolean {
+    return this.#saved.has(index);
+  }
+
   /** @throws Error when the picture cannot be brought or written: never a LatentKit error, as the input was not at fault. */
   async save(image: GeneratedImage): Promise<SavedImage> {
     try {

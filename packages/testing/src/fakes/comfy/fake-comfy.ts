@@ -26,6 +26,8 @@ export interface HttpFaults {
   answersPings?: boolean;
   /** Every request is answered with this status. */
   status?: number;
+  /** The first request of each path is answered with 429, and `retryAfter`. */
+  busyOnce?: boolean;
   /** What `Retry-After` such an answer has. */
   retryAfter?: string;
   /** `POST /prompt` is answered with 429, and `retryAfter`, for so many milliseconds from the first on. */

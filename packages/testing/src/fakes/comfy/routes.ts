@@ -18,8 +18,11 @@ export async function route(fake: FakeComfy, request: IncomingMessage, response:
   const path = url.pathname.slice(base.length).replace(/^\/api\//, "/");
   const body = await readBody(request, fake.options.maxUploadBytes ?? 100 * 2 ** 20);
   if (body === undefined) return plain(413, "Maximum request body size exceeded");
-  if (fake.options.status !== undefined) {
-    const { status, retryAfter } = fake.options;
+  const isFirst =
+    fake.requests.filter((seen) => seen.path === request.url && seen.method === request.method).length === 1;
+  const status = fake.options.busyOnce && isFirst ? 429 : fake.options.status;
+  if (status !== undefined) {
+    const { retryAfter } = fake.options;
     return response
       .writeHead(status, retryAfter === undefined ? {} : { "retry-after": retryAfter })
       .end("a proxy says no");
