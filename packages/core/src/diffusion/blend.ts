@@ -61,6 +61,10 @@ export function clip(out: Float32Array, x: Float32Array, low: number, high: numb
 function sum(out: Float32Array, weights: readonly number[], terms: readonly Float32Array[]): Float32Array {
   const n = weights.length;
   if (n === 0) return out.fill(0);
+  if (n === 1 && f32(weights[0]!) === 1 && terms[0]!.length === out.length) {
+    out.set(terms[0]!);
+    return out;
+  }
   const workspace = n <= MOST_TERMS ? kernelsFor(out, terms) : undefined;
   return workspace ? run(workspace, workspace.kernels.blend[n - 1]!, out, weights, terms) : loop(out, weights, terms);
 }

@@ -1,4 +1,5 @@
-import { blend2, scale as scaleBy } from "./blend.ts";
+import { scale as scaleBy } from "./blend.ts";
+import { Estimate, type EstimatingDenoiser } from "./estimate.ts";
 import { invalid } from "./invalid.ts";
 import { ownerOf } from "./kernels/workspaces.ts";
 import type { Denoiser } from "./sampler.ts";
@@ -86,16 +87,21 @@ export function scalingsOf(
 export function denoiser(network: Network, options: DenoiserOptions): Denoiser {
   const { prediction, space, timestepOf, clamp, observe } = options;
   let input = new Float32Array(0);
-  return async (x, sigma, index, into) => {
-    const { scale, skip, out } = scalingsOf(prediction, space, sigma, options);
+  const estimate = async (x: Float32Array, sigma: number, index: number) => {
+    const scalings = scalingsOf(prediction, space, sigma, options);
     if (input.length !== x.length) input = ownerOf(x)?.input() ?? new Float32Array(x.length);
-    if (scale === 1) input.set(x);
-    else scaleBy(input, scale, x);
+    scaleBy(input, scalings.scale, x);
     const output = await network(input, timestepOf(sigma, index), index);
     if (output.length !== x.length) invalid("network", `returned ${output.length} values for a latent of ${x.length}`);
-    observe?.((other) => blend2(new Float32Array(x.length), skip, x, out, other));
-    const denoised = blend2(into ?? output, skip, x, out, output);
+    observe?.((other) => new Estimate(x, other, scalings).sum(new Float32Array(x.length), 0, 1));
+    return new Estimate(x, output, scalings);
+  };
+  const model: Denoiser = async (x, sigma, index, into) => {
+    const x0 = await estimate(x, sigma, index);
+    const denoised = into ? x0.sum(into, 0, 1) : x0.denoised;
     clamp?.(denoised);
     return denoised;
   };
+  // What is clamped is no sum.
+  return clamp ? model : (Object.assign(model, { estimate }) satisfies EstimatingDenoiser);
 }

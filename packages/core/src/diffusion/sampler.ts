@@ -1,5 +1,6 @@
+import { Estimate, isEstimating } from "./estimate.ts";
 import { invalid } from "./invalid.ts";
-import { latentLike } from "./kernels/workspaces.ts";
+import { latentLike, ownerOf, placesLike } from "./kernels/workspaces.ts";
 import type { Space } from "./space.ts";
 
 /**
@@ -62,6 +63,8 @@ export type Sampler<Options = object> = (input: SamplerInput<Options>) => AsyncG
 /** The input with its defaults in place and checked. */
 export interface Run<Options> {
   model: Denoiser;
+  /** The model as well, for samplers that leave the estimate to be made when it is looked at. */
+  estimate: (x: Float32Array, sigma: number, index: number) => Promise<Estimate>;
   /** The sampler's own copy of the latent. */
   x: Float32Array;
   sigmas: Float64Array;
@@ -81,16 +84,31 @@ export function begin<Options>(
   const own = latentLike(x);
   own.set(x);
   let begun = -1;
+  const beforeCall = (input: Float32Array, sigma: number, index: number) => {
+    signal?.throwIfAborted();
+    if (index === begun) halfway?.(input, sigma, index);
+    begun = index;
+  };
+  const ask: Denoiser = async (input, sigma, index, into) => {
+    beforeCall(input, sigma, index);
+    // The last step's estimate is looked at after the run: it stays where the model has it.
+    const denoised = await model(input, sigma, index, index === levels.length - 2 ? undefined : into);
+    if (denoised.length !== x.length)
+      invalid("model", `returned ${denoised.length} values for a latent of ${x.length}`);
+    return denoised;
+  };
+  // Of a step's two calls, and of the last step's.
+  const places = placesLike(own, 3);
   return {
-    model: async (input, sigma, index, into) => {
-      signal?.throwIfAborted();
-      if (index === begun) halfway?.(input, sigma, index);
-      begun = index;
-      // The last step's estimate is looked at after the run: it stays where the model has it.
-      const denoised = await model(input, sigma, index, index === levels.length - 2 ? undefined : into);
-      if (denoised.length !== x.length)
-        invalid("model", `returned ${denoised.length} values for a latent of ${x.length}`);
-      return denoised;
+    model: ask,
+    estimate: (input, sigma, index) => {
+      if (!isEstimating(model))
+        return ask(input, sigma, index, places()).then(
+          (denoised) => new Estimate(input, denoised, { skip: 0, out: 1 }),
+        );
+      beforeCall(input, sigma, index);
+      const estimate = model.estimate(input, sigma, index);
+      return ownerOf(own) ? estimate : estimate.then((x0) => x0.ofCopy(places()));
     },
     x: own,
     sigmas: levels,

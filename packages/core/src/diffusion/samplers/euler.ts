@@ -1,6 +1,6 @@
 import { blend2 } from "../blend.ts";
+import { madeWhenSeen, nextLike } from "../estimate.ts";
 import { invalid } from "../invalid.ts";
-import { latentLike } from "../kernels/workspaces.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
 import { alphaOf } from "../space.ts";
 
@@ -19,17 +19,18 @@ export interface ChurnOptions {
  * second-order correction. The ODE is linear in x between model calls, so the step is written in its exact form, which is also DDIM.
  */
 export async function* euler(input: SamplerInput<ChurnOptions>): AsyncGenerator<SamplerStep, void, void> {
-  const { model, x, sigmas, steps, space, noise, options } = begin(input);
+  const { estimate, sigmas, steps, space, noise, options, ...run } = begin(input);
   if (options.sChurn && space === "vp") invalid("options.sChurn", "can't be had in the vp space", [0]);
-  const place = latentLike(x);
+  let [x, next] = [run.x, nextLike(run.x)];
   for (let i = 0; i < steps; i++) {
     const sigma = sigmas[i]!;
     const sigmaNext = sigmas[i + 1]!;
     const sigmaHat = churn(x, sigma, steps, options, noise);
-    const denoised = await model(x, sigmaHat, i, place);
+    const x0 = await estimate(x, sigmaHat, i);
     const ratio = sigmaNext / sigmaHat;
-    blend2(x, ratio, x, alphaOf(space, sigmaNext) - alphaOf(space, sigmaHat) * ratio, denoised);
-    yield { step: i + 1, steps, sigma, sigmaNext, x, denoised };
+    x0.sum(next, ratio, alphaOf(space, sigmaNext) - alphaOf(space, sigmaHat) * ratio);
+    [x, next] = [next, x];
+    yield madeWhenSeen({ step: i + 1, steps, sigma, sigmaNext, x }, x0);
   }
 }
 

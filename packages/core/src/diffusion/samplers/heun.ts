@@ -1,5 +1,5 @@
-import { blend2, blend3 } from "../blend.ts";
-import { latentLike } from "../kernels/workspaces.ts";
+import { madeWhenSeen, nextLike } from "../estimate.ts";
+import { placesLike } from "../kernels/workspaces.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
 import { type ChurnOptions, churn } from "./euler.ts";
 
@@ -8,21 +8,26 @@ import { type ChurnOptions, churn } from "./euler.ts";
  * calls a step, one in a step to σ = 0.
  */
 export async function* heun(input: SamplerInput<ChurnOptions>): AsyncGenerator<SamplerStep, void, void> {
-  const { model, x, sigmas, steps, noise, options } = begin(input, ["ve", "flow"]);
-  const [trial, place] = [latentLike(x), latentLike(x)];
+  const { estimate, sigmas, steps, noise, options, ...run } = begin(input, ["ve", "flow"]);
+  let [x, next] = [run.x, nextLike(run.x)];
+  // Two, so that the last step's estimate can be made while the next one's calls go on, or fail.
+  const trials = placesLike(x, 2);
   for (let i = 0; i < steps; i++) {
     const sigma = sigmas[i]!;
     const sigmaNext = sigmas[i + 1]!;
     const sigmaHat = churn(x, sigma, steps, options, noise);
-    let denoised = await model(x, sigmaHat, i, place);
+    let x0 = await estimate(x, sigmaHat, i);
     const ratio = sigmaNext / sigmaHat;
     if (sigmaNext > 0) {
-      blend2(trial, ratio, x, 1 - ratio, denoised);
-      denoised = await model(trial, sigmaNext, i, place);
+      const trial = x0.sum(trials(), ratio, 1 - ratio);
+      x0 = await estimate(trial, sigmaNext, i);
       // x + dt·(d + d')/2 with dt·d = trial − x and d' = (trial − x0')/σ', in one sum.
       const halfNext = (1 - 1 / ratio) / 2;
-      blend3(x, 1 / 2, x, 1 / 2 + halfNext, trial, -halfNext, denoised);
-    } else blend2(x, ratio, x, 1 - ratio, denoised);
-    yield { step: i + 1, steps, sigma, sigmaNext, x, denoised };
+      x0.sum(x, 1 / 2 + halfNext, -halfNext, [1 / 2], [x]);
+    } else {
+      x0.sum(next, ratio, 1 - ratio);
+      [x, next] = [next, x];
+    }
+    yield madeWhenSeen({ step: i + 1, steps, sigma, sigmaNext, x }, x0);
   }
 }

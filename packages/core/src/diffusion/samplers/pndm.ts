@@ -1,8 +1,9 @@
 import { blend } from "../blend.ts";
+import { madeWhenSeen, nextLike } from "../estimate.ts";
 import { latentLike, placesLike } from "../kernels/workspaces.ts";
 import { begin, type SamplerInput, type SamplerStep } from "../sampler.ts";
 import { alphaOf } from "../space.ts";
-import { adamsBashforth, derivative, odeStep, odeWeights } from "./derivative.ts";
+import { adamsBashforth, odeStep, odeWeights } from "./derivative.ts";
 
 /**
  * One model call of {@link pndm} and the move it makes. `ab` is an Adams–Bashforth move from here; `heun` makes the last move again
@@ -31,21 +32,21 @@ export interface PndmOptions {
  * (https://arxiv.org/abs/2202.09778), equations 9 to 13. One yield a model call.
  */
 export async function* pndm(input: SamplerInput<PndmOptions>): AsyncGenerator<SamplerStep, void, void> {
-  const { model, x, sigmas, space, options } = begin(input);
+  const { estimate, sigmas, space, options, ...run } = begin(input);
+  let [x, next] = [run.x, nextLike(run.x)];
   const moves = options.moves?.(sigmas) ?? plmsMoves(sigmas);
   const ofVelocity = options.multistepOf === "v_prediction" && space === "vp";
-  const place = latentLike(x);
   const places = placesLike(x, 4);
   let history: Float32Array[] = [];
   const base = latentLike(x);
   const sum = latentLike(x);
   const total = latentLike(x);
   for (const [call, { index, at, from, to, kind }] of moves.entries()) {
-    const denoised = await model(x, at, index, place);
+    const x0 = await estimate(x, at, index);
     const begins = isBegin(kind);
     const output = begins ? places() : total;
-    if (ofVelocity) blend(output, [alphaOf(space, at) / at, -1 / at], [x, denoised]);
-    else derivative(output, space, x, denoised, at);
+    if (ofVelocity) x0.sum(output, alphaOf(space, at) / at, -1 / at);
+    else x0.direction(output, space, at);
     if (begins) {
       history = [output, ...history.slice(0, 3)];
       // Only the moves that are made from here again need to know where it was.
@@ -54,7 +55,7 @@ export async function* pndm(input: SamplerInput<PndmOptions>): AsyncGenerator<Sa
     if (kind === "ab" && !ofVelocity) {
       const { keep, reach } = odeWeights(space, from, to);
       const weights = adamsBashforth[history.length - 1]!.map((weight) => weight * reach);
-      blend(x, [keep, ...weights], [x, ...history]);
+      blend(next, [keep, ...weights], [x, ...history]);
     } else {
       if (kind === "ab") blend(total, adamsBashforth[history.length - 1]!, history);
       else if (kind === "heun") blend(total, [1 / 2, 1 / 2], [output, history[0]!]);
@@ -64,9 +65,10 @@ export async function* pndm(input: SamplerInput<PndmOptions>): AsyncGenerator<Sa
         total.set(output);
       }
       if (ofVelocity) blend(total, [alphaOf(space, from), from], [total, base]);
-      odeStep(x, space, base, total, from, to);
+      odeStep(next, space, base, total, from, to);
     }
-    yield { step: call + 1, steps: moves.length, sigma: at, sigmaNext: to, x, denoised };
+    [x, next] = [next, x];
+    yield madeWhenSeen({ step: call + 1, steps: moves.length, sigma: at, sigmaNext: to, x }, x0);
   }
 }
 
