@@ -46,15 +46,21 @@ describe("a model's latentkit.json", () => {
   test("limits the levels of a scheduler that a request names, and no others", async () => {
     const folder = await copyModel("sd1", { "latentkit.json": { defaults: { sigmaMax: 5 } } });
     const [model, plain] = await Promise.all([readModelFolder(folder), readModelFolder(fixtureModel("sd1"))]);
-    const top = (request: Record<string, unknown>, of = model) =>
-      settle(parseRequest({ prompt: "a red apple", steps: 4, ...request }), of).grid.sigmas[0]!;
+    const grid = (request: Record<string, unknown>, of = model) =>
+      settle(parseRequest({ prompt: "a red apple", steps: 4, ...request }), of).grid;
+    const top = (request: Record<string, unknown>, of = model) => grid(request, of).sigmas[0]!;
     expect(top({})).toBe(top({}, plain));
     expect(top({ scheduler: "karras" }, plain)).toBeGreaterThan(10);
     for (const scheduler of ["normal", "karras", "sgm_uniform", "simple", "beta"]) {
       expect(top({ scheduler }), scheduler).toBeLessThanOrEqual(5);
       expect(top({ scheduler }), scheduler).toBeGreaterThan(4);
     }
-    expect(top({ scheduler: "karras", schedulerOptions: { sigma_max: 9 } })).toBeCloseTo(9, 4);
+    for (const schedulerOptions of [{ sigma_max: 9 }, { sigmaMax: 9 }]) {
+      const asked = { scheduler: "karras", schedulerOptions };
+      expect(top(asked)).toBeCloseTo(9, 4);
+      // The network is told the timesteps of those levels, not the limit's.
+      expect(grid(asked).timesteps).toEqual(grid(asked, plain).timesteps);
+    }
     expect(top({ steps: undefined, sigmas: [12, 3, 0] })).toBe(12);
   });
 

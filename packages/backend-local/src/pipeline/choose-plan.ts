@@ -32,14 +32,15 @@ export function planOf(request: GenerationRequest, own: Plan, sigmaMax = Number.
   }
   if (asConfigured && !otherSampler) return ownOver(request, asPipeline(own));
   const named = asConfigured ? "normal" : (scheduler as SchedulerName);
-  const namesLevels = givesLevels(request) || schedulerOptions?.sigma_max !== undefined;
+  const options = readSchedulerOptions(named, schedulerOptions ?? {}, own.schedule.space);
+  const namesLevels = givesLevels(request) || options.sigmaMax !== undefined;
   const schedule = namesLevels ? own.schedule : upToSigma(own.schedule, sigmaMax);
   return makePlan({
     sampler: sampler as SamplerName,
     scheduler: named,
     schedule,
     prediction: own.prediction,
-    schedulerOptions: readSchedulerOptions(named, schedulerOptions ?? {}, schedule.space),
+    schedulerOptions: options,
     convention: request.noise?.convention,
     timesteps: request.noise?.convention === "a1111" ? "interpolated" : "nearest",
   });
