@@ -324,11 +324,13 @@ describe("bad input", () => {
 
 describe("options", () => {
   it.each([
-    ["apiKey", { apiKey: "abc-secret\n" }],
-    ["apiKey", { apiKey: "schlüssel-日本" }],
-    ["headers.x-team", { headers: { "x-team": "line\nabc-secret" } }],
-    ["headers.bad name", { headers: { "bad name": "abc-secret" } }],
-  ])("refuses %s that no request can carry, without showing it", (field, options) => {
+    ["apiKey has a line break", { apiKey: "abc-secret\n" }],
+    ["apiKey has a line break", { apiKey: "schlüssel-日本" }],
+    ["apiKey must not be empty", { apiKey: "" }],
+    ["headers.authorization has a line break", { headers: { authorization: "line\nabc-secret" } }],
+    ["headers.x-team: has a line break", { headers: { "x-team": "line\nabc-secret" } }],
+    ["headers.bad name: its name", { headers: { "bad name": "abc-secret" } }],
+  ])("refuses what no request can carry, without showing it: %s", (problem, options) => {
     const error = (() => {
       try {
         return comfy(options) as unknown as LatentKitError;
@@ -336,7 +338,7 @@ describe("options", () => {
         return reason as LatentKitError;
       }
     })();
-    expect(error).toMatchObject({ code: "config", message: expect.stringContaining(`comfy: ${field}: `) });
+    expect(error).toMatchObject({ code: "config", message: expect.stringContaining(`comfy: ${problem}`) });
     expect(inspect(error)).not.toMatch(/abc-secret|schlüssel/);
   });
 

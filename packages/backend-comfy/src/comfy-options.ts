@@ -1,5 +1,5 @@
 import { validateHeaderName, validateHeaderValue } from "node:http";
-import { ConfigError, registerSecret } from "@latentkit/core";
+import { ConfigError, redact, registerSecret } from "@latentkit/core";
 import type { Dispatcher } from "undici";
 import { z } from "zod";
 import { FilenamePrefixSchema } from "./filename-prefix.ts";
@@ -9,6 +9,7 @@ export const families = ["sd", "sdxl", "sd3", "flux", "qwen-image", "z-image"] a
 /** One of {@link families}. */
 export type Family = (typeof families)[number];
 
+const notEmpty = "must not be empty";
 const positive = z.number().positive();
 
 const OptionsSchema = z.strictObject({
@@ -20,8 +21,8 @@ const OptionsSchema = z.strictObject({
   textEncoders: z.array(z.string().min(1)).min(1).max(3).optional(),
   vae: z.string().min(1).optional(),
   headers: z.record(z.string(), z.string()).default({}),
-  apiKey: z.string().min(1).optional(),
-  comfyOrgApiKey: z.string().min(1).optional(),
+  apiKey: z.string().min(1, notEmpty).optional(),
+  comfyOrgApiKey: z.string().min(1, notEmpty).optional(),
   clientId: z.string().min(1).optional(),
   delivery: z.enum(["view", "temp", "socket"]).default("view"),
   previewMethod: z.enum(["auto", "latent2rgb", "taesd"]).default("auto"),
@@ -120,7 +121,7 @@ export function resolveOptions(input: ComfyOptions | Record<string, unknown> = {
   const defined = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
   const parsed = OptionsSchema.safeParse(defined);
   if (!parsed.success) {
-    const problems = parsed.error.issues.map(({ path, message }) => `${path.join(".") || "options"}: ${message}`);
+    const problems = parsed.error.issues.map(({ path, message }) => about(path.join(".") || "options", message));
     throw new ConfigError(`comfy: ${problems.join("; ")}`, { backend: "comfy", cause: parsed.error });
   }
   const options = parsed.data;
@@ -152,9 +153,7 @@ function secretHeaders(headers: Record<string, string>): string[] {
 /** The password of the socket's address, and what its query has as a token. */
 function secretsOf(webSocketUrl = ""): string[] {
   const url = URL.parse(webSocketUrl);
-  return url === null
-    ? []
-    : [decodeURIComponent(url.password), ...secretHeaders(Object.fromEntries(url.searchParams.entries()))];
+  return url === null ? [] : [decoded(url.password), ...secretHeaders(Object.fromEntries(url.searchParams.entries()))];
 }
 
 /** What no HTTP request can carry is refused here, not taken for an unreachable server later. The value is not shown. */
@@ -168,8 +167,13 @@ function checkHeaders({ headers, apiKey }: Pick<ResolvedOptions, "headers" | "ap
         () => validateHeaderValue(name, value),
         "has a line break or another character that no header can carry",
       );
-    if (problem !== undefined) throw new ConfigError(`comfy: ${field}: ${problem}`, { backend: "comfy" });
+    if (problem !== undefined) throw new ConfigError(`comfy: ${about(field, problem)}`, { backend: "comfy" });
   }
+}
+
+/** After a key's name and a colon, the next word would be taken for the key and removed. */
+function about(field: string, problem: string): string {
+  return redact(`${field}: x`) === `${field}: x` ? `${field}: ${problem}` : `${field} ${problem}`;
 }
 
 function reasonOf(check: () => void, problem: string): string | undefined {
@@ -194,9 +198,18 @@ function parseUrl(field: string, text: string, protocols: readonly string[]): UR
 /** A user name and password in the address become a header, so that the address can be shown and kept in handles. */
 function basicAuth({ username, password }: URL): Record<string, string> {
   if (username === "" && password === "") return {};
-  registerSecret(decodeURIComponent(password));
-  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  registerSecret(decoded(password));
+  const pair = `${decoded(username)}:${decoded(password)}`;
   return { authorization: `Basic ${Buffer.from(pair).toString("base64")}` };
+}
+
+/** A part of an address as it was meant: a `%` that begins no code stands for itself. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 /** Without credentials, query, fragment or trailing slash. */

@@ -81,6 +81,9 @@ describe("proxies and Comfy Cloud", () => {
       webSocketUrl: "wss://host/x/ws",
       headers: { authorization: `Basic ${Buffer.from("me:s3cretpass").toString("base64")}` },
     });
+    expect(resolveOptions({ url: "http://me:s3cret%@host", webSocketUrl: "ws://me:s3cret%@host" })).toMatchObject({
+      headers: { authorization: `Basic ${Buffer.from("me:s3cret%").toString("base64")}` },
+    });
   });
 
   it("uploads a picture once, and uses the name that the server gives it", async () => {

@@ -1,4 +1,4 @@
-import { type GenerationEvent, InvalidRequestError } from "@latentkit/core";
+import { type GenerationEvent, InvalidRequestError, type Issue } from "@latentkit/core";
 import { comfyDetails } from "../comfy-error.ts";
 import { type FoundPicture, Translator } from "../comfy-events.ts";
 import { droppedWarning } from "../finish.ts";
@@ -52,6 +52,7 @@ export async function* runWorkflow<P extends ParameterSpecs, O extends OutputSpe
   settings: RunSettings,
 ): WorkflowRun<O> {
   const { signal } = settings;
+  checkRun(workflow, values, settings);
   const filled = await byDefinitions(server, signal, (info) => fillIn(server, workflow, values, { info, signal }));
   const job = { ...filled, extraData: extraData(server, settings.previewEvery ?? 0) };
   return yield* outcomeOf(server, workflow, { job }, settings);
@@ -76,6 +77,18 @@ export async function* resumeWorkflow<O extends OutputSpecs>(
   yield { type: "queued", handle: { ...handle } };
   const job = { graph, fields: {}, images: [], extraData: extraData(server, settings.previewEvery ?? 0) };
   return yield* outcomeOf(server, workflow, { job, resumed: { promptId, clientId } }, settings);
+}
+
+/** What only a program without types can get wrong. */
+function checkRun(workflow: unknown, values: unknown, { previewEvery = 0 }: RunSettings): void {
+  const issues: Issue[] = [];
+  if (typeof (workflow as Partial<Workflow> | null | undefined)?.graph !== "function")
+    issues.push({ field: "workflow", message: "must be what defineWorkflow returned" });
+  if (typeof values !== "object" || values === null)
+    issues.push({ field: "values", message: "must be an object of values by the parameters' names" });
+  if (!Number.isInteger(previewEvery) || previewEvery < 0)
+    issues.push({ field: "previewEvery", message: "must be a whole number from 0" });
+  if (issues.length > 0) throw new InvalidRequestError(issues, comfyDetails());
 }
 
 async function* outcomeOf<O extends OutputSpecs>(

@@ -154,6 +154,18 @@ describe("defineWorkflow", () => {
     expect(fake.prompts).toEqual([]);
   });
 
+  it.each([
+    ["workflow", undefined, {}, {}],
+    ["values", "ours", undefined, {}],
+    ["previewEvery", "ours", { prompt: "x" }, { previewEvery: -1 }],
+  ])("refuses a call without types: %s", async (field, which, values, options) => {
+    const { fake, backend } = await serve();
+    const workflow = which && defineWorkflow({ workflow: simple(), parameters, outputs: { picture: { node: "9" } } });
+    const call = backend.run(workflow as never, values as never, options);
+    await expect(call).rejects.toMatchObject({ code: "invalid_request", issues: [{ field }] });
+    expect(fake.requests).toEqual([]);
+  });
+
   it("is checked against the server's nodes", async () => {
     const { backend } = await serve({ withoutNodes: ["VAEDecode"], models: { checkpoints: ["other.ckpt"] } });
     const error = (await backend
