@@ -52,7 +52,7 @@ function demo(tools, words) {
 async function bench(tools, names) {
   const wanted = names.length > 0 ? names : benchmarks.filter((name) => existsSync(join(root, benchmarkFile(name))));
   for (const name of wanted) {
-    const code = await tools.node(["--conditions=latentkit-source", benchmarkFile(name)]);
+    const code = await tools.node(["--conditions=latentkit-source", "--expose-gc", benchmarkFile(name)]);
     if (code !== 0) return code;
   }
   return 0;
