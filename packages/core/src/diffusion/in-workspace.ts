@@ -69,6 +69,8 @@ class Shown {
     this.#lookAtX();
     this.#lookAtDenoised();
     this.#step = undefined;
+    // A step that is kept mustn't keep the workspace.
+    this.#copied = undefined;
   }
 
   #lookAtX(): Float32Array {

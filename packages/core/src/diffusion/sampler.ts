@@ -53,7 +53,7 @@ export interface SamplerStep {
   /** The noise level that `x` is at now. */
   sigmaNext: number;
   x: Float32Array;
-  /** The model's newest estimate of the clean latent: what a preview decodes. */
+  /** The model's newest estimate of the clean latent: what a preview decodes. Some samplers make it when it is looked at. */
   denoised: Float32Array;
 }
 
