@@ -64,9 +64,9 @@ async function onRealServer(server: string): Promise<void> {
   console.log(`ComfyUI ${stats.system.comfyui_version}; ${library} ${version}`);
   const runners = [latentkit, (at: string) => sdk(theirs, at)];
   if (wanted("overhead")) {
-    console.log("\n100 jobs one after the other, milliseconds a job beside the server's own work");
+    console.log("\n100 jobs one after the other, each in turn, milliseconds a job beside the server's own work");
     console.log(row(["", "median", "mean", "p95"]));
-    for (const make of runners) await overhead(await make(server), server, 100);
+    await overhead(await Promise.all(runners.map((make) => make(server))), server, 100);
   }
   if (!wanted("breaks")) return;
   console.log("\n200 jobs over one socket, 4 at a time, the socket broken off at every tenth");
@@ -74,19 +74,23 @@ async function onRealServer(server: string): Promise<void> {
   for (const make of runners) await breaks(make, server, 200);
 }
 
-async function overhead(runner: Runner, server: string, jobs: number): Promise<void> {
-  const costs: number[] = [];
+async function overhead(runners: readonly Runner[], server: string, jobs: number): Promise<void> {
+  const costs = runners.map((): number[] => []);
   for (let i = -5; i < jobs; i++) {
-    const began = performance.now();
-    const { promptId } = await runner.run(graph(64));
-    const wall = performance.now() - began;
-    if (i >= 0) costs.push(wall - (await serverMs(server, promptId)));
+    for (const [which, runner] of runners.entries()) {
+      const began = performance.now();
+      const { promptId } = await runner.run(graph(64));
+      const wall = performance.now() - began;
+      if (i >= 0) costs[which]!.push(wall - (await serverMs(server, promptId)));
+    }
   }
-  await runner.close();
-  costs.sort((a, b) => a - b);
-  const mean = costs.reduce((sum, cost) => sum + cost, 0) / costs.length;
-  const at = (share: number) => costs[Math.floor(costs.length * share)]!.toFixed(1);
-  console.log(row([runner.name, at(0.5), mean.toFixed(1), at(0.95)]));
+  for (const [which, runner] of runners.entries()) {
+    await runner.close();
+    const sorted = costs[which]!.sort((a, b) => a - b);
+    const mean = sorted.reduce((sum, cost) => sum + cost, 0) / sorted.length;
+    const at = (share: number) => sorted[Math.floor(sorted.length * share)]!.toFixed(1);
+    console.log(row([runner.name, at(0.5), mean.toFixed(1), at(0.95)]));
+  }
 }
 
 /** The server's own account: from `execution_start` to `execution_success`. */
