@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { decodeImage, readRecipe } from "@latentkit/core";
@@ -65,6 +65,18 @@ describe("latentkit with the local engine", () => {
     await run([...flags, "--out", "b.png"], folder);
     const pixels = async (name: string) => (await decodeImage(await readFile(join(folder, name)))).data;
     expect(await pixels("a.png")).toEqual(await pixels("b.png"));
+  });
+
+  it("writes a latent over no file that was not named", async () => {
+    await mkdir(join(folder, "kept"));
+    await writeFile(join(folder, "kept/fox-7.safetensors"), "mine");
+    const flags = ["--prompt", "fox", "--seed", "7", "--steps", "1", "--sampler", "euler", "--save-latent", "--json"];
+    const { stdout } = await run([...onIt, ...flags, "--out", "kept/"], folder);
+    expect(JSON.parse(stdout).images[0]).toMatchObject({
+      path: "kept/fox-7-2.png",
+      latent: "kept/fox-7-2.safetensors",
+    });
+    expect(await readFile(join(folder, "kept/fox-7.safetensors"), "utf8")).toBe("mine");
   });
 
   it.each([

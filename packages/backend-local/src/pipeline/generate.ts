@@ -137,13 +137,15 @@ async function* makeImage(index: number, context: Context): AsyncGenerator<Engin
   };
   let latent = start.x;
   yield clock.image("sample", index, 0, grid.steps);
-  for await (const { step, steps, sigmaNext, x, denoised } of runPlan(plan, run)) {
+  for await (const state of runPlan(plan, run)) {
+    const { step, steps, sigmaNext, x } = state;
     start.keep?.(x, step, step < steps ? sigmaNext : undefined);
     latent = x;
     clock.add("sample", performance.now() - from);
     yield clock.image("sample", index, step, steps);
     if (previewEvery > 0 && step % previewEvery === 0 && step < steps) {
-      const pixels = await clock.time("decode", () => decodeLatent(model, denoised, dims, signal));
+      // Looked at here only: some samplers make it when it is.
+      const pixels = await clock.time("decode", () => decodeLatent(model, state.denoised, dims, signal));
       yield { type: "preview", index, step, pixels };
     }
     from = performance.now();

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import type { GeneratedImage, ImageFormat } from "@latentkit/core";
@@ -16,6 +17,11 @@ export interface SavedImage {
 
 const extensions: Readonly<Record<string, string>> = { png: ".png", jpeg: ".jpg", webp: ".webp" };
 const mediaTypes: Readonly<Record<string, string>> = { ".png": "image/png", ".webp": "image/webp" };
+
+/** A picture's latent lies beside it. */
+function latentPathOf(path: string): string {
+  return `${path.slice(0, -extname(path).length)}.safetensors`;
+}
 
 /** Writes pictures where the plan says. */
 export class Saver {
@@ -42,7 +48,7 @@ export class Saver {
       const path = await this.#write(image);
       const { width, height } = await image.size();
       const mediaType = mediaTypes[extname(path).toLowerCase()] ?? "image/jpeg";
-      const latent = await image.latent?.save(`${path.slice(0, -extname(path).length)}.safetensors`);
+      const latent = await image.latent?.save(latentPathOf(path));
       const saved = { path, seed: image.seed ?? null, width, height, mediaType, ...(latent ? { latent } : {}) };
       this.#saved.set(image.index, saved);
       return saved;
@@ -67,6 +73,7 @@ export class Saver {
     for (let attempt = 1; ; attempt++) {
       const suffix = attempt === 1 ? "" : `-${attempt}`;
       const path = join(folder, `${stem}-${image.seed ?? image.index}${suffix}${extensions[format] ?? ".png"}`);
+      if (image.latent && existsSync(latentPathOf(path))) continue;
       try {
         await writeFile(path, bytes, { flag: "wx" });
         return path;

@@ -24,7 +24,7 @@ export type Prediction = (typeof predictions)[number];
 
 /**
  * A network call: from the scaled input and the timestep the network is told to its raw output. The input is the caller's, the same array
- * each time: it may be read until the call is done. The output is handed over, and written over: a new array each time.
+ * each time: it may be read until the call is done or has failed, and not after: the next run has the same one. The output is handed over, and written over: a new array each time.
  */
 export type Network = (input: Float32Array, timestep: number, index: number) => Promise<Float32Array>;
 

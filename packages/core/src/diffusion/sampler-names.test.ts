@@ -46,7 +46,7 @@ describe("names", () => {
     expect(resolveScheduler("Automatic", "dpmpp_2m_sde")).toBe("exponential");
   });
 
-  it.each(["", "oiler", "constructor", "__proto__", "karras"])(
+  it.each(["", "oiler", "constructor", "__proto__", "karras", "ddim_uniform"])(
     "refuses the sampler %j, listing those there are",
     (name) => {
       expect(() => resolveSampler(name)).toThrow(/sampler.*euler, .*dpmpp_2m/);

@@ -30,6 +30,8 @@ export function findSampler(name: string): SamplerChoice | undefined {
   const wanted = plain(name);
   const sampler = samplerIndex.get(wanted);
   if (sampler) return { sampler };
+  // A scheduler's own name is no sampler, even where it reads like two names ("ddim_uniform").
+  if (schedulerIndex.has(wanted)) return undefined;
   for (const [word, scheduler] of schedulerIndex) {
     const base = wanted.endsWith(word) ? samplerIndex.get(wanted.slice(0, -word.length)) : undefined;
     if (base) return { sampler: base, scheduler };

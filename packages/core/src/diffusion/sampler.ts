@@ -36,7 +36,8 @@ export interface SamplerInput<Options = object> {
 
 /**
  * Called before each call of the model but a step's first, with the latent of that call, its noise level and the step's index. What it
- * writes to the latent is what the model sees and what the step goes on with: inpainting blends there too.
+ * writes to the latent is what the model sees and what the step goes on with: inpainting blends there too. The array is lent for the
+ * time of this call: copy to keep.
  */
 export type Halfway = (x: Float32Array, sigma: number, index: number) => void;
 
