@@ -117,6 +117,22 @@ describe("a connection that comes back", () => {
   });
 });
 
+describe("a connection that breaks while files of a cached node are asked for", () => {
+  it("costs no job that has ended well", async () => {
+    const breaksHeads = new Agent().compose((dispatch) => (options, handler) => {
+      const origin = options.method === "HEAD" ? "http://127.0.0.1:1" : options.origin;
+      return dispatch({ ...options, ...(origin === undefined ? {} : { origin }) }, handler);
+    });
+    const { fake, client } = await setup({}, { dispatcher: breaksHeads });
+    await client.generate(quick);
+    const { images, warnings } = await client.generate(quick);
+    expect((await images[0]!.bytes()).length).toBeGreaterThan(100);
+    expect(warnings).toEqual([]);
+    expect(fake.requests.some(({ method }) => method === "HEAD")).toBe(false);
+    await breaksHeads.destroy();
+  });
+});
+
 describe("a job that is cancelled by whoever is told of it", () => {
   it.each(["started", "sample", "preview"])("is stopped at once (%s)", async (which) => {
     const { fake, client } = await setup({}, { pollMs: 600_000, cancelMs: 100 });

@@ -81,8 +81,10 @@ export async function nodesWithoutFiles(
   return checked.flat();
 }
 
+/** A file counts as there unless the server says that it is not: a job that has ended well must not fail over the question. */
 async function isThere(server: ComfyServer, file: FileRef): Promise<boolean> {
-  const { status } = await server.http.fetch(new URL(viewUrl(server.url, file).url), "HEAD");
+  const asked = server.http.fetch(new URL(viewUrl(server.url, file).url), "HEAD");
+  const status = await asked.then((reply) => reply.status).catch(() => undefined);
   return status !== 404;
 }
 
