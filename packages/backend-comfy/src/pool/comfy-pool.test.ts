@@ -96,6 +96,22 @@ describe("comfyPool", () => {
     expect(await eventually(isUsed)).toBe(true);
   });
 
+  it("leaves a server alone that tells its queue, and breaks off what it is sent", async () => {
+    const models = { checkpoints: ["tiny.safetensors", "other.safetensors"] };
+    const { fakes, client } = await pool([
+      { models, drop: 100 },
+      { models, stepMs: 10 },
+    ]);
+    const first = client.generate({ ...quick, steps: 100 });
+    await until(first, (event) => event.type === "warning" && event.code === "job_rerun");
+    const sent = () => fakes[0]!.requests.filter(({ path }) => path === "/prompt").length;
+    const before = sent();
+    expect(before).toBeGreaterThan(0);
+    expect((await client.generate({ ...quick, model: "other" })).warnings).toEqual([]);
+    expect(sent()).toBe(before);
+    await first;
+  });
+
   it("waits for no server that takes connections and says nothing", async () => {
     const { fakes, client } = await pool([{}, {}], { healthMs: 30_000 });
     fakes[0]!.freeze();

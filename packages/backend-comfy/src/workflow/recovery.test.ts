@@ -120,12 +120,12 @@ it("says when a handle is none, or of a run that the server does not know", asyn
   }
 });
 
-it("stops the prompt when a listener throws", async () => {
+it.each(["queued", "progress"])("stops the prompt when a listener throws (%s)", async (which) => {
   const { fake, backend } = await serve({ stepMs: 50 });
   const onEvent = ({ type }: GenerationEvent) => {
-    if (type === "queued" || type === "progress") throw new Error(`no ${type}`);
+    if (type === which) throw new Error(`no ${type}`);
   };
-  await expect(backend.run(slow, {}, { onEvent })).rejects.toThrow("no queued");
+  await expect(backend.run(slow, {}, { onEvent })).rejects.toThrow(`no ${which}`);
   expect(await eventually(() => fake.isIdle)).toBe(true);
   expect(fake.prompts).toHaveLength(1);
   expect([...fake.worker.history.values()].filter(({ status }) => status.completed)).toEqual([]);
