@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +8,7 @@ import { probeImage } from "@latentkit/core";
 import { FakeComfy } from "@latentkit/testing";
 import { afterEach, beforeEach, expect, it } from "vitest";
 
+const script = fileURLToPath(new URL("coloring-page.ts", import.meta.url));
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "latentkit-example-"));
@@ -16,7 +18,6 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 /** Runs the example as a reader would, but on the packages' sources. */
 function run(args: string[], env: Record<string, string> = {}) {
   const { COMFYUI_URL: _, ...own } = process.env;
-  const script = fileURLToPath(new URL("coloring-page.ts", import.meta.url));
   const options = { cwd: folder, encoding: "utf8", env: { ...own, ...env } } as const;
   return new Promise<{ status: number; stdout: string; stderr: string }>((resolve) => {
     execFile(process.execPath, ["--conditions=latentkit-source", script, ...args], options, (error, stdout, stderr) =>
@@ -36,6 +37,27 @@ it("draws a picture and its lines", async () => {
       expect(await probeImage(await readFile(join(folder, name)))).toMatchObject({ width: 512, height: 512 });
     }
     expect(fake.prompts).toMatchObject([{ prompt: { prompt: { inputs: { text: "a hare" } } } }]);
+  } finally {
+    await fake.stop();
+  }
+});
+
+it("takes its prompt back on Ctrl-C", async () => {
+  const fake = await FakeComfy.start({ stepMs: 500 });
+  try {
+    const child = execFile(
+      process.execPath,
+      ["--conditions=latentkit-source", script, "a hare", "tiny.safetensors"],
+      { cwd: folder, env: { ...process.env, COMFYUI_URL: fake.url } },
+      () => {},
+    );
+    child.stdout?.once("data", () => child.kill("SIGINT"));
+    const [code] = await once(child, "exit");
+    expect(code).toBe(1);
+    expect(fake.prompts).toHaveLength(1);
+    await expect.poll(() => fake.worker.remaining).toBe(0);
+    const [{ status } = { status: { messages: [] } }] = [...fake.worker.history.values()];
+    expect(status.messages.map(([type]) => type)).toContain("execution_interrupted");
   } finally {
     await fake.stop();
   }

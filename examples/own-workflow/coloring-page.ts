@@ -31,11 +31,16 @@ if (url === undefined) {
 
 const [prompt = "a lighthouse, flat colors, bold shapes", checkpoint] = process.argv.slice(2);
 const backend = comfy({ url });
+const stop = new AbortController();
+process.once("SIGINT", () => stop.abort()); // Ctrl-C takes the prompt back from the server, too
 try {
   const { outputs } = await backend.run(
     coloringPage,
     { prompt, seed: 7, ...(checkpoint === undefined ? {} : { checkpoint }) },
-    { onEvent: (event) => event.type === "progress" && console.log(`${event.phase} ${event.step}/${event.steps}`) },
+    {
+      signal: stop.signal,
+      onEvent: (event) => event.type === "progress" && console.log(`${event.phase} ${event.step}/${event.steps}`),
+    },
   );
   console.log(await outputs.picture[0]?.save("picture.png"));
   console.log(await outputs.lines[0]?.save("lines.png"));
