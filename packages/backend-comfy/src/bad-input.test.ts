@@ -243,6 +243,14 @@ describe("bad input", () => {
     expect((await client.generate({ ...request, model: "new" })).images).toHaveLength(1);
     expect(reads()).toBe(2);
     fake.options.models = { ...fake.options.models, loras: ["added.safetensors", "later.safetensors"] };
+    const sampled = { ...request, model: "new", sampler: "later_sampler" };
+    const before = reads();
+    await expect(client.generate(sampled)).rejects.toThrow('sampler: "later_sampler"');
+    expect(reads(), "once more before a refusal").toBe(before + 1);
+    const { KSampler } = fake.nodes;
+    const required = { ...KSampler?.input?.required, sampler_name: [["euler", "later_sampler"]] };
+    fake.options.extraNodes = { KSampler: { ...KSampler!, input: { required } } };
+    expect((await client.generate(sampled)).images).toHaveLength(1);
     const styled = { ...request, model: "new", prompt: "badhands", embeddings: [{ model: "badhands" }] };
     expect((await client.generate({ ...styled, loras: [{ model: "later" }] })).images).toHaveLength(1);
     fake.options.models = { checkpoints: ["tiny.safetensors", "newest.safetensors"] };

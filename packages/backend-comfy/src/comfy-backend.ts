@@ -2,6 +2,7 @@ import {
   type Backend,
   type CallOptions,
   type Capabilities,
+  type CapabilitiesOptions,
   DisposedError,
   type GenerationEvent,
   type GenerationRequest,
@@ -81,8 +82,9 @@ export class ServerBackend implements ComfyBackend {
     this.server = new ComfyServer(resolveOptions(options));
   }
 
-  async capabilities(model?: string, { signal }: Partial<CallOptions> = {}): Promise<Capabilities> {
+  async capabilities(model?: string, { signal, fresh = false }: CapabilitiesOptions = {}): Promise<Capabilities> {
     this.#refuseDisposed();
+    if (fresh) this.server.forgetDefinitions(performance.now());
     const request = { task: "text-to-image" as const, ...(model === undefined ? {} : { model }) };
     return byDefinitions(this.server, signal, async (info) => {
       const architecture = await architectureOf(this.server, request, signal);

@@ -9,6 +9,12 @@ export interface CallOptions {
   signal: AbortSignal;
 }
 
+/** What a look at a backend's capabilities is given beside the model. */
+export interface CapabilitiesOptions extends Partial<CallOptions> {
+  /** Asks the service again where a backend remembers what it said. The client does so before it refuses a request. */
+  fresh?: boolean | undefined;
+}
+
 /** Plain data that finds a job again, in this process or another. */
 export interface JobHandle {
   latentkit: "handle";
@@ -29,7 +35,7 @@ export interface Backend {
   /** Short and stable: `"local"`, `"replicate"`, `"comfy"`. It is the key of `backendOptions`. */
   readonly id: string;
   /** What can be done with `model`, or with the default model. May read files or ask a server. */
-  capabilities(model?: string, options?: Partial<CallOptions>): Promise<Capabilities>;
+  capabilities(model?: string, options?: CapabilitiesOptions): Promise<Capabilities>;
   generate(request: GenerationRequest, options: CallOptions): AsyncIterable<GenerationEvent>;
   /** Goes on with a job that an earlier `queued` or `started` event gave a handle for. */
   resume?(handle: JobHandle, options: CallOptions): AsyncIterable<GenerationEvent>;

@@ -1,4 +1,4 @@
-import type { Backend, CallOptions, JobHandle } from "./backend.ts";
+import type { Backend, CapabilitiesOptions, JobHandle } from "./backend.ts";
 import type { Capabilities } from "./capabilities.ts";
 import { checkCapabilities } from "./check-capabilities.ts";
 import { dropUnsupported } from "./drop-unsupported.ts";
@@ -13,7 +13,7 @@ import { JobRun, type Prepared } from "./job/job-run.ts";
 import { isRecipe, parseRecipe, type Recipe } from "./recipe/recipe.ts";
 import { canonicalNames, knownVariant } from "./request/canonical-names.ts";
 import { parseRequest } from "./request/parse-request.ts";
-import type { GenerationInput } from "./request/request.ts";
+import type { GenerationInput, GenerationRequest } from "./request/request.ts";
 import { randomSeed } from "./request/seed.ts";
 
 /** What to do with a field that the backend cannot honour: refuse, or leave it out and warn. */
@@ -47,7 +47,7 @@ export interface Client {
   /** Goes on with a job whose handle was kept, after a crash or in another process. */
   resume(handle: JobHandle, options?: GenerateOptions): Job;
   /** What the backend can do with a model, or with its default one. */
-  capabilities(model?: string, options?: Partial<CallOptions>): Promise<Capabilities>;
+  capabilities(model?: string, options?: CapabilitiesOptions): Promise<Capabilities>;
   /** Cancels what runs and frees the backend. */
   dispose(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -105,7 +105,7 @@ class BackendClient implements Client {
     });
   }
 
-  capabilities(model?: string, options?: Partial<CallOptions>): Promise<Capabilities> {
+  capabilities(model?: string, options?: CapabilitiesOptions): Promise<Capabilities> {
     return this.backend.capabilities(model, options);
   }
 
@@ -135,13 +135,22 @@ class BackendClient implements Client {
     return job;
   }
 
+  /** What a backend remembers may be out of date: it is asked anew before anything is refused. */
+  async #judge(parsed: GenerationRequest, signal: AbortSignal) {
+    const judge = (capabilities: Capabilities) => {
+      const wanted = knownVariant(parsed, capabilities);
+      return { capabilities, wanted, issues: checkCapabilities(wanted, capabilities) };
+    };
+    const judged = judge(await this.backend.capabilities(parsed.model, { signal }));
+    if (judged.issues.length === 0) return judged;
+    return judge(await this.backend.capabilities(parsed.model, { signal, fresh: true }));
+  }
+
   async #prepare(input: GenerationInput | Recipe, options: GenerateOptions, signal: AbortSignal): Promise<Prepared> {
     const { backend } = this;
     const recipe = isRecipe(input) ? parseRecipe(input) : undefined;
     const parsed = recipe?.request ?? parseRequest(withDefaults(input, this.#options.defaults));
-    const capabilities = await backend.capabilities(parsed.model, { signal });
-    const wanted = knownVariant(parsed, capabilities);
-    const issues = checkCapabilities(wanted, capabilities);
+    const { capabilities, wanted, issues } = await this.#judge(parsed, signal);
     const onUnsupported = options.onUnsupported ?? this.#options.onUnsupported ?? "error";
     if (issues.length > 0 && onUnsupported === "error") throw new UnsupportedError(issues, { backend: backend.id });
     const { request, warnings } = dropUnsupported(wanted, issues, backend.id);

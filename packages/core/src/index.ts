@@ -1,4 +1,4 @@
-export type { Backend, CallOptions, JobHandle } from "./backend.ts";
+export type { Backend, CallOptions, CapabilitiesOptions, JobHandle } from "./backend.ts";
 export { type Capabilities, type FeatureName, featureNames, type Range } from "./capabilities.ts";
 export { checkCapabilities } from "./check-capabilities.ts";
 export { type Client, type ClientOptions, createClient, type GenerateOptions, type OnUnsupported } from "./client.ts";

@@ -2,6 +2,7 @@ import {
   type Backend,
   type CallOptions,
   type Capabilities,
+  type CapabilitiesOptions,
   ConfigError,
   ConnectionError,
   type GenerationEvent,
@@ -84,7 +85,7 @@ class PoolBackend implements ComfyPool {
   }
 
   /** Those of the first server that has the model. */
-  async capabilities(model?: string, options?: Partial<CallOptions>): Promise<Capabilities> {
+  async capabilities(model?: string, options?: CapabilitiesOptions): Promise<Capabilities> {
     let refusal: unknown;
     for (const member of this.#ranked(await abortable(firstAnswers(this.#members), options?.signal))) {
       try {
