@@ -24,6 +24,8 @@ function noting(handler: Dispatcher.DispatchHandler, handshake: Handshake): Disp
     onRequestSent: () => handler.onRequestSent?.(),
     onRequestUpgrade(controller, status, headers, socket) {
       handshake.tcp = socket;
+      // Until the WebSocket listens itself, a reset would be nobody's error and end the program; its close is told all the same.
+      socket?.on("error", () => {});
       handler.onRequestUpgrade?.(controller, status, headers, socket);
     },
     onResponseStart(controller, status, headers, message) {

@@ -95,6 +95,8 @@ export class FakeComfy {
     const handle = (request: IncomingMessage, response: ServerResponse) => this.#handle(request, response);
     this.#server = options.tls === undefined ? createServer(handle) : createTlsServer(options.tls, handle);
     this.#server.on("upgrade", async (request, socket, head) => {
+      // Node has taken its own listener away, and a client may break off at any time.
+      socket.on("error", () => {});
       await this.#thawed?.promise;
       const url = new URL(request.url ?? "/", "http://fake");
       this.#note(request);
