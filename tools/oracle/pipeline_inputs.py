@@ -38,12 +38,13 @@ CASES = {
 }
 
 
-def picture():
-    """A smooth gradient with a disc, and a mask with a slanted edge that no latent square follows."""
-    y, x = np.mgrid[0:64, 0:64]
-    image = np.stack([x * 4, y * 4, 255 - (x + y) * 2], -1)
-    image[(x - 40) ** 2 + (y - 24) ** 2 < 200] = (220, 40, 30)
-    mask = np.repeat(((x + 2 * y > 70) * 255)[..., None], 3, -1)
+def picture(side=64):
+    """A smooth gradient with a disc, and a mask with a slanted edge that no latent square follows. `side` is a multiple of 32."""
+    y, x = np.mgrid[0:side, 0:side]
+    unit = side // 32
+    image = np.stack([x * 8 // unit, y * 8 // unit, 255 - (x + y) * 4 // unit], -1)
+    image[(x - 20 * unit) ** 2 + (y - 12 * unit) ** 2 < 50 * unit**2] = (220, 40, 30)
+    mask = np.repeat(((x + 2 * y > 35 * unit) * 255)[..., None], 3, -1)
     return image.astype(np.uint8), mask.astype(np.uint8)
 
 

@@ -17,6 +17,8 @@ from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionInpaintPipe
 from PIL import Image
 from safetensors.torch import save_file
 
+from pipeline_inputs import picture
+
 FOLDER = Path(__file__).parents[2] / "packages/backend-local/fixtures/pipelines"
 MODEL = FOLDER / "sd1"
 PROMPT = dict(prompt="a red apple on a blue background", negative_prompt="blurry")
@@ -99,15 +101,6 @@ CASES += [
 ]
 
 
-def picture():
-    """A gradient with a disc, and a mask with a slanted edge."""
-    y, x = np.mgrid[0:SIDE, 0:SIDE]
-    image = np.stack([x * 8, y * 8, 255 - (x + y) * 4], -1)
-    image[(x - 20) ** 2 + (y - 12) ** 2 < 50] = (220, 40, 30)
-    mask = np.repeat(((x + 2 * y > 35) * 255)[..., None], 3, -1)
-    return image.astype(np.uint8), mask.astype(np.uint8)
-
-
 @torch.no_grad()
 def main():
     base = StableDiffusionPipeline.from_pretrained(MODEL, safety_checker=None, torch_dtype=torch.float32)
@@ -116,7 +109,7 @@ def main():
         "image-to-image": StableDiffusionImg2ImgPipeline.from_pipe(base),
         "inpaint": StableDiffusionInpaintPipeline.from_pipe(base),
     }
-    image, mask = picture()
+    image, mask = picture(SIDE)
     tensors = {"image": torch.from_numpy(image), "mask": torch.from_numpy(mask)}
     cases = []
     for name, task, (class_name, config, call), request in CASES:

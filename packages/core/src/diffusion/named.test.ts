@@ -7,7 +7,7 @@ import type { Sampler } from "./sampler.ts";
 import { type SamplerName, samplers } from "./samplers.ts";
 import { makeSigmas, type SchedulerName } from "./schedulers.ts";
 import type { Space } from "./space.ts";
-import { comfyModel, readFixture, relativeError } from "./test-oracle.ts";
+import { readFixture, recordedComfyModel, relativeError } from "./test-oracle.ts";
 
 interface Case {
   name: SamplerName;
@@ -61,19 +61,12 @@ describe("samplers by name", () => {
       const generator = new TorchGenerator(3);
       const first = Math.fround(test.sigmas[0]!);
       const x = generator.randn(SIZE).map((value) => value * first);
-      let uncond: Float32Array = new Float32Array(SIZE);
-      const calls: { level: number; x: Float32Array }[] = [];
-      const model = async (state: Float32Array, level: number) => {
-        calls.push({ level, x: state.slice() });
-        const denoised = comfyModel(state, level);
-        uncond = denoised.map((value) => value * 0.9);
-        return denoised;
-      };
+      const { calls, model, uncond } = recordedComfyModel(SIZE);
       const given = Object.entries(test.options).map(([key, value]) => {
         const camel = key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
         return [camel === "maxOrder" ? "order" : camel, value];
       });
-      const options = { ...comfyOptions(test), ...Object.fromEntries(given), uncond: () => uncond };
+      const options = { ...comfyOptions(test), ...Object.fromEntries(given), uncond };
       const sampler: Sampler = samplers[test.name];
       const noise = () => generator.randn(SIZE);
       let last: Float32Array = x;

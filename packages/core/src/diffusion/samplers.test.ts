@@ -4,7 +4,7 @@ import { TorchGenerator } from "./noise/torch-generator.ts";
 import type { Sampler } from "./sampler.ts";
 import { type SamplerName, samplers } from "./samplers.ts";
 import type { Space } from "./space.ts";
-import { comfyModel, readFixture, relativeError } from "./test-oracle.ts";
+import { readFixture, recordedComfyModel, relativeError } from "./test-oracle.ts";
 
 interface Case {
   name: SamplerName;
@@ -47,17 +47,10 @@ describe("ComfyUI's samplers", () => {
         tree === undefined
           ? () => generator.randn(SIZE)
           : brownianNoise({ seed: tree as number, length: SIZE, sigmas: test.sigmas });
-      let uncond: Float32Array = new Float32Array(SIZE);
-      const calls: { level: number; x: Float32Array }[] = [];
-      const model = async (state: Float32Array, level: number) => {
-        calls.push({ level, x: state.slice() });
-        const denoised = comfyModel(state, level);
-        uncond = denoised.map((value) => value * 0.9);
-        return denoised;
-      };
+      const { calls, model, uncond } = recordedComfyModel(SIZE);
       const options = {
         ...Object.fromEntries(Object.entries(named).map(([key, value]) => [ours[key] ?? key, value])),
-        uncond: () => uncond,
+        uncond,
       };
       const sampler: Sampler = samplers[test.name];
       let last: Float32Array = x;

@@ -20,6 +20,19 @@ export function comfyModel(x: Float32Array, sigma: number): Float32Array {
   });
 }
 
+/** {@link comfyModel} with a record of its calls, and the unconditional estimate that CFG++ takes: 0.9 of the last one. */
+export function recordedComfyModel(size: number) {
+  let last: Float32Array = new Float32Array(size);
+  const calls: { level: number; x: Float32Array }[] = [];
+  const model = async (x: Float32Array, level: number) => {
+    calls.push({ level, x: x.slice() });
+    const denoised = comfyModel(x, level);
+    last = denoised.map((value) => value * 0.9);
+    return denoised;
+  };
+  return { calls, model, uncond: () => last };
+}
+
 /** Reads `fixtures/<name>.json` and, beside it, its float32 data. */
 export function readFixture<T>(name: string): { header: T; data: Float32Array } {
   const at = (ending: string) => new URL(`./fixtures/${name}.${ending}`, import.meta.url);
