@@ -5,6 +5,7 @@ import { finish } from "./finish.ts";
 import { extrasOf } from "./generate.ts";
 import type { Graph } from "./graph/graph.ts";
 import type { ComfyServer } from "./server/comfy-server.ts";
+import { findQueued } from "./server/queue.ts";
 
 const PromptHandleSchema = z.object({ url: z.string(), promptId: z.string(), clientId: z.string() });
 
@@ -57,7 +58,7 @@ export async function findPrompt(
   if (url !== server.url) {
     throw new NotFoundError(`The job was queued at ${url}, not at ${server.url}.`, comfyDetails());
   }
-  const queued = await queuedPrompt(server, promptId, signal);
+  const queued = await findQueued(server.http, promptId, signal);
   if (queued !== undefined) return queued.graph;
   const history = await server.history(promptId);
   if (history !== undefined) return history.prompt?.[2] as Graph | undefined;
@@ -65,19 +66,6 @@ export async function findPrompt(
     "The server does not know this job: it was restarted since, or its history was cleared.",
     comfyDetails({ details: { promptId } }),
   );
-}
-
-type QueueEntry = [number: number, id: string, graph?: Graph];
-
-async function queuedPrompt(
-  server: ComfyServer,
-  promptId: string,
-  signal: AbortSignal,
-): Promise<{ graph: Graph | undefined } | undefined> {
-  const queue = await server.http.json<Record<string, QueueEntry[] | undefined>>("GET", "/queue", { signal });
-  const entries = [...(queue["queue_running"] ?? []), ...(queue["queue_pending"] ?? [])];
-  const found = entries.find(([, id]) => id === promptId);
-  return found === undefined ? undefined : { graph: found[2] };
 }
 
 function read<T>(schema: z.ZodType<T>, data: unknown): T {

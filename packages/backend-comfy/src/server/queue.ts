@@ -1,3 +1,4 @@
+import type { Graph } from "../graph/graph.ts";
 import type { ComfyHttp } from "../http/comfy-http.ts";
 
 /** Which prompts a server is running, and which wait, in the order in which they will run. */
@@ -12,17 +13,32 @@ type Entry = [number, string, prompt?: unknown, ...rest: unknown[]];
 
 /** @throws ConnectionError and its kin. */
 export async function readQueue(http: ComfyHttp, signal?: AbortSignal): Promise<QueueSnapshot> {
-  const queue = await http.json<{ queue_running?: Entry[]; queue_pending?: Entry[] }>("GET", "/queue", {
-    what: "queue",
-    ...(signal === undefined ? {} : { signal }),
-  });
-  const pending = [...(queue.queue_pending ?? [])].sort((a, b) => Number(a[0]) - Number(b[0]));
-  const running = queue.queue_running ?? [];
+  const { running, pending } = await askQueue(http, signal);
+  pending.sort((a, b) => Number(a[0]) - Number(b[0]));
   return {
     running: running.map(([, id]) => id),
     pending: pending.map(([, id]) => id),
     runsDeadly: running.some(([, , prompt]) => isDeadly(prompt)),
   };
+}
+
+/** A prompt that runs or waits, with its graph where the server tells it; undefined where it does neither. */
+export async function findQueued(
+  http: ComfyHttp,
+  promptId: string,
+  signal: AbortSignal,
+): Promise<{ graph: Graph | undefined } | undefined> {
+  const { running, pending } = await askQueue(http, signal);
+  const found = [...running, ...pending].find(([, id]) => id === promptId);
+  return found === undefined ? undefined : { graph: found[2] as Graph | undefined };
+}
+
+async function askQueue(http: ComfyHttp, signal?: AbortSignal): Promise<{ running: Entry[]; pending: Entry[] }> {
+  const queue = await http.json<{ queue_running?: Entry[]; queue_pending?: Entry[] }>("GET", "/queue", {
+    what: "queue",
+    ...(signal === undefined ? {} : { signal }),
+  });
+  return { running: queue.queue_running ?? [], pending: queue.queue_pending ?? [] };
 }
 
 function isDeadly(prompt: unknown): boolean {
