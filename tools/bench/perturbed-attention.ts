@@ -11,10 +11,10 @@ import { readFile } from "node:fs/promises";
 import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadRuntime } from "../../packages/backend-local/src/engine/runtime.ts";
-import { selfAttentions } from "../../packages/backend-local/src/networks/self-attentions.ts";
-import { buildUNet } from "../../packages/backend-local/src/networks/unet-2d-condition.ts";
-import { unetConfig } from "../../packages/backend-local/src/networks/unet-2d-condition-config.ts";
-import { fileWeights, type Weights } from "../../packages/backend-local/src/weights/weights.ts";
+import { fileWeights, type Weights } from "../../packages/backend-local/src/files/weights.ts";
+import { selfAttentions } from "../../packages/backend-local/src/networks/unet-2d-condition/self-attentions.ts";
+import { buildUNet } from "../../packages/backend-local/src/networks/unet-2d-condition/unet-2d-condition.ts";
+import { unetConfig } from "../../packages/backend-local/src/networks/unet-2d-condition/unet-2d-condition-config.ts";
 import { type WeightType, wantedTensors, writeRandomWeights } from "./random-weights.ts";
 
 const config = { cross_attention_dim: 768 }; // the rest of SD 1.5's configuration is the defaults

@@ -1,7 +1,7 @@
 import { mkdir, open, rename } from "node:fs/promises";
 import { dirname } from "node:path";
-import type { WeightTensor } from "../../packages/backend-local/src/weights/safetensors.ts";
-import type { Weights } from "../../packages/backend-local/src/weights/weights.ts";
+import type { WeightTensor } from "../../packages/backend-local/src/files/safetensors.ts";
+import type { Weights } from "../../packages/backend-local/src/files/weights.ts";
 
 /** Storage types that random weights can be written in. */
 export type WeightType = "F32" | "F16";

@@ -14,9 +14,9 @@ import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { loadRuntime } from "../../packages/backend-local/src/engine/runtime.ts";
+import { fileWeights, type Weights } from "../../packages/backend-local/src/files/weights.ts";
 import { GraphBuilder } from "../../packages/backend-local/src/graph/graph-builder.ts";
-import { buildUNet } from "../../packages/backend-local/src/networks/unet-2d-condition.ts";
-import { fileWeights, type Weights } from "../../packages/backend-local/src/weights/weights.ts";
+import { buildUNet } from "../../packages/backend-local/src/networks/unet-2d-condition/unet-2d-condition.ts";
 import { elements, type WeightType, wantedTensors, writeRandomWeights } from "./random-weights.ts";
 
 const config = { cross_attention_dim: 768 }; // the rest of SD 1.5's configuration is the defaults

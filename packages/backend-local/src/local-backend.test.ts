@@ -1,10 +1,10 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describeBackend } from "@latentkit/testing";
+import { readSafetensors } from "./files/safetensors.ts";
 import { local } from "./local.ts";
-import { enginesIdle, enginesOf } from "./test-engine.ts";
-import { copyModel, fixtureModel } from "./test-model.ts";
-import { readSafetensors } from "./weights/safetensors.ts";
+import { enginesIdle, enginesOf } from "./testing/test-engine.ts";
+import { copyModel, fixtureModel } from "./testing/test-model.ts";
 
 describeBackend("the local backend", async () => ({
   backend: local({ model: fixtureModel("sd1"), threads: 1 }),

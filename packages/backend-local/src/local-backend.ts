@@ -7,14 +7,14 @@ import {
   type GenerationRequest,
 } from "@latentkit/core";
 import { Engine } from "./engine/engine.ts";
+import { unlessAborted } from "./engine/unless-aborted.ts";
 import { capabilitiesOf } from "./local-capabilities.ts";
 import { toGenerationEvent } from "./local-events.ts";
-import { readInputs } from "./local-inputs.ts";
 import type { ResolvedLocalOptions } from "./local-options.ts";
-import { ModelLibrary } from "./model/model-library.ts";
-import { refuseOwnOptions } from "./own-options.ts";
+import { refuseOwnOptions } from "./local-own-options.ts";
+import { ModelLibrary } from "./models/model-library.ts";
+import { readInputs } from "./pipeline/read-inputs.ts";
 import { settle } from "./pipeline/settings.ts";
-import { unlessAborted } from "./unless-aborted.ts";
 
 /** Runs diffusion models on this machine, in an engine process of its own. Made by {@link local}. */
 export class LocalBackend implements Backend {

@@ -1,6 +1,6 @@
 import type { Capabilities } from "@latentkit/core";
 import { samplerNames, schedulerNames } from "@latentkit/core/diffusion";
-import type { ModelFolder } from "./model/model-folder.ts";
+import type { ModelFolder } from "./models/model-folder.ts";
 import { ownScheduler } from "./pipeline/choose-plan.ts";
 
 /** What the engine can do with a model. */

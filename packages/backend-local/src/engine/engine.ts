@@ -1,6 +1,6 @@
 import { DisposedError, EngineError } from "@latentkit/core";
 import { crashError, reviveError } from "../local-error.ts";
-import type { ModelFolder } from "../model/model-folder.ts";
+import type { ModelFolder } from "../models/model-folder.ts";
 import { Inbox } from "./inbox.ts";
 import type { EngineLink } from "./link.ts";
 import { startProcess } from "./process-link.ts";

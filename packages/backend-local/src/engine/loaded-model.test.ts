@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { readModelFolder } from "../model/model-folder.ts";
-import { fixtureModel } from "../test-model.ts";
+import { readModelFolder } from "../models/model-folder.ts";
+import { fixtureModel } from "../testing/test-model.ts";
 import { LoadedModel } from "./loaded-model.ts";
 import { loadRuntime } from "./runtime.ts";
 

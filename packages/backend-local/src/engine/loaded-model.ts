@@ -1,7 +1,7 @@
-import { buildNetwork, type NetworkChoice } from "../model/build-network.ts";
-import type { ModelFolder } from "../model/model-folder.ts";
+import { buildNetwork, type NetworkChoice } from "../models/build-network.ts";
+import type { ModelFolder } from "../models/model-folder.ts";
 import type { NetworkGraph } from "../networks/network-graph.ts";
-import { type PromptTokenizer, readTokenizer } from "../tokenizer/prompt-tokenizer.ts";
+import { type PromptTokenizer, readTokenizer } from "../prompts/prompt-tokenizer.ts";
 import { Network } from "./network.ts";
 import type { Runtime } from "./runtime.ts";
 

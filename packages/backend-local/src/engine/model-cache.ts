@@ -1,4 +1,4 @@
-import type { ModelFolder } from "../model/model-folder.ts";
+import type { ModelFolder } from "../models/model-folder.ts";
 import { LoadedModel } from "./loaded-model.ts";
 import type { Runtime } from "./runtime.ts";
 

@@ -11,7 +11,7 @@ import type {
   WarningEvent,
 } from "@latentkit/core";
 import type { ExecutionProvider } from "../local-options.ts";
-import type { ModelFolder } from "../model/model-folder.ts";
+import type { ModelFolder } from "../models/model-folder.ts";
 
 /** What an engine is started with; it stays the same for the engine's life. */
 export interface EngineSettings {

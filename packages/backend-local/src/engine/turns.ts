@@ -1,4 +1,4 @@
-import { unlessAborted } from "../unless-aborted.ts";
+import { unlessAborted } from "./unless-aborted.ts";
 
 /** First come, first served: one holder at a time. */
 export class Turns {

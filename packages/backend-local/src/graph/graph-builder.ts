@@ -1,6 +1,6 @@
 import { parse, sep } from "node:path";
-import { modelError } from "../weights/model-error.ts";
-import type { SafetensorsDtype, WeightTensor } from "../weights/safetensors.ts";
+import { modelError } from "../files/model-error.ts";
+import type { SafetensorsDtype, WeightTensor } from "../files/safetensors.ts";
 import { type DataType, dataTypeCodes } from "./data-type.ts";
 import { type Attribute, encodeModel, type OnnxInitializer, type OnnxNode, type Port } from "./onnx-model.ts";
 

@@ -1,6 +1,6 @@
-import { modelError } from "../weights/model-error.ts";
-import type { WeightTensor } from "../weights/safetensors.ts";
-import type { Weights } from "../weights/weights.ts";
+import { modelError } from "../files/model-error.ts";
+import type { WeightTensor } from "../files/safetensors.ts";
+import type { Weights } from "../files/weights.ts";
 import type { GraphBuilder, Value } from "./graph-builder.ts";
 
 /** A linear layer or convolution as it is being built: what an adapter (LoRA) needs to add its own branch. */

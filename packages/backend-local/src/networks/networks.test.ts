@@ -2,12 +2,12 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { describe, expect, test } from "vitest";
-import { readSafetensors } from "../weights/safetensors.ts";
-import { folderWeights, type Weights } from "../weights/weights.ts";
-import { buildVaeDecoder, buildVaeEncoder } from "./autoencoder-kl.ts";
-import { buildClipText } from "./clip-text.ts";
+import { readSafetensors } from "../files/safetensors.ts";
+import { folderWeights, type Weights } from "../files/weights.ts";
+import { buildVaeDecoder, buildVaeEncoder } from "./autoencoder-kl/autoencoder-kl.ts";
+import { buildClipText } from "./clip-text/clip-text.ts";
 import type { NetworkGraph } from "./network-graph.ts";
-import { buildUNet } from "./unet-2d-condition.ts";
+import { buildUNet } from "./unet-2d-condition/unet-2d-condition.ts";
 
 // What diffusers and transformers computed with the same weights: tools/oracle/networks.py.
 const fixtures = fileURLToPath(new URL("../../fixtures/networks/", import.meta.url));

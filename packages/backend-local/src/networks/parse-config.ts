@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { modelError } from "../weights/model-error.ts";
-import { quote } from "../weights/quote.ts";
+import { modelError } from "../files/model-error.ts";
+import { quote } from "../files/quote.ts";
 
 /** A size in a configuration: channels, features, positions. The largest published ones have about a tenth of the bound. */
 export const size = z.int().positive().max(65_536);

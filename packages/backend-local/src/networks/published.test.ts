@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import type { Weights } from "../weights/weights.ts";
-import { buildVaeDecoder, buildVaeEncoder } from "./autoencoder-kl.ts";
-import { buildClipText } from "./clip-text.ts";
-import { buildUNet } from "./unet-2d-condition.ts";
+import type { Weights } from "../files/weights.ts";
+import { buildVaeDecoder, buildVaeEncoder } from "./autoencoder-kl/autoencoder-kl.ts";
+import { buildClipText } from "./clip-text/clip-text.ts";
+import { buildUNet } from "./unet-2d-condition/unet-2d-condition.ts";
 
 // Configurations as published, with the nulls and leftovers that their files have, and the numbers of parameters that
 // diffusers and transformers count in the same models.

@@ -2,11 +2,11 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { ModelError } from "@latentkit/core";
 import { describe, expect, test } from "vitest";
+import { folderWeights, type Weights } from "../files/weights.ts";
 import type { LayerAdapter, LayerCall } from "../graph/scope.ts";
-import { folderWeights, type Weights } from "../weights/weights.ts";
-import { buildVaeDecoder, buildVaeEncoder } from "./autoencoder-kl.ts";
-import { buildClipText } from "./clip-text.ts";
-import { buildUNet } from "./unet-2d-condition.ts";
+import { buildVaeDecoder, buildVaeEncoder } from "./autoencoder-kl/autoencoder-kl.ts";
+import { buildClipText } from "./clip-text/clip-text.ts";
+import { buildUNet } from "./unet-2d-condition/unet-2d-condition.ts";
 
 const fixtures = fileURLToPath(new URL("../../fixtures/networks/", import.meta.url));
 const builds = { "unet-sd1": buildUNet, "vae-f8": buildVaeDecoder, "clip-quick-gelu": buildClipText };

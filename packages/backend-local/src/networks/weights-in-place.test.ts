@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { folderWeights } from "../weights/weights.ts";
-import { buildVaeDecoder } from "./autoencoder-kl.ts";
+import { folderWeights } from "../files/weights.ts";
+import { buildVaeDecoder } from "./autoencoder-kl/autoencoder-kl.ts";
 
 const fixture = fileURLToPath(new URL("../../fixtures/networks/vae-f8/", import.meta.url));
 let root: string;

@@ -1,7 +1,7 @@
 import { type GenerationRequest, parseRequest } from "@latentkit/core";
 import { expect, test } from "vitest";
-import { readModelFolder } from "../model/model-folder.ts";
-import { fixtureModel } from "../test-model.ts";
+import { readModelFolder } from "../models/model-folder.ts";
+import { fixtureModel } from "../testing/test-model.ts";
 import { resolved, settle } from "./settings.ts";
 
 const folder = await readModelFolder(fixtureModel("sd1"));

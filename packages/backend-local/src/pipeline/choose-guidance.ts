@@ -1,6 +1,6 @@
 import { type GenerationRequest, InvalidRequestError } from "@latentkit/core";
 import { type Grid, type Guidance, type GuidanceSettings, makeGuidance, type Plan } from "@latentkit/core/diffusion";
-import type { ModelDefaults } from "../model/model-defaults.ts";
+import type { ModelDefaults } from "../models/model-defaults.ts";
 import { matchLayers } from "./match-layers.ts";
 
 type RequestGuidance = NonNullable<GenerationRequest["guidance"]>;

@@ -1,7 +1,7 @@
 import type { WarningEvent } from "@latentkit/core";
 import type { LoadedModel } from "../engine/loaded-model.ts";
-import type { PromptTokens } from "../tokenizer/prompt-tokenizer.ts";
-import { clip } from "../weights/quote.ts";
+import { clip } from "../files/quote.ts";
+import type { PromptTokens } from "../prompts/prompt-tokenizer.ts";
 
 /** What the UNet attends to. */
 export interface TextStates {

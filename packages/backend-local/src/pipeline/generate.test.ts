@@ -1,9 +1,9 @@
 import { type GenerationRequest, parseRequest } from "@latentkit/core";
 import { describe, expect, test } from "vitest";
 import type { LoadedModel } from "../engine/loaded-model.ts";
-import type { NetworkChoice, NetworkName } from "../model/build-network.ts";
-import { readModelFolder } from "../model/model-folder.ts";
-import { fixtureModel } from "../test-model.ts";
+import type { NetworkChoice, NetworkName } from "../models/build-network.ts";
+import { readModelFolder } from "../models/model-folder.ts";
+import { fixtureModel } from "../testing/test-model.ts";
 import { generate } from "./generate.ts";
 
 const folder = await readModelFolder(fixtureModel("sd1"));

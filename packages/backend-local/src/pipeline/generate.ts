@@ -3,7 +3,7 @@ import { type Guidance, runPlan } from "@latentkit/core/diffusion";
 import type { LoadedModel } from "../engine/loaded-model.ts";
 import type { EngineEvent, EngineJob } from "../engine/protocol.ts";
 import { serializeError } from "../local-error.ts";
-import type { NetworkChoice } from "../model/build-network.ts";
+import type { NetworkChoice } from "../models/build-network.ts";
 import { guidanceOver } from "./choose-guidance.ts";
 import { encodePrompt } from "./encode-prompt.ts";
 import { guidedUnet, type LatentDims, type TextedUnet, textedUnet } from "./guided-unet.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { selfAttentions } from "../networks/self-attentions.ts";
-import { unetConfig } from "../networks/unet-2d-condition-config.ts";
+import { selfAttentions } from "../networks/unet-2d-condition/self-attentions.ts";
+import { unetConfig } from "../networks/unet-2d-condition/unet-2d-condition-config.ts";
 import { matchLayers } from "./match-layers.ts";
 
 const names = selfAttentions(unetConfig({ cross_attention_dim: 768 })); // Stable Diffusion 1.5

@@ -1,8 +1,8 @@
 import { parseRequest } from "@latentkit/core";
 import { describe, expect, test } from "vitest";
 import { local } from "../local.ts";
-import { readModelFolder } from "../model/model-folder.ts";
-import { copyModel, fixtureModel } from "../test-model.ts";
+import { readModelFolder } from "../models/model-folder.ts";
+import { copyModel, fixtureModel } from "../testing/test-model.ts";
 import { settle } from "./settings.ts";
 
 const wrong: [string, Record<string, unknown>][] = [

@@ -8,10 +8,10 @@ import {
   readSamplerOptions,
   type Seed,
 } from "@latentkit/core/diffusion";
-import type { ModelDefaults } from "../model/model-defaults.ts";
-import type { ModelFolder } from "../model/model-folder.ts";
-import type { ModelShape } from "../model/model-shape.ts";
-import { ownPlan } from "../model/own-plan.ts";
+import type { ModelDefaults } from "../models/model-defaults.ts";
+import type { ModelFolder } from "../models/model-folder.ts";
+import type { ModelShape } from "../models/model-shape.ts";
+import { ownPlan } from "../models/own-plan.ts";
 import { guidanceOf, guidanceOver, guidanceScaleOf, type PerturbedGuidance, perturbedOf } from "./choose-guidance.ts";
 import { givesLevels, gridOf, ownScheduler, planOf } from "./choose-plan.ts";
 

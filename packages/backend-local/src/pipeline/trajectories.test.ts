@@ -16,9 +16,9 @@ import {
 import { expect, test } from "vitest";
 import { Network } from "../engine/network.ts";
 import { loadRuntime } from "../engine/runtime.ts";
-import { buildUNet } from "../networks/unet-2d-condition.ts";
-import { fixtureModel } from "../test-model.ts";
-import { folderWeights } from "../weights/weights.ts";
+import { folderWeights } from "../files/weights.ts";
+import { buildUNet } from "../networks/unet-2d-condition/unet-2d-condition.ts";
+import { fixtureModel } from "../testing/test-model.ts";
 import { guidedUnet, textedUnet } from "./guided-unet.ts";
 
 // Every step of diffusers' schedulers over a UNet of diffusers: tools/oracle/unet_trajectories.py.

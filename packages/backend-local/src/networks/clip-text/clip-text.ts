@@ -1,0 +1,91 @@
+import type { Weights } from "../../files/weights.ts";
+import { activate } from "../../graph/activation.ts";
+import { attention } from "../../graph/attention.ts";
+import { GraphBuilder, type Value } from "../../graph/graph-builder.ts";
+import { linear } from "../../graph/linear.ts";
+import { layerNorm } from "../../graph/norm.ts";
+import { Scope } from "../../graph/scope.ts";
+import { type BuildOptions, type NetworkGraph, networkGraph } from "../network-graph.ts";
+import { type ClipTextConfig, clipTextConfig } from "./clip-text-config.ts";
+
+/**
+ * CLIP's text encoder (Radford et al. 2021), as transformers' CLIPTextModel or CLIPTextModelWithProjection.
+ *
+ * Input: `input_ids` int32 `[batch, tokens]`, at most `max_position_embeddings` tokens.
+ * Outputs, with N layers:
+ * - `last_hidden_state` `[batch, tokens, hidden]`, after the final layer norm;
+ * - `hidden_states.0` (the embeddings) to `hidden_states.N` (the last layer), before it;
+ * - `clip_skip.1` to `clip_skip.N-1`: what `last_hidden_state` would be without the last 1, 2 … layers;
+ * - `pooler_output` `[batch, hidden]`: `last_hidden_state` at the end-of-text token;
+ * - `text_embeds` `[batch, projection]`, its projection, where the model has one.
+ *
+ * @throws {@link ModelError} for options that are not supported and tensors that are missing or misshapen.
+ */
+export function buildClipText(config: unknown, weights: Weights, options: BuildOptions = {}): NetworkGraph {
+  const spec = clipTextConfig(config);
+  const graph = new GraphBuilder("CLIPTextModel");
+  const root = new Scope(graph, weights, options.adapter);
+  // transformers 5 saves CLIPTextModel without the prefix that every older file has.
+  const model = root.in("text_model").in("embeddings", "token_embedding").has("weight") ? root.in("text_model") : root;
+  const hidden = ["batch", "tokens", spec.hidden_size];
+
+  const ids = graph.input("input_ids", "int32", ["batch", "tokens"]);
+  let state = embeddings(model.in("embeddings"), ids, spec);
+  graph.output(state, "hidden_states.0", "float32", hidden);
+  const normed = (value: Value) =>
+    layerNorm(model.in("final_layer_norm"), value, spec.hidden_size, spec.layer_norm_eps);
+  for (let i = 0; i < spec.num_hidden_layers; i++) {
+    state = encoderLayer(model.in("encoder", "layers", i), state, spec);
+    graph.output(state, `hidden_states.${i + 1}`, "float32", hidden);
+    const skipped = spec.num_hidden_layers - 1 - i;
+    if (skipped > 0) graph.output(normed(state), `clip_skip.${skipped}`, "float32", hidden);
+  }
+  const last = normed(state);
+  graph.output(last, "last_hidden_state", "float32", hidden);
+
+  const pooled = atEndOfText(graph, last, ids, spec.eos_token_id);
+  graph.output(pooled, "pooler_output", "float32", ["batch", spec.hidden_size]);
+  if (spec.architectures === "CLIPTextModelWithProjection") {
+    const sizes = { inFeatures: spec.hidden_size, outFeatures: spec.projection_dim, bias: false };
+    const embeds = linear(root.in("text_projection"), pooled, sizes);
+    graph.output(embeds, "text_embeds", "float32", ["batch", spec.projection_dim]);
+  }
+  return networkGraph(graph);
+}
+
+function embeddings(scope: Scope, ids: Value, spec: ClipTextConfig): Value {
+  const { graph } = scope;
+  const words = scope.in("token_embedding").lookup(ids, spec.vocab_size, spec.hidden_size);
+  const positions = scope.in("position_embedding").weight("weight", [spec.max_position_embeddings, spec.hidden_size]);
+  const tokens = graph.node("Shape", [ids], { attributes: { start: { int: 1 } } });
+  const used = graph.node("Slice", [positions, graph.ints([0]), tokens, graph.ints([0])]);
+  return graph.node("Add", [words, used]);
+}
+
+function encoderLayer(scope: Scope, input: Value, spec: ClipTextConfig): Value {
+  const { graph } = scope;
+  const { hidden_size: width, intermediate_size: inner, layer_norm_eps: epsilon } = spec;
+  const square = { inFeatures: width, outFeatures: width };
+
+  const heed = scope.in("self_attn");
+  const x = layerNorm(scope.in("layer_norm1"), input, width, epsilon);
+  const query = linear(heed.in("q_proj"), x, square);
+  const key = linear(heed.in("k_proj"), x, square);
+  const value = linear(heed.in("v_proj"), x, square);
+  const attended = attention(graph, { query, key, value }, { heads: spec.num_attention_heads, causal: true });
+  const middle = graph.node("Add", [input, linear(heed.in("out_proj"), attended, square)]);
+
+  const y = layerNorm(scope.in("layer_norm2"), middle, width, epsilon);
+  const wide = linear(scope.in("mlp", "fc1"), y, { inFeatures: width, outFeatures: inner });
+  const active = activate(graph, spec.hidden_act, wide);
+  return graph.node("Add", [middle, linear(scope.in("mlp", "fc2"), active, { inFeatures: inner, outFeatures: width })]);
+}
+
+/** The row of `state` at the end-of-text token. Configurations that give its id as 2 mean the greatest id (an old mistake kept). */
+function atEndOfText(graph: GraphBuilder, state: Value, ids: Value, eosTokenId: number): Value {
+  const isEnd = () =>
+    graph.node("Cast", [graph.node("Equal", [ids, graph.int32(eosTokenId)])], { attributes: { to: { int: 6 } } });
+  const attributes = { axis: { int: 1 }, keepdims: { int: 1 } };
+  const position = graph.node("ArgMax", [eosTokenId === 2 ? ids : isEnd()], { attributes });
+  return graph.node("GatherND", [state, position], { attributes: { batch_dims: { int: 1 } } });
+}

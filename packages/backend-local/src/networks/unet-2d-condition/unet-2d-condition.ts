@@ -1,0 +1,89 @@
+import type { Weights } from "../../files/weights.ts";
+import { activate } from "../../graph/activation.ts";
+import { conv } from "../../graph/conv.ts";
+import { GraphBuilder, type Value } from "../../graph/graph-builder.ts";
+import { linear } from "../../graph/linear.ts";
+import { groupNorm } from "../../graph/norm.ts";
+import { Scope } from "../../graph/scope.ts";
+import { PerturbedAttention } from "../blocks/perturbed-attention.ts";
+import { type BuildOptions, type NetworkGraph, networkGraph } from "../network-graph.ts";
+import { downBlock, type Features, midBlock, type UNetContext, upBlock } from "./unet-2d-blocks.ts";
+import { type UNetConfig, unetConfig } from "./unet-2d-condition-config.ts";
+import { unetEmbedding } from "./unet-embeddings.ts";
+
+/** Options of a UNet's graph. */
+export interface UNetOptions extends BuildOptions {
+  /** Self-attentions that a sample's second pass has the identity for, by the names of {@link selfAttentions}. */
+  perturbedLayers?: readonly string[];
+}
+
+/**
+ * The denoising network of latent diffusion (Rombach et al. 2022), as diffusers' UNet2DConditionModel.
+ *
+ * Inputs: `sample` `[batch, in_channels, height, width]`; `timestep` float32 `[1]` or `[batch]`;
+ * `encoder_hidden_states` `[batch, tokens, cross_attention_dim]` (or `encoder_hid_dim`); and where the configuration has
+ * them `class_labels`, `timestep_cond` `[batch, time_cond_proj_dim]`, `text_embeds` `[batch, pooled]` with `time_ids`
+ * `[batch, ids]`. Output: `out_sample` `[batch, out_channels, height, width]`. Any height and width work.
+ *
+ * With `perturbedLayers` (names of {@link selfAttentions}) there is an input `perturbed`, and `out_sample` has that many rows
+ * more: see {@link PerturbedAttention}.
+ *
+ * @throws {@link ModelError} for options that are not supported and tensors that are missing or misshapen.
+ */
+export function buildUNet(config: unknown, weights: Weights, options: UNetOptions = {}): NetworkGraph {
+  const spec = unetConfig(config);
+  const graph = new GraphBuilder("UNet2DConditionModel");
+  const root = new Scope(graph, weights, options.adapter);
+  const { norm_num_groups: groups, norm_eps: epsilon, act_fn: activation } = spec;
+
+  const sample = graph.input("sample", "float32", ["batch", spec.in_channels, "height", "width"]);
+  const embedding = unetEmbedding(root, spec);
+  const text = textInput(root, spec);
+  const time = {
+    // Every block activates it first, so it is done once.
+    value: activate(graph, activation, embedding.value),
+    channels: embedding.channels,
+    scaleShift: spec.resnet_time_scale_shift === "scale_shift",
+  };
+  const { perturbedLayers } = options;
+  const perturbed = perturbedLayers && { perturbed: new PerturbedAttention(graph, sample, perturbedLayers) };
+  const context: UNetContext = {
+    config: spec,
+    style: { groups, epsilon, activation, time },
+    text,
+    grown: false,
+    ...perturbed,
+  };
+
+  let x = firstConv(root, sample, spec);
+  const kept = [x];
+  for (const [i, level] of spec.levels.entries()) {
+    kept.push(...downBlock(root.in("down_blocks", i), x, level, i === spec.levels.length - 1, context));
+    x = kept.at(-1)!;
+  }
+  if (spec.mid_block_type !== null) x = midBlock(root.in("mid_block"), x, context);
+  for (const [i, level] of spec.levels.toReversed().entries()) {
+    x = upBlock(root.in("up_blocks", i), x, kept, level, i === spec.levels.length - 1, context);
+  }
+
+  const normed = groupNorm(root.in("conv_norm_out"), x.value, { channels: x.channels, groups, epsilon });
+  const sizes = { inChannels: x.channels, outChannels: spec.out_channels, kernel: spec.conv_out_kernel };
+  const output = conv(root.in("conv_out"), activate(graph, activation, normed), sizes);
+  graph.output(output, "out_sample", "float32", [perturbed ? "passes" : "batch", spec.out_channels, "height", "width"]);
+  return networkGraph(graph);
+}
+
+function firstConv(root: Scope, sample: Value, spec: UNetConfig): Features {
+  const { graph } = root;
+  const centred = (x: Value) => graph.node("Sub", [graph.node("Mul", [x, graph.floats(2)]), graph.floats(1)]);
+  const channels = spec.levels[0]!.channels;
+  const sizes = { inChannels: spec.in_channels, outChannels: channels, kernel: spec.conv_in_kernel };
+  return { value: conv(root.in("conv_in"), spec.center_input_sample ? centred(sample) : sample, sizes), channels };
+}
+
+function textInput(root: Scope, spec: UNetConfig): Value {
+  const outFeatures = spec.levels[0]!.crossAttentionDim;
+  const inFeatures = spec.encoder_hid_dim ?? outFeatures;
+  const text = root.graph.input("encoder_hidden_states", "float32", ["batch", "tokens", inFeatures]);
+  return spec.encoder_hid_dim == null ? text : linear(root.in("encoder_hid_proj"), text, { inFeatures, outFeatures });
+}

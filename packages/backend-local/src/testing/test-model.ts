@@ -1,0 +1,49 @@
+import { cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { onTestFinished } from "vitest";
+
+/** A small random model that diffusers wrote (tools/oracle/pipelines.py): `"sd1"`, `"sd2"` or `"f4"`. */
+export function fixtureModel(name: string): string {
+  return fileURLToPath(new URL(`../../fixtures/pipelines/${name}`, import.meta.url));
+}
+
+/** A folder that is removed when the test ends. */
+export async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "latentkit-local-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** A copy of a fixture to damage, or to change: a text that is given replaces the file of that name. */
+export async function copyModel(name: string, changes: Record<string, unknown> = {}): Promise<string> {
+  const folder = join(await temporaryFolder(), name);
+  await cp(fixtureModel(name), folder, { recursive: true });
+  for (const [file, content] of Object.entries(changes)) {
+    if (content === undefined) await rm(join(folder, file), { recursive: true });
+    else await writeFile(join(folder, file), typeof content === "string" ? content : JSON.stringify(content));
+  }
+  return folder;
+}
+
+/** A fixture as a Hugging Face cache keeps it: a snapshot whose files are links into `blobs/`. */
+export async function hubCache(name: string): Promise<string> {
+  const repository = join(await temporaryFolder(), `models--someone--${name}`);
+  const snapshot = join(repository, "snapshots", "0123abcd");
+  const blobs = join(repository, "blobs");
+  await mkdir(blobs, { recursive: true });
+  const source = fixtureModel(name);
+  let count = 0;
+  for (const entry of await readdir(source, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const from = join(entry.parentPath, entry.name);
+    const to = join(snapshot, from.slice(source.length));
+    const blob = `blob${count++}`;
+    await cp(from, join(blobs, blob));
+    await mkdir(join(to, ".."), { recursive: true });
+    const up = "../".repeat(to.slice(repository.length + 1).split("/").length - 1);
+    await symlink(`${up}blobs/${blob}`, to);
+  }
+  return snapshot;
+}
