@@ -1,13 +1,17 @@
 """Writes a trained CLIP vocabulary, and the ids that transformers gives for odd strings.
 
 packages/backend-local/fixtures/tokenizer/ holds vocab.json, merges.txt, the tokenizer.json that transformers saves from
-them, and cases.json: `[{text, ids}]`, ids as the text encoder gets them (begin, text cut at 77, end, padding).
+them, and cases.json: `[{text, ids}]`, ids as the text encoder gets them (begin, text cut at 77, end, padding). folders.json has what
+the same vocabulary gives beside other settings files: `{texts, folders: [{name, layouts, files, ids}]}`, layouts being "vocab.json",
+"tokenizer.json" or both, each row of ids ending before its last id repeats, and `error` where transformers refuses.
 
     python tools/oracle/tokenizer_cases.py
 """
 
 import json
 import random
+import shutil
+import tempfile
 from pathlib import Path
 
 from tokenizer import byte_characters
@@ -69,9 +73,109 @@ def train():
     return [tuple(pair) for pair in json.loads(tokenizer.to_str())["model"]["merges"]]
 
 
+MAP, CONFIG, ADDED = "special_tokens_map.json", "tokenizer_config.json", "added_tokens.json"
+BEGIN, END = "<|startoftext|>", "<|endoftext|>"
+
+
+def token(content, **flags):
+    """A token as special_tokens_map.json and added_tokens_decoder write it."""
+    return {"content": content, "lstrip": False, "normalized": True, "rstrip": False, "single_word": False, **flags}
+
+
+def typed(content, **flags):
+    """A token as tokenizer_config.json writes it."""
+    return {"__type": "AddedToken", **token(content, **flags)}
+
+
+def special(pad=END, make=lambda content: content):
+    return {"bos_token": make(BEGIN), "eos_token": make(END), "unk_token": make(END), "pad_token": pad}
+
+
+def decoder(vocabulary, *more):
+    """added_tokens_decoder: begin and end, and `more` after the vocabulary."""
+    named = {str(vocabulary[name]): token(name, normalized=False, special=True) for name in (BEGIN, END)}
+    return {**named, **{str(len(vocabulary) + i): each for i, each in enumerate(more)}}
+
+
+FOLDERS = [
+    ("no settings", {}),
+    ("as SD 1.5 was published", {MAP: special(make=token), CONFIG: {**special(make=typed), "do_lower_case": True}}),
+    ("as SD 2 was published", {MAP: special("!", token), CONFIG: special(make=typed)}),
+    ("as SDXL's second was published", {MAP: special("!"), CONFIG: {**special("!"), "added_tokens_decoder": lambda v: {"0": token("!", normalized=False, special=True), **decoder(v)}}}),
+    ("the map alone", {MAP: special("!")}),
+    ("the config alone", {CONFIG: special("!")}),
+    ("a decoder hides the map", {MAP: special("!"), CONFIG: {**special(), "added_tokens_decoder": decoder}}),
+    ("a decoder hides added_tokens.json", {ADDED: {"<hidden>": 1400}, CONFIG: {"added_tokens_decoder": decoder}}),
+    ("tokens added by file", {ADDED: lambda v: {"<cat-toy>": len(v), "lstr": 3, "<Two  Words>": 5000}, MAP: special()}),
+    ("special tokens in added_tokens.json", {ADDED: lambda v: {"<pad>": len(v), "<NEW>": len(v) + 1}, MAP: {**special("<pad>"), "additional_special_tokens": ["<NEW>"]}}),
+    ("tokens added by decoder", {CONFIG: {"added_tokens_decoder": lambda v: decoder(v, token("<cat-toy>"), token("<dog>", special=True, normalized=False), token("<Up>"))}}),
+    ("stripping and whole words", {CONFIG: {"added_tokens_decoder": lambda v: decoder(v, token("<l>", lstrip=True), token("<r>", rstrip=True), token("cat", single_word=True), token("<b>", lstrip=True, rstrip=True, normalized=False))}}),
+    ("an unnamed pad token", {MAP: special("<pad>")}),
+    ("other names for begin and end", {MAP: {"bos_token": "the</w>", "eos_token": token(END), "pad_token": "red</w>"}}),
+    ("a pad token within words", {MAP: special("a")}),
+    ("special tokens are split", {CONFIG: {**special("!"), "split_special_tokens": True}}),
+    ("padding on the left", {CONFIG: {**special("!"), "padding_side": "left", "truncation_side": "left"}}),
+    ("a short limit", {CONFIG: {"model_max_length": 9, "added_tokens_decoder": lambda v: decoder(v, token("<cat-toy>"))}}),
+    ("upper-case is kept nowhere", {CONFIG: {**special(), "do_lower_case": False}}),
+    ("no padding token", {MAP: {**special(), "pad_token": None}}),
+]  # fmt: skip
+
+PIECES = [
+    BEGIN, END, "<|ENDOFTEXT|>", "<|StartOfText|>", "!", "!!", "red!", "a", " ", "  ", "\ufeff", "<cat-toy>", "<CAT-TOY>", "<two words>", "<Two  Words>",
+    "<pad>", "<PAD>", "<NEW>", "<new>", "<dog>", "<DOG>", "<up>", "<l>", "<r>", " <l> ", " <r> ", "cat", "cats", "Cat", " cat ", "<b>", "the", "red", ",",
+    "lstr", "<hidden>", "\n", "Σ", "ΟΔΟΣ", "İ", "'s", "1", "\u0085", "é", "<|", "|>", "\u2003", "🍎",
+]  # fmt: skip
+
+
+def folder_texts(rng):
+    """The pieces alone, and rows of them."""
+    rows = ["".join(rng.choice(PIECES) for _ in range(rng.randint(2, 8))) for _ in range(50)]
+    return [*PIECES, "a <cat-toy> on a blue background", "a red apple! on blue", "\ufeffa red apple", *rows]
+
+
+def folder_rows(folder, texts):
+    """Ids of the texts, or why transformers gives none."""
+    tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+    length = min(77, tokenizer.model_max_length)
+    try:
+        rows = tokenizer(texts, padding="max_length", max_length=length, truncation=True).input_ids
+    except ValueError as error:
+        return {"error": str(error).split(".")[0]}
+    return {"length": length, "ids": [shortened(row) for row in rows]}
+
+
+def shortened(row):
+    """A row of ids up to where its last id begins to repeat."""
+    end = len(row)
+    while end > 1 and row[end - 2] == row[-1]:
+        end -= 1
+    return row[:end]
+
+
+def folder_cases(vocabulary, texts):
+    """What transformers makes of each of FOLDERS, with vocab.json and merges.txt and with tokenizer.json."""
+    for name, files in FOLDERS:
+        written = json.loads(json.dumps(files, default=lambda make: make(vocabulary)))
+        found = {}
+        for layout, own in (("vocab.json", ["vocab.json", "merges.txt"]), ("tokenizer.json", ["tokenizer.json"])):
+            with tempfile.TemporaryDirectory() as folder:
+                for file in own:
+                    shutil.copy(FOLDER / file, folder)
+                for file, content in written.items():
+                    (Path(folder) / file).write_text(json.dumps(content))
+                found[layout] = folder_rows(folder, texts)
+        if found["vocab.json"] == found["tokenizer.json"]:
+            yield {"name": name, "layouts": [*found], "files": written, **found["vocab.json"]}
+        else:
+            for layout, rows in found.items():
+                yield {"name": name, "layouts": [layout], "files": written, **rows}
+
+
 def main():
     FOLDER.mkdir(parents=True, exist_ok=True)
-    merges = train()
+    # The trainer breaks ties by chance: a vocabulary that stands is kept.
+    kept = FOLDER / "merges.txt"
+    merges = [tuple(line.split(" ")) for line in kept.read_text().splitlines()[1:]] if kept.exists() else train()
     characters = byte_characters()
     pieces = [*characters, *(c + "</w>" for c in characters), *("".join(pair) for pair in merges)]
     pieces = [*dict.fromkeys(pieces), "<|startoftext|>", "<|endoftext|>"]
@@ -84,7 +188,10 @@ def main():
     ids = tokenizer(texts, padding="max_length", max_length=77, truncation=True).input_ids
     cases = [{"text": text, "ids": row} for text, row in zip(texts, ids)]
     (FOLDER / "cases.json").write_text(json.dumps(cases))
-    print(f"{len(pieces)} pieces, {len(merges)} merges, {len(cases)} cases")
+    more = folder_texts(random.Random(9))
+    folders = [*folder_cases({p: i for i, p in enumerate(pieces)}, more)]
+    (FOLDER / "folders.json").write_text(json.dumps({"texts": more, "folders": folders}, separators=(",", ":")))
+    print(f"{len(pieces)} pieces, {len(merges)} merges, {len(cases)} cases, {len(folders)} folders")
 
 
 if __name__ == "__main__":

@@ -139,7 +139,14 @@ async function tokenizerFiles(folder: string): Promise<string[]> {
       () => true,
       () => false,
     );
-  const names = ["tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json"];
+  const names = [
+    "tokenizer.json",
+    "vocab.json",
+    "merges.txt",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+  ];
   const present = await Promise.all(names.map(has));
   const found = names.filter((_, i) => present[i]);
   if (!found.includes("tokenizer.json") && !(found.includes("vocab.json") && found.includes("merges.txt"))) {

@@ -21,6 +21,34 @@ test.each(layouts)("%s gives transformers' ids", async (_, files) => {
   expect(found).toEqual(cases);
 });
 
+interface Folder {
+  name: string;
+  layouts: string[];
+  files: Record<string, unknown>;
+  length?: number;
+  /** Rows that end before their last id repeats. */
+  ids?: number[][];
+  error?: string;
+}
+const { texts, folders } = JSON.parse(await readFile(`${fixture}folders.json`, "utf8")) as {
+  texts: string[];
+  folders: Folder[];
+};
+
+test.each(folders.flatMap((each) => each.layouts.map((layout) => [each.name, layout, each] as const)))(
+  "settings files: %s, with %s",
+  async (_, layout, { files, length, ids, error }) => {
+    const folder = await folderOf(layout === "vocab.json" ? ["vocab.json", "merges.txt"] : [layout]);
+    for (const [file, content] of Object.entries(files)) await writeFile(join(folder, file), JSON.stringify(content));
+    if (error !== undefined) return expect(readTokenizer(folder, shape)).rejects.toMatchObject({ code: "model" });
+    const tokenizer = await readTokenizer(folder, shape);
+    expect(tokenizer.length).toBe(length);
+    const whole = (row: number[]) => [...row, ...new Array(length! - row.length).fill(row.at(-1))];
+    const found = texts.map((text) => ({ text, ids: [...tokenizer.encode(text).ids] }));
+    expect(found).toEqual(texts.map((text, i) => ({ text, ids: whole(ids![i]!) })));
+  },
+);
+
 test("what no longer fits is told", async () => {
   const tokenizer = await readTokenizer(await folderOf(["tokenizer.json"]), { ...shape, maxPositions: 8 });
   expect(tokenizer.length).toBe(8);
@@ -77,10 +105,10 @@ test.each(layouts)("%s with ids that the text encoder lacks is refused", async (
 });
 
 test.each([
-  ["no merges", { "vocab.json": "{}" }, "vocab.json"],
-  ["a vocabulary without the special tokens", { "vocab.json": '{"a":0}', "merges.txt": "a b\n" }, "vocab.json"],
+  ["no merges", { "vocab.json": "{}" }, "merges.txt"],
+  ["a vocabulary without the special tokens", { "vocab.json": '{"a":0}', "merges.txt": "a b\n" }, ""],
   ["merges that are none", { "merges.txt": "a b c\n", "vocab.json": "" }, "merges.txt"],
-  ["a tokenizer.json that is none", { "tokenizer.json": "{}" }, ""],
+  ["a tokenizer.json that is none", { "tokenizer.json": "{}" }, "tokenizer.json"],
 ])("%s is a ModelError naming the file", async (_, changes, file) => {
   const folder = await temporaryFolder();
   for (const [name, text] of Object.entries(changes)) {

@@ -1,10 +1,11 @@
-import { join } from "node:path";
 import { Tokenizer } from "@huggingface/tokenizers";
 import { modelError } from "../files/model-error.ts";
 import { quote } from "../files/quote.ts";
-import { readOptionalJson } from "../files/read-json.ts";
 import type { ModelShape } from "../models/model-shape.ts";
-import { clipTokenizerJson } from "./clip-tokenizer-json.ts";
+import { type AddedToken, splitAtTokens } from "./added-tokens.ts";
+import { clipPieces, normalizeForClip } from "./clip-pieces.ts";
+import { type ClipVocabulary, readClipVocabulary } from "./clip-vocabulary.ts";
+import { readTokenizerSettings, type TokenizerSettings } from "./tokenizer-settings.ts";
 
 /** A prompt as the text encoder takes it. */
 export interface PromptTokens {
@@ -14,111 +15,147 @@ export interface PromptTokens {
   cut?: string;
 }
 
-/** Turns prompts into token ids of a fixed length. */
+/** What a text encoder takes. */
+export type TokenizerLimits = Pick<ModelShape, "maxPositions" | "vocabSize">;
+
+/** Turns prompts into CLIP's token ids, as transformers' `CLIPTokenizer`. */
 export class PromptTokenizer {
-  readonly #tokenizer: Tokenizer;
-  readonly #pad: number;
-  readonly #frame: readonly [begin: number, end: number];
   /** Tokens of every encoded prompt, begin and end included. */
   readonly length: number;
+  /** Ids of the tokens that begin, end and fill up a prompt. */
+  readonly begin: number;
+  readonly end: number;
+  readonly pad: number;
+  readonly #bpe: Tokenizer;
+  readonly #vocabSize: number;
+  readonly #added: ReadonlyMap<number, AddedToken>;
+  readonly #sides: Pick<TokenizerSettings, "padsLeft" | "cutsLeft">;
+  readonly #splitWritten: ReturnType<typeof splitAtTokens>;
+  readonly #splitNormalized: ReturnType<typeof splitAtTokens>;
 
-  constructor(tokenizer: Tokenizer, length: number, frame: readonly [number, number], pad: number) {
-    this.#tokenizer = tokenizer;
-    this.length = length;
-    this.#frame = frame;
-    this.#pad = pad;
+  /** @throws {@link ModelError} naming `place`, where the vocabulary lacks a token that every prompt needs. */
+  constructor(
+    vocabulary: ClipVocabulary,
+    settings: TokenizerSettings,
+    { maxPositions, vocabSize }: TokenizerLimits,
+    place: string,
+  ) {
+    const { names, limit, splitsSpecial, written } = settings;
+    this.length = Math.min(maxPositions, limit);
+    this.#vocabSize = vocabSize;
+    this.#sides = settings;
+    const added = withIds(vocabulary.ids, settings.added);
+    const idOf = (option: string, content = "", trained = false): number => {
+      // Transformers gives a token that no file lists the next id; no text encoder was trained with such a beginning or end.
+      const isThere = Object.hasOwn(vocabulary.ids, content) || (trained ? written : added.ids).has(content);
+      const id = added.ids.get(content);
+      if (isThere && id !== undefined && id < vocabSize) return id;
+      const why =
+        content === "" ? "there is none" : `${quote(content)} ${isThere ? `has the id ${id}` : "is not there"}`;
+      const message = `${place}: ${option}: ${why}; the text encoder knows the ids below ${vocabSize}`;
+      throw modelError("malformed", message, { file: place, option });
+    };
+    this.begin = idOf("bos_token", names.bos, true);
+    this.end = idOf("eos_token", names.eos, true);
+    this.pad = idOf("pad_token", names.pad);
+    this.#bpe = byteLevelBpe(vocabulary, names.unk, place);
+    this.#added = added.tokens;
+    const found = [...added.tokens].filter(([, { special }]) => !(splitsSpecial && special));
+    this.#splitWritten = splitAtTokens(new Map(found.filter(([, { normalized }]) => !normalized)), (t) => t.content);
+    this.#splitNormalized = splitAtTokens(new Map(found.filter(([, { normalized }]) => normalized)), ({ content }) =>
+      normalizeForClip(content),
+    );
   }
 
   /** Ids of `prompt`, cut at the encoder's length as diffusers does. */
   encode(prompt: string): PromptTokens {
-    const { ids: text } = this.#tokenizer.encode(asPublished(prompt), { add_special_tokens: false });
+    const text = this.tokens(prompt);
+    const { padsLeft, cutsLeft } = this.#sides;
     const room = this.length - 2;
-    const [begin, end] = this.#frame;
-    const ids = new Int32Array(this.length).fill(this.#pad);
-    const kept = text.slice(0, room);
-    ids.set([begin, ...kept, end]);
-    if (text.length <= room) return { ids };
-    const cut = this.#tokenizer.decode(text.slice(room), { skip_special_tokens: true }).trim();
-    return { ids, cut };
+    const over = Math.max(0, text.length - room);
+    const kept = cutsLeft ? text.slice(over) : text.slice(0, room);
+    const ids = new Int32Array(this.length).fill(this.pad);
+    ids.set([this.begin, ...kept, this.end], padsLeft ? room - kept.length : 0);
+    return over === 0 ? { ids } : { ids, cut: this.textOf(cutsLeft ? text.slice(0, over) : text.slice(room)) };
   }
+
+  /** Ids of a text alone, however long. @throws {@link ModelError} for a token that the text encoder has no row for. */
+  tokens(text: string): number[] {
+    const ids = this.#splitWritten(text).flatMap((part) => {
+      if (typeof part === "number") return part;
+      const parts = this.#splitNormalized(normalizeForClip(part));
+      return parts.flatMap((each) => (typeof each === "number" ? each : clipPieces(each).flatMap(this.#encodePiece)));
+    });
+    const without = ids.find((id) => id >= this.#vocabSize);
+    if (without === undefined) return ids;
+    const message = `The tokenizer's token ${quote(this.#added.get(without)?.content)} has the id ${without}; the text encoder's vocab_size is ${this.#vocabSize}`;
+    throw modelError("malformed", message);
+  }
+
+  /** Id of a token of the vocabulary, such as `",</w>"`. */
+  idOf(token: string): number | undefined {
+    return this.#bpe.token_to_id(token);
+  }
+
+  /** Readable text of some ids, without special tokens. */
+  textOf(ids: readonly number[]): string {
+    const parts: string[] = [];
+    let plain: number[] = [];
+    const flush = () => {
+      if (plain.length > 0) parts.push(this.#bpe.decode(plain).trim());
+      plain = [];
+    };
+    for (const id of ids) {
+      const token = this.#added.get(id);
+      if (token === undefined) plain.push(id);
+      else {
+        flush();
+        if (!token.special) parts.push(token.content);
+      }
+    }
+    flush();
+    return parts.join(" ");
+  }
+
+  readonly #encodePiece = (piece: string): number[] => this.#bpe.encode(piece, { add_special_tokens: false }).ids;
 }
 
-/**
- * The tokenizer of a model folder, from `tokenizer.json`, or from `vocab.json` and `merges.txt`. `maxPositions` is the
- * text encoder's limit; the tokenizer's own may be lower. Its ids must be below the text encoder's `vocabSize`.
- *
- * @throws {@link ModelError} when a file is missing or wrong.
- */
-export async function readTokenizer(
-  folder: string,
-  { maxPositions, vocabSize }: Pick<ModelShape, "maxPositions" | "vocabSize">,
-): Promise<PromptTokenizer> {
-  const settingsFile = join(folder, "tokenizer_config.json");
-  const settings = (await readOptionalJson(settingsFile)) ?? {};
-  const map = (await readOptionalJson(join(folder, "special_tokens_map.json"))) ?? {};
-  const token = (name: string, fallback: string) => contentOf(settings[name]) ?? contentOf(map[name]) ?? fallback;
-  const special = {
-    bos: token("bos_token", "<|startoftext|>"),
-    eos: token("eos_token", "<|endoftext|>"),
-    unk: token("unk_token", "<|endoftext|>"),
+/** The tokenizer of a model folder. `maxPositions` is the text encoder's limit; the tokenizer's own may be lower. */
+export async function readTokenizer(folder: string, limits: TokenizerLimits): Promise<PromptTokenizer> {
+  const vocabulary = await readClipVocabulary(folder, limits.vocabSize);
+  const settings = await readTokenizerSettings(folder, vocabulary.ownTokens);
+  return new PromptTokenizer(vocabulary, settings, limits, folder);
+}
+
+/** Added tokens by id: the vocabulary's where it has them, else the next. The last of several of one name counts. */
+function withIds(vocabulary: Readonly<Record<string, number>>, added: readonly AddedToken[]) {
+  const ids = new Map<string, number>();
+  const tokens = new Map<number, AddedToken>();
+  let next = Object.keys(vocabulary).length;
+  for (const token of added) {
+    if (token.content === "") continue;
+    const id =
+      (Object.hasOwn(vocabulary, token.content) ? vocabulary[token.content] : ids.get(token.content)) ?? next++;
+    ids.set(token.content, id);
+    tokens.set(id, token);
+  }
+  return { tokens, ids };
+}
+
+function byteLevelBpe({ ids, merges }: ClipVocabulary, unk: string | undefined, place: string): Tokenizer {
+  const json = {
+    version: "1.0",
+    added_tokens: [],
+    normalizer: null,
+    pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false },
+    post_processor: null,
+    decoder: { type: "ByteLevel" },
+    model: { type: "BPE", unk_token: unk ?? null, end_of_word_suffix: "</w>", vocab: ids, merges },
   };
-  const own = await readOptionalJson(join(folder, "tokenizer.json"));
-  const json = own ?? (await clipTokenizerJson(folder, special));
-  checkIds(json, vocabSize, join(folder, own === undefined ? "vocab.json" : "tokenizer.json"));
-  const tokenizer = build(folder, json, settings);
-  const id = (name: string, content: string): number => {
-    const found = tokenizer.token_to_id(content);
-    if (found !== undefined) return found;
-    throw modelError("malformed", `${folder}: the vocabulary lacks the ${name} ${content}`, { file: folder });
-  };
-  const length = Math.min(maxPositions, ownLimit(settings.model_max_length, settingsFile));
-  const frame = [id("bos_token", special.bos), id("eos_token", special.eos)] as const;
-  return new PromptTokenizer(tokenizer, length, frame, id("pad_token", token("pad_token", special.eos)));
-}
-
-/**
- * Two corners where lower-casing in JavaScript differs from the published tokenizers: a capital sigma becomes σ also at
- * the end of a word, and a special token written in capitals is plain text (the added blank is no token).
- */
-function asPublished(text: string): string {
-  return text
-    .replaceAll("Σ", "σ")
-    .replace(/<\|(?:start|end)oftext\|>/gi, (token) => (token === token.toLowerCase() ? token : `${token} `));
-}
-
-/** The longest text that the tokenizer's settings allow; a very large number there means that there is no limit. */
-function ownLimit(value: unknown, file: string): number {
-  if (value === undefined || value === null) return Number.POSITIVE_INFINITY;
-  if (typeof value === "number" && value >= 3) return Math.floor(value);
-  const message = `${file}: model_max_length is ${quote(value)}; it must be a number of at least 3`;
-  throw modelError("malformed", message, { file, option: "model_max_length" });
-}
-
-/** An id that the text encoder has no row for would end its run in the middle. */
-function checkIds(json: Record<string, unknown>, vocabSize: number, file: string): void {
-  const { vocab = {} } = (json.model ?? {}) as { vocab?: Record<string, unknown> };
-  const added = (Array.isArray(json.added_tokens) ? json.added_tokens : []) as { content?: unknown; id?: unknown }[];
-  const check = (token: unknown, id: unknown) => {
-    if (Number.isInteger(id) && (id as number) >= 0 && (id as number) < vocabSize) return;
-    const message = `${file}: the token ${quote(token)} has the id ${quote(id)}; the text encoder's vocab_size is ${vocabSize}`;
-    throw modelError("malformed", message, { file });
-  };
-  for (const token in vocab) check(token, vocab[token]);
-  for (const token of added) check(token?.content, token?.id);
-}
-
-function build(folder: string, json: Record<string, unknown>, settings: Record<string, unknown>): Tokenizer {
   try {
-    // The settings' own class and clean-up switches are for decoding; ids come from the tokenizer alone.
-    return new Tokenizer(json, { ...settings, clean_up_tokenization_spaces: false });
+    return new Tokenizer(json, { clean_up_tokenization_spaces: false });
   } catch (cause) {
-    const message = `${folder}: the tokenizer cannot be read: ${(cause as Error).message}`;
-    throw modelError("malformed", message, { file: folder, cause });
+    const message = `${place}: the tokenizer cannot be read: ${(cause as Error).message}`;
+    throw modelError("malformed", message, { file: place, cause });
   }
-}
-
-/** A token as tokenizer_config.json writes it: its text, or an object that has it. */
-function contentOf(token: unknown): string | undefined {
-  const content = typeof token === "object" && token !== null ? (token as { content?: unknown }).content : token;
-  return typeof content === "string" && content !== "" ? content : undefined;
 }
