@@ -159,7 +159,7 @@ class BackendClient implements Client {
     const whole = await fingerprintImages({ ...request, ...seed }, signal);
     return {
       request: whole,
-      warnings: [...warnings, ...foreignRecipe(recipe, backend, capabilities)],
+      warnings: [...warnings, ...foreignRecipe(recipe, backend, capabilities), ...unread(recipe)],
       source: (jobSignal) => backend.generate(whole, { signal: jobSignal }),
     };
   }
@@ -178,6 +178,18 @@ function foreignRecipe(recipe: Recipe | undefined, backend: Backend, { model }: 
   return was !== undefined && model?.hash !== undefined && was !== model.hash
     ? [differs("model", `${recipe.model?.id} ${was}`, `${model.id} ${model.hash}`)]
     : [];
+}
+
+/** What stood in the recipe's file and is not in its request. */
+function unread(recipe: Recipe | undefined): WarningEvent[] {
+  return (recipe?.notes ?? []).map(
+    ({ field, message }): WarningEvent => ({
+      type: "warning",
+      code: "recipe_setting",
+      field,
+      message: `${field}: ${message}`,
+    }),
+  );
 }
 
 function withDefaults(input: unknown, defaults: Partial<GenerationInput> | undefined): unknown {

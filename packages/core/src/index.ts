@@ -49,6 +49,7 @@ export { ProgressClock } from "./progress.ts";
 export { formatParameters, parseParameters } from "./recipe/a1111-parameters.ts";
 export { embedRecipe, readRecipe } from "./recipe/png-recipe.ts";
 export { isRecipe, parseRecipe, type Recipe } from "./recipe/recipe.ts";
+export type { RecipeNote } from "./recipe/recipe-note.ts";
 export { redact, registerSecret } from "./redact.ts";
 export { type Conditioning, type ConditioningKind, controlTypes } from "./request/conditioning.ts";
 export { type ImageSource, ImageSourceSchema } from "./request/image-source.ts";

@@ -87,13 +87,22 @@ function keywordOf(data: Uint8Array): string {
 
 function readText(data: Uint8Array): [string, string] {
   const keyword = keywordOf(data);
-  return [keyword, Buffer.from(data.subarray(keyword.length + 1)).toString("latin1")];
+  return [keyword, decodeText(data.subarray(keyword.length + 1))];
 }
 
 function readZtxt(data: Uint8Array): [string, string] | undefined {
   const keyword = keywordOf(data);
   const text = inflate(data.subarray(keyword.length + 2));
-  return text === undefined ? undefined : [keyword, text.toString("latin1")];
+  return text === undefined ? undefined : [keyword, decodeText(text)];
+}
+
+/** Latin-1 by the specification; but many write UTF-8, and a text beyond ASCII that is valid UTF-8 is meant as that. */
+function decodeText(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return Buffer.from(bytes).toString("latin1");
+  }
 }
 
 function readItxt(data: Uint8Array): [string, string] | undefined {

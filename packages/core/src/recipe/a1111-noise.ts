@@ -1,7 +1,8 @@
 import type { GenerationInput, GenerationRequest } from "../request/request.ts";
+import type { TakenSettings } from "./foreign/taken-settings.ts";
 
 /** A1111's words for where its random numbers come from; its own default, the GPU's, it leaves unsaid. */
-const sources = { CPU: "torch-cpu", NV: "nv" } as const;
+const sources = { CPU: "torch-cpu", NV: "nv", GPU: "nv" } as const;
 
 /** How A1111's `parameters` text tells a request's noise settings, where they follow A1111. */
 export function noiseParameters(noise: GenerationRequest["noise"]) {
@@ -21,22 +22,32 @@ export function noiseParameters(noise: GenerationRequest["noise"]) {
 }
 
 /**
- * The noise settings of a `parameters` text that says something of them. Without an `RNG` they are of A1111's default, a CUDA device's:
- * Philox, which is also its NV.
+ * The noise settings of a `parameters` text. Without an `RNG` they are of A1111's default, a CUDA device's: Philox, which is also its NV. A
+ * text of ours says `RNG` wherever the noise follows A1111, so that without one it doesn't.
  */
-export function noiseFromParameters(settings: ReadonlyMap<string, string>): GenerationInput["noise"] {
-  const [subseed, strength] = [settings.get("Variation seed"), Number(settings.get("Variation seed strength"))];
-  const [, width, height] = /^(\d+)x(\d+)$/.exec(settings.get("Seed resize from") ?? "") ?? [];
-  const ensd = /^-?\d+$/.test(settings.get("ENSD") ?? "") ? Number(settings.get("ENSD")) : 0;
-  const device = settings.get("RNG") ?? "";
-  const noise = {
-    ...(subseed && /^\d+$/.test(subseed) && strength > 0 ? { subseed, subseedStrength: strength } : {}),
-    ...(Number(width) > 0 && Number(height) > 0
-      ? { resizeFrom: { width: Number(width), height: Number(height) } }
-      : {}),
-    ...(ensd === 0 ? {} : { ensd }),
-  };
-  const known = Object.hasOwn(sources, device) ? sources[device as keyof typeof sources] : undefined;
-  if (known === undefined && Object.keys(noise).length === 0) return undefined;
-  return { convention: "a1111", source: known ?? "nv", ...noise };
+export function noiseFromParameters(settings: TakenSettings, isOurs: boolean): GenerationInput["noise"] {
+  const device = settings.take("RNG");
+  const noise = { ...subseedOf(settings), ...resizeOf(settings), ...ensdOf(settings) };
+  if (isOurs && device === undefined && Object.keys(noise).length === 0) return undefined;
+  const known = device !== undefined && Object.hasOwn(sources, device);
+  if (device !== undefined && !known)
+    settings.note("noise.source", device, "is a generator that is not known here; A1111's default is used");
+  return { convention: "a1111", source: known ? sources[device as keyof typeof sources] : "nv", ...noise };
+}
+
+function subseedOf(settings: TakenSettings) {
+  const subseed = settings.take("Variation seed");
+  const strength = settings.number("Variation seed strength", "noise.subseedStrength") ?? 0;
+  return subseed !== undefined && /^\d+$/.test(subseed) && strength > 0 ? { subseed, subseedStrength: strength } : {};
+}
+
+function resizeOf(settings: TakenSettings) {
+  const [, width, height] = /^(\d+)x(\d+)$/.exec(settings.take("Seed resize from") ?? "") ?? [];
+  const [w, h] = [Number(width), Number(height)];
+  return w > 0 && h > 0 ? { resizeFrom: { width: w, height: h } } : {};
+}
+
+function ensdOf(settings: TakenSettings) {
+  const ensd = settings.number("ENSD", "noise.ensd") ?? 0;
+  return Number.isInteger(ensd) && ensd !== 0 ? { ensd } : {};
 }

@@ -1,6 +1,7 @@
-import { a1111Labels, findSampler, findScheduler } from "../diffusion/sampler-names.ts";
-import type { GenerationInput } from "../request/request.ts";
-import { noiseFromParameters, noiseParameters } from "./a1111-noise.ts";
+import { a1111Labels } from "../diffusion/sampler-names.ts";
+import type { GenerationInput, GenerationRequest } from "../request/request.ts";
+import { noiseParameters } from "./a1111-noise.ts";
+import { readParameters } from "./foreign/read-parameters.ts";
 import type { Recipe } from "./recipe.ts";
 
 /** The `parameters` text that A1111 writes into PNG files and other tools read. */
@@ -18,8 +19,9 @@ export function formatParameters({ request, model, versions }: Recipe): string {
     ["Model hash", model?.hash?.replace(/^sha256:/, "").slice(0, 10)],
     ["Model", model && quote(model.id.split(/[\\/]/).at(-1) ?? "")],
     ...variation,
-    ["Denoising strength", "strength" in request ? request.strength : undefined],
+    ...secondPass(request),
     ["Clip skip", request.clipSkip],
+    [sampler === "DDIM" ? "Eta DDIM" : "Eta", request.samplerOptions?.eta],
     ...device,
     ["Version", `LatentKit ${versions["@latentkit/core"] ?? ""}`.trim()],
   ];
@@ -32,43 +34,31 @@ export function formatParameters({ request, model, versions }: Recipe): string {
   return `${prompt}${negative}\n${line.join(", ")}`;
 }
 
-/** Reads A1111's `parameters` text back, as far as it maps to a request. */
+/**
+ * Reads a `parameters` text as far as it maps to a request: A1111's, or that of Forge, SD.Next, Fooocus or sd.cpp. `readRecipe` also tells
+ * what it leaves out.
+ */
 export function parseParameters(text: string): GenerationInput | undefined {
-  const match = /^(?<prompts>.*?)\n?(?<settings>Steps: \d+.*)$/s.exec(text);
-  if (match?.groups === undefined) return undefined;
-  const [prompt = "", negativePrompt] = (match.groups.prompts ?? "").split(/\n?Negative prompt: /);
-  const settings = new Map(
-    [...(match.groups.settings ?? "").matchAll(/([\w ]+): ("[^"]*"|[^,]*)(?:, |$)/g)].map((m) => [m[1]!.trim(), m[2]!]),
-  );
-  const [width, height] = (settings.get("Size") ?? "").split("x").map(Number);
-  const { sampler, scheduler } = samplerOf(settings.get("Sampler"), settings.get("Schedule type"));
-  const noise = noiseFromParameters(settings);
-  const entries: Partial<GenerationInput> = {
-    ...(negativePrompt ? { negativePrompt: negativePrompt.trim() } : {}),
-    ...numberField("steps", settings.get("Steps")),
-    ...numberField("guidanceScale", settings.get("CFG scale")),
-    ...numberField("clipSkip", settings.get("Clip skip")),
-    ...(/^\d+$/.test(settings.get("Seed") ?? "") ? { seed: settings.get("Seed")! } : {}),
-    ...(width && height ? { width, height } : {}),
-    ...(sampler ? { sampler } : {}),
-    ...(scheduler ? { scheduler } : {}),
-    ...(noise ? { noise } : {}),
-  };
-  return { prompt: prompt.trim(), ...entries } as GenerationInput;
+  return readParameters(text)?.fields as GenerationInput | undefined;
 }
 
-/** Older versions joined the two: "DPM++ 2M Karras". What is not known stays as it is, for the backend to refuse. */
-function samplerOf(label: string | undefined, schedule: string | undefined): { sampler?: string; scheduler?: string } {
-  if (label === undefined) return {};
-  const found: { sampler: string; scheduler?: string } = findSampler(label) ?? { sampler: label };
-  const scheduler = found.scheduler ?? (schedule && (findScheduler(schedule, found.sampler) ?? schedule));
-  return { sampler: found.sampler, ...(scheduler ? { scheduler } : {}) };
+/** A1111 has one strength: of image-to-image, or of the second pass. */
+function secondPass({ hires, ...request }: GenerationRequest): [string, unknown][] {
+  const strength = "strength" in request ? request.strength : hires?.strength;
+  return [
+    ["Denoising strength", strength],
+    ["Hires upscale", hires?.scale],
+    ["Hires steps", hires?.steps],
+    ["Hires upscaler", hires?.upscaler && (latentLabels[hires.upscaler] ?? quote(hires.upscaler))],
+  ];
 }
 
-function numberField(field: string, text: string | undefined): Record<string, number> {
-  const value = Number(text);
-  return text === undefined || Number.isNaN(value) ? {} : { [field]: value };
-}
+const latentLabels: Readonly<Record<string, string>> = {
+  bilinear: "Latent",
+  nearest: "Latent (nearest)",
+  "nearest-exact": "Latent (nearest-exact)",
+  bicubic: "Latent (bicubic)",
+};
 
 function quote(text: string): string {
   return /[,:\n]/.test(text) ? JSON.stringify(text) : text;

@@ -1,13 +1,20 @@
 import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 import { NotFoundError } from "../errors/not-found-error.ts";
 import { RecipeError } from "../errors/recipe-error.ts";
-import { readPngText, writePngText } from "../png/chunks.ts";
-import { parseRequest } from "../request/parse-request.ts";
-import { formatParameters, parseParameters } from "./a1111-parameters.ts";
-import { parseRecipe, type Recipe } from "./recipe.ts";
+import { isPng, writePngText } from "../png/chunks.ts";
+import { formatParameters } from "./a1111-parameters.ts";
+import { isJpegOrWebp, readFileTexts } from "./file-texts.ts";
+import { foreignRecipe } from "./foreign/foreign-recipe.ts";
+import { parseJsonObject } from "./foreign/json-settings.ts";
+import { isRecipe, parseRecipe, type Recipe } from "./recipe.ts";
 import { stableJson } from "./stable-json.ts";
 
 const keyword = "latentkit";
+/** Endings of the texts that programs write beside a picture. */
+const sidecars = [".txt", ".json"];
+/** A text beside a picture of more bytes than this is none. */
+const maxTextBytes = 16 * 2 ** 20;
 
 /** A copy of a PNG that carries the recipe, and A1111's `parameters` text for other tools. */
 export function embedRecipe(png: Uint8Array, recipe: Recipe): Uint8Array {
@@ -15,19 +22,51 @@ export function embedRecipe(png: Uint8Array, recipe: Recipe): Uint8Array {
 }
 
 /**
- * The recipe inside a PNG (its path or its bytes). A file by A1111 gives what its `parameters` text says, with backend
- * `"a1111"`.
+ * The recipe of a picture, by its path or its bytes: LatentKit's own, or what A1111, Forge, SD.Next, Fooocus, InvokeAI, sd.cpp or ComfyUI
+ * wrote, with the program as `backend` and in `notes` what the recipe does not hold. It is read from a PNG's text chunks, from EXIF or
+ * XMP of a JPEG or WebP, from a text file or JSON, and, where a picture at a path has none, from a `.txt` or `.json` of its name beside it.
  *
- * @throws RecipeError when there is none, NotFoundError when there is no such file, ImageError when it is no PNG.
+ * @throws RecipeError when there is none, or one that cannot be told as a request; NotFoundError when there is no such file; ImageError
+ * when a picture cannot be read.
  */
-export async function readRecipe(png: string | URL | Uint8Array): Promise<Recipe> {
-  const texts = readPngText(png instanceof Uint8Array ? png : await readBytes(png));
+export async function readRecipe(file: string | URL | Uint8Array): Promise<Recipe> {
+  if (file instanceof Uint8Array) return (await recipeOf(file)) ?? none();
+  const bytes = await readBytes(file);
+  return (await recipeOf(bytes)) ?? (await besideOf(file)) ?? none();
+}
+
+async function recipeOf(bytes: Uint8Array): Promise<Recipe | undefined> {
+  if (!isPng(bytes) && !isJpegOrWebp(bytes)) return textRecipe(bytes);
+  const texts = await readFileTexts(bytes);
   const own = texts.get(keyword);
-  if (own !== undefined) return parseRecipe(own);
-  const input = parseParameters(texts.get("parameters") ?? "");
-  if (input === undefined)
-    throw new RecipeError("This PNG holds no recipe: it has neither a latentkit nor a parameters text.");
-  return { latentkit: "recipe", version: 1, backend: "a1111", request: parseRequest(input), versions: {} };
+  return own === undefined ? foreignRecipe(texts) : parseRecipe(own);
+}
+
+/** A text as some program writes it beside its pictures, or a recipe in JSON, bare or in what `latentkit generate --json` prints. */
+function textRecipe(bytes: Uint8Array): Recipe | undefined {
+  if (bytes.length > maxTextBytes || bytes.includes(0)) return undefined;
+  const text = Buffer.from(bytes)
+    .toString("utf8")
+    .replace(/^\uFEFF/, "");
+  const object = parseJsonObject(text);
+  for (const candidate of [object, object?.recipe]) if (isRecipe(candidate)) return parseRecipe(candidate);
+  return foreignRecipe(new Map([["", text]]));
+}
+
+async function besideOf(file: string | URL): Promise<Recipe | undefined> {
+  const path = file instanceof URL ? fileURLToPath(file) : file;
+  const stem = path.replace(/\.[^./\\]+$/, "");
+  for (const ending of sidecars) {
+    const bytes = `${stem}${ending}` === path ? undefined : await readFile(`${stem}${ending}`).catch(() => undefined);
+    const recipe = bytes === undefined ? undefined : textRecipe(bytes);
+    if (recipe !== undefined) return recipe;
+  }
+  return undefined;
+}
+
+function none(): never {
+  const words = "a latentkit or parameters text, ComfyUI's, InvokeAI's or Fooocus' settings, or a text beside it";
+  throw new RecipeError(`This file holds no recipe: it has none of ${words}.`);
 }
 
 async function readBytes(path: string | URL): Promise<Uint8Array> {

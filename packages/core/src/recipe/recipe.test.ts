@@ -53,6 +53,7 @@ describe("recipes", () => {
       seed: "1",
       width: 64,
       height: 64,
+      noise: { convention: "a1111", source: "nv" },
     });
   });
 
@@ -76,6 +77,7 @@ describe("recipes", () => {
       prompt: "a dog",
       steps: 30,
       seed: "1",
+      noise: { convention: "a1111", source: "nv" },
       ...expected,
     });
   });

@@ -3,6 +3,7 @@ import { RecipeError } from "../errors/recipe-error.ts";
 import type { ModelIdentity } from "../events.ts";
 import { parseRequest } from "../request/parse-request.ts";
 import type { GenerationRequest } from "../request/request.ts";
+import type { RecipeNote } from "./recipe-note.ts";
 
 /** Everything that decided the pixels: given to `client.generate`, it makes them again on the same backend. */
 export interface Recipe {
@@ -15,6 +16,8 @@ export interface Recipe {
   model?: ModelIdentity;
   /** Versions of what bears on the pixels. */
   versions: Record<string, string>;
+  /** Of a recipe read from another program's file: what stood there and is not in the request. A job says each as a warning. */
+  notes?: RecipeNote[];
 }
 
 const RecipeSchema = z.object({
@@ -24,6 +27,10 @@ const RecipeSchema = z.object({
   request: z.record(z.string(), z.unknown()),
   model: z.object({ id: z.string(), hash: z.string().optional() }).optional(),
   versions: z.record(z.string(), z.string()).default({}),
+  notes: z
+    .array(z.object({ field: z.string(), value: z.string().optional(), message: z.string() }))
+    .max(1000)
+    .optional(),
 });
 
 /** Whether a value is meant as a recipe, valid or not. */

@@ -1,0 +1,67 @@
+import { ImageError } from "../errors/image-error.ts";
+import { isPng, readPngText } from "../png/chunks.ts";
+import { jpegComments } from "./jpeg-comments.ts";
+import { decodeUserComment } from "./user-comment.ts";
+
+/** Whether the bytes begin as a JPEG or a WebP file does. */
+export function isJpegOrWebp(bytes: Uint8Array): boolean {
+  const head = Buffer.from(bytes.subarray(0, 12)).toString("latin1");
+  return head.startsWith("\u00FF\u00D8\u00FF") || (head.startsWith("RIFF") && head.endsWith("WEBP"));
+}
+
+/**
+ * The texts of a picture by keyword, as programs write their settings: a PNG's text chunks; of a JPEG or WebP, and of a PNG without such,
+ * EXIF's UserComment and what ComfyUI writes into its Make and Model, XMP's `parameters`, and a JPEG's comment.
+ *
+ * @throws ImageError when the bytes are no such file.
+ */
+export async function readFileTexts(bytes: Uint8Array): Promise<Map<string, string>> {
+  const texts = isPng(bytes) ? readPngText(bytes) : new Map<string, string>();
+  if (texts.has("latentkit") || texts.has("parameters")) return texts;
+  const { default: sharp } = await import("sharp");
+  const { exif, xmp } = await sharp(bytes)
+    .metadata()
+    .catch((cause: unknown) => {
+      throw new ImageError("The picture cannot be read.", { cause });
+    });
+  const add = (keyword: string, text: string | undefined) => {
+    if (text && !texts.has(keyword)) texts.set(keyword, text);
+  };
+  if (exif !== undefined) for (const [keyword, text] of await exifTexts(exif)) add(keyword, text);
+  add("parameters", xmpParameters(xmp?.toString("utf8")));
+  for (const comment of jpegComments(bytes)) add("parameters", comment.replace(/^parameters\0/, ""));
+  return texts;
+}
+
+const userCommentTag = String(0x9286);
+
+async function exifTexts(exif: Buffer): Promise<[string, string][]> {
+  const { default: read } = await import("exif-reader");
+  try {
+    const { Image: image = {}, Photo: photo = {} } = read(exif);
+    // Fooocus puts it beside the picture's own tags, where it has no name.
+    const comment: unknown = photo.UserComment ?? (image as Record<string, unknown>)[userCommentTag];
+    const texts: [string, string][] = [];
+    if (comment instanceof Uint8Array) texts.push(["parameters", decodeUserComment(comment)]);
+    else if (typeof comment === "string") texts.push(["parameters", comment]);
+    // ComfyUI's WebP files have "prompt:{…}" and "workflow:{…}" in whichever of these.
+    for (const value of Object.values(image)) {
+      const [, keyword, text] = (typeof value === "string" && /^(prompt|workflow):(.*)$/s.exec(value)) || [];
+      if (keyword !== undefined && text !== undefined) texts.push([keyword, text]);
+    }
+    return texts;
+  } catch {
+    return [];
+  }
+}
+
+/** sd.cpp's WebP files have it as XML. */
+function xmpParameters(xmp: string | undefined): string | undefined {
+  if (xmp === undefined) return undefined;
+  const open = "<sdcpp:parameters>";
+  const begin = xmp.indexOf(open);
+  const end = xmp.indexOf("</sdcpp:parameters>", begin);
+  if (begin < 0 || end < 0) return undefined;
+  const named: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
+  return xmp.slice(begin + open.length, end).replace(/&(amp|lt|gt|quot|apos);/g, (_, name: string) => named[name]!);
+}

@@ -1,0 +1,52 @@
+import type { ModelIdentity } from "../../events.ts";
+import type { RecipeNote } from "../recipe-note.ts";
+import { requestFromParameters } from "./a1111-request.ts";
+import { fromFooocusText } from "./fooocus-text.ts";
+import { type ParametersText, splitParameters } from "./parameters-text.ts";
+import { fromSdcpp } from "./sdcpp.ts";
+import { fromSdNext } from "./sdnext.ts";
+import { type ParametersTool, toolOf } from "./tool.ts";
+import { type Fields, keepValid } from "./valid-request.ts";
+
+/** What a file's text asks for. */
+export interface ForeignSettings {
+  /** The program that wrote it. */
+  tool: string;
+  /** A request's fields, each of them valid. */
+  fields: Fields;
+  model?: ModelIdentity;
+  /** What the fields leave out. */
+  notes: readonly RecipeNote[];
+}
+
+/** What a reader makes of a text in A1111's words: a text in those words, and fields in place of what they would say. */
+export interface Translated {
+  text: ParametersText;
+  fields?: Fields;
+  notes?: readonly RecipeNote[];
+}
+
+const translate: Partial<Record<ParametersTool, (text: ParametersText) => Translated>> = {
+  sdnext: fromSdNext,
+  sdcpp: fromSdcpp,
+  fooocus: fromFooocusText,
+  comfyui: (text) => ({ text, fields: { noise: { convention: "comfyui", source: "torch-cpu" } } }),
+};
+
+/** Reads a `parameters` text by A1111 and all who write such; undefined where it is none. */
+export function readParameters(text: string): ForeignSettings | undefined {
+  const split = splitParameters(text);
+  if (split === undefined) return undefined;
+  const tool = toolOf(split);
+  const { text: told, fields: own = {}, notes = [] } = translate[tool]?.(split) ?? { text: split };
+  const read = requestFromParameters(told);
+  const valid = keepValid({ ...read.fields, ...own });
+  const id = split.settings.get("Model") || split.settings.get("Unet");
+  const hash = split.settings.get("Model hash");
+  return {
+    tool,
+    fields: valid.fields,
+    ...(id ? { model: { id, ...(hash ? { hash } : {}) } } : {}),
+    notes: [...notes, ...read.notes, ...valid.notes],
+  };
+}
