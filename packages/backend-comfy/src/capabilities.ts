@@ -45,6 +45,7 @@ export function capabilitiesOf(
     schedulers: [...info.choices("KSampler", "scheduler"), ...extraSchedulers(info)],
     outputFormats: ["png", "jpeg", "webp"],
     limits: limitsOf(info, family),
+    keepsUnmasked: true,
     resume: true,
   };
 }

@@ -25,6 +25,8 @@ export interface ComfyHandle {
   /** The settings that were decided where the request was silent, and the model: for the recipe. */
   resolved?: Partial<GenerationRequest>;
   model?: ModelIdentity;
+  /** Size of the pictures, where the request does not say it. */
+  size?: { width: number; height: number };
 }
 
 /** What is waited for. */
@@ -41,13 +43,13 @@ export async function* finish(
   { job, request, resumed, outputs, ...about }: Waited,
   signal: AbortSignal,
 ): AsyncGenerator<GenerationEvent> {
-  const { delivery, resolved, model } = about;
+  const { delivery, resolved, model, size } = about;
   const versions = await server.versions(signal).catch(() => ({}));
   const delivered = new Map<number, Picture>();
   const deliver = (found: FoundPicture): GenerationEvent | undefined => {
     const index = outputs[found.nodeId];
     if (index === undefined || delivered.has(index)) return undefined;
-    const image = "file" in found ? viewUrl(server.url, found.file) : encoded(found);
+    const image = "file" in found ? viewUrl(server.url, found.file, size) : encoded(found);
     delivered.set(index, image);
     return pictureEvent(index, image, request);
   };

@@ -1,5 +1,6 @@
 import type { GenerationEvent, GenerationRequest } from "@latentkit/core";
 import { finish } from "./finish.ts";
+import type { Plan } from "./graph/plan.ts";
 import { requestOptions } from "./plan/request-options.ts";
 import { prepare } from "./prepare.ts";
 import { resolvedBy } from "./resolved-settings.ts";
@@ -15,8 +16,19 @@ export async function* generateOn(
   const { plan, outputs, graph, fields, images } = await prepare(server, request, signal);
   const { delivery, model } = plan;
   const job: PromptJob = { graph, fields, images: [...images.values()], ...extrasOf(server, request) };
-  const known = { resolved: resolvedBy(plan), ...(model === undefined ? {} : { model: { id: model.name } }) };
+  const known = {
+    resolved: resolvedBy(plan),
+    ...(model === undefined ? {} : { model: { id: model.name } }),
+    ...sizeOf(plan),
+  };
   yield* finish(server, { job, request, outputs, delivery, ...known }, signal);
+}
+
+/** The size of pictures that grow from one that was given: no request of their task says it. */
+function sizeOf({ width, height, request: { task, hires } }: Plan): { size?: { width: number; height: number } } {
+  if (task !== "outpaint" && task !== "upscale") return {};
+  const { scale = 1 } = hires ?? {};
+  return { size: { width: Math.round(width * scale), height: Math.round(height * scale) } };
 }
 
 /** What goes with a request's prompt beside its graph. */

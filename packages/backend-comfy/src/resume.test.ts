@@ -50,3 +50,27 @@ it("leaves nothing in the queue when its reader goes right after the queueing", 
   expect(fake.prompts).toHaveLength(1);
   expect([...fake.worker.history.values()].filter(({ status }) => status.completed)).toEqual([]);
 });
+
+it("tells the size of a picture that grew in its recipe, which runs again as it is, resumed or not", async () => {
+  const { connect } = await serve();
+  const image = Buffer.from(await (await connect().generate(small)).images[0]!.bytes("png"));
+  for (const [grow, size] of [
+    [
+      { task: "outpaint", left: 5, image },
+      { width: 69, height: 64 },
+    ],
+    [
+      { task: "upscale", scale: 1.5, image },
+      { width: 96, height: 96 },
+    ],
+  ] as const) {
+    const { width: _, height: __, ...asked } = small;
+    const job = connect().generate({ ...asked, ...grow });
+    const { recipe } = await job;
+    expect(recipe).toMatchObject({ request: size, observed: size });
+    expect((await connect().resume(job.handle!)).recipe).toMatchObject({ request: size, observed: size });
+    const again = await connect().generate(recipe, { inputs: [image] });
+    expect(again).toMatchObject({ warnings: [], recipe: { request: size } });
+  }
+});
+const small = { prompt: "stripes", width: 64, height: 64, steps: 4, seed: 1 } as const;

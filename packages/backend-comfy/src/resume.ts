@@ -14,6 +14,7 @@ const HandleSchema = PromptHandleSchema.extend({
   delivery: z.enum(["view", "temp", "socket"]),
   resolved: z.record(z.string(), z.unknown()).optional(),
   model: z.object({ id: z.string(), hash: z.string().optional() }).optional(),
+  size: z.object({ width: z.number(), height: z.number() }).optional(),
 });
 
 /** Enough to find a prompt again: what every handle of this backend's has. */
@@ -28,13 +29,14 @@ export async function* resumeOn(
   const handle = read(HandleSchema, data);
   const known = await findPrompt(server, handle, signal);
   yield { type: "queued", handle: { ...handle } };
-  const { promptId, clientId, outputs, delivery, resolved, model } = handle;
+  const { promptId, clientId, outputs, delivery, resolved, model, size } = handle;
   const className = delivery === "socket" ? "SaveImageWebsocket" : "SaveImage";
   const ends = Object.keys(outputs).map((id) => [id, { class_type: className, inputs: {} }]);
   const job = { graph: known ?? Object.fromEntries(ends), fields: {}, images: [], ...extrasOf(server, request) };
   const about = {
     ...(resolved === undefined ? {} : { resolved: resolved as Partial<GenerationRequest> }),
     ...(model === undefined ? {} : { model: { ...model } as { id: string } }),
+    ...(size === undefined ? {} : { size }),
   };
   yield* finish(server, { job, request, outputs, delivery, ...about, resumed: { promptId, clientId } }, signal);
 }

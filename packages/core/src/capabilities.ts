@@ -57,6 +57,8 @@ export interface Capabilities {
   limits: Partial<Record<"width" | "height" | "count" | "steps" | "guidanceScale" | "scale" | "seed", Range>>;
   /** Longest prompt in the backend's own tokens, where it cuts off. */
   maxPromptTokens?: number;
+  /** Whether the backend itself keeps what an inpainting mask leaves black, and honours `keepUnmasked`. Else the client does. */
+  keepsUnmasked?: boolean;
   /** Whether `resume` works. */
   resume: boolean;
 }

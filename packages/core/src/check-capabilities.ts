@@ -26,7 +26,8 @@ export function checkCapabilities(request: GenerationRequest, capabilities: Capa
   }
   if (!outputFormats.includes(request.output.format))
     issues.push(oneOf("output.format", request.output.format, outputFormats));
-  return issues;
+  // Of a field that has no effect at all it is not said besides which values would.
+  return issues.filter(({ field }, i) => issues.findIndex((other) => other.field === field) === i);
 }
 
 /** Fields that were set, but have no effect on this backend. */
@@ -40,7 +41,8 @@ function checkFeatures(request: GenerationRequest, { features, missing = {} }: C
 /** Whether a field asks for something: a default that validation filled in does not. */
 function isSet(request: GenerationRequest, field: FeatureName): boolean {
   const value = (request as Record<string, unknown>)[field];
-  if (value === undefined || value === "" || (field === "previewEvery" && value === 0)) return false;
+  // Previews are a wish: a program that shows them runs on a backend that has none.
+  if (value === undefined || value === "" || field === "previewEvery") return false;
   if (field === "strength") return value !== defaultStrength[request.task];
   return Array.isArray(value) ? value.length > 0 : true;
 }

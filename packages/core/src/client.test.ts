@@ -53,12 +53,50 @@ describe("createClient", () => {
     expect(recipe.request.seed).toBe(backend.requests[0]?.seed);
   });
 
-  it("refuses a part of the steps and a latent where there are none of these, even where it is to warn only", async () => {
-    const client = createClient({ backend: testBackend(), onUnsupported: "warn" });
+  it("refuses a part of the steps and a latent where there are none of these, and leaves them out where it is to warn", async () => {
     const latent = { data: [0], shape: [1, 1, 1] };
     for (const field of [{ endStep: 3 }, { latent }, { startStep: 2, latent }]) {
-      await expect(client.generate({ prompt: "a", ...field })).rejects.toMatchObject({ code: "unsupported" });
+      const backend = testBackend();
+      const input = { prompt: "a", ...field };
+      await expect(createClient({ backend }).generate(input)).rejects.toMatchObject({ code: "unsupported" });
+      const { warnings } = await createClient({ backend }).generate(input, { onUnsupported: "warn" });
+      expect(warnings.map((warning) => warning.field).sort()).toEqual(Object.keys(field).sort());
+      for (const name of Object.keys(field)) expect(backend.requests[0]).not.toHaveProperty(name);
     }
+  });
+
+  it("goes on without previews where there are none, and says so", async () => {
+    const backend = testBackend();
+    const { warnings } = await createClient({ backend }).generate({ prompt: "a", previewEvery: 5 });
+    expect(warnings).toMatchObject([{ code: "no_previews", field: "previewEvery" }]);
+    expect(backend.requests[0]?.previewEvery).toBe(0);
+  });
+
+  it("tells the size of a picture whose size the backend decided, and lets it decide again", async () => {
+    const stripe = { ...pixel, width: 16, height: 8, base64: Buffer.alloc(16 * 8 * 3).toString("base64") };
+    const made = testBackend({
+      async *generate(request) {
+        made.requests.push(request);
+        yield { type: "image", index: 0, image: stripe };
+        yield { type: "completed" };
+      },
+    });
+    const client = createClient({ backend: made });
+    const { recipe, images } = await client.generate({ prompt: "a", seed: 1 });
+    expect(recipe).toMatchObject({ request: { width: 16, height: 8 }, observed: { width: 16, height: 8 } });
+    expect(images[0]?.recipe.request).toMatchObject({ width: 16, height: 8 });
+    await client.generate(recipe);
+    expect(made.requests[1]).toEqual(made.requests[0]);
+    const { request } = recipe;
+    await client.generate({ ...recipe, request: { ...request, width: 64 } });
+    expect(made.requests[2]).toMatchObject({ width: 64 });
+    expect(made.requests[2]).not.toHaveProperty("height");
+    const other = testBackend();
+    await createClient({ backend: Object.assign(other, { id: "other" }) }).generate(
+      { ...recipe, request: { ...request, width: 64, height: 16 } },
+      { onUnsupported: "warn" },
+    );
+    expect(other.requests[0]).toMatchObject({ width: 64, height: 16 });
   });
 
   it("gives each picture's recipe what is that picture's own, and its latent", async () => {
@@ -145,7 +183,7 @@ describe("createClient", () => {
     expect(backend.requests).toHaveLength(0);
   });
 
-  it("can be told to warn and go on, but not where the picture would be another", async () => {
+  it("can be told to warn and go on, with the nearest size that is possible", async () => {
     const backend = testBackend();
     const client = createClient({ backend, onUnsupported: "warn" });
     const { warnings } = await client.generate({
@@ -161,7 +199,9 @@ describe("createClient", () => {
     ]);
     expect(backend.requests[0]).not.toHaveProperty("negativePrompt");
     expect(backend.requests[0]).toMatchObject({ loras: [], conditioning: [] });
-    await expect(client.generate({ prompt: "a", width: 100 })).rejects.toMatchObject({ code: "unsupported" });
+    const sized = await client.generate({ prompt: "a", width: 100 });
+    expect(sized.warnings).toMatchObject([{ field: "width", message: expect.stringContaining("104 is used") }]);
+    expect(backend.requests[1]).toMatchObject({ width: 104 });
   });
 
   it("runs a recipe again, and warns when backend or model differ", async () => {

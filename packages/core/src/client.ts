@@ -1,7 +1,8 @@
 import type { Backend, CapabilitiesOptions, JobHandle } from "./backend.ts";
 import type { Capabilities } from "./capabilities.ts";
 import { checkCapabilities } from "./check-capabilities.ts";
-import { dropUnsupported } from "./drop-unsupported.ts";
+import { type Dropped, dropUnsupported } from "./drop-unsupported.ts";
+import { judgedBy, planEdit, withOutpaint } from "./edit/edit.ts";
 import { ConfigError } from "./errors/config-error.ts";
 import { DisposedError } from "./errors/disposed-error.ts";
 import { NotFoundError } from "./errors/not-found-error.ts";
@@ -10,11 +11,14 @@ import type { WarningEvent } from "./events.ts";
 import { fingerprintImages } from "./image/fingerprint-images.ts";
 import { Job } from "./job/job.ts";
 import { JobRun, type Prepared } from "./job/job-run.ts";
+import { askedOf } from "./recipe/observed-size.ts";
 import { isRecipe, parseRecipe, type Recipe } from "./recipe/recipe.ts";
+import { type InputFile, withInputs } from "./recipe/recipe-inputs.ts";
 import { canonicalNames, knownVariant } from "./request/canonical-names.ts";
 import { parseRequest } from "./request/parse-request.ts";
 import type { GenerationInput, GenerationRequest } from "./request/request.ts";
 import { randomSeed } from "./request/seed.ts";
+import { runRequest } from "./run-request.ts";
 
 /** What to do with a field that the backend cannot honour: refuse, or leave it out and warn. */
 export type OnUnsupported = "error" | "warn";
@@ -37,6 +41,11 @@ export interface GenerateOptions {
   /** Longest time, in milliseconds: above 0 and at most 2^31 − 1, or Infinity. */
   timeoutMs?: number | undefined;
   onUnsupported?: OnUnsupported | undefined;
+  /**
+   * The files that a recipe tells only by their hash, in any order: inputs that were given as bytes when its picture was made. Each takes
+   * the place of the input that has its SHA-256.
+   */
+  inputs?: readonly InputFile[] | undefined;
 }
 
 /** One typed request, any backend, one stream of events. */
@@ -101,12 +110,12 @@ class BackendClient implements Client {
           backend: backend.id,
         });
       const request = parseRequest(handle.request);
-      return { request, warnings: [], source: (signal) => resume.call(backend, { ...handle, request }, { signal }) };
+      return { request, warnings: [], source: (signal) => this.#resume(resume, { ...handle, request }, signal) };
     });
   }
 
-  capabilities(model?: string, options?: CapabilitiesOptions): Promise<Capabilities> {
-    return this.backend.capabilities(model, options);
+  async capabilities(model?: string, options?: CapabilitiesOptions): Promise<Capabilities> {
+    return withOutpaint(await this.backend.capabilities(model, options));
   }
 
   async dispose(): Promise<void> {
@@ -135,11 +144,21 @@ class BackendClient implements Client {
     return job;
   }
 
+  /** What the client does itself around a job is done around the rest of it as well. */
+  async *#resume(resume: NonNullable<Backend["resume"]>, handle: JobHandle, signal: AbortSignal) {
+    const { backend } = this;
+    const { request } = handle;
+    const edits = request.task === "inpaint" || request.task === "outpaint";
+    if (!edits) return yield* resume.call(backend, handle, { signal });
+    const edit = await planEdit(request, await backend.capabilities(request.model, { signal }), backend, signal);
+    yield* edit.finish(resume.call(backend, { ...handle, request: edit.request }, { signal }), signal);
+  }
+
   /** What a backend remembers may be out of date: it is asked anew before anything is refused. */
   async #judge(parsed: GenerationRequest, signal: AbortSignal) {
     const judge = (capabilities: Capabilities) => {
       const wanted = knownVariant(parsed, capabilities);
-      return { capabilities, wanted, issues: checkCapabilities(wanted, capabilities) };
+      return { capabilities, wanted, issues: checkCapabilities(wanted, judgedBy(wanted, capabilities)) };
     };
     const judged = judge(await this.backend.capabilities(parsed.model, { signal }));
     if (judged.issues.length === 0) return judged;
@@ -149,20 +168,30 @@ class BackendClient implements Client {
   async #prepare(input: GenerationInput | Recipe, options: GenerateOptions, signal: AbortSignal): Promise<Prepared> {
     const { backend } = this;
     const recipe = isRecipe(input) ? parseRecipe(input) : undefined;
-    const parsed = recipe?.request ?? parseRequest(withDefaults(input, this.#options.defaults));
-    const { capabilities, wanted, issues } = await this.#judge(parsed, signal);
-    const onUnsupported = options.onUnsupported ?? this.#options.onUnsupported ?? "error";
-    if (issues.length > 0 && onUnsupported === "error") throw new UnsupportedError(issues, { backend: backend.id });
-    const { request, warnings } = dropUnsupported(wanted, issues, backend.id);
+    const parsed = recipe ? askedOf(recipe, backend) : parseRequest(withDefaults(input, this.#options.defaults));
+    const filled = await withInputs(parsed, options.inputs ?? [], signal);
+    const { capabilities, wanted, issues } = await this.#judge(filled, signal);
+    const drops = (options.onUnsupported ?? this.#options.onUnsupported ?? "error") === "warn";
+    if (issues.length > 0 && !drops) throw new UnsupportedError(issues, { backend: backend.id });
+    const dropped = dropUnsupported(wanted, issues, backend.id);
+    const { request, warnings } = withoutVainPreviews(dropped, capabilities);
     const needsSeed = request.seed === undefined && capabilities.features.includes("seed");
     const seed = needsSeed ? { seed: randomSeed(capabilities.limits.seed?.max) } : {};
     const whole = await fingerprintImages({ ...request, ...seed }, signal);
     return {
       request: whole,
       warnings: [...warnings, ...foreignRecipe(recipe, backend, capabilities), ...unread(recipe)],
-      source: (jobSignal) => backend.generate(whole, { signal: jobSignal }),
+      source: (jobSignal, revise) => runRequest(whole, { backend, capabilities, drops, revise, signal: jobSignal }),
     };
   }
+}
+
+/** Who watches is no part of a picture: where there are no previews the program is told, and goes on. */
+function withoutVainPreviews({ request, warnings }: Dropped, { features }: Capabilities): Dropped {
+  if (request.previewEvery === 0 || features.includes("previewEvery")) return { request, warnings };
+  const message = "previewEvery: this backend or model shows no unfinished pictures; none will come";
+  const none: WarningEvent = { type: "warning", code: "no_previews", field: "previewEvery", message };
+  return { request: { ...request, previewEvery: 0 }, warnings: [...warnings, none] };
 }
 
 /** A recipe's pixels are promised only on its own backend and model. */

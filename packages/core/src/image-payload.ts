@@ -24,6 +24,9 @@ export interface UrlPayload {
   kind: "url";
   url: string;
   mediaType?: string;
+  /** Width and height in pixels, where the backend knows them. */
+  width?: number;
+  height?: number;
   /** When the server removes it, ISO 8601. */
   expiresAt?: string;
 }

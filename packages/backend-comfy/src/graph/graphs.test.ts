@@ -197,6 +197,12 @@ describe("graphs", () => {
     expect(graph.at(-1)).toContain("images<composite>");
   });
 
+  it("leaves the model's own where nothing is to be kept", async () => {
+    const graph = await of({ task: "inpaint", image, mask: image, keepUnmasked: false });
+    expect(graph.some((node) => node.startsWith("composite"))).toBe(false);
+    expect(graph.at(-1)).toContain("images<decode>");
+  });
+
   it("puts the kept part back, enlarged, where a hires pass has painted", async () => {
     const graph = await of({ task: "inpaint", image, mask: odd, hires: { scale: 1.5 } });
     expect(graph).toEqual(

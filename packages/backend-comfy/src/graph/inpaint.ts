@@ -12,14 +12,16 @@ export function inpaint(g: GraphBuilder, plan: PlanOf<"inpaint">): Link[] {
   return paintMasked(g, plan, image, sizedMask(g, plan), plan.request.strength);
 }
 
-/** The three ways to inpaint; the kept part is put back from `image` afterwards, enlarged where there is a hires pass. */
+/** The three ways to inpaint; the kept part is put back from `image` afterwards, enlarged where there is a hires pass, unless that is off. */
 export function paintMasked(g: GraphBuilder, plan: Plan, image: Link, mask: Link, strength: number): Link[] {
   const pipeline = addImagePrompts(g, plan, loadPipeline(g, plan));
   const plain = condition(g, plan, pipeline);
   const { conditions, latent } = start(g, plan, pipeline, plain, image, mask);
-  const kept = plan.request.hires === undefined ? { image, mask } : enlarged(g, plan, image, mask);
+  const keeps = "keepUnmasked" in plan.request && plan.request.keepUnmasked;
+  const kept = !keeps || plan.request.hires === undefined ? { image, mask } : enlarged(g, plan, image, mask);
   return Array.from({ length: plan.request.count }, (_, index) => {
     const source = makePicture(g, plan, pipeline, conditions, { index, latent, denoise: strength });
+    if (!keeps) return source;
     const inputs = { destination: kept.image, source, x: 0, y: 0, resize_source: false, mask: kept.mask };
     return g.add(idOf("composite", index), "ImageCompositeMasked", inputs)();
   });

@@ -24,6 +24,7 @@ test.each(ownLevelSamplers)("%s, whose levels are its own, keeps what inpainting
     prompt: "a red apple",
     image: await flat((i) => (i * 7) % 256),
     mask: await flat(() => 0),
+    keepUnmasked: false,
     seed: 3,
     steps: 24,
     guidanceScale: 1,

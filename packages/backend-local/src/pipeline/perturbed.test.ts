@@ -53,7 +53,7 @@ describe("diffusers' pictures with perturbed attention", () => {
         : await copyModel(model, { "scheduler/scheduler_config.json": scheduler });
     const inputs = {
       ...(request.task === "text-to-image" ? {} : { image: await picture("image") }),
-      ...(request.task === "inpaint" ? { mask: await picture("mask") } : {}),
+      ...(request.task === "inpaint" ? { mask: await picture("mask"), keepUnmasked: false } : {}),
     };
     const { images } = await generate({ ...request, ...inputs } as GenerationInput, path);
     expect(images).toHaveLength(request.count);

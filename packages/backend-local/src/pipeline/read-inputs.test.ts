@@ -42,7 +42,7 @@ describe("diffusers' pictures from a picture", () => {
     const model = changes === undefined ? fixtureModel("sd1") : await copyModel("sd1", changes);
     const inputs = {
       ...(request.task === "text-to-image" ? {} : { image: await picture("image") }),
-      ...(request.task === "inpaint" ? { mask: await picture("mask") } : {}),
+      ...(request.task === "inpaint" ? { mask: await picture("mask"), keepUnmasked: false } : {}),
     };
     const { images } = await generate({ ...request, ...inputs, model } as GenerationInput);
     const { data } = await images[0]!.pixels();
@@ -75,15 +75,10 @@ test("the size is the picture's own, rounded down, unless the request names one"
   expect(await named.images[0]!.size()).toEqual({ width: 32, height: 48 });
 });
 
-test("a picture's recipe makes it again", async () => {
-  const first = await generate({
-    ...request,
-    task: "inpaint",
-    image: await picture("image"),
-    mask: await picture("mask"),
-    strength: 0.8,
-  });
-  const again = await createClient({ backend }).generate(first.images[0]!.recipe);
+test("a picture's recipe makes it again, given its pictures", async () => {
+  const [image, mask] = [await picture("image"), await picture("mask")];
+  const first = await generate({ ...request, task: "inpaint", image, mask, strength: 0.8 });
+  const again = await createClient({ backend }).generate(first.images[0]!.recipe, { inputs: [image, mask] });
   expect(await again.images[0]!.bytes("png")).toEqual(await first.images[0]!.bytes("png"));
 });
 

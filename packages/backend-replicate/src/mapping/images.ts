@@ -1,5 +1,5 @@
 import { FileSlot } from "../files/file-slot.ts";
-import { borderMask, invertMask, padImage } from "../files/pixel-work.ts";
+import { invertMask, maskOfBorder, padImage } from "../files/pixel-work.ts";
 import type { Mapping } from "./mapping.ts";
 
 const usualStrength: Readonly<Record<string, number>> = { "image-to-image": 0.8, inpaint: 1, outpaint: 1 };
@@ -11,7 +11,7 @@ export function mapImages(mapping: Mapping): void {
   if (request.task === "outpaint") {
     // The model paints a masked border: an outpaint is an inpaint on a larger canvas.
     mapping.put("image", new FileSlot(request.image, "image", padImage(request)), "image");
-    mapMask(mapping, new FileSlot(request.image, "image", borderMask(request, request.feather)));
+    mapMask(mapping, new FileSlot(request.image, "image", maskOfBorder(request, request.feather)));
   } else if (request.image !== undefined) {
     mapping.put("image", new FileSlot(request.image, "image"), "image");
   }

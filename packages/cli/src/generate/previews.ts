@@ -1,10 +1,9 @@
 import {
   type Client,
-  decodeImage,
   type GenerationInput,
-  ImageError,
   type ImagePayload,
   type Pixels,
+  payloadPixels,
   type Recipe,
 } from "@latentkit/core";
 import { graphicsOf } from "../terminal/drawing.ts";
@@ -39,12 +38,6 @@ async function hasPreviews(client: Client, model: string | undefined, signal: Ab
 }
 
 /** A preview's pixels. @throws ImageError for one that cannot be had. */
-export async function previewPixels(image: ImagePayload, { backend }: Client, signal: AbortSignal): Promise<Pixels> {
-  if (image.kind === "pixels") {
-    const { width, height, channels, base64 } = image;
-    return { width, height, channels, data: Buffer.from(base64, "base64") };
-  }
-  if (image.kind === "encoded") return decodeImage(Buffer.from(image.base64, "base64"), "preview");
-  if (backend.fetchImage === undefined) throw new ImageError("This backend gave a URL, but cannot fetch it.");
-  return decodeImage(await backend.fetchImage(image, { signal }), "preview");
+export function previewPixels(image: ImagePayload, { backend }: Client, signal: AbortSignal): Promise<Pixels> {
+  return payloadPixels(image, backend, signal);
 }

@@ -5,6 +5,7 @@ import { ImageError } from "../errors/image-error.ts";
 import type { ImagePayload } from "../image-payload.ts";
 import type { GeneratedLatent } from "../latent/latent.ts";
 import { isPng } from "../png/chunks.ts";
+import { withSize } from "../recipe/observed-size.ts";
 import { embedRecipe } from "../recipe/png-recipe.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import type { ImageFormat } from "../request/shared-fields.ts";
@@ -23,16 +24,16 @@ export class GeneratedImage {
   readonly index: number;
   /** The seed of this picture: a number, or decimal digits beyond 2^53. */
   readonly seed: number | string | undefined;
-  /** The recipe of this picture alone (`count` 1, its own seed). */
-  readonly recipe: Recipe;
   /** Where the picture lies, for one that a server holds. */
   readonly url: string | undefined;
   /** The latent that sampling left, where the request's `output.latent` asks for it. */
   readonly latent: GeneratedLatent | undefined;
   readonly #payload: ImagePayload;
+  #recipe: Recipe;
   readonly #backend: Backend | undefined;
   #file: Promise<Uint8Array> | undefined;
   #pixels: Promise<Pixels> | undefined;
+  #knownSize: { width: number; height: number } | undefined;
 
   constructor(fields: {
     index: number;
@@ -44,11 +45,27 @@ export class GeneratedImage {
   }) {
     this.index = fields.index;
     this.seed = fields.seed;
-    this.recipe = fields.recipe;
+    this.#recipe = fields.recipe;
     this.url = fields.payload.kind === "url" ? fields.payload.url : undefined;
     this.latent = fields.latent;
     this.#payload = fields.payload;
     this.#backend = fields.backend;
+    const { payload } = fields;
+    if (payload.kind !== "encoded" && payload.width !== undefined && payload.height !== undefined)
+      this.#knownSize = { width: payload.width, height: payload.height };
+  }
+
+  /**
+   * The recipe of this picture alone (`count` 1, its own seed). One that lies on a server whose size nobody told has its width and height
+   * here once it has been fetched.
+   */
+  get recipe(): Recipe {
+    return this.#recipe;
+  }
+
+  /** Width and height, where they are known without fetching anything. */
+  get knownSize(): { width: number; height: number } | undefined {
+    return this.#knownSize;
   }
 
   /** Media type of `bytes()` when no format is named: the one that the request asked for. */
@@ -79,6 +96,7 @@ export class GeneratedImage {
     const fits =
       asMade !== undefined &&
       (format === "png" ? isPng(asMade) : (await probeImage(asMade)).mediaType === `image/${format}`);
+    await this.size();
     const file = fits ? asMade : await encodeImage(await this.pixels(), format, options.quality ?? quality);
     return format === "png" && embeds ? embedRecipe(file, this.recipe) : file;
   }
@@ -87,6 +105,8 @@ export class GeneratedImage {
   async size(): Promise<{ width: number; height: number }> {
     if (this.#payload.kind === "pixels") return { width: this.#payload.width, height: this.#payload.height };
     const { width, height } = await probeImage(await this.#asMade());
+    this.#knownSize = { width, height };
+    this.#recipe = withSize(this.#recipe, this.#knownSize);
     return { width, height };
   }
 

@@ -4,7 +4,7 @@ import { readFile, stat } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { ImageError } from "../errors/image-error.ts";
 import { InvalidRequestError } from "../errors/invalid-request-error.ts";
-import type { ImageSource } from "../request/image-source.ts";
+import { type HashedSource, type ImageSource, isHashed } from "../request/image-source.ts";
 
 const defaultMaxBytes = 256 * 2 ** 20;
 
@@ -24,6 +24,7 @@ export interface LoadOptions {
  */
 export async function loadImageSource(source: ImageSource, options: LoadOptions = {}): Promise<Uint8Array> {
   const { field = "image", maxBytes = defaultMaxBytes } = options;
+  if (isHashed(source)) throw notEmbedded(source, field);
   const bytes =
     "base64" in source
       ? Buffer.from(source.base64, "base64")
@@ -101,6 +102,13 @@ async function readUrl(url: string, options: LoadOptions): Promise<Uint8Array> {
     if (ImageError.isInstance(cause) || InvalidRequestError.isInstance(cause)) throw cause;
     throw new ImageError(`${field}: ${shown} cannot be fetched.`, { cause, retryable: true });
   }
+}
+
+/** @returns what to say of an input that a recipe names without holding it. */
+export function notEmbedded({ sha256: hash, size }: HashedSource, field: string): InvalidRequestError {
+  const what = `the recipe tells this input only by its hash (${size} bytes, SHA-256 ${hash.slice(0, 12)}…)`;
+  const message = `${what}: give the file in its place, or among the call's inputs; output.embedInputs keeps such bytes in recipes`;
+  return new InvalidRequestError([{ field, message }]);
 }
 
 function notTheSame({ field = "image" }: LoadOptions): InvalidRequestError {

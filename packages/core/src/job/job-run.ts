@@ -5,9 +5,13 @@ import { InvalidRequestError } from "../errors/invalid-request-error.ts";
 import { LatentKitError } from "../errors/latentkit-error.ts";
 import { TimeoutError } from "../errors/timeout-error.ts";
 import type { GenerationEvent, ImageEvent, WarningEvent } from "../events.ts";
+import { probeImage } from "../image/codec.ts";
 import { GeneratedImage } from "../image/generated-image.ts";
+import type { ImagePayload } from "../image-payload.ts";
 import { GeneratedLatent } from "../latent/latent.ts";
+import { withSize } from "../recipe/observed-size.ts";
 import type { Recipe } from "../recipe/recipe.ts";
+import { withoutBytes } from "../recipe/recipe-inputs.ts";
 import type { GenerationRequest } from "../request/request.ts";
 import { seedOfImage } from "../request/seed.ts";
 import type { GenerationResult, ImageFailure } from "../result.ts";
@@ -23,7 +27,8 @@ const maxTimeoutMs = 2 ** 31 - 1;
 export interface Prepared {
   request: GenerationRequest;
   warnings: readonly WarningEvent[];
-  source: (signal: AbortSignal) => AsyncIterable<GenerationEvent>;
+  /** `revise` is told the request anew where something of it was left out after all. */
+  source: (signal: AbortSignal, revise: (request: GenerationRequest) => void) => AsyncIterable<GenerationEvent>;
 }
 
 /** Settings of one run. */
@@ -46,6 +51,8 @@ export class JobRun {
   #timings: Record<string, number> = {};
   #metrics: Record<string, unknown> = {};
   #recipe: Recipe | undefined;
+  /** The request as it was sent: with the bytes of its inputs. */
+  #request: GenerationRequest | undefined;
 
   constructor(options: RunOptions) {
     this.#options = options;
@@ -71,14 +78,19 @@ export class JobRun {
         latentkit: "recipe",
         version: 1,
         backend: this.#options.backend.id,
-        request,
+        request: withoutBytes(request),
         versions: { "@latentkit/core": version },
       };
-      for (const warning of warnings) yield this.#note(warning);
+      this.#request = request;
+      const revise = (revised: GenerationRequest) => {
+        this.#request = revised;
+        this.#recipe!.request = withoutBytes(revised);
+      };
+      for (const warning of warnings) yield await this.#note(warning);
       let completed = false;
-      for await (const event of abortable(source(signal), signal)) {
+      for await (const event of abortable(source(signal, revise), signal)) {
         completed ||= event.type === "completed";
-        yield this.#note(event);
+        yield await this.#note(event);
       }
       signal.throwIfAborted();
       if (!completed)
@@ -96,25 +108,26 @@ export class JobRun {
     return {
       images: this.images,
       failures: this.#failures,
-      recipe: withoutPreviews(this.#recipe!),
+      recipe: withSize(withoutPreviews(this.#recipe!), this.images[0]?.knownSize),
       timings: { ...this.#timings, totalMs: performance.now() - this.#startedAt },
       warnings: this.#warnings,
       metrics: this.#metrics,
     };
   }
 
-  #note<E extends GenerationEvent>(event: E): E {
+  async #note<E extends GenerationEvent>(event: E): Promise<E> {
     if ((event.type === "queued" || event.type === "started") && event.handle !== undefined) {
       this.handle = {
         latentkit: "handle",
         backend: this.#options.backend.id,
-        request: this.#recipe!.request,
+        // With its inputs' bytes: what the client does to the pictures is done after a crash as well.
+        request: this.#request!,
         data: event.handle,
       };
     }
     if (event.type === "started") this.#resolve(event.resolved, event.model, event.versions);
     if (event.type === "warning") this.#noteWarning(event);
-    if (event.type === "image") this.#noteImage(event);
+    if (event.type === "image") this.#noteImage(event, await sizeOf(event.image));
     if (event.type === "completed") {
       this.#resolve(event.resolved);
       this.#timings = event.timings ?? {};
@@ -140,13 +153,14 @@ export class JobRun {
     });
   }
 
-  #noteImage({ index, seed: ownSeed, resolved, image, latent }: ImageEvent): void {
+  #noteImage({ index, seed: ownSeed, resolved, image, latent }: ImageEvent, size: Size | undefined): void {
     const recipe = this.#recipe!;
     const seed = ownSeed ?? (recipe.request.seed === undefined ? undefined : seedOfImage(recipe.request.seed, index));
     const seeded = seed === undefined ? {} : { seed };
     const request = { ...recipe.request, ...resolved, count: 1, previewEvery: 0, ...seeded } as GenerationRequest;
     const own = { ...seeded, ...(latent === undefined ? {} : { latent: new GeneratedLatent(latent) }) };
-    const fields = { index, recipe: { ...recipe, request }, payload: image, backend: this.#options.backend };
+    const whole = withSize({ ...recipe, request }, size);
+    const fields = { index, recipe: whole, payload: image, backend: this.#options.backend };
     const made = new GeneratedImage({ ...fields, ...own });
     const known = this.images.findIndex((other) => other.index === index);
     if (known >= 0) this.images[known] = made;
@@ -186,6 +200,18 @@ export class JobRun {
       clearTimeout(timer);
     };
   }
+}
+
+interface Size {
+  width: number;
+  height: number;
+}
+
+/** The size of a picture, where it is told or at hand. */
+async function sizeOf(image: ImagePayload): Promise<Size | undefined> {
+  if (image.kind === "encoded") return probeImage(Buffer.from(image.base64, "base64")).catch(() => undefined);
+  const { width, height } = image;
+  return width === undefined || height === undefined ? undefined : { width, height };
 }
 
 /** Who watched is no part of how a picture was made: another backend may have no previews at all. */

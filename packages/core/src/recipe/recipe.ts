@@ -18,6 +18,11 @@ export interface Recipe {
   versions: Record<string, string>;
   /** Of a recipe read from another program's file: what stood there and is not in the request. A job says each as a warning. */
   notes?: RecipeNote[];
+  /**
+   * The picture's size where the backend decided it and only the picture told: it stands in `request` as well, and is not asked for when
+   * the recipe is run on the same backend.
+   */
+  observed?: { width?: number | undefined; height?: number | undefined } | undefined;
 }
 
 const RecipeSchema = z.object({
@@ -31,6 +36,7 @@ const RecipeSchema = z.object({
     .array(z.object({ field: z.string(), value: z.string().optional(), message: z.string() }))
     .max(1000)
     .optional(),
+  observed: z.object({ width: z.number().optional(), height: z.number().optional() }).optional(),
 });
 
 /** Whether a value is meant as a recipe, valid or not. */

@@ -8,19 +8,32 @@ const Base64Source = z.strictObject({
   mediaType: z.string().optional(),
   sha256: z.string().optional(),
 });
+const HashSource = z.strictObject({
+  sha256: z.string().regex(/^[0-9a-f]{64}$/, "must be a SHA-256 in lower-case hex"),
+  size: z.int().min(1),
+});
 
 // Any Uint8Array, a Buffer among them: instanceof would ask for one over an ArrayBuffer of its own.
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
 
-/** Where an input image comes from, as plain data. `sha256` (hex, of the file's bytes) is checked when present. */
-export type ImageSource = z.output<typeof PathSource> | z.output<typeof UrlSource> | z.output<typeof Base64Source>;
+/**
+ * Where an input image comes from, as plain data. `sha256` (hex, of the file's bytes) is checked when present. One that has nothing but
+ * its `sha256` and `size` in bytes is how a recipe tells of an input that was given as bytes: they are to be given again.
+ */
+export type ImageSource =
+  | z.output<typeof PathSource>
+  | z.output<typeof UrlSource>
+  | z.output<typeof Base64Source>
+  | HashedSource;
+/** An input file that a recipe tells of without holding it. */
+export type HashedSource = z.output<typeof HashSource>;
 
 /**
  * An input image: a file path, an `http(s)`, `file` or `data` URL, the bytes of a PNG, JPEG or WebP file, or an
  * {@link ImageSource}. Parsed to an {@link ImageSource}.
  */
 export const ImageSourceSchema = z
-  .union([z.string(), z.instanceof(URL), bytes, PathSource, UrlSource, Base64Source], {
+  .union([z.string(), z.instanceof(URL), bytes, PathSource, UrlSource, Base64Source, HashSource], {
     error: "must be a file path, a URL, the bytes of an image file, or { path }, { url } or { base64 }",
   })
   .transform((input, context): ImageSource => {
@@ -63,4 +76,9 @@ function fromDataUrl(url: string, context: z.RefinementCtx): ImageSource {
 function refuse(context: z.RefinementCtx, message: string): never {
   context.addIssue({ code: "custom", message });
   return z.NEVER;
+}
+
+/** Whether a source names a file by its hash alone. */
+export function isHashed(source: ImageSource): source is HashedSource {
+  return !("base64" in source || "path" in source || "url" in source);
 }

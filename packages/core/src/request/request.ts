@@ -29,6 +29,9 @@ const ImageToImage = z.strictObject({
   strength: z.number().min(0).max(1).default(defaultStrength["image-to-image"]!),
 });
 
+/** What a painted picture keeps of the one that it was made from. */
+const keepUnmasked = z.boolean().default(true);
+
 const Inpaint = z.strictObject({
   task: z.literal("inpaint"),
   ...promptFields,
@@ -37,6 +40,11 @@ const Inpaint = z.strictObject({
   /** White where the picture is to be painted anew, black where it is kept. */
   mask: ImageSourceSchema,
   strength: z.number().min(0).max(1).default(1),
+  /**
+   * Whether the picture is kept bit for bit where the mask is black, on every backend. Default true. False leaves what the model made
+   * of it: the VAE changes every pixel a little.
+   */
+  keepUnmasked,
 });
 
 const border = z.int().min(0).max(8192).default(0);
@@ -54,6 +62,8 @@ const Outpaint = z.strictObject({
   /** Width in pixels of the soft edge between old and new. */
   feather: z.int().min(0).max(512).default(16),
   strength: z.number().min(0).max(1).default(1),
+  /** Whether the old picture is kept bit for bit but for its soft edge, on every backend. Default true. */
+  keepUnmasked,
 });
 
 const Upscale = z.strictObject({
@@ -90,7 +100,10 @@ export type RequestOf<T extends Task> = Extract<GenerationRequest, { task: T }>;
 
 /** Fields that a request without a task must not have: the compiler then asks for the task. */
 type OtherTasksOnly = Partial<
-  Record<"image" | "mask" | "strength" | "scale" | "left" | "right" | "top" | "bottom" | "feather", never>
+  Record<
+    "image" | "mask" | "strength" | "scale" | "left" | "right" | "top" | "bottom" | "feather" | "keepUnmasked",
+    never
+  >
 >;
 
 /** What a user writes: `task` may be left out, and is then text-to-image. */

@@ -9,7 +9,9 @@ export type SamplerName = KnownSampler | (string & {});
 /** Schedulers by ComfyUI's names, for completion; a backend may know more. `"diffusers"` is a model folder's own. */
 export type SchedulerName = KnownScheduler | "diffusers" | (string & {});
 
-const side = z.int().min(8).max(16384);
+/** Smallest and largest side of a picture in pixels. */
+export const [minSide, maxSide] = [8, 16_384] as const;
+const side = z.int().min(minSide).max(maxSide);
 const options = z.record(
   z.string(),
   z.union([z.number(), z.string(), z.boolean()], "must be a number, a word, true or false"),
@@ -116,6 +118,11 @@ const OutputSchema = z.strictObject({
   quality: z.int().min(1).max(100).default(90),
   /** Whether the recipe is written into PNG files. */
   embedRecipe: z.boolean().default(true),
+  /**
+   * Whether recipes hold the bytes of inputs that were given as bytes or as data URLs. Default false: the recipe then has their SHA-256
+   * and size, and making the picture again takes the files themselves.
+   */
+  embedInputs: z.boolean().optional(),
   /** Whether each picture comes with the latent that sampling left, in `image.latent`. */
   latent: z.boolean().optional(),
 });

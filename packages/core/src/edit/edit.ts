@@ -1,0 +1,135 @@
+import type { Backend } from "../backend.ts";
+import type { Capabilities } from "../capabilities.ts";
+import { ImageError } from "../errors/image-error.ts";
+import type { GenerationEvent } from "../events.ts";
+import { decodeImage, type Pixels } from "../image/codec.ts";
+import { loadImageSource } from "../image/load-image-source.ts";
+import { borderMask, cropPixels, padPixels } from "../image/outpaint-canvas.ts";
+import { type Kept, pasteKept } from "../image/paste-kept.ts";
+import { payloadPixels, toPayload } from "../image/payload-pixels.ts";
+import type { ImageSource } from "../request/image-source.ts";
+import type { GenerationRequest, RequestOf } from "../request/request.ts";
+import { asInpaint } from "./outpaint-as-inpaint.ts";
+
+/** How a request that keeps a part of its picture is run: as the backend is asked, and what is then done to what it makes. */
+export interface Edit {
+  /** What the backend is given. */
+  request: GenerationRequest;
+  /** The backend's events as the caller's request would have them. */
+  finish(events: AsyncIterable<GenerationEvent>, signal: AbortSignal): AsyncIterable<GenerationEvent>;
+}
+
+/** Tasks as a client's backend has them: what can inpaint can outpaint, on a canvas that the client makes. */
+export function withOutpaint<C extends Pick<Capabilities, "tasks">>(capabilities: C): C {
+  const { tasks } = capabilities;
+  if (!tasks.includes("inpaint") || tasks.includes("outpaint")) return capabilities;
+  return { ...capabilities, tasks: [...tasks, "outpaint"] };
+}
+
+/** What a request is held against: the size of an outpaint that the client makes a canvas for is checked when that is known. */
+export function judgedBy({ task }: GenerationRequest, capabilities: Capabilities): Capabilities {
+  if (task !== "outpaint" || capabilities.tasks.includes("outpaint")) return capabilities;
+  const { width: _, height: __, ...limits } = capabilities.limits;
+  return { ...withOutpaint(capabilities), limits };
+}
+
+/**
+ * Plans a request: an outpaint becomes an inpaint where the backend has no other, and what a mask leaves black is put back where the
+ * backend doesn't keep it itself.
+ *
+ * @throws InvalidRequestError or ImageError when the picture or its mask cannot be read.
+ */
+export async function planEdit(
+  request: GenerationRequest,
+  { tasks, keepsUnmasked = false, limits }: Capabilities,
+  backend: Backend,
+  signal: AbortSignal,
+): Promise<Edit> {
+  if (request.task !== "inpaint" && request.task !== "outpaint") return { request, finish: (events) => events };
+  const grows = request.task === "outpaint" && !tasks.includes("outpaint");
+  const pastes = request.keepUnmasked && !keepsUnmasked;
+  if (!grows && !pastes) return { request, finish: (events) => events };
+  const image = await read(request.image, "image", request, signal);
+  const canvas = grows ? await asInpaint(request as RequestOf<"outpaint">, image, limits) : undefined;
+  const kept = pastes ? await keptOf(request, image, signal) : undefined;
+  const change = async (pixels: Pixels): Promise<Pixels> => {
+    const whole = canvas === undefined ? pixels : cropTo(pixels, canvas.request, canvas);
+    return kept === undefined ? whole : pasteKept(whole, kept);
+  };
+  return {
+    request: canvas?.request ?? request,
+    finish: (events, ofJob) => finished(events, { change, backend, signal: ofJob, canvas }),
+  };
+}
+
+interface Finish {
+  change(pixels: Pixels): Promise<Pixels>;
+  backend: Backend;
+  signal: AbortSignal;
+  canvas: { width: number; height: number } | undefined;
+}
+
+async function* finished(
+  events: AsyncIterable<GenerationEvent>,
+  { change, backend, signal, canvas }: Finish,
+): AsyncGenerator<GenerationEvent> {
+  for await (const event of events) {
+    if ("resolved" in event && event.resolved !== undefined && canvas !== undefined) {
+      const { image: _, mask: __, task: ___, ...resolved } = event.resolved as Record<string, unknown>;
+      const { width, height } = canvas;
+      yield { ...event, resolved: { ...resolved, ...(event.type === "started" ? { width, height } : {}) } };
+      continue;
+    }
+    if (event.type !== "image" && (event.type !== "preview" || canvas === undefined)) {
+      yield event;
+      continue;
+    }
+    try {
+      const pixels = await change(await payloadPixels(event.image, backend, signal));
+      yield { ...event, image: toPayload(pixels) };
+    } catch (error) {
+      signal.throwIfAborted();
+      yield event;
+      if (event.type !== "image") continue;
+      const why = error instanceof Error ? error.message : String(error);
+      const message = `Picture ${event.index} is as the backend made it: what the mask keeps could not be put back (${why})`;
+      yield { type: "warning", code: "unmasked_not_kept", field: "keepUnmasked", message };
+    }
+  }
+}
+
+async function keptOf(
+  request: RequestOf<"inpaint"> | RequestOf<"outpaint">,
+  image: Pixels,
+  signal: AbortSignal,
+): Promise<Kept> {
+  if (request.task === "inpaint") return { image, mask: await read(request.mask, "mask", request, signal) };
+  const mask = borderMask(image, request, request.feather);
+  return { image: padPixels(image, request), mask };
+}
+
+/** The old picture and its new border, without what the model's multiples made it larger; a second pass may have enlarged it. */
+function cropTo(
+  pixels: Pixels,
+  padded: GenerationRequest,
+  { width, height }: { width: number; height: number },
+): Pixels {
+  const across = Math.round((pixels.width * width) / padded.width!);
+  const down = Math.round((pixels.height * height) / padded.height!);
+  return across === pixels.width && down === pixels.height ? pixels : cropPixels(pixels, across, down);
+}
+
+async function read(
+  source: ImageSource,
+  field: string,
+  { keepUnmasked }: { keepUnmasked: boolean },
+  signal: AbortSignal,
+): Promise<Pixels> {
+  try {
+    return await decodeImage(await loadImageSource(source, { field, signal }), field);
+  } catch (cause) {
+    if (!ImageError.isInstance(cause) || !keepUnmasked) throw cause;
+    const hint = "keepUnmasked needs it here; false leaves it to the backend alone.";
+    throw new ImageError(`${cause.message} (${hint})`, { cause, retryable: cause.retryable });
+  }
+}

@@ -1,0 +1,55 @@
+import type { Backend } from "./backend.ts";
+import type { Capabilities } from "./capabilities.ts";
+import { checkCapabilities } from "./check-capabilities.ts";
+import { dropUnsupported } from "./drop-unsupported.ts";
+import { planEdit } from "./edit/edit.ts";
+import { UnsupportedError } from "./errors/unsupported-error.ts";
+import type { GenerationEvent } from "./events.ts";
+import type { GenerationRequest } from "./request/request.ts";
+
+/** What a request is run with. */
+export interface RequestRun {
+  backend: Backend;
+  capabilities: Capabilities;
+  /** Whether what the backend turns out not to do is left out with a warning, and it is asked again. */
+  drops: boolean;
+  signal: AbortSignal;
+  /** Told the request as it is now, where something was left out. */
+  revise(request: GenerationRequest): void;
+}
+
+/** As often as this a backend may come up with another field that it cannot do. */
+const mostRounds = 8;
+
+/** Runs a request on a backend, with what the client does itself around it. */
+export async function* runRequest(request: GenerationRequest, run: RequestRun): AsyncGenerator<GenerationEvent> {
+  let asked = request;
+  for (let round = 1; ; round++) {
+    let begun = false;
+    try {
+      for await (const event of runOnce(asked, run)) {
+        begun ||= event.type !== "warning" && event.type !== "log";
+        yield event;
+      }
+      return;
+    } catch (error) {
+      if (begun || !run.drops || round === mostRounds || !UnsupportedError.isInstance(error)) throw error;
+      const dropped = dropUnsupported(asked, error.issues, run.backend.id);
+      asked = dropped.request;
+      run.revise(asked);
+      yield* dropped.warnings;
+    }
+  }
+}
+
+async function* runOnce(
+  request: GenerationRequest,
+  { backend, capabilities, signal }: RequestRun,
+): AsyncGenerator<GenerationEvent> {
+  const edit = await planEdit(request, capabilities, backend, signal);
+  if (edit.request !== request) {
+    const issues = checkCapabilities(edit.request, capabilities);
+    if (issues.length > 0) throw new UnsupportedError(issues, { backend: backend.id });
+  }
+  yield* edit.finish(backend.generate(edit.request, { signal }), signal);
+}
