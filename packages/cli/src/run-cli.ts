@@ -1,9 +1,11 @@
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
 import { comfyCommand } from "./commands/comfy.ts";
+import { diffCommand } from "./commands/diff.ts";
 import { generateCommand } from "./commands/generate.ts";
 import { modelsCommand } from "./commands/models.ts";
 import { recipeCommand } from "./commands/recipe.ts";
+import { replayCommand } from "./commands/replay.ts";
 import { reportError } from "./report-error.ts";
 
 /** What the command line reads and writes, other than files. */
@@ -17,7 +19,14 @@ export interface CliIo {
 /** A subcommand. To add one, write `commands/<name>.ts` and list it in {@link commands}. */
 export type MakeCommand = (io: CliIo, setExitCode: (code: number) => void) => Command;
 
-const commands: readonly MakeCommand[] = [generateCommand, recipeCommand, modelsCommand, comfyCommand];
+const commands: readonly MakeCommand[] = [
+  generateCommand,
+  replayCommand,
+  recipeCommand,
+  diffCommand,
+  modelsCommand,
+  comfyCommand,
+];
 
 /**
  * Runs the command line.

@@ -2,6 +2,7 @@ export type { Backend, CallOptions, CapabilitiesOptions, JobHandle } from "./bac
 export { type Capabilities, type FeatureName, featureNames, type Range } from "./capabilities.ts";
 export { checkCapabilities } from "./check-capabilities.ts";
 export { type Client, type ClientOptions, createClient, type GenerateOptions, type OnUnsupported } from "./client.ts";
+export { compareImages, differenceMap, type ImageDifference } from "./compare/compare-images.ts";
 export { defineConfig, type LatentKitConfig } from "./config/config.ts";
 export { type BackendModule, type LoadClientOptions, loadClient } from "./config/load-client.ts";
 export { AbortedError } from "./errors/aborted-error.ts";

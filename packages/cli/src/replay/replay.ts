@@ -1,0 +1,91 @@
+import { type Client, type GenerationInput, type Recipe, readRecipe, type WarningEvent } from "@latentkit/core";
+import { openClient } from "../generate/open-client.ts";
+import { planOutput } from "../generate/output-plan.ts";
+import { Saver } from "../generate/saver.ts";
+import { reportError } from "../report-error.ts";
+import type { CliIo } from "../run-cli.ts";
+import { followJob } from "../terminal/follow-job.ts";
+import { onInterrupt } from "../terminal/interrupt.ts";
+import { type Comparison, compareWithFile, describeDifference } from "./difference.ts";
+import { readPicture } from "./read-picture.ts";
+
+/** What `latentkit replay` was given. */
+export interface ReplayFlags {
+  backend?: string;
+  model?: string;
+  image?: string;
+  url?: string;
+  config?: string;
+  out?: string;
+  exact?: boolean;
+  json?: boolean;
+}
+
+/** Draws a picture again and compares. @returns the exit code. */
+export async function replay(file: string, flags: ReplayFlags, io: CliIo): Promise<number> {
+  const interrupt = onInterrupt();
+  let client: Client | undefined;
+  try {
+    const recipe = withFlags(await readRecipe(file), flags);
+    const bytes = await readPicture(file);
+    const saver = new Saver(await planOutput(flags.out, recipe, {}));
+    client = await openClient(flags, { backend: recipe.backend, model: recipe.request.model }, io.env);
+    const { signal } = interrupt;
+    const job = client.generate(recipe, { signal, onUnsupported: "warn" });
+    const { images, warnings } = await followJob(job, client, io.stderr, signal, (image) => saver.save(image));
+    const [image] = images;
+    const compared = image === undefined ? { why: "no picture was made" } : await compareWithFile(image, bytes);
+    print(recipe, warnings, compared, saver, flags, io);
+    const isExact = "difference" in compared && compared.difference.equal;
+    return flags.exact && !isExact ? 1 : 0;
+  } catch (error) {
+    const code = reportError(error, io);
+    return interrupt.signal.aborted ? interrupt.exitCode : code;
+  } finally {
+    await client?.dispose().catch((error: unknown) => reportError(error, io));
+    interrupt.release();
+  }
+}
+
+/** A picture that was made from another one says so in a note; with that one given, it is made from it again. */
+function withFlags(recipe: Recipe, { model, image }: ReplayFlags): Recipe {
+  const request: Record<string, unknown> = { ...recipe.request };
+  if (model !== undefined) request.model = model;
+  if (image === undefined) return { ...recipe, request: request as unknown as Recipe["request"] };
+  const { notes = [] } = recipe;
+  const strength = Number(notes.find(({ field }) => field === "strength")?.value);
+  const isOriginal = request.task === "text-to-image";
+  const from = { task: "image-to-image", image, ...(strength > 0 && strength <= 1 ? { strength } : {}) };
+  const rest = notes.filter(({ field }) => field !== "strength" && field !== "image");
+  return {
+    ...recipe,
+    request: { ...request, ...(isOriginal ? from : { image }) } as GenerationInput as Recipe["request"],
+    ...(notes.length > 0 ? { notes: rest } : {}),
+  };
+}
+
+function print(
+  recipe: Recipe,
+  warnings: readonly WarningEvent[],
+  compared: Comparison,
+  { saved }: Saver,
+  { json }: ReplayFlags,
+  { stdout }: CliIo,
+): void {
+  const notHonoured = warnings.map(({ field, message }) => ({ ...(field === undefined ? {} : { field }), message }));
+  if (json) {
+    const result =
+      "difference" in compared ? { difference: compared.difference } : { difference: null, why: compared.why };
+    stdout.write(`${JSON.stringify({ images: saved, from: recipe.backend, notHonoured, ...result }, undefined, 2)}\n`);
+    return;
+  }
+  const lines = [
+    ...saved.map(({ path }) => path),
+    `made by ${recipe.backend}${recipe.model === undefined ? "" : ` with ${recipe.model.id}`}`,
+    ...notHonoured.map(({ message }) => `not honoured: ${message}`),
+    "difference" in compared
+      ? `difference: ${describeDifference(compared.difference, compared.pixels)}`
+      : `difference: not measured: ${compared.why}`,
+  ];
+  stdout.write(`${lines.join("\n")}\n`);
+}
