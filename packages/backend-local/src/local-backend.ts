@@ -65,7 +65,7 @@ export class LocalBackend implements Backend {
     const before = AbortSignal.any([signal, this.#life.signal]);
     const model = await unlessAborted(this.#models.find(request.model), before);
     settle(request, model);
-    const { request: sized, inputs } = await unlessAborted(readInputs(request, model.shape, before), before);
+    const { request: sized, inputs } = await unlessAborted(readInputs(request, model.traits, before), before);
     // Only now: a picture that is slow to come keeps no one else waiting.
     const turn = this.#engine.queue();
     try {

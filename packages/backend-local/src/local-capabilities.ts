@@ -1,17 +1,18 @@
 import type { Capabilities } from "@latentkit/core";
 import { samplerNames, schedulerNames } from "@latentkit/core/diffusion";
-import type { ModelFolder } from "./models/model-folder.ts";
+import type { Traits } from "./families/traits.ts";
+import type { Model } from "./models/model.ts";
 import { ownScheduler } from "./pipeline/choose-plan.ts";
 
 /** What the engine can do with a model. */
-export function capabilitiesOf({ identity, shape }: ModelFolder): Capabilities {
-  const side = { min: shape.minSide, max: shape.maxSide, multipleOf: shape.multipleOf };
+export function capabilitiesOf({ identity, traits }: Model): Capabilities {
+  const side = { min: traits.minSide, max: traits.maxSide, multipleOf: traits.multipleOf };
   return {
     backend: "local",
     model: identity,
-    tasks: ["text-to-image", "image-to-image", "inpaint"],
+    tasks: traits.tasks,
     features: [
-      "negativePrompt",
+      ...traits.features,
       "seed",
       "steps",
       "guidanceScale",
@@ -26,16 +27,21 @@ export function capabilitiesOf({ identity, shape }: ModelFolder): Capabilities {
       "startStep",
       "endStep",
       "latent",
-      "clipSkip",
       "previewEvery",
       "strength",
     ],
-    conditioning: [],
+    conditioning: traits.conditioning,
     samplers: samplerNames,
     schedulers: [ownScheduler, ...schedulerNames],
     outputFormats: ["png", "jpeg", "webp"],
     limits: { width: side, height: side },
-    maxPromptTokens: shape.maxPositions - 2,
+    ...promptLimit(traits),
     resume: false,
   };
+}
+
+/** The tightest of the model's text encoders, less the begin and end tokens. */
+function promptLimit({ tokenizers }: Traits): { maxPromptTokens?: number } {
+  const limits = Object.values(tokenizers).map(({ maxPositions }) => maxPositions - 2);
+  return limits.length === 0 ? {} : { maxPromptTokens: Math.min(...limits) };
 }

@@ -1,6 +1,6 @@
 import { DisposedError, EngineError } from "@latentkit/core";
 import { crashError, reviveError } from "../local-error.ts";
-import type { ModelFolder } from "../models/model-folder.ts";
+import type { Model } from "../models/model.ts";
 import { Inbox } from "./inbox.ts";
 import type { EngineLink } from "./link.ts";
 import { startProcess } from "./process-link.ts";
@@ -19,7 +19,7 @@ export interface EngineOptions {
 }
 
 type Reply = Exclude<FromEngine, { type: "event" }>;
-type Task = { type: "run"; job: EngineJob } | { type: "warm-up"; model: ModelFolder };
+type Task = { type: "run"; job: EngineJob } | { type: "warm-up"; model: Model };
 
 interface Conversation {
   readonly id: number;
@@ -61,7 +61,7 @@ export class Engine {
   }
 
   /** Starts the engine and loads a model's networks. */
-  async warmUp(model: ModelFolder, signal: AbortSignal): Promise<void> {
+  async warmUp(model: Model, signal: AbortSignal): Promise<void> {
     for await (const _ of this.#converse({ type: "warm-up", model }, this.queue(), signal));
   }
 

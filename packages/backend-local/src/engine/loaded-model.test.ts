@@ -9,7 +9,10 @@ const runtime = await loadRuntime({ executionProvider: "cpu", threads: 1 });
 test("of UNets with perturbed attention only the last one stays, beside the plain one", async () => {
   const folder = await readModelFolder(fixtureModel("sd1"));
   const model = new LoadedModel(folder, runtime);
-  const [down, ...others] = folder.shape.selfAttentions.map((layer) => ({ perturbedLayers: [layer] }));
+  const [down, ...others] = folder.traits.selfAttentions.map((layer) => ({
+    network: "unet",
+    perturbedLayers: [layer],
+  }));
   const plain = await model.network("unet");
   const first = await model.network(down!);
   expect(await model.network(down!)).toBe(first);

@@ -1,52 +1,52 @@
-import { buildNetwork, type NetworkChoice } from "../models/build-network.ts";
-import type { ModelFolder } from "../models/model-folder.ts";
+import type { NetworkChoice, OpenModel } from "../families/family.ts";
+import { buildNetwork, networkOf } from "../models/build-network.ts";
+import type { Model } from "../models/model.ts";
 import type { NetworkGraph } from "../networks/network-graph.ts";
 import { type PromptTokenizer, readTokenizer } from "../prompts/prompt-tokenizer.ts";
 import { Network } from "./network.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** A model in the engine: its networks load when they are first asked for, and stay. */
-export class LoadedModel {
-  readonly folder: ModelFolder;
+export class LoadedModel implements OpenModel {
+  readonly model: Model;
   readonly runtime: Runtime;
   readonly #networks = new Map<string, Promise<Network>>();
   /** Graphs that have been checked and not yet been loaded. */
   readonly #graphs = new Map<string, NetworkGraph>();
+  readonly #tokenizers = new Map<string, Promise<PromptTokenizer>>();
   /** How many networks were released to make place for others. */
   replaced = 0;
   #replacedRunMs = 0;
-  #tokenizer: Promise<PromptTokenizer> | undefined;
 
-  constructor(folder: ModelFolder, runtime: Runtime) {
-    this.folder = folder;
+  constructor(model: Model, runtime: Runtime) {
+    this.model = model;
     this.runtime = runtime;
   }
 
-  tokenizer(): Promise<PromptTokenizer> {
-    const { tokenizer, shape } = this.folder;
-    this.#tokenizer ??= readTokenizer(tokenizer, shape).catch((error: unknown) => {
-      this.#tokenizer = undefined;
-      throw error;
-    });
-    return this.#tokenizer;
+  tokenizer(name: string): Promise<PromptTokenizer> {
+    const { tokenizers, traits } = this.model;
+    const reading = this.#tokenizers.get(name) ?? readTokenizer(tokenizers[name]!, traits.tokenizers[name]!);
+    this.#tokenizers.set(name, reading);
+    reading.catch(() => this.#tokenizers.delete(name));
+    return reading;
   }
 
   /**
-   * Reads the tokenizer and builds the networks' graphs, which loading needs anyway: what is wrong with the model's files
+   * Reads the tokenizers and builds the networks' graphs, which loading needs anyway: what is wrong with the model's files
    * is told before the work begins, and at no cost.
    *
    * @throws ModelError
    */
   async check(choices: readonly NetworkChoice[]): Promise<void> {
-    await this.tokenizer();
+    for (const name of Object.keys(this.model.tokenizers)) await this.tokenizer(name);
     for (const choice of choices) {
       const key = keyOf(choice);
       if (this.#networks.has(key) || this.#graphs.has(key)) continue;
-      this.#graphs.set(key, await buildNetwork(this.folder, choice));
+      this.#graphs.set(key, await buildNetwork(this.model, choice));
     }
   }
 
-  /** A network, loaded. Of UNets with perturbed attention only the last one that was asked for stays. */
+  /** A network, loaded. Of those with perturbed attention only the last one that was asked for stays. */
   network(choice: NetworkChoice): Promise<Network> {
     const key = keyOf(choice);
     const loaded = this.#networks.get(key) ?? this.#load(choice);
@@ -60,12 +60,12 @@ export class LoadedModel {
     return loaded.reduce((sum, network) => sum + network.runMs, this.#replacedRunMs);
   }
 
-  /** Loads what a text-to-image run needs. */
-  async loadAll(signal: AbortSignal): Promise<void> {
-    await this.tokenizer();
-    for (const name of ["textEncoder", "unet", "vaeDecoder"] as const) {
+  /** Loads networks and the tokenizers, so that a run finds them ready. */
+  async load(choices: readonly NetworkChoice[], signal: AbortSignal): Promise<void> {
+    for (const name of Object.keys(this.model.tokenizers)) await this.tokenizer(name);
+    for (const choice of choices) {
       signal.throwIfAborted();
-      await this.network(name);
+      await this.network(choice);
     }
   }
 
@@ -79,7 +79,7 @@ export class LoadedModel {
     const key = keyOf(choice);
     try {
       if (typeof choice !== "string") await this.#releaseOthers(key);
-      const graph = this.#graphs.get(key) ?? (await buildNetwork(this.folder, choice));
+      const graph = this.#graphs.get(key) ?? (await buildNetwork(this.model, choice));
       this.#graphs.delete(key);
       return await Network.load(graph, this.runtime);
     } catch (error) {
@@ -88,10 +88,10 @@ export class LoadedModel {
     }
   }
 
-  /** Releases the UNets with perturbed attention other than that of `key`. */
+  /** Releases the networks with perturbed attention other than that of `key`. */
   async #releaseOthers(key: string): Promise<void> {
     for (const [other, loaded] of [...this.#networks]) {
-      if (other === key || !other.startsWith(perturbedKey)) continue;
+      if (other === key || !other.includes(perturbedMark)) continue;
       this.#networks.delete(other);
       const network = await loaded;
       this.replaced++;
@@ -101,8 +101,9 @@ export class LoadedModel {
   }
 }
 
-const perturbedKey = "unet without ";
+const perturbedMark = " without ";
 
 function keyOf(choice: NetworkChoice): string {
-  return typeof choice === "string" ? choice : `${perturbedKey}${choice.perturbedLayers.join(" ")}`;
+  if (typeof choice === "string") return choice;
+  return `${networkOf(choice)}${perturbedMark}${choice.perturbedLayers.join(" ")}`;
 }

@@ -1,4 +1,4 @@
-import type { ModelFolder } from "../models/model-folder.ts";
+import type { Model } from "../models/model.ts";
 import { LoadedModel } from "./loaded-model.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -23,18 +23,18 @@ export class ModelCache {
   }
 
   /** A model, loaded or not: its networks load when first used. */
-  async get(folder: ModelFolder): Promise<LoadedModel> {
+  async get(model: Model): Promise<LoadedModel> {
     const runtime = await this.#runtime;
-    const key = JSON.stringify([folder.path, folder.variant ?? "", folder.identity.hash]);
-    const model = this.#models.get(key) ?? new LoadedModel(folder, runtime);
+    const key = JSON.stringify([model.path, model.identity.hash, model.parts]);
+    const loaded = this.#models.get(key) ?? new LoadedModel(model, runtime);
     this.#models.delete(key);
-    this.#models.set(key, model);
+    this.#models.set(key, loaded);
     for (const [old, stale] of this.#models) {
       if (this.#models.size <= this.#limit) break;
       this.#models.delete(old);
       this.#released += 1 + stale.replaced;
       await stale.release();
     }
-    return model;
+    return loaded;
   }
 }

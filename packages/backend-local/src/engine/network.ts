@@ -36,12 +36,18 @@ export class Network {
    * @throws the signal's reason.
    */
   async run(feeds: Record<string, Tensor>, output: string, signal: AbortSignal): Promise<Tensor> {
+    const [result] = await this.runAll(feeds, [output], signal);
+    return result!;
+  }
+
+  /** {@link run} for several of its outputs. */
+  async runAll(feeds: Record<string, Tensor>, outputs: readonly string[], signal: AbortSignal): Promise<Tensor[]> {
     await setImmediate();
     signal.throwIfAborted();
     const from = performance.now();
-    const results = await this.#session.run(feeds, [output]);
+    const results = await this.#session.run(feeds, [...outputs]);
     this.runMs += performance.now() - from;
-    return results[output]!;
+    return outputs.map((output) => results[output]!);
   }
 
   async release(): Promise<void> {

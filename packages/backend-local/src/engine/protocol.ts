@@ -11,7 +11,7 @@ import type {
   WarningEvent,
 } from "@latentkit/core";
 import type { ExecutionProvider } from "../local-options.ts";
-import type { ModelFolder } from "../models/model-folder.ts";
+import type { Model } from "../models/model.ts";
 
 /** What an engine is started with; it stays the same for the engine's life. */
 export interface EngineSettings {
@@ -23,7 +23,7 @@ export interface EngineSettings {
 /** One generation, complete: the engine reads no file but the model's weights and tokenizer. */
 export interface EngineJob {
   request: GenerationRequest;
-  model: ModelFolder;
+  model: Model;
   /** Input pictures, decoded and resized to the output's size; or the latents in place of the picture: one for all, or one for each. */
   inputs: { image?: Pixels; mask?: Pixels; latents?: Float32Array };
 }
@@ -32,7 +32,7 @@ export interface EngineJob {
 export type ToEngine =
   | { type: "run"; id: number; job: EngineJob }
   /** Loads a model's networks so that the next run finds them ready. */
-  | { type: "warm-up"; id: number; model: ModelFolder }
+  | { type: "warm-up"; id: number; model: Model }
   | { type: "cancel"; id: number }
   /** End now. Sent between runs. */
   | { type: "close" };

@@ -1,5 +1,5 @@
 import { serializeError } from "../local-error.ts";
-import { generate } from "../pipeline/generate.ts";
+import { generate, warmUp } from "../pipeline/generate.ts";
 import { ModelCache } from "./model-cache.ts";
 import type { EnginePort } from "./port.ts";
 import type { EngineSettings, ToEngine } from "./protocol.ts";
@@ -18,7 +18,7 @@ export function serve(port: EnginePort, settings: EngineSettings): void {
     const controller = new AbortController();
     running.set(id, controller);
     try {
-      if (message.type === "warm-up") await (await models.get(message.model)).loadAll(controller.signal);
+      if (message.type === "warm-up") await warmUp(await models.get(message.model), controller.signal);
       else {
         const model = await models.get(message.job.model);
         for await (const event of generate(message.job, model, controller.signal)) {

@@ -1,25 +1,13 @@
-import type { Weights } from "../files/weights.ts";
-import { buildVaeDecoder, buildVaeEncoder } from "../networks/autoencoder-kl/autoencoder-kl.ts";
-import { buildClipText } from "../networks/clip-text/clip-text.ts";
+import { familyOf } from "../families/families.ts";
+import type { NetworkChoice } from "../families/family.ts";
+import { folderWeights, type Weights } from "../files/weights.ts";
 import type { NetworkGraph } from "../networks/network-graph.ts";
-import { buildUNet } from "../networks/unet-2d-condition/unet-2d-condition.ts";
-import { type ModelFolder, type ModelPart, partWeights } from "./model-folder.ts";
+import { type Model, partOf, type WeightsSource } from "./model.ts";
 
-const networks = {
-  textEncoder: ["textEncoder", buildClipText],
-  unet: ["unet", buildUNet],
-  vaeDecoder: ["vae", buildVaeDecoder],
-  vaeEncoder: ["vae", buildVaeEncoder],
-} as const satisfies Record<string, [part: string, build: (config: unknown, weights: Weights) => NetworkGraph]>;
-
-/** A network of a model. */
-export type NetworkName = keyof typeof networks;
-
-/** A network, or the UNet with perturbed attention in the self-attentions of these names. */
-export type NetworkChoice = NetworkName | { readonly perturbedLayers: readonly string[] };
-
-/** Every network that a model has. */
-export const networkNames = Object.keys(networks) as NetworkName[];
+/** A network's name. */
+export function networkOf(choice: NetworkChoice): string {
+  return typeof choice === "string" ? choice : choice.network;
+}
 
 /**
  * The graph of one of a model's networks. Building it holds every tensor's name, shape and type against the config;
@@ -27,9 +15,18 @@ export const networkNames = Object.keys(networks) as NetworkName[];
  *
  * @throws ModelError naming the tensor that is missing or does not fit.
  */
-export async function buildNetwork(folder: ModelFolder, choice: NetworkChoice): Promise<NetworkGraph> {
-  const [partName, build] = networks[typeof choice === "string" ? choice : "unet"];
-  const part: ModelPart = folder[partName];
-  const weights = await partWeights(part.folder, folder.variant);
-  return typeof choice === "string" ? build(part.config, weights) : buildUNet(part.config, weights, choice);
+export async function buildNetwork(model: Model, choice: NetworkChoice): Promise<NetworkGraph> {
+  const { networks } = await familyOf(model).engine();
+  const { part, build } = networks[networkOf(choice)]!;
+  const { weights, config } = partOf(model, part);
+  return build(config, await openWeights(weights), typeof choice === "string" ? {} : choice);
+}
+
+/** A part's weights: the variant's files where the part has them, as diffusers does, else the plain ones. */
+export async function openWeights({ path, variant }: WeightsSource): Promise<Weights> {
+  if (variant === undefined) return folderWeights(path);
+  return folderWeights(path, variant).catch(async (error) => {
+    if (error.details?.problem !== "missing") throw error;
+    return folderWeights(path);
+  });
 }

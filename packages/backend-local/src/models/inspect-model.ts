@@ -1,6 +1,8 @@
 import { fileURLToPath } from "node:url";
+import { openWeights } from "./build-network.ts";
+import type { ModelPart } from "./model.ts";
 import type { ModelDefaults } from "./model-defaults.ts";
-import { type ModelFolder, type ModelPart, partWeights, readModelFolder } from "./model-folder.ts";
+import { folderNameOf, readModelFolder } from "./model-folder.ts";
 import { ownPlan } from "./own-plan.ts";
 
 /** One network of a model, as its files say. */
@@ -48,13 +50,13 @@ export async function inspectModel(folder: string, variant?: string): Promise<Mo
   // The networks are only needed here: whoever imports the package does not load them.
   const { checkModel } = await import("./check-model.ts");
   await checkModel(model);
-  const { identity, path, shape, scheduler } = model;
+  const { identity, path, traits, scheduler, parts } = model;
   const plan = ownPlan(path, scheduler);
   return {
     id: identity.id,
     path,
     hash: identity.hash ?? "",
-    components: await Promise.all(partsOf(model).map(([name, part]) => inspectPart(name, part, variant))),
+    components: await Promise.all(Object.entries(parts).map(([name, part]) => inspectPart(folderNameOf(name), part))),
     scheduler: {
       class: String(scheduler._class_name ?? "unknown"),
       sampler: plan.sampler,
@@ -62,26 +64,18 @@ export async function inspectModel(folder: string, variant?: string): Promise<Mo
       prediction: plan.prediction,
     },
     size: {
-      width: shape.defaultWidth,
-      height: shape.defaultHeight,
-      multipleOf: shape.multipleOf,
-      min: shape.minSide,
+      width: traits.defaultWidth,
+      height: traits.defaultHeight,
+      multipleOf: traits.multipleOf,
+      min: traits.minSide,
     },
     defaults: model.defaults,
-    maxPromptTokens: shape.maxPositions - 2,
+    maxPromptTokens: Math.min(...Object.values(traits.tokenizers).map(({ maxPositions }) => maxPositions)) - 2,
   };
 }
 
-function partsOf({ textEncoder, unet, vae }: ModelFolder): [name: string, part: ModelPart][] {
-  return [
-    ["text_encoder", textEncoder],
-    ["unet", unet],
-    ["vae", vae],
-  ];
-}
-
-async function inspectPart(name: string, part: ModelPart, variant: string | undefined): Promise<ComponentInfo> {
-  const weights = await partWeights(part.folder, variant);
+async function inspectPart(name: string, part: ModelPart): Promise<ComponentInfo> {
+  const weights = await openWeights(part.weights);
   const bytesOf = new Map<string, number>();
   let parameters = 0;
   for (const tensorName of weights.names()) {

@@ -14,7 +14,7 @@ async function json(file: string): Promise<Record<string, unknown>> {
 }
 
 test("sizes come from the configs", async () => {
-  expect((await readModelFolder(fixtureModel("sd1"))).shape).toMatchObject({
+  expect((await readModelFolder(fixtureModel("sd1"))).traits).toMatchObject({
     scale: 8,
     multipleOf: 8,
     minSide: 16,
@@ -23,9 +23,9 @@ test("sizes come from the configs", async () => {
     latentChannels: 4,
     scalingFactor: 0.18215,
     textLayers: 2,
-    maxPositions: 77,
+    tokenizers: { tokenizer: { maxPositions: 77 } },
   });
-  expect((await readModelFolder(fixtureModel("f4"))).shape).toMatchObject({
+  expect((await readModelFolder(fixtureModel("f4"))).traits).toMatchObject({
     scale: 4,
     defaultWidth: 48,
     latentChannels: 8,
@@ -34,15 +34,15 @@ test("sizes come from the configs", async () => {
   const wide = await copyModel("sd1", {
     "unet/config.json": { ...(await json("unet/config.json")), sample_size: [8, 16] },
   });
-  expect((await readModelFolder(wide)).shape).toMatchObject({ defaultWidth: 128, defaultHeight: 64 });
+  expect((await readModelFolder(wide)).traits).toMatchObject({ defaultWidth: 128, defaultHeight: 64 });
 });
 
 test("a size below the smallest is raised to it, one beyond the largest is refused", async () => {
   const config = await json("unet/config.json");
   const tiny = await copyModel("sd1", { "unet/config.json": { ...config, sample_size: 1 } });
-  expect((await readModelFolder(tiny)).shape).toMatchObject({ minSide: 16, defaultWidth: 16, defaultHeight: 16 });
+  expect((await readModelFolder(tiny)).traits).toMatchObject({ minSide: 16, defaultWidth: 16, defaultHeight: 16 });
   const largest = await copyModel("sd1", { "unet/config.json": { ...config, sample_size: 256 } });
-  expect((await readModelFolder(largest)).shape).toMatchObject({ maxSide: 2048, defaultWidth: 2048 });
+  expect((await readModelFolder(largest)).traits).toMatchObject({ maxSide: 2048, defaultWidth: 2048 });
 });
 
 describe("a folder that cannot be used is a ModelError naming the file", () => {
@@ -207,7 +207,7 @@ test("a byte order mark before the JSON is passed over", async () => {
   const folder = await copyModel("sd1");
   for (const file of ["model_index.json", "unet/config.json", "scheduler/scheduler_config.json"])
     await writeFile(join(folder, file), `\ufeff${JSON.stringify(await json(file))}`);
-  await expect(readModelFolder(folder)).resolves.toMatchObject({ shape: { scale: 8 } });
+  await expect(readModelFolder(folder)).resolves.toMatchObject({ traits: { scale: 8 } });
 });
 
 test("infinities as Python writes them are read", async () => {

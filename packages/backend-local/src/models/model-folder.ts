@@ -1,108 +1,63 @@
 import { stat } from "node:fs/promises";
 import { extname, join, resolve } from "node:path";
-import type { ModelIdentity } from "@latentkit/core";
+import { families } from "../families/families.ts";
+import type { Family } from "../families/family.ts";
 import { modelError } from "../files/model-error.ts";
 import { quote } from "../files/quote.ts";
 import { readJson } from "../files/read-json.ts";
-import { folderWeights, type Weights } from "../files/weights.ts";
-import { defaultsFile, type ModelDefaults, modelDefaults } from "./model-defaults.ts";
+import { openWeights } from "./build-network.ts";
+import type { Model, ModelPart, ModelParts } from "./model.ts";
+import { defaultsFile, modelDefaults } from "./model-defaults.ts";
 import { hashModel } from "./model-hash.ts";
 import { modelId } from "./model-id.ts";
-import { type ModelShape, modelShape } from "./model-shape.ts";
-
-/** One network of a model: its folder, and its config.json as it stands there. */
-export interface ModelPart {
-  readonly folder: string;
-  readonly config: Record<string, unknown>;
-}
-
-/** A model folder in the diffusers layout, read and checked but for its weights. Plain data: it crosses processes. */
-export interface ModelFolder {
-  /** Absolute path. */
-  readonly path: string;
-  readonly variant?: string;
-  readonly identity: ModelIdentity;
-  readonly textEncoder: ModelPart;
-  readonly unet: ModelPart;
-  readonly vae: ModelPart;
-  /** The tokenizer's folder. */
-  readonly tokenizer: string;
-  readonly scheduler: Record<string, unknown>;
-  readonly shape: ModelShape;
-  /** From its latentkit.json. */
-  readonly defaults: ModelDefaults;
-  /** Every file that was read or looked for, for noticing changes. */
-  readonly files: readonly string[];
-}
-
-const pipelines = ["StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline", "StableDiffusionInpaintPipeline"];
-
-const architectures = {
-  text_encoder: ["CLIPTextModel", "CLIPTextModelWithProjection"],
-  unet: ["UNet2DConditionModel"],
-  vae: ["AutoencoderKL"],
-  tokenizer: ["CLIPTokenizer", "CLIPTokenizerFast"],
-} as const;
+import { ownPlan } from "./own-plan.ts";
 
 /**
- * Reads a model folder: its index, the configs, the weights' headers, and a hash of what defines its output. Nothing is
- * written, symbolic links (a Hugging Face cache) are followed.
+ * Reads a model folder in the diffusers layout: its index, the configs, the weights' headers, and a hash of what defines its
+ * output. Nothing is written, symbolic links (a Hugging Face cache) are followed.
  *
  * @throws {@link ModelError} naming the file: not a folder, not a model, an architecture that is not supported, files
  * that are missing, malformed or pickled.
  */
-export async function readModelFolder(folder: string, variant?: string, name?: string): Promise<ModelFolder> {
+export async function readModelFolder(folder: string, variant?: string, name?: string): Promise<Model> {
   const path = resolve(folder);
   await requireFolder(path);
   const indexFile = join(path, "model_index.json");
   const index = await readJson(indexFile).catch((error) => {
     throw error.details?.problem === "missing" ? notAModel(path, indexFile) : error;
   });
-  checkArchitecture(index, indexFile);
-  const part = async (component: keyof typeof architectures): Promise<ModelPart> => {
-    const file = join(path, component, "config.json");
-    const config = await readJson(file);
-    // A text encoder's class is in `architectures`, which its config's own check reads.
-    const { _class_name: own } = config;
-    if (own !== undefined) requireOneOf(own, architectures[component], file, "_class_name");
-    return { folder: join(path, component), config };
-  };
-  const [textEncoder, unet, vae] = await Promise.all([part("text_encoder"), part("unet"), part("vae")]);
+  const family = familyOfIndex(index, indexFile);
   const schedulerFile = join(path, "scheduler", "scheduler_config.json");
+  const parts = await readParts(path, family, index, variant);
   const scheduler = await readJson(schedulerFile);
-  const shape = modelShape({ path, textEncoder, unet, vae, scheduler });
+  ownPlan(path, scheduler);
+  const found: ModelParts = { path, pipeline: String(index._class_name), index, parts, scheduler };
+  const traits = family.describe(found);
   const defaults = await modelDefaults(path);
-  const weights = await Promise.all([textEncoder, unet, vae].map((p) => partWeights(p.folder, variant)));
+  const tokenizers = tokenizersOf(path, family, index);
+  const weights = await Promise.all(Object.values(parts).map((part) => openWeights(part.weights)));
   const texts = [
     indexFile,
     schedulerFile,
-    ...[textEncoder, unet, vae].map((p) => join(p.folder, "config.json")),
-    ...(await tokenizerFiles(join(path, "tokenizer"))),
+    ...Object.values(parts).map(({ file }) => file),
+    ...(await Promise.all(Object.values(tokenizers).map(tokenizerFiles))).flat(),
     ...(defaults === undefined ? [] : [defaultsFile(path)]),
   ];
   const { hash, files } = await hashModel(texts, weights);
   return {
-    path,
-    ...(variant === undefined ? {} : { variant }),
+    ...found,
+    family: family.id,
     identity: { id: name ?? modelId(path), hash },
-    textEncoder,
-    unet,
-    vae,
-    tokenizer: join(path, "tokenizer"),
-    scheduler,
-    shape,
+    tokenizers,
+    traits,
     defaults: defaults ?? {},
     files: defaults === undefined ? [...files, defaultsFile(path)] : files,
   };
 }
 
-/** A part's weights: the variant's files where the part has them, as diffusers does, else the plain ones. */
-export async function partWeights(folder: string, variant: string | undefined): Promise<Weights> {
-  if (variant === undefined) return folderWeights(folder);
-  return folderWeights(folder, variant).catch(async (error) => {
-    if (error.details?.problem !== "missing") throw error;
-    return folderWeights(folder);
-  });
+/** Name of a part's folder: `textEncoder2` lies in text_encoder_2. */
+export function folderNameOf(part: string): string {
+  return part.replace(/[A-Z]|\d+$/g, (end) => `_${end.toLowerCase()}`);
 }
 
 async function requireFolder(path: string): Promise<void> {
@@ -119,18 +74,64 @@ function notAModel(path: string, file: string) {
   return modelError("missing", message, { file });
 }
 
-function checkArchitecture(index: Record<string, unknown>, file: string): void {
-  requireOneOf(index._class_name, pipelines, file, "_class_name");
-  for (const [component, allowed] of Object.entries(architectures)) {
-    const entry = index[component];
-    requireOneOf(Array.isArray(entry) ? entry[1] : entry, allowed, file, component);
-  }
+function familyOfIndex({ _class_name: pipeline }: Record<string, unknown>, file: string): Family {
+  const family = families.find(({ pipelines }) => pipelines.includes(pipeline as string));
+  if (family !== undefined) return family;
+  const supported = families.flatMap(({ pipelines }) => pipelines);
+  throw notOneOf(pipeline, supported, file, "_class_name");
 }
 
-function requireOneOf(found: unknown, allowed: readonly unknown[], file: string, option: string): void {
-  if (allowed.includes(found)) return;
+/** A part's class as the index names it: `[library, class]`. */
+function classOf(entry: unknown): unknown {
+  return Array.isArray(entry) ? entry[1] : entry;
+}
+
+/** The parts that the index names. One that the family can be without may be missing, or `[null, null]`. */
+async function readParts(
+  path: string,
+  { parts }: Family,
+  index: Record<string, unknown>,
+  variant: string | undefined,
+): Promise<Record<string, ModelPart>> {
+  const indexFile = join(path, "model_index.json");
+  const read = await Promise.all(
+    Object.entries(parts).map(async ([name, { classes, optional }]) => {
+      const folder = folderNameOf(name);
+      const named = classOf(index[folder]);
+      if (optional && named == null) return [];
+      if (!classes.includes(named as string)) throw notOneOf(named, classes, indexFile, folder);
+      const file = join(path, folder, "config.json");
+      const config = await readJson(file);
+      // A text encoder's class is in `architectures`, which its config's own check reads.
+      const { _class_name: own } = config;
+      if (own !== undefined && !classes.includes(own as string)) throw notOneOf(own, classes, file, "_class_name");
+      const weights = {
+        kind: "folder",
+        path: join(path, folder),
+        ...(variant === undefined ? {} : { variant }),
+      } as const;
+      return [[name, { weights, config, file }] as const];
+    }),
+  );
+  return Object.fromEntries(read.flat());
+}
+
+/** Folders of the tokenizers that the index names. */
+function tokenizersOf(path: string, { tokenizers }: Family, index: Record<string, unknown>): Record<string, string> {
+  const indexFile = join(path, "model_index.json");
+  const named = Object.entries(tokenizers).flatMap(([name, { classes, optional }]) => {
+    const folder = folderNameOf(name);
+    const found = classOf(index[folder]);
+    if (optional && found == null) return [];
+    if (!classes.includes(found as string)) throw notOneOf(found, classes, indexFile, folder);
+    return [[name, join(path, folder)] as const];
+  });
+  return Object.fromEntries(named);
+}
+
+function notOneOf(found: unknown, allowed: readonly string[], file: string, option: string) {
   const message = `${file}: ${option} is ${quote(found)}; supported: ${allowed.join(", ")}`;
-  throw modelError("unsupported", message, { file, option });
+  return modelError("unsupported", message, { file, option });
 }
 
 async function tokenizerFiles(folder: string): Promise<string[]> {

@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
-import { type ModelFolder, readModelFolder } from "./model-folder.ts";
+import type { Model } from "./model.ts";
+import { readModelFolder } from "./model-folder.ts";
 import { stampOf } from "./model-hash.ts";
 
 const embedded = "@latentkit/tiny-model";
@@ -8,8 +9,8 @@ const embedded = "@latentkit/tiny-model";
 export class ModelLibrary {
   readonly #default: string | undefined;
   readonly #variant: string | undefined;
-  readonly #read = new Map<string, { stamp: string; folder: ModelFolder }>();
-  readonly #reading = new Map<string, Promise<ModelFolder>>();
+  readonly #read = new Map<string, { stamp: string; model: Model }>();
+  readonly #reading = new Map<string, Promise<Model>>();
 
   constructor(defaultModel: string | undefined, variant: string | undefined) {
     this.#default = defaultModel;
@@ -22,24 +23,24 @@ export class ModelLibrary {
    *
    * @throws ModelError
    */
-  find(model: string | undefined): Promise<ModelFolder> {
+  find(model: string | undefined): Promise<Model> {
     const wanted = model ?? this.#default ?? embedded;
     const reading = this.#reading.get(wanted) ?? this.#find(wanted).finally(() => this.#reading.delete(wanted));
     this.#reading.set(wanted, reading);
     return reading;
   }
 
-  async #find(wanted: string): Promise<ModelFolder> {
+  async #find(wanted: string): Promise<Model> {
     const known = this.#read.get(wanted);
-    if (known !== undefined && (await stampOf(known.folder.files)) === known.stamp) {
-      return known.folder;
+    if (known !== undefined && (await stampOf(known.model.files)) === known.stamp) {
+      return known.model;
     }
-    const folder = await this.#open(wanted);
-    this.#read.set(wanted, { stamp: await stampOf(folder.files), folder });
-    return folder;
+    const model = await this.#open(wanted);
+    this.#read.set(wanted, { stamp: await stampOf(model.files), model });
+    return model;
   }
 
-  async #open(wanted: string): Promise<ModelFolder> {
+  async #open(wanted: string): Promise<Model> {
     if (wanted !== embedded)
       return readModelFolder(wanted.startsWith("file:") ? fileURLToPath(wanted) : wanted, this.#variant);
     const { modelPath } = await import("@latentkit/tiny-model");

@@ -1,6 +1,5 @@
 import { type GenerationRequest, InvalidRequestError } from "@latentkit/core";
 import { type Grid, type Guidance, type GuidanceSettings, makeGuidance, type Plan } from "@latentkit/core/diffusion";
-import type { ModelDefaults } from "../models/model-defaults.ts";
 import { matchLayers } from "./match-layers.ts";
 
 type RequestGuidance = NonNullable<GenerationRequest["guidance"]>;
@@ -17,8 +16,8 @@ export interface PerturbedGuidance {
 const plusScale = 0.6;
 
 /** Scale of guidance: the request's, else the model's. */
-export function guidanceScaleOf({ guidanceScale }: GenerationRequest, plan: Plan, defaults: ModelDefaults): number {
-  return guidanceScale ?? (isPlus(plan) ? plusScale : (defaults.guidanceScale ?? 7.5));
+export function guidanceScaleOf({ guidanceScale }: GenerationRequest, plan: Plan, byDefault: number): number {
+  return guidanceScale ?? (isPlus(plan) ? plusScale : byDefault);
 }
 
 /** CFG++ is a way of guidance and a kind of sampler: neither does anything without the other. */

@@ -1,7 +1,7 @@
 import { type GenerationRequest, parseRequest } from "@latentkit/core";
 import { describe, expect, test } from "vitest";
 import type { LoadedModel } from "../engine/loaded-model.ts";
-import type { NetworkChoice, NetworkName } from "../models/build-network.ts";
+import type { NetworkChoice } from "../families/family.ts";
 import { readModelFolder } from "../models/model-folder.ts";
 import { fixtureModel } from "../testing/test-model.ts";
 import { generate } from "./generate.ts";
@@ -14,7 +14,7 @@ interface FakeTensor {
 }
 
 /** A model of constants: `fails` says for each run of a network whether it throws. Its networks count their runs. */
-function fakeModel(fails: (name: NetworkName, run: number) => boolean = () => false) {
+function fakeModel(fails: (name: string, run: number) => boolean = () => false) {
   const batches: Record<string, number[]> = {};
   class Tensor {
     readonly data: unknown;
@@ -24,21 +24,24 @@ function fakeModel(fails: (name: NetworkName, run: number) => boolean = () => fa
       this.dims = dims;
     }
   }
-  const answer = (name: NetworkName, [batch]: readonly number[]): FakeTensor => {
+  const answer = (name: string, [batch]: readonly number[]): FakeTensor => {
     const dims = {
       textEncoder: [batch!, 77, 16],
       unet: [batch!, 4, 8, 8],
       vaeDecoder: [1, 3, 64, 64],
       vaeEncoder: [1, 8, 8, 8],
-    }[name];
+    }[name]!;
     return { dims, data: new Float32Array(dims.reduce((product, size) => product * size)).fill(0.25) };
   };
   const model = {
-    folder,
+    model: folder,
     runtime: { Tensor, version: "0" },
     check: async () => {},
     tokenizer: async () => ({ length: 77, encode: () => ({ ids: new Int32Array(77) }) }),
     network: async (choice: NetworkChoice) => ({
+      async runAll(...args: [Record<string, FakeTensor>, readonly string[], AbortSignal]) {
+        return [await this.run(args[0], "", args[2])];
+      },
       async run(feeds: Record<string, FakeTensor>, _: string, signal: AbortSignal) {
         signal.throwIfAborted();
         const name = typeof choice === "string" ? choice : "unet";

@@ -1,44 +1,47 @@
-import { GenerationError, type SerializedError } from "@latentkit/core";
-import { type Guidance, runPlan } from "@latentkit/core/diffusion";
+import { GenerationError, parseRequest, type SerializedError } from "@latentkit/core";
+import { runPlan } from "@latentkit/core/diffusion";
 import type { LoadedModel } from "../engine/loaded-model.ts";
 import type { EngineEvent, EngineJob } from "../engine/protocol.ts";
+import { familyOf } from "../families/families.ts";
+import type { Codec, Denoiser, FamilyEngine, FamilyJob, NetworkChoice } from "../families/family.ts";
 import { serializeError } from "../local-error.ts";
-import type { NetworkChoice } from "../models/build-network.ts";
 import { guidanceOver } from "./choose-guidance.ts";
-import { encodePrompt } from "./encode-prompt.ts";
-import { guidedUnet, type LatentDims, type TextedUnet, textedUnet } from "./guided-unet.ts";
+import { familyJob } from "./family-job.ts";
+import { guidedDenoiser } from "./guided-denoiser.ts";
 import { toLatentMask } from "./image-tensor.ts";
 import { JobClock } from "./job-clock.ts";
-import { decodeLatent, encodeImage } from "./latents.ts";
 import { randomOf, seedOf } from "./random-of-image.ts";
-import { resolved, type Settings, settle } from "./settings.ts";
+import { resolved } from "./settings.ts";
 import { type Source, startOf } from "./start.ts";
 
 /** What all images of a job share. */
 interface Context {
   model: LoadedModel;
-  settings: Settings;
+  job: FamilyJob;
   source: Source;
-  dims: LatentDims;
-  unet: TextedUnet;
+  denoiser: Denoiser;
+  codec: Codec;
   clock: JobClock;
   signal: AbortSignal;
 }
 
 /** Makes a job's images, one after the other: image i has seed + i, and one that fails leaves the others be. */
-export async function* generate(job: EngineJob, model: LoadedModel, signal: AbortSignal): AsyncGenerator<EngineEvent> {
-  const settings = settle(job.request, model.folder);
-  const unet = unetOf(settings);
-  const names: NetworkChoice[] = ["textEncoder", unet, "vaeDecoder"];
-  if (job.inputs.image !== undefined) names.push("vaeEncoder");
+export async function* generate(
+  { request, inputs }: EngineJob,
+  model: LoadedModel,
+  signal: AbortSignal,
+): AsyncGenerator<EngineEvent> {
+  const family = await familyOf(model.model).engine();
+  const job = familyJob(request, model.model, inputs);
+  const { settings } = job;
+  const names = family.needs(job);
   const clock = new JobClock(settings.count);
   await clock.time("load", () => model.check(names));
-  const { identity } = model.folder;
   const versions = { "onnxruntime-node": model.runtime.version };
-  yield { type: "started", resolved: resolved(settings), model: identity, versions };
+  yield { type: "started", resolved: resolved(settings), model: model.model.identity, versions };
   const runMsBefore = await model.runMs();
   yield* load(model, names, clock, signal);
-  const context = yield* prepare(job, model, settings, clock, signal);
+  const context = yield* prepare(job, family, model, clock, signal);
 
   const failures: unknown[] = [];
   for (let index = 0; index < settings.count; index++) {
@@ -55,6 +58,14 @@ export async function* generate(job: EngineJob, model: LoadedModel, signal: Abor
   yield { type: "completed", timings };
 }
 
+/** Loads what the shortest request takes. */
+export async function warmUp(model: LoadedModel, signal: AbortSignal): Promise<void> {
+  const [task] = model.model.traits.tasks;
+  const request = parseRequest({ ...(task === "unconditional" ? { task } : { prompt: "" }) });
+  const family = await familyOf(model.model).engine();
+  await model.load(family.needs(familyJob(request, model.model, {})), signal);
+}
+
 /** Brings up the networks that the job needs. */
 async function* load(model: LoadedModel, names: readonly NetworkChoice[], clock: JobClock, signal: AbortSignal) {
   yield clock.phase("load", 0, names.length);
@@ -67,64 +78,42 @@ async function* load(model: LoadedModel, names: readonly NetworkChoice[], clock:
 
 /** Encodes what was given: the prompts, and the picture where there is one. */
 async function* prepare(
-  job: EngineJob,
+  job: FamilyJob,
+  family: FamilyEngine,
   model: LoadedModel,
-  settings: Settings,
   clock: JobClock,
   signal: AbortSignal,
 ): AsyncGenerator<EngineEvent, Context> {
-  const { image, mask } = job.inputs;
-  const { shape } = model.folder;
+  const { codec } = family;
+  const { request } = job;
+  const { image, mask, latents } = job.inputs;
   const steps = image === undefined ? 1 : 2;
   yield clock.phase("encode", 0, steps);
-  const { prompt, negativePrompt, clipSkip } = settings;
-  // Without guidance the unconditional text has no effect: it is not even encoded.
-  const texts = needsUncond(settings) ? { prompt, negativePrompt, clipSkip } : { prompt, clipSkip };
-  const { states, warnings } = await clock.time("encode", () => encodePrompt(model, texts, signal));
-  yield* warnings;
+  const denoiser = await clock.time("encode", () => family.open(model, job, signal));
+  yield* denoiser.warnings;
   yield clock.phase("encode", 1, steps);
 
-  const source: Source = { strength: "strength" in job.request ? job.request.strength : 1 };
-  const { latents } = job.inputs;
-  if (latents !== undefined) source.latents = { data: latents, as: latentRole(job.request) };
-  if (mask !== undefined) source.mask = toLatentMask(mask, shape.scale);
+  const source: Source = { strength: "strength" in request ? request.strength : 1 };
+  if (latents !== undefined) source.latents = { data: latents, as: latentRole(request) };
+  if (mask !== undefined) source.mask = toLatentMask(mask, model.model.traits.scale);
   if (image !== undefined) {
-    source.moments = await clock.time("encode", () => encodeImage(model, image, signal));
+    const distribution = await clock.time("encode", () => codec.encode(model, image, signal));
+    source.picture = (randn) => codec.draw(model, distribution, randn);
     yield clock.phase("encode", 2, steps);
   }
-  const dims: LatentDims = [shape.latentChannels, settings.height / shape.scale, settings.width / shape.scale];
-  const choice = unetOf(settings);
-  const network = await model.network(choice);
-  const perturbs = choice !== "unet";
-  const unet = textedUnet({ unet: network, perturbs, runtime: model.runtime, states, dims, signal });
-  return { model, settings, source, dims, unet, clock, signal };
-}
-
-/** Whether any step of a run looks at the unconditional text. */
-function needsUncond(settings: Settings): boolean {
-  return inAnyStep(settings, ({ needsUncond: needs }, i) => needs(i));
-}
-
-/** The UNet as it is, unless some step looks at a perturbed pass. */
-function unetOf(settings: Settings): NetworkChoice {
-  const { perturbed } = settings;
-  const perturbs = perturbed && inAnyStep(settings, ({ needsPerturbed }, i) => needsPerturbed(i));
-  return perturbs ? { perturbedLayers: perturbed.layers } : "unet";
-}
-
-function inAnyStep({ guidance, grid }: Settings, needs: (guidance: Guidance, index: number) => boolean): boolean {
-  const over = guidanceOver(guidance, grid);
-  return Array.from({ length: grid.steps }, (_, i) => needs(over, i)).includes(true);
+  return { model, job, source, denoiser, codec, clock, signal };
 }
 
 async function* makeImage(index: number, context: Context): AsyncGenerator<EngineEvent> {
-  const { model, settings, source, dims, unet, clock, signal } = context;
+  const { model, job, source, denoiser, codec, clock, signal } = context;
+  const { settings, dims } = job;
   const { plan, grid, previewEvery } = settings;
   const random = randomOf(index, dims, settings, source);
   const { noise } = random;
   let from = performance.now();
-  const start = startOf(model, source, { plan, grid, index, length: dims[0] * dims[1] * dims[2], ...random });
-  const network = guidedUnet(unet, guidanceOver(settings.guidance, grid));
+  const length = dims[0] * dims[1] * dims[2];
+  const start = startOf(source, { plan, grid, index, length, ...random, beside: denoiser.beside });
+  const network = guidedDenoiser(denoiser, guidanceOver(settings.guidance, grid), start.beside);
   const run = {
     grid,
     network,
@@ -145,7 +134,7 @@ async function* makeImage(index: number, context: Context): AsyncGenerator<Engin
     yield clock.image("sample", index, step, steps);
     if (previewEvery > 0 && step % previewEvery === 0 && step < steps) {
       // Looked at here only: some samplers make it when it is.
-      const pixels = await clock.time("decode", () => decodeLatent(model, state.denoised, dims, signal));
+      const pixels = await clock.time("decode", () => codec.decode(model, state.denoised, dims, signal));
       yield { type: "preview", index, step, pixels };
     }
     from = performance.now();
@@ -156,7 +145,7 @@ async function* makeImage(index: number, context: Context): AsyncGenerator<Engin
     });
   }
   yield clock.image("decode", index, 0, 1);
-  const pixels = await clock.time("decode", () => decodeLatent(model, latent, dims, signal));
+  const pixels = await clock.time("decode", () => codec.decode(model, latent, dims, signal));
   const { seed, resolved: own } = random;
   const left = settings.givesLatent ? { latent: { shape: dims, data: latent.slice() } } : {};
   yield { type: "image", index, seed, ...(own ? { resolved: own } : {}), pixels, ...left };

@@ -7,7 +7,7 @@ import {
   offsetSeed,
   type Seed,
 } from "@latentkit/core/diffusion";
-import type { LatentDims } from "./guided-unet.ts";
+import type { LatentDims } from "../families/family.ts";
 import type { Settings } from "./settings.ts";
 import type { Source } from "./start.ts";
 

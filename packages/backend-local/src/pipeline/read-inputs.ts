@@ -1,6 +1,6 @@
 import { decodeImage, type GenerationRequest, loadImageSource, type Pixels, resizeImage } from "@latentkit/core";
 import type { EngineJob } from "../engine/protocol.ts";
-import type { ModelShape } from "../models/model-shape.ts";
+import type { Traits } from "../families/traits.ts";
 import { readLatents } from "./read-latents.ts";
 
 /** A request that names its size, and its pictures or latents in that size. */
@@ -17,10 +17,10 @@ export interface LocalInputs {
  */
 export async function readInputs(
   request: GenerationRequest,
-  shape: ModelShape,
+  traits: Traits,
   signal: AbortSignal,
 ): Promise<LocalInputs> {
-  const latents = await readLatents(request, shape, signal);
+  const latents = await readLatents(request, traits, signal);
   if (latents !== undefined) {
     const { data, width, height } = latents;
     return { request: { ...request, width, height }, inputs: { latents: data } };
@@ -29,8 +29,8 @@ export async function readInputs(
     return { request, inputs: {} };
   const image = await decodeImage(await loadImageSource(request.image, { field: "image", signal }), "image");
   const fit = (side: number) => {
-    const bounded = Math.min(Math.max(side, shape.minSide), shape.maxSide);
-    return bounded - (bounded % shape.multipleOf);
+    const bounded = Math.min(Math.max(side, traits.minSide), traits.maxSide);
+    return bounded - (bounded % traits.multipleOf);
   };
   const { width = fit(image.width), height = fit(image.height) } = request;
   const sized = { ...request, width, height };

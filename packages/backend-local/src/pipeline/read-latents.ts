@@ -1,8 +1,8 @@
 import { type GenerationRequest, InvalidRequestError, loadImageSource, ModelError } from "@latentkit/core";
+import type { Traits } from "../families/traits.ts";
 import { isNpy, parseNpy } from "../files/npy.ts";
 import { parseSafetensors } from "../files/safetensors.ts";
 import { isFloatType, toFloat32 } from "../files/to-float32.ts";
-import type { ModelShape } from "../models/model-shape.ts";
 
 /** A request's latents: one for all of its pictures, or one for each. */
 export interface Latents {
@@ -28,30 +28,30 @@ const names = ["latents", comfyTensor, "samples"];
  */
 export async function readLatents(
   request: GenerationRequest,
-  shape: ModelShape,
+  traits: Traits,
   signal: AbortSignal,
 ): Promise<Latents | undefined> {
   const source = "latent" in request ? request.latent : undefined;
   if (source === undefined) return undefined;
   const bytes = Buffer.from(await loadImageSource(source, { field: "latent", signal }));
-  const file = parse(bytes, shape.scalingFactor);
+  const file = parse(bytes, traits.scalingFactor);
   if (file.data.some((value) => !Number.isFinite(value))) throw invalid("has values that are no finite numbers");
   const [n, channels, height, width] = file.shape.length === 3 ? [1, ...file.shape] : file.shape;
-  if (file.shape.length < 3 || file.shape.length > 4 || channels !== shape.latentChannels) {
-    const right = `[${shape.latentChannels}, height, width]`;
+  if (file.shape.length < 3 || file.shape.length > 4 || channels !== traits.latentChannels) {
+    const right = `[${traits.latentChannels}, height, width]`;
     throw invalid(
       `has the shape [${file.shape.join(", ")}]; must be ${right}, or [count, …] with one for each picture`,
     );
   }
   if (n !== 1 && n !== request.count)
     throw invalid(`holds ${n} latents; must be 1, or one for each of the ${request.count} pictures`);
-  return { data: file.data, ...sizeOf(request, width! * shape.scale, height! * shape.scale, shape) };
+  return { data: file.data, ...sizeOf(request, width! * traits.scale, height! * traits.scale, traits) };
 }
 
 /** A latent has the picture's size already: the request need not name it, and must not name another. */
-function sizeOf(request: GenerationRequest, width: number, height: number, shape: ModelShape) {
+function sizeOf(request: GenerationRequest, width: number, height: number, traits: Traits) {
   for (const [field, side] of Object.entries({ width, height }) as ["width" | "height", number][]) {
-    const { minSide, maxSide, multipleOf, scale } = shape;
+    const { minSide, maxSide, multipleOf, scale } = traits;
     if (side < minSide || side > maxSide || side % multipleOf !== 0) {
       const fits = `${minSide} to ${maxSide} and a multiple of ${multipleOf}`;
       throw invalid(`is of a ${field} of ${side / scale}, which makes ${side} pixels; these must be ${fits}`);

@@ -8,9 +8,9 @@ import {
   readSamplerOptions,
   type Seed,
 } from "@latentkit/core/diffusion";
+import type { Traits } from "../families/traits.ts";
+import type { Model } from "../models/model.ts";
 import type { ModelDefaults } from "../models/model-defaults.ts";
-import type { ModelFolder } from "../models/model-folder.ts";
-import type { ModelShape } from "../models/model-shape.ts";
 import { ownPlan } from "../models/own-plan.ts";
 import { guidanceOf, guidanceOver, guidanceScaleOf, type PerturbedGuidance, perturbedOf } from "./choose-guidance.ts";
 import { givesLevels, gridOf, ownScheduler, planOf } from "./choose-plan.ts";
@@ -47,21 +47,21 @@ export interface Settings {
  *
  * @throws InvalidRequestError for what the model cannot do.
  */
-export function settle(request: GenerationRequest, model: ModelFolder): Settings {
-  const { shape, defaults } = model;
+export function settle(request: GenerationRequest, model: Model): Settings {
+  const { traits, defaults } = model;
   const { clipSkip = 1, steps = defaults.steps ?? 20 } = request;
-  if (clipSkip > shape.textLayers) {
-    const message = `must be 1 to ${shape.textLayers}: the text encoder has ${shape.textLayers} layers`;
-    throw invalid({ field: "clipSkip", message, allowed: { min: 1, max: shape.textLayers } });
+  if (clipSkip > Math.max(1, traits.textLayers)) {
+    const message = `must be 1 to ${traits.textLayers}: the text encoder has ${traits.textLayers} layers`;
+    throw invalid({ field: "clipSkip", message, allowed: { min: 1, max: traits.textLayers } });
   }
-  const width = sideOf("width", request.width ?? shape.defaultWidth, shape);
-  const height = sideOf("height", request.height ?? shape.defaultHeight, shape);
+  const width = sideOf("width", request.width ?? traits.defaultWidth, traits);
+  const height = sideOf("height", request.height ?? traits.defaultHeight, traits);
   const plan = planOf(withDefaults(request, defaults), ownPlan(model.path, model.scheduler), defaults.sigmaMax);
   // Two by two of a latent's squares make a token, as diffusers' flow pipelines count.
-  const tokensOf = (side: number) => Math.max(1, Math.floor(side / (2 * shape.scale)));
+  const tokensOf = (side: number) => Math.max(1, Math.floor(side / (2 * traits.scale)));
   const grid = gridOf(request, plan, steps, tokensOf(width) * tokensOf(height));
   const ownLevels = givesLevels(request);
-  const guidanceScale = guidanceScaleOf(request, plan, defaults);
+  const guidanceScale = guidanceScaleOf(request, plan, defaults.guidanceScale ?? traits.guidanceScale);
   const guidance = guidanceOf(request, guidanceScale, plan);
   // Said now where the two don't fit: it would be refused in the first step.
   guidanceOver(guidance, grid);
@@ -73,8 +73,8 @@ export function settle(request: GenerationRequest, model: ModelFolder): Settings
     steps: ownLevels ? (grid.whole ?? grid.sigmas).length - 1 : steps,
     guidanceScale,
     guidance,
-    perturbed: perturbedOf(request, shape.selfAttentions),
-    noise: checkedNoise(noiseOf(request.noise, shape)),
+    perturbed: perturbedOf(request, traits.selfAttentions),
+    noise: checkedNoise(noiseOf(request.noise, traits)),
     requestNoise: request.noise,
     givesLatent: request.output.latent === true,
     samplerOptions: readSamplerOptions(plan.sampler, request.samplerOptions ?? {}, plan),
@@ -89,7 +89,7 @@ export function settle(request: GenerationRequest, model: ModelFolder): Settings
 }
 
 /** The request's noise settings with their sizes in the latent's squares, rounded down as in A1111. */
-function noiseOf(noise: GenerationRequest["noise"] = undefined, { scale }: ModelShape): NoiseSettings {
+function noiseOf(noise: GenerationRequest["noise"] = undefined, { scale }: Traits): NoiseSettings {
   if (noise?.resizeFrom === undefined) return noise ?? {};
   const { width, height } = noise.resizeFrom;
   return { ...noise, resizeFrom: { width: Math.floor(width / scale), height: Math.floor(height / scale) } };
@@ -119,11 +119,7 @@ export function resolved(settings: Settings): Partial<GenerationRequest> {
 }
 
 /** Capabilities say the same of what a request names; this holds for every size, from wherever it comes. */
-function sideOf(
-  field: "width" | "height",
-  side: number,
-  { minSide: min, maxSide: max, multipleOf }: ModelShape,
-): number {
+function sideOf(field: "width" | "height", side: number, { minSide: min, maxSide: max, multipleOf }: Traits): number {
   if (side >= min && side <= max && side % multipleOf === 0) return side;
   const message = `must be ${min} to ${max} and a multiple of ${multipleOf}, not ${side}`;
   throw invalid({ field, message, allowed: { min, max, multipleOf } });

@@ -11,19 +11,20 @@ import {
   type StepNoise,
   startFromNoise,
 } from "@latentkit/core/diffusion";
-import type { LoadedModel } from "../engine/loaded-model.ts";
-import { drawLatent } from "./latents.ts";
+import type { Beside } from "../families/family.ts";
 
 /** What an image starts from, beside noise. */
 export interface Source {
-  /** The input picture's distribution, from the VAE's encoder. */
-  moments?: Float32Array;
+  /** Draws the input picture's latent. */
+  picture?: (randn: Randn) => Float32Array;
   /** 1 where to paint anew: inpainting, `[height, width]` of a latent. */
   mask?: Float32Array;
   strength: number;
   /** Latents that were given: one for all images, or one for each; and what they are. */
   latents?: { data: Float32Array; as: LatentRole };
 }
+
+type Randn = (n: number) => Float32Array;
 
 /** A given latent is a `picture`, a noisy `state` of sampling to go on with, or `noise` of unit variance to start from. */
 export type LatentRole = "picture" | "state" | "noise";
@@ -41,6 +42,8 @@ export interface StartOptions {
   noise: ImageNoise;
   /** Those of the first image of the batch, where that is another. */
   firstNoise?: ImageNoise | undefined;
+  /** What the network sees beside the latent. */
+  beside?: Beside | undefined;
 }
 
 /** Where sampling starts, and what keeps the rest of an inpainted picture as it was. */
@@ -52,6 +55,8 @@ export interface Start {
   halfway?: Halfway;
   /** What the steps' noise depends on, beside the levels. */
   steps: StepNoise;
+  /** The channels beside the latent. */
+  beside?: Float32Array | undefined;
 }
 
 /**
@@ -60,9 +65,8 @@ export interface Start {
  * middle of the picture's distribution and A1111 draws from it by a generator that no seed sets: both get the middle.
  */
 export function startOf(
-  model: LoadedModel,
-  { moments, mask, strength, latents }: Source,
-  { plan, grid, index, length, convention, noise, firstNoise = noise }: StartOptions,
+  { picture, mask, strength, latents }: Source,
+  { plan, grid, index, length, convention, noise, firstNoise = noise, beside: more }: StartOptions,
 ): Start {
   const steps: StepNoise = { whole: grid.whole, treeSeed: plan.treeSeed };
   const given = latents && ofImage(latents.data, index, length);
@@ -70,10 +74,11 @@ export function startOf(
   if (given && latents.as === "state") return { x: given.slice(), steps: { ...steps, skipsFirst: true } };
   if (given && latents.as === "noise") return { x: startFromNoise(grid, given), steps: { ...steps, skipsFirst: true } };
   if (given) return { x: addNoise(grid, given, noise.first), steps };
-  if (moments === undefined) return { x: startFromNoise(grid, noise.first), steps };
+  const beside = more?.draw(noise.draw);
+  if (picture === undefined) return { x: startFromNoise(grid, noise.first), steps, beside };
   const draws = convention === "diffusers";
   const { draw } = mask === undefined ? noise : firstNoise;
-  const latent = drawLatent(model, moments, draws ? draw : (n) => new Float32Array(n));
+  const latent = picture(draws ? draw : (n) => new Float32Array(n));
   const { first } = noise;
   if (mask === undefined) return { x: addNoise(grid, latent, first), steps };
   // diffusers' inpainting also encodes the masked picture, once, which a 4-channel UNet then does not look at.

@@ -16,10 +16,11 @@ import {
 import { expect, test } from "vitest";
 import { Network } from "../engine/network.ts";
 import { loadRuntime } from "../engine/runtime.ts";
+import { unetPasses } from "../families/shared/unet-passes.ts";
 import { folderWeights } from "../files/weights.ts";
 import { buildUNet } from "../networks/unet-2d-condition/unet-2d-condition.ts";
 import { fixtureModel } from "../testing/test-model.ts";
-import { guidedUnet, textedUnet } from "./guided-unet.ts";
+import { guidedDenoiser } from "./guided-denoiser.ts";
 
 // Every step of diffusers' schedulers over a UNet of diffusers: tools/oracle/unet_trajectories.py.
 interface Case {
@@ -77,7 +78,7 @@ test.each(header.cases)("$name", async ({ config, unet, guidance, seed, step: op
   const grid = plan.grid({ steps: header.steps });
   const generator = new TorchGenerator(seed);
   const x = startFromNoise(grid, generator.randn(size));
-  const network = guidedUnet(unets[unet], makeGuidance({ scale: guidance }, grid.steps));
+  const network = guidedDenoiser(unets[unet], makeGuidance({ scale: guidance }, grid.steps));
   const treeSeed = config.noise_sampler_seed;
   const noise =
     typeof treeSeed === "number"
@@ -102,7 +103,7 @@ test.each(comfy.cases)("ComfyUI's $name", async ({ name: sampler, guidance, seed
   const first = Math.fround(grid.sigmas[0]!);
   const x = noise().map((value) => value * first);
   const mode = sampler.endsWith("_cfg_pp") ? "cfg++" : "cfg";
-  const network = guidedUnet(unets.sd1, makeGuidance({ scale: guidance, mode }, grid.steps));
+  const network = guidedDenoiser(unets.sd1, makeGuidance({ scale: guidance, mode }, grid.steps));
   const seen: Float32Array[] = [x.slice()];
   const halfway = (latent: Float32Array) => void seen.push(latent.slice());
   for await (const step of runPlan(plan, { grid, network, uncond: network.uncond, x, noise, halfway }))
@@ -121,7 +122,8 @@ async function loadUnet(name: "sd1" | "sd2") {
   const unet = await Network.load(buildUNet(config, await folderWeights(folder)), runtime);
   const texts = [2, header.tokens, config.cross_attention_dim as number];
   const data = new TorchGenerator(header.textSeed).randn(texts.reduce((product, n) => product * n));
-  return textedUnet({ unet, runtime, states: { data, dims: texts }, dims, signal });
+  const rows = { encoder_hidden_states: { data, dims: texts } };
+  return { warnings: [], predict: unetPasses({ unet, perturbs: false, runtime, rows, dims, signal }) };
 }
 
 /** Greatest difference, relative to the greatest expected magnitude. */

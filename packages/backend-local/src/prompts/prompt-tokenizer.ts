@@ -1,7 +1,7 @@
 import { Tokenizer } from "@huggingface/tokenizers";
+import type { TokenizerLimits } from "../families/traits.ts";
 import { modelError } from "../files/model-error.ts";
 import { quote } from "../files/quote.ts";
-import type { ModelShape } from "../models/model-shape.ts";
 import { type AddedToken, splitAtTokens } from "./added-tokens.ts";
 import { clipPieces, normalizeForClip } from "./clip-pieces.ts";
 import { type ClipVocabulary, readClipVocabulary } from "./clip-vocabulary.ts";
@@ -14,9 +14,6 @@ export interface PromptTokens {
   /** The text that no longer fitted, where there was some. */
   cut?: string;
 }
-
-/** What a text encoder takes. */
-export type TokenizerLimits = Pick<ModelShape, "maxPositions" | "vocabSize">;
 
 /** Turns prompts into CLIP's token ids, as transformers' `CLIPTokenizer`. */
 export class PromptTokenizer {

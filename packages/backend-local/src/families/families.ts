@@ -1,0 +1,13 @@
+import { modelError } from "../files/model-error.ts";
+import type { Family } from "./family.ts";
+import { stableDiffusion } from "./stable-diffusion/stable-diffusion-family.ts";
+
+/** Every family. Adding one is a folder and a line here. */
+export const families: readonly Family[] = [stableDiffusion];
+
+/** The family of that id. */
+export function familyOf({ family: id, path }: { family: string; path: string }): Family {
+  const found = families.find((family) => family.id === id);
+  if (found === undefined) throw modelError("unsupported", `${path}: there is no family ${id}`, { file: path });
+  return found;
+}

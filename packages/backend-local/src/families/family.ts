@@ -1,0 +1,128 @@
+import type { GenerationRequest, Pixels, WarningEvent } from "@latentkit/core";
+import type { Network } from "../engine/network.ts";
+import type { EngineJob } from "../engine/protocol.ts";
+import type { Runtime } from "../engine/runtime.ts";
+import type { Weights } from "../files/weights.ts";
+import type { Model, ModelParts } from "../models/model.ts";
+import type { BuildOptions, NetworkGraph } from "../networks/network-graph.ts";
+import type { Settings } from "../pipeline/settings.ts";
+import type { PromptTokenizer } from "../prompts/prompt-tokenizer.ts";
+import type { Traits } from "./traits.ts";
+
+/**
+ * A kind of diffusion model: which networks there are, and how they make a picture. This half is data and checks, for the
+ * caller's process; what computes is behind {@link Family.engine}. Samplers, noise, guidance, tasks, previews and recipes
+ * are the pipeline's, for each family alike.
+ */
+export interface Family {
+  readonly id: string;
+  /** For people. */
+  readonly title: string;
+  /** Classes in a model_index.json that are this family's. */
+  readonly pipelines: readonly string[];
+  /** Its parts by name (`textEncoder` lies in the folder text_encoder), with their classes in a model_index.json. */
+  readonly parts: Readonly<Record<string, PartRule>>;
+  /** Its tokenizers, likewise. */
+  readonly tokenizers: Readonly<Record<string, PartRule>>;
+  /** Holds a model's configs against each other and says what it can do. @throws ModelError naming the file and the option. */
+  describe(model: ModelParts): Traits;
+  /** What the engine needs of it. */
+  engine(): Promise<FamilyEngine>;
+}
+
+/** What a part may be. */
+export interface PartRule {
+  readonly classes: readonly string[];
+  /** Whether a model may do without it. */
+  readonly optional?: boolean;
+}
+
+/** A family at work, in the engine. */
+export interface FamilyEngine {
+  /** Its networks by name. */
+  readonly networks: Readonly<Record<string, NetworkRule>>;
+  /** The networks that a job takes, in the order in which they are used. */
+  needs(job: FamilyJob): readonly NetworkChoice[];
+  /** Encodes what steers a job: its texts, its pictures. */
+  open(model: OpenModel, job: FamilyJob, signal: AbortSignal): Promise<Denoiser>;
+  readonly codec: Codec;
+}
+
+/** Which part a network's weights are of, and how its graph is built. */
+export interface NetworkRule {
+  readonly part: string;
+  build(config: unknown, weights: Weights, options: NetworkOptions): NetworkGraph;
+}
+
+/** What of a network a job may ask to be otherwise. */
+export interface NetworkOptions extends BuildOptions {
+  readonly perturbedLayers?: readonly string[];
+}
+
+/** A network by its name, or one whose self-attentions of these names can be perturbed. */
+export type NetworkChoice = string | { readonly network: string; readonly perturbedLayers: readonly string[] };
+
+/** A job as a family sees it. */
+export interface FamilyJob {
+  readonly request: GenerationRequest;
+  readonly settings: Settings;
+  readonly inputs: EngineJob["inputs"];
+  /** A latent's sides. */
+  readonly dims: LatentDims;
+  /** Whether any step looks at the unconditional pass. */
+  readonly guided: boolean;
+  /** Self-attentions that the perturbed pass does without, where any step looks at one. */
+  readonly perturbedLayers?: readonly string[] | undefined;
+}
+
+/** A latent's `[channels, height, width]`. */
+export type LatentDims = readonly [channels: number, height: number, width: number];
+
+/** Which passes a step needs beside the conditional one. */
+export interface Passes {
+  readonly uncond: boolean;
+  readonly perturbed: boolean;
+}
+
+/** The denoising network with all that steers it. */
+export interface Denoiser {
+  /** What of the texts had no effect, and the like. */
+  readonly warnings: readonly WarningEvent[];
+  /** What the network sees beside the latent, for each image: more channels, drawn before or after the first noise. */
+  readonly beside?: Beside | undefined;
+  /**
+   * Predicts at one latent `[channels, height, width]` and timestep, in step `index`: an output for each pass, in the order
+   * unconditional, conditional, perturbed.
+   */
+  predict(
+    input: Float32Array,
+    timestep: number,
+    index: number,
+    passes: Passes,
+    beside?: Float32Array,
+  ): Promise<Float32Array[]>;
+}
+
+/** More channels of a network's input, `[more, height, width]`. */
+export interface Beside {
+  readonly drawn: "before noise" | "after noise";
+  draw(randn: (n: number) => Float32Array): Float32Array;
+}
+
+/** Pictures to latents and back. */
+export interface Codec {
+  /** A picture's distribution over latents. */
+  encode(model: OpenModel, picture: Pixels, signal: AbortSignal): Promise<Float32Array>;
+  /** A latent drawn from it. */
+  draw(model: OpenModel, distribution: Float32Array, randn: (n: number) => Float32Array): Float32Array;
+  /** The picture that a latent stands for. */
+  decode(model: OpenModel, latent: Float32Array, dims: LatentDims, signal: AbortSignal): Promise<Pixels>;
+}
+
+/** A model in the engine, as a family sees it: what is asked for is loaded when it is first used. */
+export interface OpenModel {
+  readonly model: Model;
+  readonly runtime: Runtime;
+  network(choice: NetworkChoice): Promise<Network>;
+  tokenizer(name: string): Promise<PromptTokenizer>;
+}

@@ -1,0 +1,41 @@
+import type { ConditioningKind, FeatureName, Task } from "@latentkit/core";
+
+/** What a model can do and how large, as data: all that a request has to fit. A family reads it off a model's configs. */
+export interface Traits {
+  readonly tasks: readonly Task[];
+  /** Request fields that are honoured, beyond those that the pipeline gives every family. */
+  readonly features: readonly FeatureName[];
+  readonly conditioning: readonly ConditioningKind[];
+  /** Pixels to a latent's side. */
+  readonly scale: number;
+  /** What width and height must be multiples of. */
+  readonly multipleOf: number;
+  /** Smallest side in pixels. */
+  readonly minSide: number;
+  /** Largest side in pixels. */
+  readonly maxSide: number;
+  /** Width and height where the request names none: what the model was trained at. */
+  readonly defaultWidth: number;
+  readonly defaultHeight: number;
+  readonly latentChannels: number;
+  /** Latents are `z · scaling` of what the VAE works with: the scale of a latent in another program's file. */
+  readonly scalingFactor: number;
+  /** Scale of guidance where neither the request nor the model's own defaults name one. */
+  readonly guidanceScale: number;
+  /** How the scale acts: over two passes, or as an input of the one pass of a network that was distilled so. */
+  readonly guidance: "classifier-free" | "embedded";
+  /** Layers of the text encoder: the bound of `clipSkip`; 0 where there is none. */
+  readonly textLayers: number;
+  /** What each tokenizer has to keep to, by its name among the model's tokenizers. */
+  readonly tokenizers: Readonly<Record<string, TokenizerLimits>>;
+  /** Names of the denoising network's self-attentions, in the order in which they run: what can be perturbed. */
+  readonly selfAttentions: readonly string[];
+}
+
+/** What a text encoder takes. */
+export interface TokenizerLimits {
+  /** Longest text in tokens, its begin and end tokens included. */
+  readonly maxPositions: number;
+  /** Token ids are below it. */
+  readonly vocabSize: number;
+}

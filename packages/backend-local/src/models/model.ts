@@ -1,0 +1,49 @@
+import type { ModelIdentity } from "@latentkit/core";
+import type { Traits } from "../families/traits.ts";
+import type { ModelDefaults } from "./model-defaults.ts";
+
+/** Where a part's tensors lie. */
+export type WeightsSource = { readonly kind: "folder"; readonly path: string; readonly variant?: string | undefined };
+
+/** One part of a model that has weights: where they lie, and its configuration. */
+export interface ModelPart {
+  readonly weights: WeightsSource;
+  readonly config: Readonly<Record<string, unknown>>;
+  /** The file that the configuration is of, for messages. */
+  readonly file: string;
+}
+
+/** What a family recognises a model by, and reads its traits off. */
+export interface ModelParts {
+  /** Absolute path of the folder or file. */
+  readonly path: string;
+  /** The pipeline class that it is saved as. */
+  readonly pipeline: string;
+  /** What else its model_index.json says. */
+  readonly index: Readonly<Record<string, unknown>>;
+  /** By the names of the family's parts, such as `unet`, `vae`, `textEncoder`. */
+  readonly parts: Readonly<Record<string, ModelPart>>;
+  /** The scheduler's configuration. */
+  readonly scheduler: Readonly<Record<string, unknown>>;
+}
+
+/** A model, read and checked but for its weights. Plain data: it crosses processes. */
+export interface Model extends ModelParts {
+  /** Id of its family. */
+  readonly family: string;
+  readonly identity: ModelIdentity;
+  /** Folders of its tokenizers, by name. */
+  readonly tokenizers: Readonly<Record<string, string>>;
+  readonly traits: Traits;
+  /** From its latentkit.json. */
+  readonly defaults: ModelDefaults;
+  /** Every file that was read or looked for, for noticing changes. */
+  readonly files: readonly string[];
+}
+
+/** A part that the family cannot be without. */
+export function partOf({ parts, path }: Pick<ModelParts, "parts" | "path">, name: string): ModelPart {
+  const part = parts[name];
+  if (part === undefined) throw new Error(`${path} has no ${name}`);
+  return part;
+}
