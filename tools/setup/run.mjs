@@ -13,6 +13,7 @@ const usage = `Usage: node tools/setup/run.mjs <command>
   test [arguments]    run the tests (arguments go to vitest)
   check [names]       run the gate, or only the named checks
   bench [names]       print the measured figures
+  registry            serve the packages to projects on this machine, as npm's registry would (README)
   exec program [...]  run a program with the right Node, pnpm and the workspace's tools on the PATH`;
 
 const commands = {
@@ -21,6 +22,7 @@ const commands = {
   test: (tools, args) => tools.node(["node_modules/vitest/vitest.mjs", "run", ...args]),
   check: (tools, names) => tools.node(["tools/check/run.ts", ...names]),
   bench: (tools, names) => bench(tools, names),
+  registry: (tools) => tools.node(["tools/registry/serve.ts"]),
   exec: (tools, [program, ...args]) => runProgram(program, args, { env: tools.env }),
 };
 

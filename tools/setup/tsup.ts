@@ -11,5 +11,6 @@ export function library(entry: Record<string, string>): Options {
     clean: true,
     sourcemap: true,
     splitting: true,
+    external: [/^@latentkit\/onnxruntime-/],
   };
 }

@@ -6,7 +6,8 @@ import {
   type GenerationEvent,
   type GenerationRequest,
 } from "@latentkit/core";
-import { Engine } from "./engine/engine.ts";
+import type { Engine, EngineOptions } from "./engine/engine.ts";
+import { type EngineHold, shareEngine } from "./engine/shared-engine.ts";
 import { unlessAborted } from "./engine/unless-aborted.ts";
 import { capabilitiesOf } from "./local-capabilities.ts";
 import { toGenerationEvent } from "./local-events.ts";
@@ -19,19 +20,22 @@ import { settle } from "./pipeline/settings.ts";
 /** Runs diffusion models on this machine, in an engine process of its own. Made by {@link local}. */
 export class LocalBackend implements Backend {
   readonly id = "local";
-  readonly #engine: Engine;
+  readonly #options: EngineOptions;
+  /** Taken when it is first needed: a backend that does nothing holds nothing. */
+  #hold: EngineHold | undefined;
   readonly #models: ModelLibrary;
   /** Aborted by dispose: what is not the engine's, such as a picture on its way, ends as well. */
   readonly #life = new AbortController();
 
   constructor(options: ResolvedLocalOptions) {
-    const { executionProvider, threads, cacheModels, isolation, engineOutput } = options;
+    const { executionProvider, threads, cacheModels, isolation, engineOutput, idleMs } = options;
     this.#models = new ModelLibrary(options.model, options.variant);
-    this.#engine = new Engine({
+    this.#options = {
       settings: { executionProvider, cacheModels, ...(threads === undefined ? {} : { threads }) },
       isolation,
       output: engineOutput,
-    });
+      idleMs,
+    };
   }
 
   /**
@@ -50,7 +54,9 @@ export class LocalBackend implements Backend {
    */
   async warmUp(model?: string, { signal = new AbortController().signal }: Partial<CallOptions> = {}): Promise<void> {
     this.#assertLive();
-    await this.#engine.warmUp(await this.#models.find(model), signal);
+    const before = AbortSignal.any([signal, this.#life.signal]);
+    const found = await unlessAborted(this.#models.find(model), before);
+    await this.#engine().warmUp(found, before);
   }
 
   /**
@@ -67,10 +73,12 @@ export class LocalBackend implements Backend {
     settle(request, model);
     const { request: sized, inputs } = await unlessAborted(readInputs(request, model.traits, before), before);
     // Only now: a picture that is slow to come keeps no one else waiting.
-    const turn = this.#engine.queue();
+    const engine = this.#engine();
+    const turn = engine.queue();
     try {
       yield { type: "queued", position: turn.position };
-      for await (const event of this.#engine.run({ request: sized, model, inputs }, turn, signal)) {
+      for await (const position of turn.moves(before)) yield { type: "queued", position };
+      for await (const event of engine.run({ request: sized, model, inputs }, turn, before)) {
         yield toGenerationEvent(event);
       }
     } finally {
@@ -78,10 +86,15 @@ export class LocalBackend implements Backend {
     }
   }
 
-  /** Ends the engine and whatever it does. */
+  /** Ends what this backend does, and the engine where no other backend of the same options uses it. */
   async dispose(): Promise<void> {
     this.#life.abort(new DisposedError("This local backend was disposed; make a new one.", { backend: "local" }));
-    await this.#engine.dispose();
+    await this.#hold?.release();
+  }
+
+  #engine(): Engine {
+    this.#hold ??= shareEngine(this.#options, this);
+    return this.#hold.engine;
   }
 
   #assertLive(): void {

@@ -17,6 +17,9 @@ const LocalOptionsSchema = z.strictObject({
   isolation: z.enum(["process", "thread"]).default("process"),
   cacheModels: z.int().min(1).max(16).default(1),
   engineOutput: z.enum(["ignore", "inherit"]).default("ignore"),
+  idleMs: z
+    .custom<number>((value) => typeof value === "number" && value >= 0, "must be milliseconds from 0, or Infinity")
+    .default(600_000),
 });
 
 /** Settings of {@link local}. Everything has a default. */
@@ -39,6 +42,11 @@ export interface LocalOptions {
   cacheModels?: number;
   /** `"inherit"` lets the engine write to this process's terminal. Default `"ignore"`. */
   engineOutput?: "ignore" | "inherit";
+  /**
+   * After so many milliseconds without a request the engine ends and its memory is given back; the next request starts another. Default
+   * 600000 (ten minutes). Infinity keeps it.
+   */
+  idleMs?: number;
 }
 
 /** Options with their defaults in place. */

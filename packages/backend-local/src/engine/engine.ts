@@ -11,11 +11,16 @@ import { type Turn, Turns } from "./turns.ts";
 /** How long the engine may take to notice a cancel, between two steps, before its process is killed. */
 const cancelGraceMs = 1500;
 
+/** The longest time that a timer takes. */
+const maxTimeoutMs = 2 ** 31 - 1;
+
 /** Where and how the engine runs. */
 export interface EngineOptions {
   settings: EngineSettings;
   isolation: "process" | "thread";
   output: "ignore" | "inherit";
+  /** Milliseconds without a task after which the engine ends; the next task starts another. */
+  idleMs: number;
 }
 
 type Reply = Exclude<FromEngine, { type: "event" }>;
@@ -40,6 +45,7 @@ export class Engine {
   #link: EngineLink | undefined;
   #current: Conversation | undefined;
   #lastId = 0;
+  #idle: NodeJS.Timeout | undefined;
   #disposed = false;
 
   constructor(options: EngineOptions) {
@@ -68,6 +74,7 @@ export class Engine {
   /** Ends the engine, and with it whatever runs: a process at once, a thread at the end of its step. */
   async dispose(): Promise<void> {
     this.#disposed = true;
+    clearTimeout(this.#idle);
     const link = this.#link;
     if (link === undefined) return;
     if (!link.killable && this.#current !== undefined) link.send({ type: "cancel", id: this.#current.id });
@@ -91,10 +98,25 @@ export class Engine {
       }
     } finally {
       turn.leave();
+      this.#rest();
     }
   }
 
+  /** Ends the engine after a while in which nobody wants it. */
+  #rest(): void {
+    clearTimeout(this.#idle);
+    const { idleMs } = this.#options;
+    if (idleMs > maxTimeoutMs) return;
+    this.#idle = setTimeout(() => {
+      const link = this.#link;
+      if (link === undefined || !this.#turns.empty) return;
+      this.#link = undefined;
+      void link.stop();
+    }, idleMs).unref();
+  }
+
   #open(): Conversation {
+    clearTimeout(this.#idle);
     this.#link ??= this.#start();
     const conversation = {
       id: ++this.#lastId,

@@ -1,9 +1,9 @@
 import { fork } from "node:child_process";
-import { fileURLToPath } from "node:url";
-import { engineEntry, engineExecArgv } from "../engine-entry.ts";
 import type { EngineLink, EngineListener } from "./link.ts";
 import { withoutTelemetry } from "./no-telemetry.ts";
 import { oomKills } from "./oom-kills.ts";
+import { plugAndPlay } from "./plug-and-play.ts";
+import { engineProgram } from "./program.ts";
 import type { EngineSettings, FromEngine } from "./protocol.ts";
 
 /** How much of the engine's stderr is kept for the message of a crash. */
@@ -14,9 +14,10 @@ export function startProcess(settings: EngineSettings, output: "ignore" | "inher
   // Loaders, inspectors and hooks that this process was started with are not the engine's.
   const { NODE_OPTIONS: _, ...env } = process.env;
   const killsBefore = oomKills();
-  const child = fork(fileURLToPath(engineEntry), [JSON.stringify(settings)], {
+  const { file, execArgv } = engineProgram();
+  const child = fork(file, [JSON.stringify(settings)], {
     serialization: "advanced",
-    execArgv: [...engineExecArgv],
+    execArgv: [...plugAndPlay(), ...execArgv],
     env: withoutTelemetry(env),
     stdio: ["ignore", output, output === "inherit" ? "inherit" : "pipe", "ipc"],
     windowsHide: true,
@@ -50,12 +51,13 @@ export function startProcess(settings: EngineSettings, output: "ignore" | "inher
     },
     ref() {
       child.ref();
-      child.channel?.ref();
-      stderr?.ref();
+      // Bun's channel has neither; and a stream that was referenced again there never lets the program end.
+      child.channel?.ref?.();
+      if (process.versions.bun === undefined) stderr?.ref();
     },
     unref() {
       child.unref();
-      child.channel?.unref();
+      child.channel?.unref?.();
       stderr?.unref();
     },
   };

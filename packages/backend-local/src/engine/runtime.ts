@@ -1,6 +1,7 @@
-import { ConfigError, EngineError } from "@latentkit/core";
+import { ConfigError } from "@latentkit/core";
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { type ExecutionProvider, executionProviders } from "../local-options.ts";
+import { importOnnxruntime } from "./import-onnxruntime.ts";
 import type { EngineSettings } from "./protocol.ts";
 
 /** onnxruntime, ready to make sessions. */
@@ -54,15 +55,4 @@ export async function loadRuntime({
       ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
     },
   };
-}
-
-async function importOnnxruntime(): Promise<typeof import("onnxruntime-node")> {
-  try {
-    return await import("onnxruntime-node");
-  } catch (cause) {
-    throw new EngineError(
-      `onnxruntime-node does not load on ${process.platform}-${process.arch}: ${(cause as Error).message}`,
-      { backend: "local", cause, retryable: false },
-    );
-  }
 }

@@ -1,7 +1,8 @@
+import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
-import { engineEntry, engineExecArgv } from "../engine-entry.ts";
 import type { EngineLink, EngineListener } from "./link.ts";
 import { withoutTelemetry } from "./no-telemetry.ts";
+import { engineProgram } from "./program.ts";
 import type { EngineSettings, FromEngine, ToEngine } from "./protocol.ts";
 
 /**
@@ -11,9 +12,10 @@ import type { EngineSettings, FromEngine, ToEngine } from "./protocol.ts";
 export function startThread(settings: EngineSettings, output: "ignore" | "inherit", to: EngineListener): EngineLink {
   // Native code sees this process's own environment, not a worker's copy of it.
   Object.assign(process.env, withoutTelemetry(process.env));
-  const worker = new Worker(engineEntry, {
+  const { file, execArgv } = engineProgram();
+  const worker = new Worker(pathToFileURL(file), {
     argv: [JSON.stringify(settings)],
-    execArgv: engineExecArgv.filter((option) => option.startsWith("--conditions")),
+    execArgv: execArgv.filter((option) => option.startsWith("--conditions")),
     stdout: output === "ignore",
     stderr: output === "ignore",
   });

@@ -17,19 +17,47 @@ export class Turns {
     if (at < 0) return;
     this.#line.splice(at, 1);
     if (at === 0) this.#line[0]?.begin();
+    for (const [i, other] of this.#line.entries()) other.moveTo(i);
+  }
+
+  /** Whether nobody is in the line. */
+  get empty(): boolean {
+    return this.#line.length === 0;
   }
 }
 
 /** A place in the line. */
 export class Turn {
-  /** How many stood before it on joining. */
-  readonly position: number;
   readonly leave: () => void;
+  #position: number;
+  #moved = Promise.withResolvers<void>();
   readonly #begun = Promise.withResolvers<void>();
 
   constructor(position: number, leave: () => void) {
-    this.position = position;
+    this.#position = position;
     this.leave = leave;
+  }
+
+  /** How many stand before it. */
+  get position(): number {
+    return this.#position;
+  }
+
+  moveTo(position: number): void {
+    this.#position = position;
+    this.#moved.resolve();
+    this.#moved = Promise.withResolvers();
+  }
+
+  /** Each new position, until the turn has come. @throws the signal's reason, when it aborts before. */
+  async *moves(signal: AbortSignal): AsyncGenerator<number> {
+    let told = this.#position;
+    while (told > 0) {
+      if (told === this.#position) await unlessAborted(this.#moved.promise, signal);
+      if (told === this.#position) continue;
+      told = this.#position;
+      yield told;
+    }
   }
 
   begin(): void {

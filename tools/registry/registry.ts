@@ -1,0 +1,81 @@
+import { createHash } from "node:crypto";
+import { createReadStream, mkdirSync, readFileSync } from "node:fs";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { resolve } from "node:path";
+import { type PublicPackage, pack, packedManifest, publicPackages } from "./packages.ts";
+
+/** A registry that knows this repository's packages as they would be published, and nothing else. */
+export interface Registry {
+  url: string;
+  close(): Promise<void>;
+}
+
+/**
+ * Packs the libraries and serves them, as npm's registry would, to whoever asks on this machine. A package with a platform's
+ * binaries is packed when it is asked for.
+ */
+export async function serveRegistry(port = 0): Promise<Registry> {
+  const folder = resolve("node_modules", ".latentkit-packed");
+  mkdirSync(folder, { recursive: true });
+  const packages = new Map(publicPackages().map((known) => [known.name, offer(known, folder)]));
+  const server = createServer((request, response) => answer(request, response, packages));
+  await new Promise<void>((done, failed) => server.once("error", failed).listen(port, "127.0.0.1", done));
+  const { port: taken } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${taken}/`,
+    close: () => {
+      const closed = new Promise<void>((done) => void server.close(() => done()));
+      server.closeAllConnections();
+      return closed;
+    },
+  };
+}
+
+/** One package on offer. */
+interface Offer {
+  manifest: Readonly<Record<string, unknown>>;
+  version: string;
+  /** Undefined until it is packed, of a platform's package. */
+  integrity: string | undefined;
+  tarball(): string;
+}
+
+function offer(known: PublicPackage, folder: string): Offer {
+  const { version } = known;
+  let packed: string | undefined;
+  const tarball = () => {
+    packed ??= pack(known, folder);
+    return packed;
+  };
+  if (known.manifest.os !== undefined) return { manifest: known.manifest, version, integrity: undefined, tarball };
+  const hash = createHash("sha512").update(readFileSync(tarball())).digest("base64");
+  return { manifest: packedManifest(tarball()), version, integrity: `sha512-${hash}`, tarball };
+}
+
+function answer(request: IncomingMessage, response: ServerResponse, packages: ReadonlyMap<string, Offer>): void {
+  const [path = ""] = decodeURIComponent(request.url ?? "")
+    .slice(1)
+    .split("?");
+  const [name = "", file] = path.split("/-/");
+  const found = packages.get(name);
+  if (found === undefined) return void response.writeHead(404).end('{"error":"not found"}');
+  if (file !== undefined) {
+    const stream = createReadStream(found.tarball());
+    stream.once("error", () => response.destroy());
+    return void stream.pipe(response.writeHead(200, { "content-type": "application/octet-stream" }));
+  }
+  const { manifest, version, integrity } = found;
+  const tarball = `http://${request.headers.host}/${name}/-/${name.split("/").at(-1)}-${version}.tgz`;
+  const dist = { tarball, ...(integrity === undefined ? {} : { integrity }) };
+  const packument = {
+    name,
+    "dist-tags": { latest: version },
+    versions: { [version]: { ...manifest, dist } },
+    time: { modified: released, created: released, [version]: released },
+  };
+  response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(packument));
+}
+
+/** Package managers that wait some days with what is new take these at once. */
+const released = "2026-01-01T00:00:00.000Z";
