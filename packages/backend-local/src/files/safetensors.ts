@@ -47,6 +47,8 @@ export interface WeightTensor {
   readonly offset: number;
   /** Its size in bytes. */
   readonly length: number;
+  /** Whether the elements lie as those of the transposed matrix, of `shape` reversed. */
+  readonly transposed?: true;
 }
 
 /** A safetensors file's header, checked against the file. */

@@ -13,13 +13,15 @@ export interface Weights {
   find(name: string, shape?: readonly number[]): WeightTensor | undefined;
   /** Every tensor's name, in no particular order. */
   names(): Iterable<string>;
+  /** The file's own notes about itself, where it has any. */
+  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /** Weights held in one safetensors file. @throws {@link ModelError} as {@link readSafetensors} does. */
 export async function fileWeights(path: string): Promise<Weights> {
   refusePickle(path);
-  const { tensors } = await readSafetensors(path);
-  return { source: path, find: (name) => tensors.get(name), names: () => tensors.keys() };
+  const { tensors, metadata } = await readSafetensors(path);
+  return { source: path, find: (name) => tensors.get(name), names: () => tensors.keys(), metadata };
 }
 
 const stems = ["diffusion_pytorch_model", "model"];

@@ -103,6 +103,10 @@ export class GraphBuilder {
    * `rows`, those of that range of its first dimension).
    */
   weight(tensor: WeightTensor, dims: readonly number[], rows?: readonly [from: number, to: number]): Value {
+    if (tensor.transposed) {
+      const { transposed, ...asStored } = tensor;
+      return this.node("Transpose", [this.weight({ ...asStored, shape: tensor.shape.toReversed() }, dims.toReversed())]);
+    }
     const stored = this.#stored(tensor, dims, rows);
     if (tensor.dtype === "F32") return stored;
     const value = `${stored}:float32` as Value;

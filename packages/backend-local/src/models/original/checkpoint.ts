@@ -1,0 +1,149 @@
+import { modelError } from "../../files/model-error.ts";
+import { readTensor } from "../../files/read-tensor.ts";
+import type { Weights } from "../../files/weights.ts";
+import type { RecognisedModel, RecognisedPart } from "../recognised-model.ts";
+import { clipText, openClipText } from "./original-text.ts";
+import { originalUnet } from "./original-unet.ts";
+import { originalVae } from "./original-vae.ts";
+import { type PredictionType, predictionOf } from "./prediction.ts";
+import { type SchedulerKind, schedulerOf } from "./schedulers.ts";
+
+/** What the caller knows better than the file. */
+export interface CheckpointOptions {
+  /** What the network predicts, where the file's own marks are missing or wrong. */
+  prediction?: PredictionType | undefined;
+}
+
+const unetPrefix = "model.diffusion_model.";
+const vaePrefixes = ["first_stage_model.", "vae."];
+
+/** Where the two kinds of text encoders stand, first and second. */
+const textEncoders = {
+  clip: ["cond_stage_model.transformer.", "conditioner.embedders.0.transformer."],
+  openClip: ["cond_stage_model.model.", "conditioner.embedders.0.model."],
+  second: "conditioner.embedders.1.model.",
+} as const;
+
+/** Whether a file has a UNet in the original naming, with the prefix that checkpoints give it or (a UNet alone) without. */
+export function originalUnetPrefix(weights: Weights): string | undefined {
+  return [unetPrefix, ""].find((prefix) => weights.find(`${prefix}input_blocks.0.0.weight`) !== undefined);
+}
+
+/**
+ * Reads a checkpoint of Stable Diffusion 1, 2 or XL (and its refiner, inpainting, InstructPix2Pix and ×4 upscaler) in the naming of
+ * CompVis' and Stability's own code. All comes from the tensors' names and shapes, and no weight is copied.
+ *
+ * @throws {@link ModelError} naming a tensor that has no place in such a model.
+ */
+export async function readCheckpoint(weights: Weights, options: CheckpointOptions = {}): Promise<RecognisedModel> {
+  const prefix = originalUnetPrefix(weights);
+  if (prefix === undefined)
+    throw modelError("unsupported", `${weights.source} holds no UNet`, { file: weights.source });
+  const unet = originalUnet({ weights, prefix });
+  const texts = readTexts(weights, unet);
+  const kind = kindOf(weights, unet, texts.refiner);
+  const prediction = await predictionOf(weights, { option: options.prediction, fallback: kind.prediction });
+  const scheduler = await schedulerOf(weights, kind.scheduler, prediction);
+  const size = kind.size ?? (prediction.type === "v_prediction" ? 96 : 64);
+  const vaePrefix = vaePrefixes.find((each) => hasAny(weights, each));
+  const vae = vaePrefix === undefined ? undefined : originalVae({ weights, prefix: vaePrefix }, await kind.latents());
+  const config = { ...unet.config, ...texts.unet, sample_size: size };
+  return {
+    pipeline: kind.pipeline,
+    parts: { unet: { config, weights: unet.weights }, ...(vae === undefined ? {} : { vae }), ...texts.parts },
+    scheduler,
+    tokenizers: texts.tokenizers,
+    options: kind.options,
+  };
+}
+
+/** The text encoders, and what they tell about the UNet. */
+function readTexts(weights: Weights, { config }: RecognisedPart): Texts {
+  const { addition_embed_type: added, projection_class_embeddings_input_dim: inputs } = config;
+  const xl = added === "text_time";
+  const clip = textEncoders.clip.find((prefix) => hasAny(weights, prefix));
+  const open = [textEncoders.second, ...textEncoders.openClip].find((prefix) => hasAny(weights, prefix));
+  const first = clip === undefined ? undefined : clipText({ weights, prefix: clip });
+  const second = open === undefined ? undefined : openClipText({ weights, prefix: open }, { projected: xl });
+  if (!xl) {
+    const textEncoder = second ?? first;
+    const kind = second !== undefined || config.use_linear_projection === true ? "clip-padded-with-0" : "clip";
+    return { refiner: false, unet: {}, parts: textEncoder ? { textEncoder } : {}, tokenizers: { textEncoder: kind } };
+  }
+  // The refiner attends to the second text encoder's states alone, which are 1280 wide as published.
+  const refiner = config.cross_attention_dim === (second?.config.hidden_size ?? 1280);
+  // The pooled text stands before the sizes, of which the refiner has five and the base six.
+  const pooled = second?.config.projection_dim as number | undefined;
+  const sizes = pooled === undefined ? 256 : ((inputs as number) - pooled) / (refiner ? 5 : 6);
+  return {
+    refiner,
+    unet: { addition_time_embed_dim: sizes },
+    parts: { ...(first && !refiner ? { textEncoder: first } : {}), ...(second ? { textEncoder2: second } : {}) },
+    tokenizers: { ...(refiner ? {} : { textEncoder: "clip" as const }), textEncoder2: "clip-padded-with-0" },
+  };
+}
+
+interface Texts extends Pick<RecognisedModel, "parts" | "tokenizers"> {
+  refiner: boolean;
+  /** What they tell about the UNet's configuration. */
+  unet: Readonly<Record<string, unknown>>;
+}
+
+function hasAny(weights: Weights, prefix: string): boolean {
+  for (const name of weights.names()) if (name.startsWith(prefix)) return true;
+  return false;
+}
+
+interface Kind {
+  pipeline: string;
+  scheduler: SchedulerKind;
+  /** What it predicts where the file has no mark; where absent, the weights themselves are looked at. */
+  prediction?: PredictionType;
+  /** The side that it was trained at, in latents; where absent it follows from the prediction. */
+  size?: number;
+  options: Readonly<Record<string, unknown>>;
+  /** How its VAE's latents are scaled. */
+  latents(): Promise<Readonly<Record<string, unknown>>>;
+}
+
+function kindOf(weights: Weights, { config }: RecognisedPart, refiner: boolean): Kind {
+  const { in_channels: channels, addition_embed_type: added, num_class_embeds: classes } = config;
+  const scaled = (scaling_factor: number) => async () => ({ scaling_factor });
+  if (classes !== undefined) {
+    return {
+      pipeline: "StableDiffusionUpscalePipeline",
+      scheduler: "sd2",
+      prediction: "v_prediction",
+      size: 128,
+      options: { max_noise_level: 350 },
+      latents: scaled(0.08333),
+    };
+  }
+  const task = channels === 9 ? "Inpaint" : channels === 8 ? "InstructPix2Pix" : "";
+  if (added === "text_time") {
+    return {
+      pipeline: `StableDiffusionXL${refiner ? "Img2Img" : task}Pipeline`,
+      scheduler: "xl",
+      prediction: "epsilon",
+      size: 128,
+      options: refiner ? { requires_aesthetics_score: true } : { force_zeros_for_empty_prompt: true },
+      latents: () => xlLatents(weights),
+    };
+  }
+  const sd2 = config.use_linear_projection === true;
+  return {
+    pipeline: `StableDiffusion${task}Pipeline`,
+    scheduler: channels === 9 ? "inpainting" : channels === 8 ? "instruct-pix2pix" : sd2 ? "sd2" : "sd1",
+    ...(sd2 && task === "" ? {} : { prediction: "epsilon", size: 64 }),
+    options: {},
+    latents: scaled(0.18215),
+  };
+}
+
+/** SDXL's scale, or the means and deviations that Playground 2.5 has beside it. */
+async function xlLatents(weights: Weights): Promise<Readonly<Record<string, unknown>>> {
+  const [mean, deviation] = [weights.find("edm_mean"), weights.find("edm_std")];
+  if (mean === undefined || deviation === undefined) return { scaling_factor: 0.13025 };
+  const [latents_mean, latents_std] = await Promise.all([mean, deviation].map(readTensor));
+  return { scaling_factor: 0.5, latents_mean: [...latents_mean!], latents_std: [...latents_std!] };
+}
