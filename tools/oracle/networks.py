@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL, AutoencoderTiny, UNet2DConditionModel, UNet2DModel
 from safetensors.torch import load_file, save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
@@ -210,6 +210,77 @@ VAES = {
     ),
 }
 
+PIXEL_UNETS = {
+    # DDPM's networks in small: attention at one level, frequencies as Ho et al. 2020 have them, one head.
+    "unet-ddpm": dict(
+        config=dict(
+            block_out_channels=(8, 8, 16),
+            down_block_types=("DownBlock2D", "AttnDownBlock2D", "DownBlock2D"),
+            up_block_types=("UpBlock2D", "AttnUpBlock2D", "UpBlock2D"),
+            layers_per_block=2,
+            attention_head_dim=None,
+            flip_sin_to_cos=False,
+            freq_shift=1,
+            downsample_padding=0,
+            norm_eps=1e-6,
+            norm_num_groups=4,
+            sample_size=16,
+        ),
+        dtype=torch.float16,
+    ),
+    # Classes, another scale of the middle, scale and shift by the time, centred input, odd channels.
+    "unet-ddpm-classes": dict(
+        config=dict(
+            in_channels=1,
+            out_channels=2,
+            center_input_sample=True,
+            block_out_channels=(8, 16),
+            down_block_types=("AttnDownBlock2D", "DownBlock2D"),
+            up_block_types=("UpBlock2D", "AttnUpBlock2D"),
+            layers_per_block=1,
+            attention_head_dim=4,
+            mid_block_scale_factor=1.5,
+            resnet_time_scale_shift="scale_shift",
+            attn_norm_num_groups=2,
+            norm_num_groups=4,
+            num_class_embeds=10,
+            act_fn="gelu",
+            sample_size=8,
+        ),
+        dtype=torch.bfloat16,
+    ),
+    # Noise levels at random frequencies, as score-based models take them, with classes embedded likewise.
+    "unet-fourier": dict(
+        config=dict(
+            block_out_channels=(8,),
+            down_block_types=("AttnDownBlock2D",),
+            up_block_types=("AttnUpBlock2D",),
+            layers_per_block=1,
+            attention_head_dim=8,
+            time_embedding_type="fourier",
+            add_attention=False,
+            norm_num_groups=4,
+            sample_size=8,
+            class_embed_type="timestep",
+        ),
+        dtype=torch.float32,
+    ),
+}
+
+TINY_VAES = {
+    # TAESD's shape in small, and one of other counts, 16 channels and another activation.
+    "vae-tiny": dict(
+        config=dict(encoder_block_out_channels=(8,) * 4, decoder_block_out_channels=(8,) * 4), dtype=torch.float16
+    ),
+    "vae-tiny-16": dict(
+        config=dict(
+            encoder_block_out_channels=(8, 8), decoder_block_out_channels=(8, 8), num_encoder_blocks=(2, 1),
+            num_decoder_blocks=(1, 2), latent_channels=16, act_fn="silu",
+        ),
+        dtype=torch.float32,
+    ),
+}
+
 TEXT = dict(vocab_size=64, max_position_embeddings=16, bos_token_id=62, pad_token_id=63)
 TEXTS = {
     "clip-quick-gelu": dict(
@@ -236,7 +307,7 @@ def randomise(model, seed, dtype):
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in model.named_parameters():
         noise = torch.randn(parameter.shape, generator=generator)
-        if parameter.dim() == 1:
+        if parameter.dim() == 1 and "time_proj" not in name:
             value = 1 + 0.1 * noise if "norm" in name and name.endswith("weight") else 0.1 * noise
         elif "embed" in name and "linear" not in name:
             value = 0.5 * noise
@@ -308,6 +379,34 @@ def write_vae(name, case):
         save_file(renamed, path)
 
 
+def write_pixel_unet(name, case):
+    config, dtype = case["config"], case["dtype"]
+    model = randomise(UNet2DModel(**config), 1, dtype)
+    fourier = config.get("time_embedding_type") == "fourier"
+    inputs = dict(
+        sample=noise((2, config.get("in_channels", 3), 8, 12), 2),
+        timestep=torch.tensor([80.0, 0.3]) if fourier else torch.tensor([981.0, 17.0]),
+    )
+    if "num_class_embeds" in config:
+        inputs["class_labels"] = torch.tensor([3, 9], dtype=torch.int32)
+    elif config.get("class_embed_type") == "timestep":
+        inputs["class_labels"] = torch.tensor([4.0, 11.0])
+    with torch.no_grad():
+        output = model(**inputs).sample
+    save(model, name, dtype, {**{f"in.{key}": value for key, value in inputs.items()}, "out.out_sample": output})
+
+
+def write_tiny_vae(name, case):
+    config, dtype = case["config"], case["dtype"]
+    model = randomise(AutoencoderTiny(**config), 1, dtype)
+    f = 2 ** (len(config["encoder_block_out_channels"]) - 1)
+    image, latent = noise((1, 3, 3 * f, 2 * f), 2), 3 * noise((2, config.get("latent_channels", 4), 3, 2), 3)
+    with torch.no_grad():
+        latents, sample = model.encode(image).latents, model.decode(latent).sample
+    tensors = {"in.sample": image, "out.latents": latents, "in.latent_sample": latent, "out.sample": sample}
+    save(model, name, dtype, tensors)
+
+
 def write_text(name, case):
     config, dtype = case["config"], case["dtype"]
     model = randomise(case["model"](CLIPTextConfig(**config)), 1, dtype)
@@ -329,7 +428,10 @@ def write_text(name, case):
 
 if __name__ == "__main__":
     wanted = sys.argv[1:]
-    for cases, write in ((UNETS, write_unet), (VAES, write_vae), (TEXTS, write_text)):
+    groups = (
+        (UNETS, write_unet), (VAES, write_vae), (TEXTS, write_text), (PIXEL_UNETS, write_pixel_unet), (TINY_VAES, write_tiny_vae),
+    )  # fmt: skip
+    for cases, write in groups:
         for name, case in cases.items():
             if not wanted or name in wanted:
                 write(name, case)

@@ -1,7 +1,7 @@
 import type { Value } from "./graph-builder.ts";
 import type { Scope } from "./scope.ts";
 
-/** Sizes of a convolution with a square kernel and a bias. */
+/** Sizes of a convolution with a square kernel. */
 export interface ConvOptions {
   inChannels: number;
   outChannels: number;
@@ -11,14 +11,17 @@ export interface ConvOptions {
   stride?: number;
   /** Zeros around the input; by default those that keep its size at stride 1. */
   padding?: number | readonly [top: number, left: number, bottom: number, right: number];
+  /** Whether it adds a bias. Default true. */
+  bias?: boolean;
 }
 
-/** A 2D convolution of `[batch, inChannels, height, width]`, with a bias. */
+/** A 2D convolution of `[batch, inChannels, height, width]`. */
 export function conv(scope: Scope, input: Value, options: ConvOptions): Value {
-  const { inChannels, outChannels, kernel = 3, stride = 1, padding = (kernel - 1) >> 1 } = options;
+  const { inChannels, outChannels, kernel = 3, stride = 1, padding = (kernel - 1) >> 1, bias = true } = options;
   const pads = typeof padding === "number" ? ([padding, padding, padding, padding] as const) : padding;
   const shape = [outChannels, inChannels, kernel, kernel];
-  const inputs = [input, scope.weight("weight", shape), scope.weight("bias", [outChannels])];
+  const added = bias ? [scope.weight("bias", [outChannels])] : [];
+  const inputs = [input, scope.weight("weight", shape), ...added];
   const attributes = {
     kernel_shape: { ints: [kernel, kernel] },
     strides: { ints: [stride, stride] },

@@ -105,7 +105,9 @@ export class GraphBuilder {
   weight(tensor: WeightTensor, dims: readonly number[], rows?: readonly [from: number, to: number]): Value {
     if (tensor.transposed) {
       const { transposed, ...asStored } = tensor;
-      return this.node("Transpose", [this.weight({ ...asStored, shape: tensor.shape.toReversed() }, dims.toReversed())]);
+      return this.node("Transpose", [
+        this.weight({ ...asStored, shape: tensor.shape.toReversed() }, dims.toReversed()),
+      ]);
     }
     const stored = this.#stored(tensor, dims, rows);
     if (tensor.dtype === "F32") return stored;

@@ -1,5 +1,5 @@
 import { conv } from "./conv.ts";
-import type { Value } from "./graph-builder.ts";
+import type { GraphBuilder, Value } from "./graph-builder.ts";
 import type { Scope } from "./scope.ts";
 
 /**
@@ -11,18 +11,24 @@ export function downsample(scope: Scope, input: Value, channels: number, padding
   return conv(scope.in("conv"), input, { inChannels: channels, outChannels: channels, stride: 2, padding: pads });
 }
 
+const nearest = {
+  mode: { string: "nearest" },
+  coordinate_transformation_mode: { string: "asymmetric" },
+  nearest_mode: { string: "floor" },
+};
+
+/** Doubles height and width by nearest neighbour. */
+export function nearestTwice(graph: GraphBuilder, input: Value): Value {
+  return graph.node("Resize", [input, undefined, graph.floats([1, 1, 2, 2], [4])], { attributes: nearest });
+}
+
 /** Doubles height and width (or brings them to those of `like`) by nearest neighbour, then a 3×3 convolution. */
 export function upsample(scope: Scope, input: Value, channels: number, like?: Value): Value {
   const { graph } = scope;
-  const attributes = {
-    mode: { string: "nearest" },
-    coordinate_transformation_mode: { string: "asymmetric" },
-    nearest_mode: { string: "floor" },
-  };
-  const size = like === undefined ? undefined : sizeOf(scope, input, like);
-  const inputs =
-    size === undefined ? [input, undefined, graph.floats([1, 1, 2, 2], [4])] : [input, undefined, undefined, size];
-  const resized = graph.node("Resize", inputs, { attributes });
+  const resized =
+    like === undefined
+      ? nearestTwice(graph, input)
+      : graph.node("Resize", [input, undefined, undefined, sizeOf(scope, input, like)], { attributes: nearest });
   return conv(scope.in("conv"), resized, { inChannels: channels, outChannels: channels });
 }
 

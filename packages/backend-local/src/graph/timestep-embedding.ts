@@ -30,3 +30,15 @@ export function timestepEmbedding(graph: GraphBuilder, timesteps: Value, options
   });
   return dimension % 2 === 0 ? embedding : graph.node("Pad", [embedding, graph.ints([0, 0, 0, 1])]);
 }
+
+/**
+ * Embedding of noise levels `[n]` at random frequencies as `[n, 2·size]` (Song et al. 2021, after Tancik et al. 2020): sines,
+ * then cosines, of the level's logarithm. `frequencies` is `[size]`.
+ */
+export function fourierEmbedding(graph: GraphBuilder, levels: Value, frequencies: Value): Value {
+  const column = graph.node("Reshape", [graph.node("Log", [levels]), graph.ints([-1, 1])]);
+  const turns = graph.node("Mul", [column, frequencies]);
+  const angles = graph.node("Mul", [turns, graph.floats(2 * Math.PI)]);
+  const waves = [graph.node("Sin", [angles]), graph.node("Cos", [angles])];
+  return graph.node("Concat", waves, { attributes: { axis: { int: 1 } } });
+}

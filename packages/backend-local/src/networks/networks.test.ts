@@ -5,8 +5,10 @@ import { describe, expect, test } from "vitest";
 import { readSafetensors } from "../files/safetensors.ts";
 import { folderWeights, type Weights } from "../files/weights.ts";
 import { buildVaeDecoder, buildVaeEncoder } from "./autoencoder-kl/autoencoder-kl.ts";
+import { buildTinyDecoder, buildTinyEncoder } from "./autoencoder-tiny/autoencoder-tiny.ts";
 import { buildClipText } from "./clip-text/clip-text.ts";
 import type { NetworkGraph } from "./network-graph.ts";
+import { buildUNet2d } from "./unet-2d/unet-2d.ts";
 import { buildUNet } from "./unet-2d-condition/unet-2d-condition.ts";
 
 // What diffusers and transformers computed with the same weights: tools/oracle/networks.py.
@@ -32,6 +34,13 @@ const cases: [folder: string, build: Build][] = [
   ["vae-f2", buildVaeDecoder],
   ["vae-old-names", buildVaeEncoder],
   ["vae-old-names", buildVaeDecoder],
+  ["unet-ddpm", buildUNet2d],
+  ["unet-ddpm-classes", buildUNet2d],
+  ["unet-fourier", buildUNet2d],
+  ["vae-tiny", buildTinyEncoder],
+  ["vae-tiny", buildTinyDecoder],
+  ["vae-tiny-16", buildTinyEncoder],
+  ["vae-tiny-16", buildTinyDecoder],
 ];
 
 describe("networks compute what the oracle computed", () => {

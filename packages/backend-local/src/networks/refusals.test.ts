@@ -5,11 +5,19 @@ import { describe, expect, test } from "vitest";
 import { folderWeights, type Weights } from "../files/weights.ts";
 import type { LayerAdapter, LayerCall } from "../graph/scope.ts";
 import { buildVaeDecoder, buildVaeEncoder } from "./autoencoder-kl/autoencoder-kl.ts";
+import { buildTinyDecoder } from "./autoencoder-tiny/autoencoder-tiny.ts";
 import { buildClipText } from "./clip-text/clip-text.ts";
+import { buildUNet2d } from "./unet-2d/unet-2d.ts";
 import { buildUNet } from "./unet-2d-condition/unet-2d-condition.ts";
 
 const fixtures = fileURLToPath(new URL("../../fixtures/networks/", import.meta.url));
-const builds = { "unet-sd1": buildUNet, "vae-f8": buildVaeDecoder, "clip-quick-gelu": buildClipText };
+const builds = {
+  "unet-sd1": buildUNet,
+  "vae-f8": buildVaeDecoder,
+  "clip-quick-gelu": buildClipText,
+  "unet-ddpm": buildUNet2d,
+  "vae-tiny": buildTinyDecoder,
+};
 type Folder = keyof typeof builds;
 
 async function load(folder: Folder): Promise<{ config: Record<string, unknown>; weights: Weights }> {
@@ -63,6 +71,17 @@ describe("an option that is not supported is refused by name, value and what is"
     ["clip-quick-gelu", "num_attention_heads", 5, /must be a multiple/],
     ["clip-quick-gelu", "use_attention_mask", true, /use_attention_mask = true/],
     ["clip-quick-gelu", "architectures", ["T5EncoderModel"], /CLIPTextModel/],
+    ["unet-ddpm", "down_block_types", ["SkipDownBlock2D"], /"SkipDownBlock2D" is not supported/],
+    ["unet-ddpm", "downsample_type", "resnet", /downsample_type = "resnet" is not supported: .*conv/],
+    ["unet-ddpm", "time_embedding_type", "learned", /positional/],
+    ["unet-ddpm", "resnet_time_scale_shift", "scale_shift", /attn_norm_num_groups|must be given/],
+    ["unet-ddpm", "attention_head_dim", 3, /must divide the 8 channels/],
+    ["unet-ddpm", "up_block_types", ["UpBlock2D"], /must have 3 entries/],
+    ["unet-ddpm", "layers_per_block", 1e8, /<=64/],
+    ["vae-tiny", "decoder_block_out_channels", [8, 8, 8, 16], /must be all the same/],
+    ["vae-tiny", "num_decoder_blocks", [1, 2], /must have 2 entries/],
+    ["vae-tiny", "upsample_fn", "bilinear", /nearest/],
+    ["vae-tiny", "upsampling_scaling_factor", 4, /upsampling_scaling_factor = 4/],
   ];
   test.each(cases)("%s: %s = %j", async (folder, option, value, message) => {
     const error = await refusal(folder, { [option]: value });

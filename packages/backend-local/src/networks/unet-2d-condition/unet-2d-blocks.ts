@@ -17,10 +17,10 @@ export interface Features {
 
 /** What the blocks of one UNet share, from one to the next. */
 export interface UNetContext {
-  readonly config: UNetConfig;
+  readonly config: Pick<UNetConfig, "downsample_padding">;
   style: ResnetStyle;
-  /** The text, `[batch, tokens, crossAttentionDim]`. */
-  text: Value;
+  /** The text, `[batch, tokens, crossAttentionDim]`, where any block attends to one. */
+  text?: Value;
   readonly perturbed?: PerturbedAttention;
   /** Whether the first layer that is perturbed has come, and the batch has grown. */
   grown: boolean;
@@ -50,8 +50,7 @@ export function downBlock(
 }
 
 /** The middle, at the lowest resolution. */
-export function midBlock(scope: Scope, input: Features, context: UNetContext): Features {
-  const { config } = context;
+export function midBlock(scope: Scope, input: Features, config: UNetConfig, context: UNetContext): Features {
   const { value, channels } = input;
   const level = config.levels.at(-1)!;
   const style = () => ({ ...context.style, scaleFactor: config.mid_block_scale_factor });
@@ -101,7 +100,7 @@ function levelAttention(
   const { groups, epsilon } = style;
   if (block.startsWith("CrossAttn")) {
     const sizes = { channels, heads, groups, depth, textSize, onlyCrossAttention };
-    return transformer2d(scope, value, { ...sizes, text, perturbed });
+    return transformer2d(scope, value, { ...sizes, text: text!, perturbed });
   }
   return block.startsWith("Attn")
     ? attentionBlock(scope, value, { channels, headSize, groups, epsilon, perturbed })
@@ -113,7 +112,7 @@ function grow(input: Value, context: UNetContext, perturbed: PerturbedAttention)
   const { text, style } = context;
   const { time } = style;
   context.grown = true;
-  context.text = perturbed.grow(text);
+  if (text !== undefined) context.text = perturbed.grow(text);
   if (time) context.style = { ...style, time: { ...time, value: perturbed.growShared(time.value) } };
   return perturbed.grow(input);
 }

@@ -61,7 +61,7 @@ export function buildUNet(config: unknown, weights: Weights, options: UNetOption
     kept.push(...downBlock(root.in("down_blocks", i), x, level, i === spec.levels.length - 1, context));
     x = kept.at(-1)!;
   }
-  if (spec.mid_block_type !== null) x = midBlock(root.in("mid_block"), x, context);
+  if (spec.mid_block_type !== null) x = midBlock(root.in("mid_block"), x, spec, context);
   for (const [i, level] of spec.levels.toReversed().entries()) {
     x = upBlock(root.in("up_blocks", i), x, kept, level, i === spec.levels.length - 1, context);
   }

@@ -78,8 +78,8 @@ function classEmbedding(
   }
 }
 
-/** Linear, activation, linear. */
-function mlp(
+/** Linear, activation, linear: diffusers' TimestepEmbedding. */
+export function mlp(
   scope: Scope,
   input: Value,
   { inFeatures, outFeatures }: { inFeatures: number; outFeatures: number },
