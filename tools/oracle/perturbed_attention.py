@@ -28,6 +28,8 @@ from diffusers.pipelines.pag.pag_utils import PAGMixin
 from PIL import Image
 from pipelines import NEGATIVE, PROMPT, SD_SCHEDULE
 from safetensors.torch import load_file, save_file
+
+from saved import load
 from transformers.utils import logging
 
 diffusers.utils.logging.disable_progress_bar()
@@ -124,12 +126,7 @@ def pipelines():
     for name, (folder, task, options, scheduler) in CASES.items():
         options = dict(options)
         count, layers = options.pop("count", 1), options.pop("pag_applied_layers", "mid")
-        pipeline = KINDS[task].from_pretrained(
-            PIPELINES / folder, safety_checker=None, torch_dtype=torch.float32, pag_applied_layers=layers
-        )
-        pipeline.set_progress_bar_config(disable=True)
-        if scheduler:
-            pipeline.scheduler = getattr(diffusers, scheduler[0])(**scheduler[1])
+        pipeline = load(KINDS[task], PIPELINES / folder, scheduler, pag_applied_layers=layers)
         size = pipeline.unet.config.sample_size * pipeline.vae_scale_factor
         inputs = {} if task == "image-to-image" else dict(width=size, height=size)
         if task != "text-to-image":

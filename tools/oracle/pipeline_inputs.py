@@ -10,12 +10,13 @@ folder's own), sd1-inputs.safetensors holds `image` and `mask` (U8 [height, widt
 import json
 from pathlib import Path
 
-import diffusers
 import numpy as np
 import torch
 from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionInpaintPipeline, StableDiffusionPipeline
 from PIL import Image
 from safetensors.torch import save_file
+
+from saved import load
 
 FOLDER = Path(__file__).parents[2] / "packages/backend-local/fixtures/pipelines"
 MODEL = FOLDER / "sd1"
@@ -37,6 +38,12 @@ CASES = {
     "inpaint-euler-ancestral": ("inpaint", dict(strength=0.9), EULER_A),
 }
 
+KINDS = {
+    "text-to-image": StableDiffusionPipeline,
+    "image-to-image": StableDiffusionImg2ImgPipeline,
+    "inpaint": StableDiffusionInpaintPipeline,
+}
+
 
 def picture(side=64):
     """A smooth gradient with a disc, and a mask with a slanted edge that no latent square follows. `side` is a multiple of 32."""
@@ -51,20 +58,11 @@ def picture(side=64):
 @torch.no_grad()
 def main():
     torch.manual_seed(0)
-    base = StableDiffusionPipeline.from_pretrained(MODEL, safety_checker=None, torch_dtype=torch.float32)
-    pipelines = {
-        "text-to-image": base,
-        "image-to-image": StableDiffusionImg2ImgPipeline.from_pipe(base),
-        "inpaint": StableDiffusionInpaintPipeline.from_pipe(base),
-    }
     image, mask = picture()
     tensors = {"image": torch.from_numpy(image), "mask": torch.from_numpy(mask)}
-    own = base.scheduler
     cases = []
     for name, (task, request, scheduler) in CASES.items():
-        pipeline = pipelines[task]
-        pipeline.set_progress_bar_config(disable=True)
-        pipeline.scheduler = getattr(diffusers, scheduler[0])(**scheduler[1]) if scheduler else own
+        pipeline = load(KINDS[task], MODEL, scheduler)
         inputs = {} if task == "text-to-image" else dict(image=Image.fromarray(image))
         if task == "inpaint":
             inputs |= dict(mask_image=Image.fromarray(mask), width=64, height=64)

@@ -10,11 +10,12 @@ packages/backend-local/fixtures/pipelines/sd1-latents.json lists the requests an
 import json
 from pathlib import Path
 
-import diffusers
 import numpy as np
 import torch
-from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionPipeline
 from safetensors.torch import save_file
+
+from pipeline_inputs import KINDS
+from saved import load
 
 FOLDER = Path(__file__).parents[2] / "packages/backend-local/fixtures/pipelines"
 MODEL = FOLDER / "sd1"
@@ -43,8 +44,6 @@ STEPS, SEED, SIDE = 6, 7, 32
 
 @torch.no_grad()
 def main():
-    base = StableDiffusionPipeline.from_pretrained(MODEL, safety_checker=None, torch_dtype=torch.float32)
-    pipelines = {"text-to-image": base, "image-to-image": StableDiffusionImg2ImgPipeline.from_pipe(base)}
     drawn = torch.Generator().manual_seed(99)
     tensors = {
         "noise": torch.randn(2, 4, 4, 4, generator=drawn),
@@ -52,9 +51,7 @@ def main():
     }
     cases = []
     for name, (task, latents, (class_name, config), request) in CASES.items():
-        pipeline = pipelines[task]
-        pipeline.set_progress_bar_config(disable=True)
-        pipeline.scheduler = getattr(diffusers, class_name)(**config)
+        pipeline = load(KINDS[task], MODEL, (class_name, config))
         count = request["count"]
         given = {} if latents is None else {
             "latents" if task == "text-to-image" else "image": tensors[latents][:count].clone()

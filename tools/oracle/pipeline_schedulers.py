@@ -13,11 +13,11 @@ from pathlib import Path
 import diffusers
 import numpy as np
 import torch
-from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionInpaintPipeline, StableDiffusionPipeline
 from PIL import Image
 from safetensors.torch import save_file
 
-from pipeline_inputs import picture
+from pipeline_inputs import KINDS, picture
+from saved import load
 
 FOLDER = Path(__file__).parents[2] / "packages/backend-local/fixtures/pipelines"
 MODEL = FOLDER / "sd1"
@@ -103,19 +103,11 @@ CASES += [
 
 @torch.no_grad()
 def main():
-    base = StableDiffusionPipeline.from_pretrained(MODEL, safety_checker=None, torch_dtype=torch.float32)
-    pipelines = {
-        "text-to-image": base,
-        "image-to-image": StableDiffusionImg2ImgPipeline.from_pipe(base),
-        "inpaint": StableDiffusionInpaintPipeline.from_pipe(base),
-    }
     image, mask = picture(SIDE)
     tensors = {"image": torch.from_numpy(image), "mask": torch.from_numpy(mask)}
     cases = []
     for name, task, (class_name, config, call), request in CASES:
-        pipeline = pipelines[task]
-        pipeline.set_progress_bar_config(disable=True)
-        pipeline.scheduler = getattr(diffusers, class_name)(**config)
+        pipeline = load(KINDS[task], MODEL, (class_name, config))
         inputs = {} if task == "text-to-image" else dict(image=Image.fromarray(image))
         if task == "inpaint":
             inputs |= dict(mask_image=Image.fromarray(mask))

@@ -18,6 +18,7 @@ import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
 from networks import randomise
 from safetensors.torch import save_file
+from saved import load
 from tokenizer import write_tokenizer
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
@@ -199,12 +200,11 @@ def write(name, case):
     shutil.rmtree(folder, ignore_errors=True)
     pipeline = build(case, folder)
     save_folder(pipeline, case, folder)
-    pipeline.set_progress_bar_config(disable=True)
     tensors, cases = {}, []
     for label, changes in case["cases"].items():
         request = dict(changes)
         chosen = request.pop("scheduler", None)
-        pipeline.scheduler = scheduler_of(chosen or case["scheduler"])
+        pipeline = load(StableDiffusionPipeline, folder, chosen)
         request = run(pipeline, label, request, tensors)
         entry = {"name": label, "request": {"prompt": PROMPT, "negativePrompt": NEGATIVE, **request}}
         if chosen:

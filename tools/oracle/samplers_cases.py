@@ -58,6 +58,9 @@ case("v, zero SNR", name, {**SD, "prediction_type": "v_prediction", "rescale_bet
 case("sample", name, {**SD, "prediction_type": "sample", "clip_sample": False})
 case("img2img", name, {**SD, "clip_sample": False, "steps_offset": 1}, strength=0.75)
 case("1 step", name, {**SD, "clip_sample": False}, steps=1)
+# None is not the default: a switch that is None is off.
+case("clip_sample None", name, {**SD, "clip_sample": None})
+case("set_alpha_to_one None", name, {**SD, "clip_sample": False, "set_alpha_to_one": None})
 
 # --- dpm solver, multistep -------------------------------------------------------------------------------------------
 name = "DPMSolverMultistepScheduler"
@@ -280,3 +283,10 @@ for steps in (7, 9, 19, 50):
 case("200 timesteps", name, {"num_train_timesteps": 200, "noise_sampler_seed": 7}, steps=13)
 case("exponential img2img", name, {"use_exponential_sigmas": True, "noise_sampler_seed": 7}, steps=15, strength=0.6)
 case("beta", name, {**SD, "use_beta_sigmas": True, "noise_sampler_seed": 7}, steps=11)
+
+# --- None where a scheduler goes on with it ------------------------------------------------------------------------------
+case("clip_sample, variance_type None", "DDPMScheduler", {**SD, "clip_sample": None, "variance_type": None}, generator=True)
+case("timestep_type None", "EulerDiscreteScheduler", {**SD, "timestep_type": None})
+case("lower_order_final None", "DEISMultistepScheduler", {**SD, "lower_order_final": None}, steps=6)
+case("lower_order_final None", "SASolverScheduler", {**SD, "lower_order_final": None}, steps=6, generator=True)
+case("clip_denoised None", "CMStochasticIterativeScheduler", {"clip_denoised": None}, steps=4, generator=True)

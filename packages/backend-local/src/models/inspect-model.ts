@@ -51,7 +51,7 @@ export async function inspectModel(folder: string, variant?: string): Promise<Mo
   const { checkModel } = await import("./check-model.ts");
   await checkModel(model);
   const { identity, path, traits, scheduler, parts } = model;
-  const plan = ownPlan(path, scheduler);
+  const plan = ownPlan(path, scheduler, { pipeline: model.pipeline });
   return {
     id: identity.id,
     path,

@@ -5,6 +5,7 @@ import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { readSafetensors } from "../files/safetensors.ts";
 import { copyModel, fixtureModel, hubCache, temporaryFolder } from "../testing/test-model.ts";
+import { inspectModel } from "./inspect-model.ts";
 import { readModelFolder } from "./model-folder.ts";
 
 const unetWeights = "unet/diffusion_pytorch_model.safetensors";
@@ -45,7 +46,40 @@ test("a size below the smallest is raised to it, one beyond the largest is refus
   expect((await readModelFolder(largest)).traits).toMatchObject({ maxSide: 2048, defaultWidth: 2048 });
 });
 
-describe("a folder that cannot be used is a ModelError naming the file", () => {
+test("a size below 64 of a config from before diffusers 0.9 is taken for a slip, as its pipelines take it", async () => {
+  const config = await json("unet/config.json");
+  const sizes = [
+    ["0.8.1", 8, 512],
+    ["0.6.0.dev0", 8, 512],
+    ["0.9.0", 8, 64],
+    ["0.9.0.dev0", 8, 64],
+    ["0.8.1", [8, 8], 64],
+    ["0.8.1", 96, 768],
+    [undefined, 8, 64],
+  ] as const;
+  for (const [version, size, side] of sizes) {
+    const old = { ...config, _diffusers_version: version, sample_size: size };
+    const { traits } = await readModelFolder(await copyModel("sd1", { "unet/config.json": old }));
+    expect(traits, `${version}, ${size}`).toMatchObject({ defaultWidth: side, defaultHeight: side });
+  }
+});
+
+test("what diffusers does not look at is no reason to refuse: the classes are the index's", async () => {
+  const text = await json("text_encoder/config.json");
+  for (const [file, changes] of [
+    ["unet/config.json", { _class_name: "UNet2DModel" }],
+    ["vae/config.json", { _class_name: "AutoencoderTiny" }],
+    ["text_encoder/config.json", { architectures: ["CLIPModel"], projection_dim: 0 }],
+    ["text_encoder/config.json", { architectures: null }],
+    ["text_encoder/config.json", { ...text, architectures: ["CLIPTextModel", "CLIPModel"] }],
+  ] as const) {
+    const folder = await copyModel("sd1", { [file]: { ...(await json(file)), ...changes } });
+    await expect(inspectModel(folder)).resolves.toMatchObject({ components: { length: 3 } });
+  }
+});
+
+describe("a folder that cannot be used is a ModelError naming the file", async () => {
+  const index = await json("model_index.json");
   const cases: [what: string, file: string, changes: Record<string, unknown>, message: RegExp][] = [
     ["no index", "model_index.json", { "model_index.json": undefined }, /not a model folder/],
     ["an index that is not JSON", "model_index.json", { "model_index.json": "{" }, /not JSON/],
@@ -60,8 +94,8 @@ describe("a folder that cannot be used is a ModelError naming the file", () => {
     ["no scheduler", "scheduler/scheduler_config.json", { "scheduler/scheduler_config.json": undefined }, /missing/],
     [
       "an unknown scheduler",
-      "scheduler/scheduler_config.json",
-      { "scheduler/scheduler_config.json": { _class_name: "MyScheduler" } },
+      "model_index.json",
+      { "model_index.json": { ...index, scheduler: ["diffusers", "MyScheduler"] } },
       /MyScheduler.*DDIMScheduler/s,
     ],
     [
@@ -129,8 +163,6 @@ describe("a folder that cannot be used is a ModelError naming the file", () => {
     ["unet", "sample_size", 257],
     ["unet", "sample_size", 1e9],
     ["unet", "sample_size", [8, 8, 8]],
-    ["unet", "_class_name", "UNet2DModel"],
-    ["vae", "_class_name", "AutoencoderTiny"],
     ["unet", "cross_attention_dim", 12],
     ["vae", "out_channels", 4],
     ["vae", "scaling_factor", 0],

@@ -11,6 +11,7 @@ import { defaultsFile, modelDefaults } from "./model-defaults.ts";
 import { hashModel } from "./model-hash.ts";
 import { modelId } from "./model-id.ts";
 import { ownPlan } from "./own-plan.ts";
+import { underIndexClass } from "./scheduler-as-run.ts";
 
 /**
  * Reads a model folder in the diffusers layout: its index, the configs, the weights' headers, and a hash of what defines its
@@ -29,7 +30,7 @@ export async function readModelFolder(folder: string, variant?: string, name?: s
   const family = familyOfIndex(index, indexFile);
   const schedulerFile = join(path, "scheduler", "scheduler_config.json");
   const parts = await readParts(path, family, index, variant);
-  const scheduler = await readJson(schedulerFile);
+  const scheduler = underIndexClass(await readJson(schedulerFile), index.scheduler);
   ownPlan(path, scheduler);
   const found: ModelParts = { path, pipeline: String(index._class_name), index, parts, scheduler };
   const traits = family.describe(found);
@@ -101,10 +102,8 @@ async function readParts(
       if (optional && named == null) return [];
       if (!classes.includes(named as string)) throw notOneOf(named, classes, indexFile, folder);
       const file = join(path, folder, "config.json");
+      // Its class is the index's, whatever it is called here: so diffusers takes it.
       const config = await readJson(file);
-      // A text encoder's class is in `architectures`, which its config's own check reads.
-      const { _class_name: own } = config;
-      if (own !== undefined && !classes.includes(own as string)) throw notOneOf(own, classes, file, "_class_name");
       const weights = {
         kind: "folder",
         path: join(path, folder),

@@ -23,7 +23,7 @@ export interface ModelParts {
   readonly index: Readonly<Record<string, unknown>>;
   /** By the names of the family's parts, such as `unet`, `vae`, `textEncoder`. */
   readonly parts: Readonly<Record<string, ModelPart>>;
-  /** The scheduler's configuration. */
+  /** The scheduler's configuration, under the class that the index names. */
   readonly scheduler: Readonly<Record<string, unknown>>;
 }
 

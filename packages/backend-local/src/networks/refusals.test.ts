@@ -70,7 +70,6 @@ describe("an option that is not supported is refused by name, value and what is"
     ["clip-quick-gelu", "hidden_act", "gelu_new", /quick_gelu/],
     ["clip-quick-gelu", "num_attention_heads", 5, /must be a multiple/],
     ["clip-quick-gelu", "use_attention_mask", true, /use_attention_mask = true/],
-    ["clip-quick-gelu", "architectures", ["T5EncoderModel"], /CLIPTextModel/],
     ["unet-ddpm", "down_block_types", ["SkipDownBlock2D"], /"SkipDownBlock2D" is not supported/],
     ["unet-ddpm", "downsample_type", "resnet", /downsample_type = "resnet" is not supported: .*conv/],
     ["unet-ddpm", "time_embedding_type", "learned", /positional/],

@@ -6,7 +6,7 @@ import { readSafetensors } from "../files/safetensors.ts";
 import { toFloat32 } from "../files/to-float32.ts";
 import { local } from "../local.ts";
 import type { LocalBackend } from "../local-backend.ts";
-import { copyModel, fixtureModel, temporaryFolder } from "../testing/test-model.ts";
+import { copyModel, fixtureModel, schedulerOf, temporaryFolder } from "../testing/test-model.ts";
 
 // A part of the steps, and latents in and out, through the engine. diffusers' are of tools/oracle/pipeline_latents.py.
 interface Case {
@@ -40,7 +40,7 @@ const generate = (request: object) => createClient({ backend }).generate(request
 
 describe("diffusers' pictures from latents, and its latents after a part of the steps", () => {
   test.each(cases)("$name", async ({ name, request, latent, scheduler }) => {
-    const model = await copyModel("sd1", { "scheduler/scheduler_config.json": scheduler });
+    const model = await copyModel("sd1", await schedulerOf("sd1", scheduler));
     const given = latent ? { latent: recordedLatent(latent, request.count) } : { width: 32, height: 32 };
     const { images } = await generate({ ...common, ...request, ...given, model, output: { latent: true } });
     expect(images).toHaveLength(request.count);

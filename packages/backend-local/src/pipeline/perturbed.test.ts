@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readSafetensors } from "../files/safetensors.ts";
 import { local } from "../local.ts";
 import type { LocalBackend } from "../local-backend.ts";
-import { copyModel, fixtureModel } from "../testing/test-model.ts";
+import { copyModel, fixtureModel, schedulerOf } from "../testing/test-model.ts";
 
 // Perturbed-attention guidance against diffusers' pipelines: tools/oracle/perturbed_attention.py.
 interface Case {
@@ -48,9 +48,7 @@ function meanDifference(a: Uint8Array, b: Uint8Array): number {
 describe("diffusers' pictures with perturbed attention", () => {
   test.each(cases)("$name", async ({ name, model, request, scheduler }) => {
     const path =
-      scheduler === undefined
-        ? fixtureModel(model)
-        : await copyModel(model, { "scheduler/scheduler_config.json": scheduler });
+      scheduler === undefined ? fixtureModel(model) : await copyModel(model, await schedulerOf(model, scheduler));
     const inputs = {
       ...(request.task === "text-to-image" ? {} : { image: await picture("image") }),
       ...(request.task === "inpaint" ? { mask: await picture("mask"), keepUnmasked: false } : {}),

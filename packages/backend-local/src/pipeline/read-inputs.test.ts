@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readSafetensors } from "../files/safetensors.ts";
 import { local } from "../local.ts";
 import type { LocalBackend } from "../local-backend.ts";
-import { copyModel, fixtureModel } from "../testing/test-model.ts";
+import { copyModel, fixtureModel, schedulerOf } from "../testing/test-model.ts";
 
 // What diffusers makes of an input picture with the same model: tools/oracle/pipeline_inputs.py.
 interface Case {
@@ -38,7 +38,7 @@ async function picture(name: "image" | "mask", width = 64, height = 64): Promise
 
 describe("diffusers' pictures from a picture", () => {
   test.each(cases)("$name", async ({ name, request, scheduler }) => {
-    const changes = scheduler && { "scheduler/scheduler_config.json": scheduler };
+    const changes = scheduler && (await schedulerOf("sd1", scheduler));
     const model = changes === undefined ? fixtureModel("sd1") : await copyModel("sd1", changes);
     const inputs = {
       ...(request.task === "text-to-image" ? {} : { image: await picture("image") }),

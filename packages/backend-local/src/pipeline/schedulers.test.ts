@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readSafetensors } from "../files/safetensors.ts";
 import { local } from "../local.ts";
 import type { LocalBackend } from "../local-backend.ts";
-import { fixtureModel } from "../testing/test-model.ts";
+import { fixtureModel, schedulerOf } from "../testing/test-model.ts";
 
 // Many schedulers in each task, several images at a time, and levels of one's own: tools/oracle/pipeline_schedulers.py.
 interface Case {
@@ -42,7 +42,8 @@ function modelOf(scheduler: Record<string, unknown>): Promise<string> {
   const copy = async () => {
     const folder = join(folders, String(models.size));
     await cp(fixtureModel("sd1"), folder, { recursive: true });
-    await writeFile(join(folder, "scheduler/scheduler_config.json"), config);
+    for (const [file, content] of Object.entries(await schedulerOf("sd1", scheduler)))
+      await writeFile(join(folder, file), JSON.stringify(content));
     return folder;
   };
   if (!models.has(config)) models.set(config, copy());
@@ -115,7 +116,7 @@ describe("levels of one's own that diffusers' class does not take", () => {
     beta_start: 0.00085,
     beta_end: 0.012,
     beta_schedule: "scaled_linear",
-    clip_sample: true,
+    thresholding: true,
   };
   async function pixelsOf(levels: Partial<GenerationInput>, config: Record<string, unknown> = scheduler) {
     const request = { ...common, ...levels, task: "text-to-image", model: await modelOf(config) } as GenerationInput;
@@ -124,10 +125,10 @@ describe("levels of one's own that diffusers' class does not take", () => {
   }
 
   test("leave the config's other options as they are", async () => {
-    const timesteps = [750, 500, 250, 0];
+    const timesteps = [751, 501, 251, 1];
     const given = await pixelsOf({ timesteps });
     expect(meanDifference(given, await pixelsOf({ steps: 4 }))).toBeLessThan(0.05);
-    expect(meanDifference(given, await pixelsOf({ timesteps }, { ...scheduler, clip_sample: false }))).toBeGreaterThan(
+    expect(meanDifference(given, await pixelsOf({ timesteps }, { ...scheduler, thresholding: false }))).toBeGreaterThan(
       5,
     );
   });

@@ -2,7 +2,7 @@ import { parseRequest } from "@latentkit/core";
 import { describe, expect, test } from "vitest";
 import { local } from "../local.ts";
 import { readModelFolder } from "../models/model-folder.ts";
-import { copyModel, fixtureModel } from "../testing/test-model.ts";
+import { copyModel, fixtureModel, schedulerOf } from "../testing/test-model.ts";
 import { settle } from "./settings.ts";
 
 const wrong: [string, Record<string, unknown>][] = [
@@ -41,7 +41,7 @@ describe("what a request leaves open", () => {
 
   test("a dynamic shift goes by the picture's size", async () => {
     const config = { _class_name: "FlowMatchEulerDiscreteScheduler", use_dynamic_shifting: true };
-    const folder = await readModelFolder(await copyModel("sd1", { "scheduler/scheduler_config.json": config }));
+    const folder = await readModelFolder(await copyModel("sd1", await schedulerOf("sd1", config)));
     const sigmas = (side: number) =>
       settle(parseRequest({ prompt: "a", steps: 4, width: side, height: side }), folder).grid.sigmas;
     expect(sigmas(64)[1]).toBeGreaterThan(sigmas(32)[1]!);

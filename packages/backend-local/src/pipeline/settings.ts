@@ -56,7 +56,12 @@ export function settle(request: GenerationRequest, model: Model): Settings {
   }
   const width = sideOf("width", request.width ?? traits.defaultWidth, traits);
   const height = sideOf("height", request.height ?? traits.defaultHeight, traits);
-  const plan = planOf(withDefaults(request, defaults), ownPlan(model.path, model.scheduler), defaults.sigmaMax);
+  const own = ownPlan(model.path, model.scheduler, {
+    pipeline: model.pipeline,
+    task: request.task,
+    perturbed: (request.guidance?.pagScale ?? 0) > 0,
+  });
+  const plan = planOf(withDefaults(request, defaults), own, defaults.sigmaMax);
   // Two by two of a latent's squares make a token, as diffusers' flow pipelines count.
   const tokensOf = (side: number) => Math.max(1, Math.floor(side / (2 * traits.scale)));
   const grid = gridOf(request, plan, steps, tokensOf(width) * tokensOf(height));

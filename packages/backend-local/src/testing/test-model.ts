@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -16,12 +16,19 @@ export async function temporaryFolder(): Promise<string> {
   return folder;
 }
 
+/** The changes of {@link copyModel} that make a scheduler_config.json a fixture's: diffusers goes by the class in model_index.json. */
+export async function schedulerOf(name: string, config: Record<string, unknown>): Promise<Record<string, unknown>> {
+  const index = JSON.parse(await readFile(join(fixtureModel(name), "model_index.json"), "utf8"));
+  const scheduler = ["diffusers", config._class_name];
+  return { "scheduler/scheduler_config.json": config, "model_index.json": { ...index, scheduler } };
+}
+
 /** A copy of a fixture to damage, or to change: a text that is given replaces the file of that name. */
 export async function copyModel(name: string, changes: Record<string, unknown> = {}): Promise<string> {
   const folder = join(await temporaryFolder(), name);
   await cp(fixtureModel(name), folder, { recursive: true });
   for (const [file, content] of Object.entries(changes)) {
-    if (content === undefined) await rm(join(folder, file), { recursive: true });
+    if (content === undefined || content === null) await rm(join(folder, file), { recursive: true });
     else await writeFile(join(folder, file), typeof content === "string" ? content : JSON.stringify(content));
   }
   return folder;

@@ -31,6 +31,14 @@ export function sampleSize(part: ModelPart, max: number): [height: number, width
   return sides as [number, number];
 }
 
+/** The part with a size that Stable Diffusion's pipelines take for a slip mended: below 64, in a config from before diffusers 0.9. */
+export function withMendedSize(part: ModelPart): ModelPart {
+  const { sample_size: size, _diffusers_version: version } = part.config;
+  const release = typeof version === "string" ? /^0\.(\d+)/.exec(version) : null;
+  if (release === null || Number(release[1]) >= 9 || typeof size !== "number" || size >= 64) return part;
+  return { ...part, config: { ...part.config, sample_size: 64 } };
+}
+
 /** A VAE's `scaling_factor`. @throws ModelError */
 export function scalingFactorOf(vae: ModelPart, byDefault: number): number {
   const value = vae.config.scaling_factor ?? byDefault;

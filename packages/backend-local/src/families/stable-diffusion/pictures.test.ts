@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readSafetensors } from "../../files/safetensors.ts";
 import { local } from "../../local.ts";
 import type { LocalBackend } from "../../local-backend.ts";
-import { copyModel, fixtureModel } from "../../testing/test-model.ts";
+import { copyModel, fixtureModel, schedulerOf } from "../../testing/test-model.ts";
 
 // Whole pictures against diffusers' (tools/oracle/pipelines.py), through the public API.
 interface Case {
@@ -24,8 +24,7 @@ for (const model of ["sd1", "sd2", "f4"]) {
   const cases = JSON.parse(await readFile(`${folder}.json`, "utf8")) as Case[];
   describe(`${model} makes diffusers' pictures`, () => {
     test.each(cases)("$name", async ({ name, request, scheduler }) => {
-      const path =
-        scheduler === undefined ? folder : await copyModel(model, { "scheduler/scheduler_config.json": scheduler });
+      const path = scheduler === undefined ? folder : await copyModel(model, await schedulerOf(model, scheduler));
       const { images } = await createClient({ backend }).generate({ ...request, model: path });
       expect(images).toHaveLength(request.count);
       const expected = await readBytes(`${folder}.safetensors`, `${name}.images`);

@@ -3,7 +3,7 @@ import { autoencoderKLConfig } from "../../networks/autoencoder-kl/autoencoder-k
 import { clipTextConfig } from "../../networks/clip-text/clip-text-config.ts";
 import { selfAttentions } from "../../networks/unet-2d-condition/self-attentions.ts";
 import { unetConfig } from "../../networks/unet-2d-condition/unet-2d-condition-config.ts";
-import { parsed, scalingFactorOf, unsupported } from "../shared/config-check.ts";
+import { parsed, scalingFactorOf, unsupported, withMendedSize } from "../shared/config-check.ts";
 import { pictureSizes } from "../shared/picture-sizes.ts";
 import type { Traits } from "../traits.ts";
 
@@ -34,7 +34,7 @@ export function stableDiffusionTraits(model: ModelParts): Traits {
     tasks: ["text-to-image", "image-to-image", "inpaint"],
     features: ["negativePrompt", "clipSkip"],
     conditioning: [],
-    ...pictureSizes({ vae, unet, autoencoder, net }),
+    ...pictureSizes({ vae, unet: withMendedSize(unet), autoencoder, net }),
     scalingFactor: scalingFactorOf(vae, 0.18215),
     guidanceScale: 7.5,
     guidance: "classifier-free",

@@ -5,14 +5,18 @@ import { depth, parseConfig, rows, size } from "../parse-config.ts";
 /** The options of a CLIP text encoder's config.json that shape its graph; defaults are transformers'. */
 const clipTextSchema = z
   .object({
+    // Other names than this one say nothing: the class is whoever loads the file's to choose.
     architectures: z
-      .tuple([z.enum(["CLIPTextModel", "CLIPTextModelWithProjection"])])
-      .nullish()
-      .transform((names) => names?.[0] ?? "CLIPTextModel"),
+      .unknown()
+      .transform((names) => (isProjected(names) ? "CLIPTextModelWithProjection" : "CLIPTextModel")),
     vocab_size: rows.default(49408),
     hidden_size: size.default(512),
     intermediate_size: size.default(2048),
-    projection_dim: size.nullish().transform((value) => value ?? 512),
+    // 0 in encoders that have none.
+    projection_dim: size
+      .or(z.literal(0))
+      .nullish()
+      .transform((value) => value ?? 512),
     num_hidden_layers: depth.default(12),
     num_attention_heads: size.default(8),
     // A begin and an end token, and one between them.
@@ -26,6 +30,10 @@ const clipTextSchema = z
     path: ["num_attention_heads"],
     message: "hidden_size must be a multiple of it",
   });
+
+function isProjected(names: unknown): boolean {
+  return Array.isArray(names) && names.includes("CLIPTextModelWithProjection");
+}
 
 /** A CLIP text encoder's checked configuration. */
 export type ClipTextConfig = z.output<typeof clipTextSchema>;

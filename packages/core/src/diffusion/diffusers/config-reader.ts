@@ -1,6 +1,9 @@
 import { invalid } from "../invalid.ts";
 
-/** Reads a scheduler_config.json's options with their defaults, and refuses a wrong one by its name. */
+/**
+ * Reads a scheduler_config.json's options with their defaults, and refuses a wrong one by its name. An option that is `null` is Python's
+ * None, as in diffusers: a switch is off, what may be absent is absent, and a number or a choice that must be there is refused.
+ */
 export class ConfigReader {
   readonly #config: Readonly<Record<string, unknown>>;
 
@@ -10,7 +13,7 @@ export class ConfigReader {
 
   /** A number from `min` to `max`. */
   number(name: string, fallback: number, min: number, max: number): number {
-    return this.optionalNumber(name, min, max) ?? fallback;
+    return this.optionalNumber(name, min, max) ?? this.#default(name, fallback);
   }
 
   /** A number from `min` to `max`, or undefined where it is absent or null. */
@@ -22,7 +25,7 @@ export class ConfigReader {
 
   /** A whole number from `min` to `max`. */
   integer(name: string, fallback: number, min: number, max: number): number {
-    const value = this.#config[name] ?? fallback;
+    const value = this.#given(name, fallback);
     if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= max) return value;
     return invalid(name, `must be a whole number from ${min} to ${max}, not ${describe(value)}`);
   }
@@ -49,7 +52,7 @@ export class ConfigReader {
   }
 
   boolean(name: string, fallback: boolean): boolean {
-    const value = this.#config[name] ?? fallback;
+    const value = this.#given(name, fallback) ?? false;
     return typeof value === "boolean" ? value : invalid(name, `must be true or false, not ${describe(value)}`);
   }
 
@@ -61,10 +64,15 @@ export class ConfigReader {
     return invalid(name, "must be a list of numbers");
   }
 
-  oneOf<T extends string>(name: string, allowed: readonly T[], fallback: T): T {
-    const value = this.#config[name] ?? fallback;
+  /** One of `allowed`; `none` is what null means, where it means something. */
+  oneOf<T extends string>(name: string, allowed: readonly T[], fallback: T, none?: T): T {
+    const value = this.#given(name, fallback) ?? none ?? null;
     const found = allowed.find((entry) => entry === value);
     return found ?? invalid(name, `${describe(value)} can't be followed`, allowed);
+  }
+
+  isNull(name: string): boolean {
+    return this.#config[name] === null;
   }
 
   /** Refuses an option that is on, where only off can be followed. */
@@ -79,6 +87,15 @@ export class ConfigReader {
     const on = names.filter((name) => this.boolean(name, false));
     if (on.length > 1) invalid(on[1]!, `can't be on together with ${on[0]}`);
     return on[0];
+  }
+
+  /** The option as it stands, null included; the fallback where there is none. */
+  #given(name: string, fallback: unknown): unknown {
+    return this.#config[name] === undefined ? fallback : this.#config[name];
+  }
+
+  #default(name: string, fallback: number): number {
+    return this.#config[name] === null ? invalid(name, "must be a number, not null") : fallback;
   }
 }
 

@@ -48,7 +48,12 @@ export function ddpmScheduler(config: ConfigReader): DiffusersPlan {
   const prediction = config.oneOf("prediction_type", ["epsilon", "sample", "v_prediction"], "epsilon");
   refuseBlindEpsilon(schedule, prediction);
   // fixed_large_log takes the root of a logarithm (NaN), and learned variances need a network with twice the channels.
-  const variance = config.oneOf("variance_type", ["fixed_small", "fixed_small_log", "fixed_large"], "fixed_small");
+  const variance = config.oneOf(
+    "variance_type",
+    ["fixed_small", "fixed_small_log", "fixed_large"],
+    "fixed_small",
+    "fixed_small",
+  );
   const clamp = readClamp(config, true);
   return {
     sampler: "ddpm",

@@ -13,7 +13,7 @@ export function eulerDiscrete(config: ConfigReader): DiffusersPlan {
   const prediction = config.oneOf("prediction_type", ["epsilon", "v_prediction", "sample"], "epsilon");
   const interpolation = config.oneOf("interpolation_type", ["linear", "log_linear"], "linear");
   const continuous =
-    config.oneOf("timestep_type", ["discrete", "continuous"], "discrete") === "continuous" &&
+    config.oneOf("timestep_type", ["discrete", "continuous"], "discrete", "discrete") === "continuous" &&
     prediction === "v_prediction";
   const curve = readCurve(config);
   const finalSigma =

@@ -58,7 +58,9 @@ export function fromDiffusers(config: SchedulerConfig): Plan {
   if (typeof config !== "object" || config === null || Array.isArray(config))
     invalid("_class_name", "must be there: a config is an object, as in a scheduler_config.json", diffusersSchedulers);
   const name = config._class_name;
-  const reader = typeof name === "string" && Object.hasOwn(readers, name) ? readers[name] : undefined;
+  // Flax's schedulers, which diffusers no longer has, took the same options.
+  const own = typeof name === "string" ? name.replace(/^Flax(?=[A-Z])/, "") : "";
+  const reader = Object.hasOwn(readers, own) ? readers[own] : undefined;
   if (!reader) return invalid("_class_name", `unknown scheduler ${JSON.stringify(name)}`, diffusersSchedulers);
   return planFrom(reader(new ConfigReader(config)));
 }

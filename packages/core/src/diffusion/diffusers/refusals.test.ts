@@ -52,6 +52,9 @@ describe("fromDiffusers", () => {
     ],
     [{ _class_name: "LCMScheduler", original_inference_steps: 5000 }, /original_inference_steps/],
     [{ _class_name: "LCMScheduler", timestep_scaling: 0 }, /timestep_scaling/],
+    [{ _class_name: "DDIMScheduler", prediction_type: null }, /prediction_type: null.*epsilon/],
+    [{ _class_name: "DDIMScheduler", beta_start: null }, /beta_start.*number, not null/],
+    [{ _class_name: "DDIMScheduler", steps_offset: null }, /steps_offset.*not null/],
     ...[
       [{ sigma_min: 20, sigma_max: 1 }, /sigma_max: must be at least 20, not 1/],
       [{ sigma_min: -1 }, /sigma_min: must be a number from 1e-9/],
@@ -160,5 +163,18 @@ describe("fromDiffusers", () => {
       _diffusers_version: "0.6.0",
     };
     expect(fromDiffusers(config).sampler).toBe("pndm");
+  });
+
+  it("takes Flax's names for the same schedulers", () => {
+    expect(fromDiffusers({ _class_name: "FlaxDDIMScheduler" }).sampler).toBe("ddim");
+    expect(fromDiffusers({ _class_name: "FlaxPNDMScheduler" }).sampler).toBe("pndm");
+  });
+
+  it("passes over null where diffusers doesn't look", () => {
+    for (const config of [
+      { _class_name: "EulerDiscreteScheduler", steps_offset: null },
+      { _class_name: "DPMSolverMultistepScheduler", flow_shift: null },
+    ])
+      expect(fromDiffusers(config).grid({ steps: 2 }).steps).toBe(2);
   });
 });

@@ -51,7 +51,7 @@ export function readSolverLevels(config: ConfigReader, schedule: NoiseSchedule, 
   const bounds = kind.bounds ? config.sigmaBounds(schedule) : {};
   const lu = kind.luLambdas === true && config.boolean("use_lu_lambdas", false);
   const flow = config.boolean("use_flow_sigmas", false);
-  const shift = config.number("flow_shift", 1, 1e-6, 1e6);
+  const shift = flow ? config.number("flow_shift", 1, 1e-6, 1e6) : 1;
   const dynamicShift = readDynamicShift(config);
   const dynamic = dynamicShift !== undefined;
   if (dynamic && !flow) invalid("use_dynamic_shifting", "needs use_flow_sigmas on");

@@ -16,11 +16,10 @@ export interface SpacingOptions {
 
 /** Reads `timestep_spacing` and `steps_offset`. */
 export function readSpacing(config: ConfigReader, trainTimesteps: number, fallback: Spacing): SpacingOptions {
-  return {
-    spacing: config.oneOf("timestep_spacing", spacings, fallback),
-    stepsOffset: config.integer("steps_offset", 0, 0, trainTimesteps),
-    trainTimesteps,
-  };
+  const spacing = config.oneOf("timestep_spacing", spacings, fallback);
+  // The other spacings don't look at it.
+  const isUnused = spacing !== "leading" && config.isNull("steps_offset");
+  return { spacing, stepsOffset: isUnused ? 0 : config.integer("steps_offset", 0, 0, trainTimesteps), trainTimesteps };
 }
 
 /**
