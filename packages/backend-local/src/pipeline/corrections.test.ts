@@ -37,7 +37,7 @@ describe("configs that diffusers' pipelines correct", () => {
   test.each(cases)("$name", async ({ name, request, files }) => {
     const inputs = {
       ...(request.task === "text-to-image" ? {} : { image: await picture("image") }),
-      ...(request.task === "inpaint" ? { mask: await picture("mask") } : {}),
+      ...(request.task === "inpaint" ? { mask: await picture("mask"), keepUnmasked: false } : {}),
     };
     const model = await copyModel("sd1", files);
     const { images } = await createClient({ backend }).generate({
