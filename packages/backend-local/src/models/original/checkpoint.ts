@@ -1,11 +1,15 @@
 import { modelError } from "../../files/model-error.ts";
 import { readTensor } from "../../files/read-tensor.ts";
 import type { Weights } from "../../files/weights.ts";
+import { deducedText } from "../deduced/deduced-text.ts";
+import { deducedUnet } from "../deduced/deduced-unet.ts";
+import { deducedVae } from "../deduced/deduced-vae.ts";
 import type { RecognisedModel, RecognisedPart } from "../recognised-model.ts";
 import { clipText, openClipText } from "./original-text.ts";
 import { originalUnet } from "./original-unet.ts";
 import { originalVae } from "./original-vae.ts";
 import { type PredictionType, predictionOf } from "./prediction.ts";
+import type { Source } from "./renaming.ts";
 import { type SchedulerKind, schedulerOf } from "./schedulers.ts";
 
 /** What the caller knows better than the file. */
@@ -39,14 +43,15 @@ export async function readCheckpoint(weights: Weights, options: CheckpointOption
   const prefix = originalUnetPrefix(weights);
   if (prefix === undefined)
     throw modelError("unsupported", `${weights.source} holds no UNet`, { file: weights.source });
-  const unet = originalUnet({ weights, prefix });
+  const unetWeights = originalUnet({ weights, prefix });
+  const unet = { config: deducedUnet(unetWeights), weights: unetWeights };
   const texts = readTexts(weights, unet);
   const kind = kindOf(weights, unet, texts.refiner);
   const prediction = await predictionOf(weights, { option: options.prediction, fallback: kind.prediction });
   const scheduler = await schedulerOf(weights, kind.scheduler, prediction);
   const size = kind.size ?? (prediction.type === "v_prediction" ? 96 : 64);
   const vaePrefix = vaePrefixes.find((each) => hasAny(weights, each));
-  const vae = vaePrefix === undefined ? undefined : originalVae({ weights, prefix: vaePrefix }, await kind.latents());
+  const vae = vaePrefix === undefined ? undefined : await vaeOf({ weights, prefix: vaePrefix }, kind);
   const config = { ...unet.config, ...texts.unet, sample_size: size };
   return {
     pipeline: kind.pipeline,
@@ -57,14 +62,19 @@ export async function readCheckpoint(weights: Weights, options: CheckpointOption
   };
 }
 
+async function vaeOf(source: Source, kind: Kind): Promise<RecognisedPart> {
+  const weights = originalVae(source);
+  return { config: { ...deducedVae(weights), ...(await kind.latents()) }, weights };
+}
+
 /** The text encoders, and what they tell about the UNet. */
 function readTexts(weights: Weights, { config }: RecognisedPart): Texts {
   const { addition_embed_type: added, projection_class_embeddings_input_dim: inputs } = config;
   const xl = added === "text_time";
   const clip = textEncoders.clip.find((prefix) => hasAny(weights, prefix));
   const open = [textEncoders.second, ...textEncoders.openClip].find((prefix) => hasAny(weights, prefix));
-  const first = clip === undefined ? undefined : clipText({ weights, prefix: clip });
-  const second = open === undefined ? undefined : openClipText({ weights, prefix: open }, { projected: xl });
+  const first = clip === undefined ? undefined : firstText({ weights, prefix: clip });
+  const second = open === undefined ? undefined : secondText({ weights, prefix: open }, xl);
   if (!xl) {
     const textEncoder = second ?? first;
     const kind = second !== undefined || config.use_linear_projection === true ? "clip-padded-with-0" : "clip";
@@ -81,6 +91,16 @@ function readTexts(weights: Weights, { config }: RecognisedPart): Texts {
     parts: { ...(first && !refiner ? { textEncoder: first } : {}), ...(second ? { textEncoder2: second } : {}) },
     tokenizers: { ...(refiner ? {} : { textEncoder: "clip" as const }), textEncoder2: "clip-padded-with-0" },
   };
+}
+
+function firstText(source: Source): RecognisedPart {
+  const weights = clipText(source);
+  return { config: deducedText(weights, { hidden_act: "quick_gelu", projected: false }), weights };
+}
+
+function secondText(source: Source, projected: boolean): RecognisedPart {
+  const weights = openClipText(source, { projected });
+  return { config: deducedText(weights, { hidden_act: "gelu", projected }), weights };
 }
 
 interface Texts extends Pick<RecognisedModel, "parts" | "tokenizers"> {

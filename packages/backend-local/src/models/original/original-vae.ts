@@ -1,4 +1,4 @@
-import type { RecognisedPart } from "../recognised-model.ts";
+import type { Weights } from "../../files/weights.ts";
 import { Renaming, renameStart, type Source } from "./renaming.ts";
 
 const resnetName = renameStart([["nin_shortcut.", "conv_shortcut."]]);
@@ -11,13 +11,12 @@ const attentionName = renameStart([
 ]);
 
 /**
- * A VAE in the naming of CompVis' latent-diffusion: a view of its tensors under diffusers' names, and the configuration that
- * their shapes imply. `rest` is what they don't tell: how latents are scaled, which is the family's.
+ * A VAE in the naming of CompVis' latent-diffusion, under diffusers' names.
  *
  * @see https://github.com/CompVis/stable-diffusion `ldm/modules/diffusionmodules/model.py`
  * @throws {@link ModelError} naming a tensor that has no place in such a network.
  */
-export function originalVae(source: Source, rest: Readonly<Record<string, unknown>> = {}): RecognisedPart {
+export function originalVae(source: Source): Weights {
   const names = new Renaming(source);
   names.drop("loss.", "model_ema.");
   const levels = Math.max(names.count("encoder.down"), names.count("decoder.up"));
@@ -36,21 +35,7 @@ export function originalVae(source: Source, rest: Readonly<Record<string, unknow
   }
   names.move("quant_conv.", "quant_conv.");
   names.move("post_quant_conv.", "post_quant_conv.");
-  const config = {
-    _class_name: "AutoencoderKL",
-    in_channels: names.shape("encoder.conv_in.weight")[1] ?? 3,
-    out_channels: names.shape("decoder.conv_out.weight")[0] ?? 3,
-    block_out_channels: Array.from({ length: levels }, (_, i) => channelsOf(names, i)),
-    down_block_types: new Array<string>(levels).fill("DownEncoderBlock2D"),
-    up_block_types: new Array<string>(levels).fill("UpDecoderBlock2D"),
-    layers_per_block: names.count("encoder.down.0.block") || names.count("decoder.up.0.block") - 1,
-    latent_channels: names.shape("decoder.conv_in.weight")[1] ?? (names.shape("encoder.conv_out.weight")[0] ?? 0) / 2,
-    use_quant_conv: names.has("quant_conv."),
-    use_post_quant_conv: names.has("post_quant_conv."),
-    mid_block_add_attention: names.has("decoder.mid.attn_1.") || names.has("encoder.mid.attn_1."),
-    ...rest,
-  };
-  return { config, weights: names.finish("VAE") };
+  return names.finish("VAE");
 }
 
 function moveLevel(names: Renaming, from: string, to: string, way: "down" | "up"): void {
@@ -60,7 +45,18 @@ function moveLevel(names: Renaming, from: string, to: string, way: "down" | "up"
   names.move(`${from}.${way}sample.conv.`, `${to}.${way}samplers.0.conv.`);
 }
 
-function channelsOf(names: Renaming, level: number): number {
-  const [channels] = names.shape(`encoder.down.${level}.block.0.conv1.weight`);
-  return channels ?? names.shape(`decoder.up.${level}.block.0.conv1.weight`)[0] ?? 0;
+/**
+ * TAESD's own files, under diffusers' names: each half is a file of its own, with the layers' numbers for names. The decoder's
+ * begin with 1, after the clamp.
+ *
+ * @see https://github.com/madebyollin/taesd
+ * @throws {@link ModelError} naming a tensor that has no place in such a network.
+ */
+export function originalTinyVae(source: Source, half: "encoder" | "decoder"): Weights {
+  const names = new Renaming(source);
+  const shift = half === "decoder" ? 1 : 0;
+  for (let i = 0; names.has(`${i}.`) || i === 0 || names.has(`${i + 1}.`) || names.has(`${i + 2}.`); i++) {
+    names.move(`${i}.`, `${half}.layers.${i - shift}.`);
+  }
+  return names.finish("tiny VAE");
 }

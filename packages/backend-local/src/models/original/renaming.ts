@@ -14,49 +14,30 @@ export interface Source {
  * end is something that the graph would pass over, and so is an error.
  */
 export class Renaming {
-  readonly #weights: Weights;
-  readonly #prefix: string;
-  readonly #left: Map<string, WeightTensor>;
-  readonly #all: ReadonlyMap<string, WeightTensor>;
+  readonly #source: Source;
+  /** Not moved yet, by their names after the prefix. */
+  readonly #left = new Map<string, WeightTensor>();
   readonly #moved = new Map<string, WeightTensor>();
 
-  constructor({ weights, prefix }: Source) {
-    this.#weights = weights;
-    this.#prefix = prefix;
-    this.#all = new Map(
-      [...weights.names()]
-        .filter((name) => name.startsWith(prefix))
-        .map((name) => [name.slice(prefix.length), weights.find(name)!]),
-    );
-    this.#left = new Map(this.#all);
+  constructor(source: Source) {
+    this.#source = source;
+    const { weights, prefix } = source;
+    for (const name of weights.names()) {
+      if (name.startsWith(prefix)) this.#left.set(name.slice(prefix.length), weights.find(name)!);
+    }
   }
 
-  /** The tensor that the file calls so, after the prefix. */
-  find(name: string): WeightTensor | undefined {
-    return this.#all.get(name);
-  }
-
-  /** Its shape; none where there is no such tensor. */
-  shape(name: string): readonly number[] {
-    return this.#all.get(name)?.shape ?? [];
-  }
-
-  /** Whether the file has a tensor whose name begins so. */
+  /** Whether a tensor is left whose name begins so. */
   has(start: string): boolean {
-    for (const name of this.#all.keys()) if (name.startsWith(start)) return true;
+    for (const name of this.#left.keys()) if (name.startsWith(start)) return true;
     return false;
   }
 
-  /** How many of a list's modules the file has: `layers.0`, `layers.1` … for `layers`. */
+  /** How many of a list's modules are left: `layers.0`, `layers.1` … for `layers`. */
   count(list: string): number {
     let count = 0;
     while (this.has(`${list}.${count}.`)) count++;
     return count;
-  }
-
-  /** The second modules of a list's blocks, where attention is: `input_blocks.4.1`. */
-  blocks(list: string): string[] {
-    return Array.from({ length: this.count(list) }, (_, i) => `${list}.${i}.1`);
   }
 
   /** Moves every tensor under `from` to `to`; `rename` is given what follows. */
@@ -78,24 +59,23 @@ export class Renaming {
 
   /** Leaves out what no graph needs: every tensor whose name begins so. */
   drop(...starts: readonly string[]): void {
-    for (const name of [...this.#left.keys()])
+    for (const name of [...this.#left.keys()]) {
       if (starts.some((start) => name.startsWith(start))) this.#left.delete(name);
+    }
   }
 
   /** @throws ModelError where a tensor is left. */
   finish(network: string): Weights {
+    const { weights, prefix } = this.#source;
     const [left] = this.#left.keys();
     if (left !== undefined) {
-      throw this.unsupported(left, `is no part of a ${network} as it is known here`);
+      const [file, tensor] = [weights.source, `${prefix}${left}`];
+      throw modelError("unsupported", `${file}: ${tensor} is no part of a ${network} as it is known here`, {
+        file,
+        tensor,
+      });
     }
-    return renamedWeights(this.#weights.source, this.#moved);
-  }
-
-  /** An error about the tensor that the file calls so. */
-  unsupported(name: string, message: string) {
-    const { source: file } = this.#weights;
-    const tensor = `${this.#prefix}${name}`;
-    return modelError("unsupported", `${file}: ${tensor} ${message}`, { file, tensor });
+    return renamedWeights(weights.source, this.#moved);
   }
 }
 
