@@ -14,7 +14,7 @@ describe("bad input exits 2 and names the flag", () => {
     [["--promt", "x"], /unknown option '--promt'/],
     [["--prompt"], /'--prompt <text>' argument missing/],
     [[], /--prompt: /],
-    [["--prompt", "x", "stray"], /too many arguments/],
+    [["--prompt", "x", "stray"], /--prompt: the prompt is given twice: "stray" stands outside of flags/],
     [["--prompt", "x", "--width", "wide"], /--width <pixels>.*whole number/],
     [["--prompt", "x", "--width", "12"], /--width: 12 .*8 to 4096, a multiple of 8/],
     [["--prompt", "x", "--steps", "1.5"], /--steps <n>.*whole number/],

@@ -1,15 +1,20 @@
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
+import { capabilitiesCommand } from "./commands/capabilities.ts";
 import { comfyCommand } from "./commands/comfy.ts";
+import { completeCommand, completionCommand } from "./commands/completion.ts";
 import { diffCommand } from "./commands/diff.ts";
 import { generateCommand } from "./commands/generate.ts";
 import { modelsCommand } from "./commands/models.ts";
 import { recipeCommand } from "./commands/recipe.ts";
 import { replayCommand } from "./commands/replay.ts";
+import { samplersCommand } from "./commands/samplers.ts";
 import { reportError } from "./report-error.ts";
 
 /** What the command line reads and writes, other than files. */
 export interface CliIo {
+  /** What `-` stands for, where a flag takes it. */
+  stdin?: NodeJS.ReadableStream;
   stdout: NodeJS.WritableStream;
   /** Progress and pictures are drawn on it only where it is a terminal. */
   stderr: NodeJS.WritableStream;
@@ -25,7 +30,10 @@ const commands: readonly MakeCommand[] = [
   recipeCommand,
   diffCommand,
   modelsCommand,
+  samplersCommand,
+  capabilitiesCommand,
   comfyCommand,
+  completionCommand,
 ];
 
 /**
@@ -41,6 +49,10 @@ export async function runCli(argv: readonly string[], io: CliIo = process): Prom
     .version(packageVersion(), "-V, --version")
     .showSuggestionAfterError();
   for (const make of commands) program.addCommand(make(io, (code) => (exitCode = code)));
+  program.addCommand(
+    completeCommand(io, () => {}),
+    { hidden: true },
+  );
   for (const command of withSubcommands(program)) {
     command.exitOverride().configureOutput({
       writeOut: (text) => io.stdout.write(text),

@@ -37,6 +37,18 @@ export const featureNames = [
 /** Name of an optional request field. */
 export type FeatureName = (typeof featureNames)[number];
 
+/** Settings that a model has of its own, named as in a request. */
+export interface Defaults {
+  /** The model's native size in pixels. */
+  width?: number;
+  height?: number;
+  steps?: number;
+  guidanceScale?: number;
+  sampler?: string;
+  scheduler?: string;
+  negativePrompt?: string;
+}
+
 /** What a backend can do with a model: data, so that a request is checked before anything is sent. */
 export interface Capabilities {
   /** The backend's id. */
@@ -55,6 +67,8 @@ export interface Capabilities {
   outputFormats: readonly ImageFormat[];
   /** Bounds, where there are any beyond the request's own. */
   limits: Partial<Record<"width" | "height" | "count" | "steps" | "guidanceScale" | "scale" | "seed", Range>>;
+  /** What the model does where a request is silent, as far as it is known before: to fill a form in with. */
+  defaults?: Defaults;
   /** Longest prompt in the backend's own tokens, where it cuts off. */
   maxPromptTokens?: number;
   /** Whether the backend itself keeps what an inpainting mask leaves black, and honours `keepUnmasked`. Else the client does. */

@@ -1,5 +1,5 @@
 export type { Backend, CallOptions, CapabilitiesOptions, JobHandle } from "./backend.ts";
-export { type Capabilities, type FeatureName, featureNames, type Range } from "./capabilities.ts";
+export { type Capabilities, type Defaults, type FeatureName, featureNames, type Range } from "./capabilities.ts";
 export { checkCapabilities } from "./check-capabilities.ts";
 export { type Client, type ClientOptions, createClient, type GenerateOptions, type OnUnsupported } from "./client.ts";
 export { compareImages, differenceMap, type ImageDifference } from "./compare/compare-images.ts";

@@ -1,8 +1,10 @@
 import type { GenerationInput } from "@latentkit/core";
+import { requestFields as fieldsOfRequest, type RequestFlags, requestFlagOf } from "./request-flags.ts";
 import { type SamplingFlags, samplingFields, samplingFlagOf } from "./sampling-flags.ts";
+import type { Setting } from "./set-fields.ts";
 
 /** What `latentkit generate` was given, by commander's names of its flags. */
-export interface GenerateFlags extends SamplingFlags {
+export interface GenerateFlags extends SamplingFlags, RequestFlags {
   backend?: string;
   model?: string;
   task?: string;
@@ -28,6 +30,14 @@ export interface GenerateFlags extends SamplingFlags {
   top?: number;
   bottom?: number;
   recipe?: string;
+  /** A request as JSON, `-` for standard input. */
+  request?: string;
+  /** Files for the inputs that a recipe tells by their hash. */
+  input?: string[];
+  set?: Setting[];
+  /** In seconds. */
+  timeout?: number;
+  onUnsupported?: "error" | "warn";
   url?: string;
   config?: string;
   /** Every so many steps; false is never. */
@@ -44,6 +54,14 @@ const guidanceFlags: Readonly<Record<string, string>> = {
   pagScale: "--pag-scale",
   pagLayers: "--pag-layers",
   pagAdaptiveScale: "--pag-adaptive-scale",
+};
+
+/** What belongs to the call, not to the request. */
+const callFlags: Readonly<Record<string, string>> = {
+  inputs: "--input",
+  timeoutMs: "--timeout",
+  onUnsupported: "--on-unsupported",
+  previewEvery: "--preview",
 };
 
 const requestFields = [
@@ -74,22 +92,30 @@ export function fieldToFlag(field: string): string {
   const ofGuidance = /^guidance\.(\w+)/.exec(field)?.[1];
   if (ofGuidance !== undefined) return guidanceFlags[ofGuidance] ?? samplingFlagOf(field) ?? field;
   const known = (requestFields as readonly string[]).includes(field);
-  return known ? `--${renamed[field] ?? field}` : (samplingFlagOf(field) ?? field);
+  if (known) return `--${renamed[field] ?? field}`;
+  const ofCall = Object.hasOwn(callFlags, field.replace(/\[\d+\]$/, ""))
+    ? callFlags[field.replace(/\[\d+\]$/, "")]
+    : undefined;
+  return ofCall ?? requestFlagOf(field) ?? samplingFlagOf(field) ?? field;
 }
 
-/** The request fields that were given. Without `--task`, `--mask` means inpaint and `--image` image-to-image. */
+/** The request fields that were given. */
 export function flagsToFields(flags: GenerateFlags): Partial<GenerationInput> {
   const given = flags as Record<string, unknown>;
   const fields = requestFields
     .map((field) => [field, given[renamed[field] ?? field]] as const)
     .filter(([, value]) => value !== undefined);
-  const task = flags.task ?? impliedTask(flags);
-  const { guidance: ofSampling, ...sampling } = samplingFields(flags);
-  const guidance = mergedGuidance(guidanceOf(flags), ofSampling);
+  const { task } = flags;
+  const { guidance: ofSampling, output: ofLatent, ...sampling } = samplingFields(flags);
+  const { output: ofFile, ...adapters } = fieldsOfRequest(flags);
+  const output = merged(ofLatent, ofFile);
+  const guidance = merged(guidanceOf(flags), ofSampling);
   return {
     ...(task === undefined ? {} : { task }),
     ...(guidance === undefined ? {} : { guidance }),
+    ...(output === undefined ? {} : { output }),
     ...sampling,
+    ...adapters,
     ...Object.fromEntries(fields),
   } as Partial<GenerationInput>;
 }
@@ -103,12 +129,16 @@ function guidanceOf({ pagScale, pagLayers, pagAdaptiveScale }: GenerateFlags): G
   };
 }
 
-function mergedGuidance(...parts: GenerationInput["guidance"][]): GenerationInput["guidance"] {
+function merged<T extends object>(...parts: (T | undefined)[]): T | undefined {
   const given = parts.filter((part) => part !== undefined);
   return given.length === 0 ? undefined : Object.assign({}, ...given);
 }
 
-function impliedTask({ image, mask }: GenerateFlags): string | undefined {
-  if (mask !== undefined) return "inpaint";
-  return image === undefined ? undefined : "image-to-image";
+/** The task of a request that names none: by the pictures it brings, and by what is to be done to them. */
+export function impliedTask(request: Readonly<Record<string, unknown>>): string | undefined {
+  const has = (field: string) => request[field] !== undefined;
+  if (has("mask")) return "inpaint";
+  if (!has("image")) return undefined;
+  if (["left", "right", "top", "bottom"].some(has)) return "outpaint";
+  return has("scale") ? "upscale" : "image-to-image";
 }

@@ -3,6 +3,7 @@ import { reportError } from "../report-error.ts";
 import type { CliIo } from "../run-cli.ts";
 import { onInterrupt } from "../terminal/interrupt.ts";
 import { isTerminal, progressView } from "../terminal/progress-view.ts";
+import { completeFlags } from "./complete-flags.ts";
 import type { GenerateFlags } from "./flags.ts";
 import { openClient } from "./open-client.ts";
 import { planOutput } from "./output-plan.ts";
@@ -11,18 +12,21 @@ import { readInput } from "./read-input.ts";
 import { type SavedImage, Saver } from "./saver.ts";
 
 /** Runs one request and writes its pictures. @returns the exit code. */
-export async function generate(flags: GenerateFlags, io: CliIo): Promise<number> {
+export async function generate(given: GenerateFlags, words: readonly string[], io: CliIo): Promise<number> {
   const interrupt = onInterrupt();
   let client: Client | undefined;
   try {
-    const wanted = await readInput(flags);
-    const saver = new Saver(await planOutput(flags.out, wanted.input, flags));
+    const flags = await completeFlags(given, words, io);
+    const wanted = await readInput(flags, io);
+    const saver = new Saver(await planOutput(flags.out, wanted.input, flags, io));
     client = await openClient(flags, wanted, io.env);
     const { signal } = interrupt;
     const input = await withPreviews(wanted.input, flags, client, io.stderr, signal);
-    const job = client.generate(input, { signal });
+    const { timeout, onUnsupported, input: inputs } = flags;
+    const timeoutMs = timeout === undefined ? undefined : timeout * 1000;
+    const job = client.generate(input, { signal, timeoutMs, onUnsupported, inputs });
     const result = await follow(job, client, saver, signal, flags, io);
-    print(result, saver.saved, flags, io);
+    if (flags.out !== "-") print(result, saver.saved, flags, io);
     return result.failures.length > 0 ? tellFailures(result, io) : 0;
   } catch (error) {
     const code = reportError(error, io);

@@ -10,6 +10,9 @@ const modules: Readonly<Record<string, () => Promise<BackendModule>>> = {
   comfy: () => import("@latentkit/backend-comfy"),
 };
 
+/** The backends that `--backend` takes. */
+export const backendNames: readonly string[] = Object.keys(modules);
+
 /**
  * The client that flags, environment and configuration ask for.
  *
@@ -22,12 +25,11 @@ export async function openClient(
   { backend: suggested, model }: Pick<Input, "backend" | "model">,
   env: NodeJS.ProcessEnv,
 ): Promise<Client> {
-  const names = Object.keys(modules);
-  if (backend !== undefined && !names.includes(backend)) {
-    throw new UsageError(`--backend: "${backend}" is not a backend; use ${names.join(", ")}`);
+  if (backend !== undefined && !backendNames.includes(backend)) {
+    throw new UsageError(`--backend: "${backend}" is not a backend; use ${backendNames.join(", ")}`);
   }
   const configured = config !== undefined || env.LATENTKIT_BACKEND;
-  const chosen = backend ?? (!configured && suggested && names.includes(suggested) ? suggested : undefined);
+  const chosen = backend ?? (!configured && suggested && backendNames.includes(suggested) ? suggested : undefined);
   if (url !== undefined) checkUrl(url);
   return loadClient({
     modules: url === undefined ? modules : { ...modules, local: refuseUrl },

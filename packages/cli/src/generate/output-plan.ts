@@ -2,9 +2,14 @@ import { access, constants, stat } from "node:fs/promises";
 import { dirname, extname, resolve } from "node:path";
 import type { GenerationInput, Recipe } from "@latentkit/core";
 import { UsageError } from "../report-error.ts";
+import type { CliIo } from "../run-cli.ts";
+import type { GenerateFlags } from "./flags.ts";
 
-/** Where pictures go: one file by name, or a folder with names made from the prompt and the seed. */
-export type OutputPlan = { kind: "file"; path: string } | { kind: "folder"; folder: string; stem: string };
+/** Where pictures go: one file by name, a folder with names made from the prompt and the seed, or standard output. */
+export type OutputPlan =
+  | { kind: "file"; path: string }
+  | { kind: "folder"; folder: string; stem: string }
+  | { kind: "stdout"; stream: NodeJS.WritableStream };
 
 const written = [".png", ".jpg", ".jpeg", ".webp"];
 /** Endings that can only mean a picture, but not one that is written here. */
@@ -18,10 +23,14 @@ const otherPictures = [".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".jxl"
 export async function planOutput(
   out: string | undefined,
   input: GenerationInput | Recipe,
-  { count = countOf(input) }: { count?: number },
+  flags: Pick<GenerateFlags, "json" | "saveLatent">,
+  io?: Pick<CliIo, "stdout">,
 ): Promise<OutputPlan> {
+  const count = countOf(input);
   const stem = stemOf(promptOf(input));
   if (out === undefined) return { kind: "folder", folder: "", stem };
+  if (out === "-" && io === undefined) throw new UsageError("--out: must be a file or a folder here");
+  if (out === "-") return toStandardOutput(io!.stdout, count, flags);
   if (out === "") throw new UsageError("--out: must be a .png file or a folder");
   const extension = extname(out).toLowerCase();
   const there = await kindOf(out);
@@ -31,8 +40,30 @@ export async function planOutput(
   const isFile = written.includes(extension) && !/[\\/]$/.test(out) && there !== "folder";
   if (!isFile && there === "file") throw new UsageError(`--out: ${out} is a file; name a .png file or a folder`);
   if (isFile && count > 1) throw new UsageError(`--out: names one file, but --count asks for ${count}; name a folder`);
+  if (isFile) checkFormat(out, extension, input);
   await checkWritable(isFile ? dirname(resolve(out)) : resolve(out));
   return isFile ? { kind: "file", path: out } : { kind: "folder", folder: out, stem };
+}
+
+function toStandardOutput(
+  stream: NodeJS.WritableStream,
+  count: number,
+  { json, saveLatent }: Pick<GenerateFlags, "json" | "saveLatent">,
+): OutputPlan {
+  if (json) throw new UsageError("--out -: standard output cannot hold the picture and --json's object");
+  if (saveLatent) throw new UsageError("--out -: the latent of --save-latent lies beside the picture's file; name one");
+  if (count > 1) throw new UsageError(`--out -: standard output takes one picture, but --count asks for ${count}`);
+  if ((stream as { isTTY?: boolean }).isTTY)
+    throw new UsageError("--out -: standard output is a terminal here; send it to a file or a program");
+  return { kind: "stdout", stream };
+}
+
+/** The file's ending says its format: another one in the request would be passed over. */
+function checkFormat(out: string, extension: string, input: GenerationInput | Recipe): void {
+  const own = extension === ".jpg" ? "jpeg" : extension.slice(1);
+  const { format } = requestOf(input).output ?? {};
+  const named = "request" in input ? undefined : format;
+  if (named !== undefined && named !== own) throw new UsageError(`--format: is ${named}, but --out names ${out}`);
 }
 
 const maxStemBytes = 80;
@@ -80,8 +111,14 @@ async function kindOf(path: string): Promise<"file" | "folder" | "nothing"> {
   }
 }
 
-function requestOf(input: GenerationInput | Recipe): { prompt?: string | undefined; count?: number | undefined } {
-  return "request" in input ? input.request : (input as GenerationInput);
+interface Wanted {
+  prompt?: unknown;
+  count?: unknown;
+  output?: { format?: string | undefined } | undefined;
+}
+
+function requestOf(input: GenerationInput | Recipe): Wanted {
+  return ("request" in input ? input.request : input) as Wanted;
 }
 
 function promptOf(input: GenerationInput | Recipe): string {
@@ -90,5 +127,6 @@ function promptOf(input: GenerationInput | Recipe): string {
 }
 
 function countOf(input: GenerationInput | Recipe): number {
-  return requestOf(input).count ?? 1;
+  const { count } = requestOf(input);
+  return typeof count === "number" ? count : 1;
 }

@@ -1,7 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { type GenerationInput, parseRecipe, type Recipe, readRecipe } from "@latentkit/core";
 import { UsageError } from "../report-error.ts";
-import { flagsToFields, type GenerateFlags } from "./flags.ts";
+import type { CliIo } from "../run-cli.ts";
+import { flagsToFields, type GenerateFlags, impliedTask } from "./flags.ts";
+import { readRequest } from "./read-request.ts";
+import { withSettings } from "./set-fields.ts";
 
 /** What to generate. */
 export interface Input {
@@ -12,21 +15,52 @@ export interface Input {
 }
 
 /**
- * The request that the flags make, over the recipe's where `--recipe` names one.
+ * The request that the flags make, over the one that `--request` brings, or the recipe's where `--recipe` names one.
  *
- * @throws UsageError, RecipeError or NotFoundError when the recipe cannot be read.
+ * @throws UsageError, RecipeError or NotFoundError when these cannot be read.
  */
-export async function readInput(flags: GenerateFlags): Promise<Input> {
+export async function readInput(flags: GenerateFlags, io: CliIo): Promise<Input> {
   const fields = flagsToFields(flags);
-  if (flags.recipe === undefined) return { input: fields as GenerationInput, model: flags.model };
+  const settings = flags.set ?? [];
+  if (flags.recipe === undefined) {
+    const base = flags.request === undefined ? {} : await readRequest(flags.request, io);
+    const input = withTask(withSettings(over(base, fields), settings), base, flags) as GenerationInput;
+    return { input, model: input.model };
+  }
   const recipe = await recipeFrom(flags.recipe);
-  // A flag sets single fields of these: the recipe's others stay.
-  const merged = (["guidance", "noise", "output"] as const)
-    .filter((field) => fields[field] !== undefined)
-    .map((field) => [field, { ...recipe.request[field], ...fields[field] }]);
-  const request = { ...recipe.request, ...fields, ...Object.fromEntries(merged) };
-  const input = Object.keys(fields).length === 0 ? recipe : { ...recipe, request };
-  return { input: input as Recipe, backend: recipe.backend, model: input.request.model };
+  const base = recipe.request as Partial<GenerationInput>;
+  const isChanged = Object.keys(fields).length + settings.length > 0;
+  const request = withTask(withSettings(over(base, fields), settings), base, flags);
+  const input = isChanged ? ({ ...recipe, request } as Recipe) : recipe;
+  return { input, backend: recipe.backend, model: input.request.model };
+}
+
+/** Lists that a flag adds to. */
+const lists = ["conditioning", "loras", "embeddings"] as const;
+/** Fields of which a flag sets single ones: the others stay. */
+const groups = ["guidance", "noise", "output", "hires"] as const;
+
+function over(base: Partial<GenerationInput>, fields: Partial<GenerationInput>): Partial<GenerationInput> {
+  const whole: Record<string, unknown> = { ...base, ...fields };
+  for (const name of lists) {
+    if (Array.isArray(base[name]) && fields[name] !== undefined) whole[name] = [...base[name], ...fields[name]];
+  }
+  for (const name of groups) {
+    if (base[name] !== undefined && fields[name] !== undefined) whole[name] = { ...base[name], ...fields[name] };
+  }
+  return whole as Partial<GenerationInput>;
+}
+
+/** A picture makes another task of a request that names none, or was text-to-image; an edit's stays what it is. */
+function withTask(
+  request: Partial<GenerationInput>,
+  base: Partial<GenerationInput>,
+  { task }: Pick<GenerateFlags, "task">,
+): Partial<GenerationInput> {
+  const isOpen = task === undefined && (request.task ?? "text-to-image") === (base.task ?? "text-to-image");
+  if (!isOpen || (base.task ?? "text-to-image") !== "text-to-image") return request;
+  const implied = impliedTask(request);
+  return implied === undefined ? request : ({ ...request, task: implied } as Partial<GenerationInput>);
 }
 
 async function recipeFrom(path: string): Promise<Recipe> {

@@ -47,7 +47,7 @@ export class Saver {
     try {
       const path = await this.#write(image);
       const { width, height } = await image.size();
-      const mediaType = mediaTypes[extname(path).toLowerCase()] ?? "image/jpeg";
+      const mediaType = path === "-" ? image.mediaType : (mediaTypes[extname(path).toLowerCase()] ?? "image/jpeg");
       const latent = await image.latent?.save(latentPathOf(path));
       const saved = { path, seed: image.seed ?? null, width, height, mediaType, ...(latent ? { latent } : {}) };
       this.#saved.set(image.index, saved);
@@ -59,10 +59,19 @@ export class Saver {
 
   /** A configuration's own count may bring more pictures than a file's name can hold: they go beside it. */
   #write(image: GeneratedImage): Promise<string> {
+    if (this.#plan.kind === "stdout") return this.#pipe(image, this.#plan.stream);
     if (this.#plan.kind === "folder") return this.#saveNew(image, this.#plan);
     const { path } = this.#plan;
     if (this.#saved.size === 0) return image.save(path);
     return this.#saveNew(image, { folder: dirname(path), stem: basename(path, extname(path)) });
+  }
+
+  /** A configuration's own count may bring more pictures than standard output takes: the first is written. */
+  async #pipe(image: GeneratedImage, stream: NodeJS.WritableStream): Promise<string> {
+    if (this.#saved.size > 0) return "-";
+    const bytes = await image.bytes();
+    await new Promise<void>((resolve, reject) => stream.write(bytes, (error) => (error ? reject(error) : resolve())));
+    return "-";
   }
 
   /** A name that was not asked for must not cost anyone a file: where it is taken, the next number is. */

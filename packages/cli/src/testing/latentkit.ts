@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { createWriteStream } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,26 +20,41 @@ export interface Outcome {
 }
 
 /** Starts the command line from its sources, as a process of its own. */
-export function start(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}): ChildProcess {
+export function start(
+  args: readonly string[],
+  cwd: string,
+  env: NodeJS.ProcessEnv = {},
+  stdin: "ignore" | "pipe" = "ignore",
+): ChildProcess {
   return spawn(process.execPath, ["--conditions=latentkit-source", main, ...args], {
     cwd,
     env: { ...process.env, NODE_COMPILE_CACHE: compileCache, LATENTKIT_BACKEND: "", ...env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: [stdin, "pipe", "pipe"],
   });
 }
 
 /** Waits for a run's end. */
-export function end(child: ChildProcess): Promise<Outcome> {
+export function end(child: ChildProcess, isText = true): Promise<Outcome> {
   let stdout = "";
   let stderr = "";
-  child.stdout?.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+  if (isText) child.stdout?.setEncoding("utf8").on("data", (text: string) => (stdout += text));
   child.stderr?.setEncoding("utf8").on("data", (text: string) => (stderr += text));
   return new Promise((resolve) => child.on("close", (code) => resolve({ code, stdout, stderr })));
 }
 
-/** Runs the command line to its end. */
-export function run(args: readonly string[], cwd: string, env?: NodeJS.ProcessEnv): Promise<Outcome> {
-  return end(start(args, cwd, env));
+/** Runs the command line to its end, with a text on its standard input where one is given. */
+export function run(
+  args: readonly string[],
+  cwd: string,
+  env?: NodeJS.ProcessEnv,
+  stdin?: string,
+  /** Where standard output goes as it is, byte by byte, in place of the outcome. */
+  out?: string,
+): Promise<Outcome> {
+  const child = start(args, cwd, env, stdin === undefined ? "ignore" : "pipe");
+  child.stdin?.end(stdin);
+  if (out !== undefined) child.stdout?.pipe(createWriteStream(out));
+  return end(child, out === undefined);
 }
 
 /** As a process would run it, but in this one and so at once: for what ends before any work. */

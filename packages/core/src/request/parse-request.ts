@@ -141,13 +141,16 @@ function toIssues(issue: z.core.$ZodIssue, task: Task): Issue[] {
   if (issue.code === "invalid_type") {
     const missing = issue.message.endsWith("received undefined");
     return [
-      { field, message: `${missing ? "is missing: " : ""}must be a ${typeNames[issue.expected] ?? issue.expected}` },
+      {
+        field,
+        message: `${missing ? "is missing: " : ""}must be ${typeNames[issue.expected] ?? `a ${issue.expected}`}`,
+      },
     ];
   }
   return [{ field, message: issue.message }];
 }
 
-const typeNames: Readonly<Record<string, string>> = { int: "whole number", array: "list" };
+const typeNames: Readonly<Record<string, string>> = { int: "a whole number", array: "a list", object: "an object" };
 
 function boundMessage(issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig): string {
   if (issue.origin === "array" || issue.origin === "string") {
