@@ -63,7 +63,7 @@ function commandOf(program: Command, words: readonly string[]): { command: Comma
     const word = words[i]!;
     if (word.startsWith("-")) {
       const option = optionOf(command, word);
-      if (option !== undefined && option.required && !word.includes("=")) i++;
+      if (option?.required && !word.includes("=")) i++;
       continue;
     }
     const sub = isBare
