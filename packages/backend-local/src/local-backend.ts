@@ -9,10 +9,11 @@ import {
 import type { Engine, EngineOptions } from "./engine/engine.ts";
 import { type EngineHold, shareEngine } from "./engine/shared-engine.ts";
 import { unlessAborted } from "./engine/unless-aborted.ts";
+import { familyOf } from "./families/families.ts";
 import { capabilitiesOf } from "./local-capabilities.ts";
 import { toGenerationEvent } from "./local-events.ts";
 import type { ResolvedLocalOptions } from "./local-options.ts";
-import { refuseOwnOptions } from "./local-own-options.ts";
+import { checkOwnOptions } from "./local-own-options.ts";
 import { ModelLibrary } from "./models/model-library.ts";
 import { readInputs } from "./pipeline/read-inputs.ts";
 import { settle } from "./pipeline/settings.ts";
@@ -67,9 +68,9 @@ export class LocalBackend implements Backend {
   async *generate(request: GenerationRequest, { signal }: CallOptions): AsyncGenerator<GenerationEvent> {
     this.#assertLive();
     signal.throwIfAborted();
-    refuseOwnOptions(request);
     const before = AbortSignal.any([signal, this.#life.signal]);
     const model = await unlessAborted(this.#models.find(request.model), before);
+    checkOwnOptions(request, familyOf(model));
     settle(request, model);
     const { request: sized, inputs } = await unlessAborted(readInputs(request, model.traits, before), before);
     // Only now: a picture that is slow to come keeps no one else waiting.

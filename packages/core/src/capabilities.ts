@@ -16,6 +16,7 @@ export const featureNames = [
   "seed",
   "steps",
   "guidanceScale",
+  "imageGuidanceScale",
   "guidance",
   "sampler",
   "scheduler",

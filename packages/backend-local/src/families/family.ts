@@ -1,10 +1,12 @@
 import type { GenerationRequest, Pixels, WarningEvent } from "@latentkit/core";
+import type { z } from "zod";
 import type { Network } from "../engine/network.ts";
 import type { EngineJob } from "../engine/protocol.ts";
 import type { Runtime } from "../engine/runtime.ts";
 import type { Weights } from "../files/weights.ts";
 import type { Model, ModelParts } from "../models/model.ts";
 import type { BuildOptions, NetworkGraph } from "../networks/network-graph.ts";
+import type { Planes } from "../pipeline/image-tensor.ts";
 import type { Settings } from "../pipeline/settings.ts";
 import type { PromptTokenizer } from "../prompts/prompt-tokenizer.ts";
 import type { Traits } from "./traits.ts";
@@ -24,6 +26,8 @@ export interface Family {
   readonly parts: Readonly<Record<string, PartRule>>;
   /** Its tokenizers, likewise. */
   readonly tokenizers: Readonly<Record<string, PartRule>>;
+  /** What `backendOptions.local` of a request may say to it, beyond what every family takes. */
+  readonly requestOptions?: z.ZodObject | undefined;
   /** Holds a model's configs against each other and says what it can do. @throws ModelError naming the file and the option. */
   describe(model: ModelParts): Traits;
   /** What the engine needs of it. */
@@ -42,7 +46,7 @@ export interface FamilyEngine {
   /** Its networks by name. */
   readonly networks: Readonly<Record<string, NetworkRule>>;
   /** The networks that a job takes, in the order in which they are used. */
-  needs(job: FamilyJob): readonly NetworkChoice[];
+  needs(job: FamilyJob, model: Model): readonly NetworkChoice[];
   /** Encodes what steers a job: its texts, its pictures. */
   open(model: OpenModel, job: FamilyJob, signal: AbortSignal): Promise<Denoiser>;
   readonly codec: Codec;
@@ -90,6 +94,8 @@ export interface Denoiser {
   readonly warnings: readonly WarningEvent[];
   /** What the network sees beside the latent, for each image: more channels, drawn before or after the first noise. */
   readonly beside?: Beside | undefined;
+  /** Whether what an inpainting keeps is blended in after each step. Not where the network is shown it. Default true. */
+  readonly blends?: boolean;
   /**
    * Predicts at one latent `[channels, height, width]` and timestep, in step `index`: an output for each pass, in the order
    * unconditional, conditional, perturbed.
@@ -112,7 +118,7 @@ export interface Beside {
 /** Pictures to latents and back. */
 export interface Codec {
   /** A picture's distribution over latents. */
-  encode(model: OpenModel, picture: Pixels, signal: AbortSignal): Promise<Float32Array>;
+  encode(model: OpenModel, picture: Planes, signal: AbortSignal): Promise<Float32Array>;
   /** A latent drawn from it. */
   draw(model: OpenModel, distribution: Float32Array, randn: (n: number) => Float32Array): Float32Array;
   /** The picture that a latent stands for. */

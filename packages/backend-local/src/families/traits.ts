@@ -22,6 +22,10 @@ export interface Traits {
   readonly scalingFactor: number;
   /** Scale of guidance where neither the request nor the model's own defaults name one. */
   readonly guidanceScale: number;
+  /** Whether image-to-image begins with the picture noised, or with noise alone, the picture being what steers. */
+  readonly startsFromPicture: boolean;
+  /** Scale of guidance by a picture where the request names none. */
+  readonly imageGuidanceScale?: number | undefined;
   /** How the scale acts: over two passes, or as an input of the one pass of a network that was distilled so. */
   readonly guidance: "classifier-free" | "embedded";
   /** Layers of the text encoder: the bound of `clipSkip`; 0 where there is none. */

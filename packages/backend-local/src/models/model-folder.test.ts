@@ -157,8 +157,8 @@ describe("a folder that cannot be used is a ModelError naming the file", async (
 
   const options: [config: string, option: string, value: unknown][] = [
     ["unet", "mid_block_type", "NoSuchBlock2D"],
-    ["unet", "in_channels", 9],
-    ["unet", "time_cond_proj_dim", 256],
+    ["unet", "in_channels", 7],
+    ["unet", "class_embed_type", "timestep"],
     ["unet", "sample_size", "large"],
     ["unet", "sample_size", 257],
     ["unet", "sample_size", 1e9],

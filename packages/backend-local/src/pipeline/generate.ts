@@ -8,7 +8,7 @@ import { serializeError } from "../local-error.ts";
 import { guidanceOver } from "./choose-guidance.ts";
 import { familyJob } from "./family-job.ts";
 import { guidedDenoiser } from "./guided-denoiser.ts";
-import { toLatentMask } from "./image-tensor.ts";
+import { fromPixels, toLatentMask } from "./image-tensor.ts";
 import { JobClock } from "./job-clock.ts";
 import { randomOf, seedOf } from "./random-of-image.ts";
 import { resolved } from "./settings.ts";
@@ -34,7 +34,7 @@ export async function* generate(
   const family = await familyOf(model.model).engine();
   const job = familyJob(request, model.model, inputs);
   const { settings } = job;
-  const names = family.needs(job);
+  const names = family.needs(job, model.model);
   const clock = new JobClock(settings.count);
   await clock.time("load", () => model.check(names));
   const versions = { "onnxruntime-node": model.runtime.version };
@@ -63,7 +63,7 @@ export async function warmUp(model: LoadedModel, signal: AbortSignal): Promise<v
   const [task] = model.model.traits.tasks;
   const request = parseRequest({ ...(task === "unconditional" ? { task } : { prompt: "" }) });
   const family = await familyOf(model.model).engine();
-  await model.load(family.needs(familyJob(request, model.model, {})), signal);
+  await model.load(family.needs(familyJob(request, model.model, {}), model.model), signal);
 }
 
 /** Brings up the networks that the job needs. */
@@ -87,7 +87,7 @@ async function* prepare(
   const { codec } = family;
   const { request } = job;
   const { image, mask, latents } = job.inputs;
-  const steps = image === undefined ? 1 : 2;
+  const steps = image === undefined || !job.settings.startsFromPicture ? 1 : 2;
   yield clock.phase("encode", 0, steps);
   const denoiser = await clock.time("encode", () => family.open(model, job, signal));
   yield* denoiser.warnings;
@@ -96,8 +96,8 @@ async function* prepare(
   const source: Source = { strength: "strength" in request ? request.strength : 1 };
   if (latents !== undefined) source.latents = { data: latents, as: latentRole(request) };
   if (mask !== undefined) source.mask = toLatentMask(mask, model.model.traits.scale);
-  if (image !== undefined) {
-    const distribution = await clock.time("encode", () => codec.encode(model, image, signal));
+  if (image !== undefined && job.settings.startsFromPicture) {
+    const distribution = await clock.time("encode", () => codec.encode(model, fromPixels(image), signal));
     source.picture = (randn) => codec.draw(model, distribution, randn);
     yield clock.phase("encode", 2, steps);
   }
@@ -112,7 +112,15 @@ async function* makeImage(index: number, context: Context): AsyncGenerator<Engin
   const { noise } = random;
   let from = performance.now();
   const length = dims[0] * dims[1] * dims[2];
-  const start = startOf(source, { plan, grid, index, length, ...random, beside: denoiser.beside });
+  const start = startOf(source, {
+    plan,
+    grid,
+    index,
+    length,
+    ...random,
+    beside: denoiser.beside,
+    blends: denoiser.blends,
+  });
   const network = guidedDenoiser(denoiser, guidanceOver(settings.guidance, grid), start.beside);
   const run = {
     grid,

@@ -13,14 +13,29 @@ export function toPixels(data: Float32Array, width: number, height: number): Pix
   return { width, height, channels: 3, data: new Uint8Array(rgb.buffer) };
 }
 
-/** A picture as a network takes it: `[3, height, width]` in −1 to 1. Transparency is ignored, as diffusers ignores it. */
-export function fromPixels({ width, height, channels, data }: Pixels): Float32Array {
+/** A picture as a network takes it: `[3, height, width]` in −1 to 1. */
+export interface Planes {
+  width: number;
+  height: number;
+  data: Float32Array;
+}
+
+/** {@link Planes} of a picture. Transparency is ignored, as diffusers ignores it. */
+export function fromPixels({ width, height, channels, data }: Pixels): Planes {
   const n = width * height;
   const planes = new Float32Array(3 * n);
   for (let i = 0; i < n; i++) {
     for (let c = 0; c < 3; c++) planes[c * n + i] = Math.fround(data[i * channels + c]! / 255) * 2 - 1;
   }
-  return planes;
+  return { width, height, data: planes };
+}
+
+/** A picture with grey in place of what the mask covers (luminance of at least one half), both of the same size. */
+export function maskedPicture(image: Pixels, mask: Pixels): Planes {
+  const planes = fromPixels(image);
+  const covered = toLatentMask(mask, 1);
+  const { length } = covered;
+  return { ...planes, data: planes.data.map((value, i) => (covered[i % length] === 1 ? 0 : value)) };
 }
 
 /**

@@ -23,6 +23,10 @@ export interface Settings {
   seed: Seed;
   steps: number;
   guidanceScale: number;
+  /** Scale of guidance by the picture (InstructPix2Pix). */
+  imageGuidanceScale: number;
+  /** Whether sampling begins with the picture, noised. */
+  startsFromPicture: boolean;
   guidance: GuidanceSettings;
   perturbed?: PerturbedGuidance | undefined;
   noise: NoiseSettings;
@@ -64,10 +68,18 @@ export function settle(request: GenerationRequest, model: Model): Settings {
   const plan = planOf(withDefaults(request, defaults), own, defaults.sigmaMax);
   // Two by two of a latent's squares make a token, as diffusers' flow pipelines count.
   const tokensOf = (side: number) => Math.max(1, Math.floor(side / (2 * traits.scale)));
-  const grid = gridOf(request, plan, steps, tokensOf(width) * tokensOf(height));
+  const { startsFromPicture } = traits;
+  const grid = gridOf(
+    startsFromPicture ? request : withStrength(request, 1),
+    plan,
+    steps,
+    tokensOf(width) * tokensOf(height),
+  );
   const ownLevels = givesLevels(request);
   const guidanceScale = guidanceScaleOf(request, plan, defaults.guidanceScale ?? traits.guidanceScale);
-  const guidance = guidanceOf(request, guidanceScale, plan);
+  // Where the network takes the scale itself, there is one pass.
+  const guidance = guidanceOf(request, traits.guidance === "embedded" ? 1 : guidanceScale, plan);
+  const pictureScale = "imageGuidanceScale" in request ? request.imageGuidanceScale : undefined;
   // Said now where the two don't fit: it would be refused in the first step.
   guidanceOver(guidance, grid);
   return {
@@ -78,6 +90,8 @@ export function settle(request: GenerationRequest, model: Model): Settings {
     steps: ownLevels ? (grid.whole ?? grid.sigmas).length - 1 : steps,
     guidanceScale,
     guidance,
+    imageGuidanceScale: pictureScale ?? traits.imageGuidanceScale ?? 1,
+    startsFromPicture,
     perturbed: perturbedOf(request, traits.selfAttentions),
     noise: checkedNoise(noiseOf(request.noise, traits)),
     requestNoise: request.noise,
@@ -91,6 +105,10 @@ export function settle(request: GenerationRequest, model: Model): Settings {
     plan,
     grid,
   };
+}
+
+function withStrength(request: GenerationRequest, strength: number): GenerationRequest {
+  return "strength" in request ? { ...request, strength } : request;
 }
 
 /** The request's noise settings with their sizes in the latent's squares, rounded down as in A1111. */
@@ -116,6 +134,7 @@ export function resolved(settings: Settings): Partial<GenerationRequest> {
     seed: typeof seed === "bigint" ? seed.toString() : seed,
     steps,
     guidanceScale,
+    ...(settings.startsFromPicture ? {} : { imageGuidanceScale: settings.imageGuidanceScale }),
     ...(perturbed ? { guidance: perturbed.recorded } : {}),
     sampler: plan.sampler,
     // Levels of the request's own stand in a scheduler's place.

@@ -44,6 +44,8 @@ export interface StartOptions {
   firstNoise?: ImageNoise | undefined;
   /** What the network sees beside the latent. */
   beside?: Beside | undefined;
+  /** Whether what an inpainting keeps is blended in. Default true. */
+  blends?: boolean | undefined;
 }
 
 /** Where sampling starts, and what keeps the rest of an inpainted picture as it was. */
@@ -66,7 +68,7 @@ export interface Start {
  */
 export function startOf(
   { picture, mask, strength, latents }: Source,
-  { plan, grid, index, length, convention, noise, firstNoise = noise, beside: more }: StartOptions,
+  { plan, grid, index, length, convention, noise, firstNoise = noise, beside: more, blends = true }: StartOptions,
 ): Start {
   const steps: StepNoise = { whole: grid.whole, treeSeed: plan.treeSeed };
   const given = latents && ofImage(latents.data, index, length);
@@ -74,20 +76,30 @@ export function startOf(
   if (given && latents.as === "state") return { x: given.slice(), steps: { ...steps, skipsFirst: true } };
   if (given && latents.as === "noise") return { x: startFromNoise(grid, given), steps: { ...steps, skipsFirst: true } };
   if (given) return { x: addNoise(grid, given, noise.first), steps };
-  const beside = more?.draw(noise.draw);
-  if (picture === undefined) return { x: startFromNoise(grid, noise.first), steps, beside };
   const draws = convention === "diffusers";
-  const { draw } = mask === undefined ? noise : firstNoise;
-  const latent = picture(draws ? draw : (n) => new Float32Array(n));
+  const middle: Randn = (n) => new Float32Array(n);
+  const early = more?.drawn === "before noise" ? more.draw(draws ? noise.draw : middle) : undefined;
+  if (picture === undefined) return { x: startFromNoise(grid, noise.first), steps, beside: early };
+  if (mask === undefined) {
+    const latent = picture(draws ? noise.draw : middle);
+    return { x: addNoise(grid, latent, noise.first), steps, beside: early };
+  }
+  const whole = strength === 1 && grid.offset === 0;
+  // Where nothing is blended and nothing of the picture is left at the start, it is not encoded.
+  const latent = blends || !whole ? picture(draws ? firstNoise.draw : middle) : undefined;
   const { first } = noise;
-  if (mask === undefined) return { x: addNoise(grid, latent, first), steps };
-  // diffusers' inpainting also encodes the masked picture, once, which a 4-channel UNet then does not look at.
-  if (draws && firstNoise === noise) noise.draw(latent.length);
-  const x = strength === 1 && grid.offset === 0 ? startFromNoise(grid, first) : addNoise(grid, latent, first);
-  const kept = { grid, latent, noise: first, mask };
+  // diffusers' inpainting also encodes the masked picture, once for all images; a 4-channel UNet then does not look at it.
+  if (firstNoise !== noise) void firstNoise.first;
+  const late = more?.drawn === "after noise" ? more.draw(draws ? firstNoise.draw : middle) : undefined;
+  if (late === undefined && draws && firstNoise === noise) noise.draw(first.length);
+  const x = whole ? startFromNoise(grid, first) : addNoise(grid, latent!, first);
+  const beside = late ?? early;
+  if (!blends) return { x, steps, beside };
+  const kept = { grid, latent: latent!, noise: first, mask };
   return {
     x,
     steps,
+    beside,
     keep(state, step, sigma) {
       if (!ownLevelSamplers.includes(plan.sampler)) blendInpaint(state, step, kept);
       else if (sigma === undefined) blendInpaint(state, grid.steps, kept);

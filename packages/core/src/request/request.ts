@@ -27,6 +27,11 @@ const ImageToImage = z.strictObject({
   latent: LatentSourceSchema.optional(),
   /** How far to move from the image: 0 keeps it, 1 ignores it. */
   strength: z.number().min(0).max(1).default(defaultStrength["image-to-image"]!),
+  /**
+   * How much the input picture guides a model that edits by instruction (InstructPix2Pix, arXiv:2211.09800): 1 is off, 1.5 usual,
+   * below 1 turns `guidanceScale` off too. The model's own default where absent.
+   */
+  imageGuidanceScale: z.number().min(0).max(100).optional(),
 });
 
 /** What a painted picture keeps of the one that it was made from. */

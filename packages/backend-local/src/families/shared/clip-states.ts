@@ -2,12 +2,7 @@ import type { WarningEvent } from "@latentkit/core";
 import { clip } from "../../files/quote.ts";
 import type { PromptTokens } from "../../prompts/prompt-tokenizer.ts";
 import type { OpenModel } from "../family.ts";
-
-/** Rows of numbers, one for each pass: `[rows, …]`. */
-export interface Rows {
-  data: Float32Array;
-  dims: readonly number[];
-}
+import type { Rows } from "./rows.ts";
 
 /** Texts by the request's fields, in the order of their rows. */
 export type Texts = Readonly<Record<string, string>>;

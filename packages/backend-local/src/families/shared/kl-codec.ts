@@ -1,35 +1,62 @@
-import { fromPixels, toPixels } from "../../pipeline/image-tensor.ts";
-import type { Codec } from "../family.ts";
+import { toPixels } from "../../pipeline/image-tensor.ts";
+import type { Codec, OpenModel } from "../family.ts";
+
+/** From a VAE's own latents to the network's, and back. Both leave what they are given as it is. */
+export interface LatentScaling {
+  toLatent(z: Float32Array): Float32Array;
+  fromLatent(latent: Float32Array): Float32Array;
+}
 
 /**
  * Pictures to latents and back through an AutoencoderKL, whose networks are called `vaeEncoder` and `vaeDecoder`. A
  * picture's distribution is the means and the logarithms of the variances of its latent: two `[channels, height, width]` in one
- * array. A VAE's `shift_factor` is not applied: the pipelines of these families read none.
+ * array.
  */
-export const klCodec: Codec = {
-  async encode(model, picture, signal) {
-    const encoder = await model.network("vaeEncoder");
-    const tensor = new model.runtime.Tensor("float32", fromPixels(picture), [1, 3, picture.height, picture.width]);
-    const { data } = await encoder.run({ sample: tensor }, "moments", signal);
-    return data as Float32Array;
-  },
+export function klCodec(scalingOf: (model: OpenModel) => LatentScaling): Codec {
+  return {
+    async encode(model, { width, height, data: planes }, signal) {
+      const encoder = await model.network("vaeEncoder");
+      const tensor = new model.runtime.Tensor("float32", planes, [1, 3, height, width]);
+      const { data } = await encoder.run({ sample: tensor }, "moments", signal);
+      return data as Float32Array;
+    },
 
-  draw({ model }, moments, randn) {
-    const { scalingFactor } = model.traits;
-    const n = moments.length / 2;
-    const noise = randn(n);
-    return noise.map((value, i) => {
-      const logVariance = Math.min(Math.max(moments[n + i]!, -30), 20);
-      return (moments[i]! + Math.exp(0.5 * logVariance) * value) * scalingFactor;
-    });
-  },
+    draw(model, distribution, randn) {
+      const n = distribution.length / 2;
+      const drawn = randn(n).map((value, i) => {
+        const logVariance = Math.min(Math.max(distribution[n + i]!, -30), 20);
+        return distribution[i]! + Math.exp(0.5 * logVariance) * value;
+      });
+      return scalingOf(model).toLatent(drawn);
+    },
 
-  async decode(open, latent, [channels, height, width], signal) {
-    const { scalingFactor, scale } = open.model.traits;
-    const input = latent.map((value) => value / scalingFactor);
-    const decoder = await open.network("vaeDecoder");
-    const tensor = new open.runtime.Tensor("float32", input, [1, channels, height, width]);
-    const { data } = await decoder.run({ latent_sample: tensor }, "sample", signal);
-    return toPixels(data as Float32Array, width * scale, height * scale);
-  },
-};
+    async decode(model, latent, [channels, height, width], signal) {
+      const { scale } = model.model.traits;
+      const decoder = await model.network("vaeDecoder");
+      const input = scalingOf(model).fromLatent(latent);
+      const tensor = new model.runtime.Tensor("float32", input, [1, channels, height, width]);
+      const { data } = await decoder.run({ latent_sample: tensor }, "sample", signal);
+      return toPixels(data as Float32Array, width * scale, height * scale);
+    },
+  };
+}
+
+/** `z · scaling_factor`. A VAE's `shift_factor` is not applied: Stable Diffusion's pipelines read none. */
+export function scaledBy(factor: number): LatentScaling {
+  return {
+    toLatent: (z) => z.map((value) => value * factor),
+    fromLatent: (latent) => latent.map((value) => value / factor),
+  };
+}
+
+/** `(z − mean) / std · scaling_factor`, by channel, as Playground 2.5 has it (https://arxiv.org/abs/2402.17245). */
+export function scaledByChannel(factor: number, means: readonly number[], stds: readonly number[]): LatentScaling {
+  const each = (values: Float32Array, of: (value: number, channel: number) => number) => {
+    const plane = values.length / means.length;
+    return values.map((value, i) => of(value, Math.floor(i / plane)));
+  };
+  return {
+    toLatent: (z) => each(z, (value, c) => ((value - means[c]!) * factor) / stds[c]!),
+    fromLatent: (latent) => each(latent, (value, c) => (value * stds[c]!) / factor + means[c]!),
+  };
+}

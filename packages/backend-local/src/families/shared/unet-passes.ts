@@ -2,7 +2,7 @@ import type { Tensor } from "onnxruntime-node";
 import type { Network } from "../../engine/network.ts";
 import type { Runtime } from "../../engine/runtime.ts";
 import type { Denoiser, LatentDims } from "../family.ts";
-import type { Rows } from "./clip-states.ts";
+import type { Rows } from "./rows.ts";
 
 /** What a UNet's passes are made of. */
 export interface UnetPassesOptions {
@@ -15,6 +15,8 @@ export interface UnetPassesOptions {
   dims: LatentDims;
   /** Channels that the network sees beside the latent. */
   besideChannels?: number;
+  /** How many of the first rows see zeros there. */
+  blankRows?: number;
   signal: AbortSignal;
 }
 
@@ -23,7 +25,7 @@ export interface UnetPassesOptions {
  * passes than rows, it is the last rows that count.
  */
 export function unetPasses(options: UnetPassesOptions): Denoiser["predict"] {
-  const { unet, perturbs, runtime, rows, dims, besideChannels = 0, signal } = options;
+  const { unet, perturbs, runtime, rows, dims, besideChannels = 0, blankRows = 0, signal } = options;
   const [channels, height, width] = dims;
   const plane = height * width;
   const n = channels * plane;
@@ -52,7 +54,8 @@ export function unetPasses(options: UnetPassesOptions): Denoiser["predict"] {
     const count = uncond ? available : 1;
     for (let i = 0; i < count; i++) {
       sample.set(input, i * perRow);
-      if (beside) sample.set(beside, i * perRow + n);
+      const blank = i < blankRows - (available - count);
+      if (beside) sample.set(blank ? new Float32Array(beside.length) : beside, i * perRow + n);
     }
     timestep[0] = t;
     again[0] = perturbed ? 1n : 0n;

@@ -5,7 +5,13 @@ import { stableDiffusionTraits } from "./stable-diffusion-traits.ts";
 export const stableDiffusion: Family = {
   id: "stable-diffusion",
   title: "Stable Diffusion 1 and 2",
-  pipelines: ["StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline", "StableDiffusionInpaintPipeline"],
+  pipelines: [
+    "StableDiffusionPipeline",
+    "StableDiffusionImg2ImgPipeline",
+    "StableDiffusionInpaintPipeline",
+    "StableDiffusionInstructPix2PixPipeline",
+    "LatentConsistencyModelPipeline",
+  ],
   parts: {
     textEncoder: { classes: ["CLIPTextModel", "CLIPTextModelWithProjection"] },
     unet: { classes: ["UNet2DConditionModel"] },

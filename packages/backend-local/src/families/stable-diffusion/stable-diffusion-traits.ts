@@ -5,6 +5,7 @@ import { selfAttentions } from "../../networks/unet-2d-condition/self-attentions
 import { unetConfig } from "../../networks/unet-2d-condition/unet-2d-condition-config.ts";
 import { parsed, scalingFactorOf, unsupported, withMendedSize } from "../shared/config-check.ts";
 import { pictureSizes } from "../shared/picture-sizes.ts";
+import { kindTraits, refuseUnknownInputs, unetKind } from "../shared/unet-kind.ts";
 import type { Traits } from "../traits.ts";
 
 /** Checks a model's configs, each alone and together. @throws {@link ModelError} naming the file and the option. */
@@ -14,30 +15,26 @@ export function stableDiffusionTraits(model: ModelParts): Traits {
   const net = parsed(unet, unetConfig);
   const autoencoder = parsed(vae, autoencoderKLConfig);
 
-  const fail = unsupported(unet);
-  const { latent_channels: latentChannels } = autoencoder;
-  if (net.in_channels !== latentChannels)
-    throw fail(
-      "in_channels",
-      `${net.in_channels} does not match the VAE's latent_channels ${latentChannels}; inpainting and instruction UNets with more channels are not supported yet`,
-    );
-  if (net.out_channels !== latentChannels)
-    throw fail("out_channels", `${net.out_channels} does not match the VAE's latent_channels ${latentChannels}`);
-  for (const option of ["addition_embed_type", "class_embed_type", "num_class_embeds", "time_cond_proj_dim"] as const) {
-    if (net[option] != null) throw fail(option, `${net[option]} needs an input that this pipeline does not have`);
-  }
+  const kind = unetKind(unet, net, autoencoder.latent_channels);
+  refuseUnknownInputs(unet, net, ["time_cond_proj_dim"]);
   const textSize = net.encoder_hid_dim ?? net.levels[0]!.crossAttentionDim;
-  if (textSize !== text.hidden_size)
-    throw fail("cross_attention_dim", `${textSize} does not match the text encoder's hidden_size ${text.hidden_size}`);
+  if (textSize !== text.hidden_size) {
+    const message = `${textSize} does not match the text encoder's hidden_size ${text.hidden_size}`;
+    throw unsupported(unet)("cross_attention_dim", message);
+  }
+  const embedded = net.time_cond_proj_dim != null;
+  const { tasks, features } = kindTraits[kind];
 
   return {
-    tasks: ["text-to-image", "image-to-image", "inpaint"],
-    features: ["negativePrompt", "clipSkip"],
+    tasks,
+    features: embedded ? ["clipSkip", ...features] : ["negativePrompt", "guidance", "clipSkip", ...features],
     conditioning: [],
     ...pictureSizes({ vae, unet: withMendedSize(unet), autoencoder, net }),
     scalingFactor: scalingFactorOf(vae, 0.18215),
-    guidanceScale: 7.5,
-    guidance: "classifier-free",
+    guidanceScale: embedded ? 8.5 : 7.5,
+    guidance: embedded ? "embedded" : "classifier-free",
+    startsFromPicture: kind !== "instruct",
+    imageGuidanceScale: 1.5,
     textLayers: text.num_hidden_layers,
     tokenizers: { tokenizer: { maxPositions: text.max_position_embeddings, vocabSize: text.vocab_size } },
     selfAttentions: selfAttentions(net),

@@ -1,0 +1,40 @@
+import type { FeatureName, Task } from "@latentkit/core";
+import type { ModelPart } from "../../models/model.ts";
+import type { UNetConfig } from "../../networks/unet-2d-condition/unet-2d-condition-config.ts";
+import { unsupported } from "./config-check.ts";
+
+/**
+ * What a UNet sees beside the latent: nothing; a mask and the picture without what it covers (inpainting); or the
+ * picture (InstructPix2Pix, Brooks et al. 2022, https://arxiv.org/abs/2211.09800).
+ */
+export type UNetKind = "plain" | "inpaint" | "instruct";
+
+/** What each kind can do. */
+export const kindTraits: Readonly<Record<UNetKind, { tasks: readonly Task[]; features: readonly FeatureName[] }>> = {
+  plain: { tasks: ["text-to-image", "image-to-image", "inpaint"], features: ["strength"] },
+  inpaint: { tasks: ["inpaint"], features: ["strength"] },
+  instruct: { tasks: ["image-to-image"], features: ["imageGuidanceScale"] },
+};
+
+/** A UNet's kind, by its channels. @throws ModelError for one that fits none. */
+export function unetKind(unet: ModelPart, { in_channels, out_channels }: UNetConfig, latentChannels: number): UNetKind {
+  const fail = unsupported(unet);
+  if (out_channels !== latentChannels)
+    throw fail("out_channels", `${out_channels} does not match the VAE's latent_channels ${latentChannels}`);
+  if (in_channels === latentChannels) return "plain";
+  if (in_channels === 2 * latentChannels + 1) return "inpaint";
+  if (in_channels === 2 * latentChannels) return "instruct";
+  const kinds = `${latentChannels} (plain), ${2 * latentChannels + 1} (inpainting) or ${2 * latentChannels} (InstructPix2Pix)`;
+  throw fail(
+    "in_channels",
+    `${in_channels} does not match the VAE's latent_channels ${latentChannels}: must be ${kinds}`,
+  );
+}
+
+/** The options that ask for an input that no pipeline of ours has. @throws ModelError */
+export function refuseUnknownInputs(unet: ModelPart, net: UNetConfig, known: readonly (keyof UNetConfig)[]): void {
+  for (const option of ["addition_embed_type", "class_embed_type", "num_class_embeds", "time_cond_proj_dim"] as const) {
+    if (net[option] != null && !known.includes(option))
+      throw unsupported(unet)(option, `${net[option]} needs an input that this pipeline does not have`);
+  }
+}

@@ -1,0 +1,33 @@
+import type { FamilyJob } from "../family.ts";
+import type { Rows } from "../shared/rows.ts";
+import type { XLConfig } from "./stable-diffusion-xl-config.ts";
+import { xlOptions } from "./xl-options.ts";
+
+/**
+ * Micro-conditioning (https://arxiv.org/abs/2307.01952, section 2.2), a row for each text: the original size (height, width),
+ * the crop's corner (top, left), and the target size; or in the last one's place, as the refiner has it, an aesthetic score.
+ */
+export function timeIds({ request, settings: { width, height }, guided }: FamilyJob, kind: XLConfig["timeIds"]): Rows {
+  const options = xlOptions(request);
+  const size = { width, height };
+  const original = options.originalSize ?? size;
+  const target = options.targetSize ?? size;
+  const crop = options.cropTopLeft ?? { top: 0, left: 0 };
+  const { negativeOriginalSize, negativeTargetSize } = options;
+  // diffusers' text-to-image gives the negative the prompt's own crop unless it has sizes of its own; its other pipelines none.
+  const sharesCrop = request.task === "text-to-image" && !negativeOriginalSize && !negativeTargetSize;
+  const negative = {
+    original: negativeOriginalSize ?? original,
+    target: negativeTargetSize ?? target,
+    crop: options.negativeCropTopLeft ?? (sharesCrop ? crop : { top: 0, left: 0 }),
+  };
+  const row = (of: typeof negative, score: number) => [
+    ...[of.original.height, of.original.width, of.crop.top, of.crop.left],
+    ...(kind === "sizes" ? [of.target.height, of.target.width] : [score]),
+  ];
+  const rows = [
+    ...(guided ? [row(negative, options.negativeAestheticScore ?? 2.5)] : []),
+    row({ original, target, crop }, options.aestheticScore ?? 6),
+  ];
+  return { data: Float32Array.from(rows.flat()), dims: [rows.length, rows[0]!.length] };
+}
