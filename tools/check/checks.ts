@@ -5,6 +5,8 @@ export interface Check {
   what: string;
   /** A Node script and its arguments, run in the root folder. */
   command: readonly string[];
+  /** Only run when it is named: it fetches much, or takes minutes. */
+  onDemand?: boolean;
 }
 
 /** The gate, quick checks first. The build goes before it, in the set-up. */
@@ -46,5 +48,11 @@ export const checks: readonly Check[] = [
   { name: "links", what: "links between the documents", command: ["tools/check/links.ts"] },
   { name: "packages", what: "packed packages (publint, attw)", command: ["tools/check/packages.ts"] },
   { name: "built", what: "the built command line draws with the embedded model", command: ["tools/check/built.ts"] },
+  {
+    name: "install",
+    what: "installing and drawing with each package manager, in empty folders (from the network)",
+    command: ["tools/install/try-managers.ts"],
+    onDemand: true,
+  },
   { name: "tests", what: "tests (vitest)", command: ["node_modules/vitest/vitest.mjs", "run"] },
 ];

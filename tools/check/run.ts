@@ -17,7 +17,8 @@ function main(): void {
     return;
   }
   const wanted = checks.filter(
-    ({ name }) => (positionals.length === 0 || positionals.includes(name)) && !values.except.includes(name),
+    ({ name, onDemand = false }) =>
+      (positionals.length === 0 ? !onDemand : positionals.includes(name)) && !values.except.includes(name),
   );
   const results = wanted.map(runCheck);
   const failed = results.filter(({ ok }) => !ok);

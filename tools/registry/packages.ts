@@ -1,6 +1,9 @@
-import { execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
 
 /** A package of this repository that is published. */
 export interface PublicPackage {
@@ -22,16 +25,15 @@ export function publicPackages(): PublicPackage[] {
 }
 
 /** Packs a package as a release would. @returns the tarball's path. */
-export function pack({ name, version, folder }: PublicPackage, destination: string): string {
+export async function pack({ name, version, folder }: PublicPackage, destination: string): Promise<string> {
   const file = join(destination, `${name.replace("@", "").replace("/", "-")}-${version}.tgz`);
   rmSync(file, { force: true });
-  execFileSync("pnpm", ["--dir", folder, "pack", "--pack-destination", destination], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  await run("pnpm", ["--dir", folder, "pack", "--pack-destination", destination]);
   return file;
 }
 
 /** The manifest inside a tarball: dependencies as a user's package manager sees them. */
-export function packedManifest(tarball: string): Record<string, unknown> {
-  return JSON.parse(execFileSync("tar", ["-xOzf", tarball, "package/package.json"], { encoding: "utf8" }));
+export async function packedManifest(tarball: string): Promise<Record<string, unknown>> {
+  const { stdout } = await run("tar", ["-xOzf", tarball, "package/package.json"]);
+  return JSON.parse(stdout);
 }

@@ -18,8 +18,11 @@ export interface Registry {
 export async function serveRegistry(port = 0): Promise<Registry> {
   const folder = resolve("node_modules", ".latentkit-packed");
   mkdirSync(folder, { recursive: true });
-  const packages = new Map(publicPackages().map((known) => [known.name, offer(known, folder)]));
-  const server = createServer((request, response) => answer(request, response, packages));
+  const offers = publicPackages().map(async (known) => [known.name, await offer(known, folder)] as const);
+  const packages = new Map(await Promise.all(offers));
+  const server = createServer((request, response) => {
+    answer(request, response, packages).catch((error: Error) => response.writeHead(500).end(error.message));
+  });
   await new Promise<void>((done, failed) => server.once("error", failed).listen(port, "127.0.0.1", done));
   const { port: taken } = server.address() as AddressInfo;
   return {
@@ -38,22 +41,23 @@ interface Offer {
   version: string;
   /** Undefined until it is packed, of a platform's package. */
   integrity: string | undefined;
-  tarball(): string;
+  tarball(): Promise<string>;
 }
 
-function offer(known: PublicPackage, folder: string): Offer {
-  const { version } = known;
-  let packed: string | undefined;
+async function offer(known: PublicPackage, folder: string): Promise<Offer> {
+  const { version, manifest } = known;
+  let packed: Promise<string> | undefined;
   const tarball = () => {
     packed ??= pack(known, folder);
     return packed;
   };
-  if (known.manifest.os !== undefined) return { manifest: known.manifest, version, integrity: undefined, tarball };
-  const hash = createHash("sha512").update(readFileSync(tarball())).digest("base64");
-  return { manifest: packedManifest(tarball()), version, integrity: `sha512-${hash}`, tarball };
+  if (manifest.os !== undefined) return { manifest, version, integrity: undefined, tarball };
+  const file = await tarball();
+  const hash = createHash("sha512").update(readFileSync(file)).digest("base64");
+  return { manifest: await packedManifest(file), version, integrity: `sha512-${hash}`, tarball };
 }
 
-function answer(request: IncomingMessage, response: ServerResponse, packages: ReadonlyMap<string, Offer>): void {
+async function answer(request: IncomingMessage, response: ServerResponse, packages: ReadonlyMap<string, Offer>) {
   const [path = ""] = decodeURIComponent(request.url ?? "")
     .slice(1)
     .split("?");
@@ -61,7 +65,7 @@ function answer(request: IncomingMessage, response: ServerResponse, packages: Re
   const found = packages.get(name);
   if (found === undefined) return void response.writeHead(404).end('{"error":"not found"}');
   if (file !== undefined) {
-    const stream = createReadStream(found.tarball());
+    const stream = createReadStream(await found.tarball());
     stream.once("error", () => response.destroy());
     return void stream.pipe(response.writeHead(200, { "content-type": "application/octet-stream" }));
   }
