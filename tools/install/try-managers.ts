@@ -55,7 +55,7 @@ async function attempt({ name, tool, commands, run, files }: Manager): Promise<s
 function installed(project: string): string[] {
   const names = readdirSync(project, { recursive: true, encoding: "utf8" })
     .map((path) => /(?:^|[/\\])node_modules[/\\]((?:@[^/\\]+[/\\])?[^/\\]+)$/.exec(path)?.[1]?.replace("\\", "/"))
-    .filter((found) => found !== undefined && found.includes("onnxruntime"));
+    .filter((found) => found?.includes("onnxruntime"));
   return [...new Set(names as string[])];
 }
 
