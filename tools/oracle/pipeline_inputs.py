@@ -1,7 +1,8 @@
 """Writes what diffusers makes of an input picture with the folder fixtures/pipelines/sd1 (see pipelines.py).
 
 packages/backend-local/fixtures/pipelines/sd1-inputs.json lists the requests (and the scheduler, where it is not the
-folder's own), sd1-inputs.safetensors holds `image` and `mask` (U8 [height, width, 3]) and for each request `<case>`
+folder's own), sd1-inputs.safetensors holds `image` and `mask` (U8 [height, width, 3]), the same of other sides
+(`image32`, `image96`) and for each request `<case>`
 (U8 [height, width, 3]).
 
     python tools/oracle/pipeline_inputs.py
@@ -36,6 +37,9 @@ CASES = {
     "inpaint-partly": ("inpaint", dict(strength=0.7), EULER),
     # Ancestral noise shows whether the random numbers before it were drawn in the same order.
     "inpaint-euler-ancestral": ("inpaint", dict(strength=0.9), EULER_A),
+    # Pictures and masks of another size.
+    "inpaint-enlarged": ("inpaint", dict(strength=0.4, side=32), None),
+    "inpaint-shrunk": ("inpaint", dict(strength=0.4, side=96), None),
 }
 
 KINDS = {
@@ -60,9 +64,14 @@ def main():
     torch.manual_seed(0)
     image, mask = picture()
     tensors = {"image": torch.from_numpy(image), "mask": torch.from_numpy(mask)}
+    for side in (32, 96):
+        tensors |= dict(zip((f"image{side}", f"mask{side}"), map(torch.from_numpy, picture(side))))
     cases = []
     for name, (task, request, scheduler) in CASES.items():
         pipeline = load(KINDS[task], MODEL, scheduler)
+        side = request.get("side", "")
+        request = {key: value for key, value in request.items() if key != "side"}
+        image, mask = (tensors[f"{key}{side}"].numpy() for key in ("image", "mask"))
         inputs = {} if task == "text-to-image" else dict(image=Image.fromarray(image))
         if task == "inpaint":
             inputs |= dict(mask_image=Image.fromarray(mask), width=64, height=64)
@@ -74,6 +83,9 @@ def main():
         tensors[name] = torch.from_numpy(np.ascontiguousarray((result * 255).round().astype(np.uint8)))
         entry = {"name": name, "request": {"task": task, "steps": 6, "guidanceScale": 5, "seed": 7, **request}}
         entry["request"] |= {"prompt": PROMPT["prompt"], "negativePrompt": PROMPT["negative_prompt"]}
+        if side:
+            entry["side"] = side
+            entry["request"] |= {"width": 64, "height": 64}
         if scheduler:
             entry["scheduler"] = {"_class_name": scheduler[0], **scheduler[1]}
         cases.append(entry)

@@ -48,9 +48,9 @@ export function toLatentMask({ width, height, channels, data }: Pixels, scale: n
   for (let y = 0; y < h; y++) {
     for (let x = 0; x < w; x++) {
       const at = (y * scale * width + x * scale) * channels;
-      // ITU-R 601 luma, PIL's greyscale.
-      const luma = data[at]! * 0.299 + data[at + 1]! * 0.587 + data[at + 2]! * 0.114;
-      mask[y * w + x] = Math.round(luma) / 255 >= 0.5 ? 1 : 0;
+      // ITU-R 601 luma in Pillow's whole numbers.
+      const luma = (data[at]! * 19595 + data[at + 1]! * 38470 + data[at + 2]! * 7471 + 32768) >> 16;
+      mask[y * w + x] = luma >= 128 ? 1 : 0;
     }
   }
   return mask;

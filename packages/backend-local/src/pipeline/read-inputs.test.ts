@@ -10,6 +10,8 @@ import { copyModel, fixtureModel, schedulerOf } from "../testing/test-model.ts";
 interface Case {
   name: string;
   request: GenerationInput;
+  /** Of the input picture and mask, where it is not the output's. */
+  side?: number;
   scheduler?: Record<string, unknown>;
 }
 
@@ -32,17 +34,19 @@ async function recorded(name: string): Promise<Uint8Array> {
   return (await readFile(file)).subarray(offset, offset + length);
 }
 
-async function picture(name: "image" | "mask", width = 64, height = 64): Promise<Uint8Array> {
+async function picture(name: string, width = 64, height = 64): Promise<Uint8Array> {
   return encodeImage({ width, height, channels: 3, data: await recorded(name) }, "png");
 }
 
 describe("diffusers' pictures from a picture", () => {
-  test.each(cases)("$name", async ({ name, request, scheduler }) => {
+  test.each(cases)("$name", async ({ name, request, side, scheduler }) => {
     const changes = scheduler && (await schedulerOf("sd1", scheduler));
     const model = changes === undefined ? fixtureModel("sd1") : await copyModel("sd1", changes);
     const inputs = {
-      ...(request.task === "text-to-image" ? {} : { image: await picture("image") }),
-      ...(request.task === "inpaint" ? { mask: await picture("mask"), keepUnmasked: false } : {}),
+      ...(request.task === "text-to-image" ? {} : { image: await picture(`image${side ?? ""}`, side, side) }),
+      ...(request.task === "inpaint"
+        ? { mask: await picture(`mask${side ?? ""}`, side, side), keepUnmasked: false }
+        : {}),
     };
     const { images } = await generate({ ...request, ...inputs, model } as GenerationInput);
     const { data } = await images[0]!.pixels();

@@ -27,7 +27,7 @@ export async function readInputs(
   }
   if ((request.task !== "image-to-image" && request.task !== "inpaint") || request.image === undefined)
     return { request, inputs: {} };
-  const image = await decodeImage(await loadImageSource(request.image, { field: "image", signal }), "image");
+  const image = opaque(await decodeImage(await loadImageSource(request.image, { field: "image", signal }), "image"));
   const fit = (side: number) => {
     const bounded = Math.min(Math.max(side, traits.minSide), traits.maxSide);
     return bounded - (bounded % traits.multipleOf);
@@ -40,6 +40,15 @@ export async function readInputs(
     inputs.mask = await resizeTo(mask, width, height);
   }
   return { request: sized, inputs };
+}
+
+/** Without its transparency, which diffusers' examples drop before all else. */
+function opaque(image: Pixels): Pixels {
+  if (image.channels === 3) return image;
+  const { width, height, data } = image;
+  const out = new Uint8Array(3 * width * height);
+  for (let i = 0, to = 0; i < data.length; i += 4) for (let c = i; c < i + 3; c++) out[to++] = data[c]!;
+  return { width, height, channels: 3, data: out };
 }
 
 async function resizeTo(image: Pixels, width: number, height: number): Promise<Pixels> {
