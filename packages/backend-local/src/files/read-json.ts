@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { foreignContent } from "./foreign-content.ts";
 import { modelError } from "./model-error.ts";
 import { nestsDeeperThan } from "./nesting.ts";
 import { optionalFile } from "./regular-file.ts";
@@ -44,9 +45,12 @@ async function readOptionalText(file: string): Promise<string | undefined> {
 async function readOptionalBytes(file: string): Promise<Buffer | undefined> {
   const found = await optionalFile(file, maxBytes);
   if (found === undefined) return undefined;
-  return readFile(found.path).catch((cause: Error) => {
+  const bytes = await readFile(found.path).catch((cause: Error) => {
     throw modelError("missing", `${file} cannot be read: ${cause.message}`, { file, cause });
   });
+  const foreign = foreignContent(bytes);
+  if (foreign !== undefined) throw modelError("malformed", `${file} is ${foreign}`, { file });
+  return bytes;
 }
 
 function parse(text: string, file: string): Record<string, unknown> {

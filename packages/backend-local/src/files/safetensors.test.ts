@@ -57,7 +57,7 @@ describe("readSafetensors", () => {
   const bad: [what: string, header: string | object, data: number, message: RegExp, tensor?: string][] = [
     ["not JSON", '{"a": ', 0, /not JSON/],
     ["not UTF-8 JSON object", "[1, 2, 3]", 0, /does not begin with \{/],
-    ["a tensor past the end", { a: f32(0, 8) }, 4, /ends at byte 8 of the data, which has 4/, "a"],
+    ["a tensor past the end", { a: f32(0, 8) }, 4, / of the \d+ bytes that its header tells of/],
     ["overlapping tensors", { a: f32(0, 8), b: f32(4, 12) }, 12, /"b" overlaps/, "b"],
     ["the same bytes twice", { a: f32(0, 8), b: f32(0, 8) }, 8, /overlaps/, "b"],
     ["a hole", { a: f32(0, 4), b: f32(8, 12) }, 12, /hole of 4 bytes/, "b"],
@@ -150,7 +150,7 @@ describe("readSafetensors", () => {
     await mkdir(join(folder, "dir.safetensors"));
     await writeFile(join(folder, "empty.safetensors"), "");
     await expect(readSafetensors(join(folder, "dir.safetensors"))).rejects.toThrow(/is not a file/);
-    await expect(readSafetensors(join(folder, "empty.safetensors"))).rejects.toThrow(/it has 0 bytes/);
+    await expect(readSafetensors(join(folder, "empty.safetensors"))).rejects.toThrow(/is empty/);
     await expect(readSafetensors(join(folder, "none.safetensors"))).rejects.toMatchObject({
       details: { problem: "missing" },
     });

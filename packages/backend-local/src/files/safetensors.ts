@@ -1,5 +1,6 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { duplicateKey } from "./duplicate-key.ts";
+import { contentStart, foreignContent } from "./foreign-content.ts";
 import { modelError } from "./model-error.ts";
 import { nestsDeeperThan } from "./nesting.ts";
 import { clip, quote } from "./quote.ts";
@@ -73,6 +74,7 @@ export async function readSafetensors(path: string): Promise<SafetensorsFile> {
   const file = await regularFile(path);
   const handle = await open(file.path, "r");
   try {
+    await refuseForeign(path, handle);
     return parseHeader(path, file, await readHeader(path, file.size, handle));
   } finally {
     await handle.close();
@@ -89,6 +91,15 @@ export function parseSafetensors(name: string, bytes: Buffer): SafetensorsFile {
   const fail = notSafetensors(name);
   const length = headerLength(bytes.subarray(0, 8), bytes.length, fail);
   return parseHeader(name, { path: name, size: bytes.length }, checkHeader(bytes.subarray(8, 8 + length), fail));
+}
+
+/** A pointer, a web page or an error in the file's place says so itself: its first bytes would make a header's length in any case. */
+async function refuseForeign(path: string, handle: FileHandle): Promise<void> {
+  const start = Buffer.alloc(contentStart);
+  const { bytesRead } = await handle.read(start, 0, contentStart, 0);
+  if (bytesRead === 0) throw notSafetensors(path)("it is empty (a download that was not finished?)");
+  const foreign = foreignContent(start.subarray(0, bytesRead));
+  if (foreign !== undefined) throw modelError("malformed", `${path} is ${foreign}`, { file: path });
 }
 
 async function readHeader(path: string, size: number, handle: FileHandle): Promise<Buffer> {
@@ -144,6 +155,11 @@ function parseHeader(path: string, file: { path: string; size: number }, bytes: 
   const dataStart = 8 + bytes.length;
   const dataSize = file.size - dataStart;
   const tensors = new Map<string, WeightTensor>();
+  const needed = dataStart + lastByte(header);
+  if (needed > file.size)
+    throw fail(
+      `has ${file.size} of the ${needed} bytes that its header tells of (truncated: a download that was not finished?)`,
+    );
   let metadata: Record<string, string> = {};
   for (const [name, value] of Object.entries(header)) {
     if (name === "__metadata__") {
@@ -167,6 +183,15 @@ function parseHeader(path: string, file: { path: string; size: number }, bytes: 
   }
   if (expected !== file.size) throw fail(`${file.size - expected} bytes at its end belong to no tensor`);
   return { path, tensors, metadata };
+}
+
+/** Where the last tensor of a header ends, as far as it says. */
+function lastByte(header: Record<string, unknown>): number {
+  const ends = Object.values(header).map((entry) => {
+    const offsets = (entry as { data_offsets?: unknown } | null)?.data_offsets;
+    return Array.isArray(offsets) && Number.isSafeInteger(offsets[1]) ? (offsets[1] as number) : 0;
+  });
+  return ends.reduce((last, end) => Math.max(last, end), 0);
 }
 
 function parseEntry(value: unknown, fail: (message: string) => Error) {

@@ -79,6 +79,6 @@ describe("folderWeights", () => {
   test("refuses a truncated file", async () => {
     const whole = await readFile(weightsFile);
     await writeFile(join(folder, "model.safetensors"), whole.subarray(0, whole.length - 1));
-    await expect(folderWeights(folder)).rejects.toThrow(/truncated\?/);
+    await expect(folderWeights(folder)).rejects.toThrow(/truncated/);
   });
 });
