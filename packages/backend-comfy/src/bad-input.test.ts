@@ -183,7 +183,7 @@ describe("bad input", () => {
       "image",
       "there is no such file",
     ],
-    ["an image that is none", { task: "image-to-image", image: { base64: "AAAA" } }, "image", "is not a PNG"],
+    ["an image that is none", { task: "image-to-image", image: { base64: "AAAA" } }, "image", "must be a PNG"],
   ])("refuses %s, before anything is queued", async (_, request, field, message) => {
     const fake = await serve();
     const error = await errorOf(fake.url, request);

@@ -74,6 +74,7 @@ export function comfy(options: ComfyOptions = {}): ComfyBackend {
 /** The backend itself: runs of workflows are streams of events here, as requests are. */
 export class ServerBackend implements ComfyBackend {
   readonly id = backendId;
+  readonly modelsAreNames = true;
   readonly server: ComfyServer;
   readonly #disposal = new AbortController();
   readonly #running = new Set<Promise<void>>();
@@ -93,7 +94,7 @@ export class ServerBackend implements ComfyBackend {
   }
 
   generate(request: GenerationRequest, options: CallOptions): AsyncGenerator<GenerationEvent> {
-    return this.#tracked(options.signal, (signal) => generateOn(this.server, request, signal));
+    return this.#tracked(options.signal, (signal) => generateOn(this.server, request, signal, options.inputs));
   }
 
   resume(handle: JobHandle, options: CallOptions): AsyncIterable<GenerationEvent> {

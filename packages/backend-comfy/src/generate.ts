@@ -1,4 +1,4 @@
-import type { GenerationEvent, GenerationRequest } from "@latentkit/core";
+import type { CallInputs, GenerationEvent, GenerationRequest } from "@latentkit/core";
 import { finish } from "./finish.ts";
 import type { Plan } from "./graph/plan.ts";
 import { requestOptions } from "./plan/request-options.ts";
@@ -12,8 +12,9 @@ export async function* generateOn(
   server: ComfyServer,
   request: GenerationRequest,
   signal: AbortSignal,
+  inputs?: CallInputs,
 ): AsyncGenerator<GenerationEvent> {
-  const { plan, outputs, graph, fields, images } = await prepare(server, request, signal);
+  const { plan, outputs, graph, fields, images } = await prepare(server, request, signal, inputs);
   const { delivery, model } = plan;
   const job: PromptJob = { graph, fields, images: [...images.values()], ...extrasOf(server, request) };
   const known = {

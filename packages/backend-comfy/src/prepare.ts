@@ -1,4 +1,4 @@
-import { type GenerationRequest, InvalidRequestError } from "@latentkit/core";
+import { type CallInputs, type GenerationRequest, InvalidRequestError } from "@latentkit/core";
 import { comfyDetails } from "./comfy-error.ts";
 import { type BuiltGraph, buildGraph } from "./graph/build-graph.ts";
 import type { Plan } from "./graph/plan.ts";
@@ -17,10 +17,15 @@ export interface Prepared extends BuiltGraph {
 }
 
 /** Plans, checks and builds: everything that can be wrong is found before anything is sent. */
-export async function prepare(server: ComfyServer, request: GenerationRequest, signal: AbortSignal): Promise<Prepared> {
+export async function prepare(
+  server: ComfyServer,
+  request: GenerationRequest,
+  signal: AbortSignal,
+  inputs?: CallInputs,
+): Promise<Prepared> {
   const { options } = server;
   requestOptions(request);
-  const images = await loadImages(request, options.maxUploadBytes, signal);
+  const images = await loadImages(request, options.maxUploadBytes, signal, inputs);
   return byDefinitions(server, signal, async (info) => {
     const embeddings = request.embeddings.length > 0 ? await server.embeddings(signal) : [];
     const architecture = await architectureOf(server, request, signal);

@@ -65,14 +65,14 @@ export class LocalBackend implements Backend {
    *
    * @throws InvalidRequestError, ModelError and ImageError before any `queued` event.
    */
-  async *generate(request: GenerationRequest, { signal }: CallOptions): AsyncGenerator<GenerationEvent> {
+  async *generate(request: GenerationRequest, { signal, inputs: rules }: CallOptions): AsyncGenerator<GenerationEvent> {
     this.#assertLive();
     signal.throwIfAborted();
     const before = AbortSignal.any([signal, this.#life.signal]);
     const model = await unlessAborted(this.#models.find(request.model), before);
     checkOwnOptions(request, familyOf(model));
     settle(request, model);
-    const { request: sized, inputs } = await unlessAborted(readInputs(request, model.traits, before), before);
+    const { request: sized, inputs } = await unlessAborted(readInputs(request, model.traits, before, rules), before);
     // Only now: a picture that is slow to come keeps no one else waiting.
     const engine = this.#engine();
     const turn = engine.queue();

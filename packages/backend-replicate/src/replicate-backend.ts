@@ -75,7 +75,7 @@ export class ReplicateBackend implements Backend {
     return capabilitiesOf(await this.#model(model), this.#service.predictions.resumable);
   }
 
-  async *generate(request: GenerationRequest, { signal }: CallOptions): AsyncGenerator<GenerationEvent> {
+  async *generate(request: GenerationRequest, { signal, inputs }: CallOptions): AsyncGenerator<GenerationEvent> {
     const model = await this.#model(request.model);
     const own = parseOwnOptions(request.backendOptions[backendId]);
     const issues = this.#service.refused(own);
@@ -97,7 +97,7 @@ export class ReplicateBackend implements Backend {
     for (const warning of mapped.warnings) yield warning;
     using stop = new LinkedAbort(signal, this.#disposal.signal);
     stop.signal.throwIfAborted();
-    const placed = await this.#uploads.place(mapped.input, stop.signal);
+    const placed = await this.#uploads.place(mapped.input, stop.signal, inputs);
     const handle: ReplicateHandle = {
       predictions: [],
       files: placed.files,

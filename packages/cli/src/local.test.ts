@@ -27,8 +27,8 @@ describe("latentkit with the local engine", () => {
     expect(recipe.model.hash).toMatch(/^sha256:/);
     const file = await readFile(join(folder, "a.png"));
     expect(new Set((await decodeImage(file)).data).size).toBeGreaterThan(10);
-    // The recipe says "local", which goes before the folder's configuration.
-    expect((await run(["generate", "--recipe", "a.png", "--out", "b.png"], folder)).code).toBe(0);
+    // The recipe's backend is used where that is asked for: the folder's configuration names another.
+    expect((await run(["generate", "--recipe", "a.png", "--trust", "--out", "b.png"], folder)).code).toBe(0);
     expect(await readFile(join(folder, "b.png"))).toEqual(file);
   });
 
@@ -49,7 +49,13 @@ describe("latentkit with the local engine", () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     const { guidance } = (await readRecipe(join(folder, "a.png"))).request;
     expect(guidance).toMatchObject({ pagScale: 4, pagLayers: ["mid", "up"], pagAdaptiveScale: 0.001 });
-    expect((await run(["generate", "--recipe", "a.png", "--pag-scale", "0", "--out", "b.png"], folder)).code).toBe(0);
+    const again = ["generate", "--recipe", "a.png", "--backend", "local", "--pag-scale", "0", "--out", "b.png"];
+    // The model is a folder of this machine, which a recipe may not choose by itself.
+    const refused = await run(again, folder);
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain("--trust");
+    expect(refused.stderr).toContain("model: it uses the model");
+    expect((await run([...again, "--model", model], folder)).code, "named by a flag").toBe(0);
     await run([...onIt, ...flags.slice(0, 6), "--out", "c.png"], folder);
     const pixels = async (name: string) => (await decodeImage(await readFile(join(folder, name)))).data;
     expect(await pixels("b.png")).toEqual(await pixels("c.png"));

@@ -1,5 +1,6 @@
 import type { Capabilities } from "./capabilities.ts";
 import type { GenerationEvent } from "./events.ts";
+import type { CallInputs } from "./image/input-rules.ts";
 import type { UrlPayload } from "./image-payload.ts";
 import type { GenerationRequest } from "./request/request.ts";
 
@@ -7,6 +8,8 @@ import type { GenerationRequest } from "./request/request.ts";
 export interface CallOptions {
   /** Aborting it must stop the work itself: the engine, the prediction, the prompt. */
   signal: AbortSignal;
+  /** How input files may be read: for {@link loadImageSource} and {@link decodeImage}. Absent, their own defaults hold. */
+  inputs?: CallInputs | undefined;
 }
 
 /** What a look at a backend's capabilities is given beside the model. */
@@ -34,6 +37,11 @@ export interface JobHandle {
 export interface Backend {
   /** Short and stable: `"local"`, `"replicate"`, `"comfy"`. It is the key of `backendOptions`. */
   readonly id: string;
+  /**
+   * Whether models, LoRAs and their like are names in a list of the server's own: never a path of this machine, never an address, at no
+   * price of their own. A stranger's recipe may then name them.
+   */
+  readonly modelsAreNames?: boolean;
   /** What can be done with `model`, or with the default model. May read files or ask a server. */
   capabilities(model?: string, options?: CapabilitiesOptions): Promise<Capabilities>;
   generate(request: GenerationRequest, options: CallOptions): AsyncIterable<GenerationEvent>;

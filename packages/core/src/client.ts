@@ -5,15 +5,20 @@ import { type Dropped, dropUnsupported } from "./drop-unsupported.ts";
 import { judgedBy, planEdit, withOutpaint } from "./edit/edit.ts";
 import { ConfigError } from "./errors/config-error.ts";
 import { DisposedError } from "./errors/disposed-error.ts";
+import { InvalidRequestError } from "./errors/invalid-request-error.ts";
 import { NotFoundError } from "./errors/not-found-error.ts";
 import { UnsupportedError } from "./errors/unsupported-error.ts";
 import type { WarningEvent } from "./events.ts";
+import { checkPictures } from "./image/check-pictures.ts";
 import { fingerprintImages } from "./image/fingerprint-images.ts";
+import { type CallInputs, checkInputRules, type InputRules } from "./image/input-rules.ts";
 import { Job } from "./job/job.ts";
 import { JobRun, type Prepared } from "./job/job-run.ts";
+import { differingInputs, type RecipeInputs, withNamedInputs } from "./recipe/named-inputs.ts";
 import { askedOf } from "./recipe/observed-size.ts";
 import { isRecipe, parseRecipe, type Recipe } from "./recipe/recipe.ts";
 import { type InputFile, withInputs } from "./recipe/recipe-inputs.ts";
+import { checkTrust, type RecipeTrust, untrustedError, untrustedTouches } from "./recipe/recipe-trust.ts";
 import { canonicalNames, knownVariant } from "./request/canonical-names.ts";
 import { parseRequest } from "./request/parse-request.ts";
 import type { GenerationInput, GenerationRequest } from "./request/request.ts";
@@ -32,6 +37,12 @@ export interface ClientOptions {
   onUnsupported?: OnUnsupported | undefined;
   /** Longest time for a generation, in milliseconds. Default: none. */
   timeoutMs?: number | undefined;
+  /** Input pictures of more pixels are refused by their header, before they are decoded. Default 64 million. */
+  maxInputPixels?: number | undefined;
+  /** Where the inputs of requests may come from, how large they may be and how long they may take. */
+  inputs?: InputRules | undefined;
+  /** What recipes from outside (from a file, from JSON) may reach. Default: nothing but their own words. */
+  trust?: RecipeTrust | undefined;
 }
 
 /** Settings of one call. */
@@ -41,11 +52,14 @@ export interface GenerateOptions {
   /** Longest time, in milliseconds: above 0 and at most 2^31 − 1, or Infinity. */
   timeoutMs?: number | undefined;
   onUnsupported?: OnUnsupported | undefined;
+  /** What this recipe, which comes from outside, may reach; goes before the client's. */
+  trust?: RecipeTrust | undefined;
   /**
-   * The files that a recipe tells only by their hash, in any order: inputs that were given as bytes when its picture was made. Each takes
-   * the place of the input that has its SHA-256.
+   * A recipe's files. By name: in the place of those at these fields (`"image"`, `"mask"`, `"conditioning[0].image"`) or of these file
+   * names. As a list, in any order: those that the recipe tells only by their hash, being inputs that were given as bytes when its picture
+   * was made; each takes the place of the input that has its SHA-256.
    */
-  inputs?: readonly InputFile[] | undefined;
+  inputs?: readonly InputFile[] | RecipeInputs | undefined;
 }
 
 /** One typed request, any backend, one stream of events. */
@@ -80,6 +94,7 @@ export function createClient(options: ClientOptions): Client {
 class BackendClient implements Client {
   readonly backend: Backend;
   readonly #options: ClientOptions;
+  readonly #inputs: CallInputs;
   readonly #jobs = new Set<Job>();
   #disposed = false;
 
@@ -90,7 +105,9 @@ class BackendClient implements Client {
     const { backend, onUnsupported = "error" } = options;
     if (onUnsupported !== "error" && onUnsupported !== "warn")
       throw new ConfigError('onUnsupported: must be "error" or "warn"');
+    checkTrust(options.trust);
     this.backend = backend;
+    this.#inputs = checkInputRules(options.inputs, options.maxInputPixels);
     this.#options = options;
   }
 
@@ -147,11 +164,13 @@ class BackendClient implements Client {
   /** What the client does itself around a job is done around the rest of it as well. */
   async *#resume(resume: NonNullable<Backend["resume"]>, handle: JobHandle, signal: AbortSignal) {
     const { backend } = this;
+    const inputs = this.#inputs;
     const { request } = handle;
     const edits = request.task === "inpaint" || request.task === "outpaint";
-    if (!edits) return yield* resume.call(backend, handle, { signal });
-    const edit = await planEdit(request, await backend.capabilities(request.model, { signal }), backend, signal);
-    yield* edit.finish(resume.call(backend, { ...handle, request: edit.request }, { signal }), signal);
+    if (!edits) return yield* resume.call(backend, handle, { signal, inputs });
+    const capabilities = await backend.capabilities(request.model, { signal });
+    const edit = await planEdit(request, capabilities, { backend, signal, inputs });
+    yield* edit.finish(resume.call(backend, { ...handle, request: edit.request }, { signal, inputs }), signal);
   }
 
   /** What a backend remembers may be out of date: it is asked anew before anything is refused. */
@@ -167,9 +186,7 @@ class BackendClient implements Client {
 
   async #prepare(input: GenerationInput | Recipe, options: GenerateOptions, signal: AbortSignal): Promise<Prepared> {
     const { backend } = this;
-    const recipe = isRecipe(input) ? parseRecipe(input) : undefined;
-    const parsed = recipe ? askedOf(recipe, backend) : parseRequest(withDefaults(input, this.#options.defaults));
-    const filled = await withInputs(parsed, options.inputs ?? [], signal);
+    const { recipe, filled, given } = await this.#read(input, options, signal);
     const { capabilities, wanted, issues } = await this.#judge(filled, signal);
     const drops = (options.onUnsupported ?? this.#options.onUnsupported ?? "error") === "warn";
     if (issues.length > 0 && !drops) throw new UnsupportedError(issues, { backend: backend.id });
@@ -178,11 +195,41 @@ class BackendClient implements Client {
     const needsSeed = request.seed === undefined && capabilities.features.includes("seed");
     const seed = needsSeed ? { seed: randomSeed(capabilities.limits.seed?.max) } : {};
     const whole = await fingerprintImages({ ...request, ...seed }, signal);
+    await checkPictures(whole, this.#inputs.maxPixels);
+    const differing = [...foreignRecipe(recipe, backend, capabilities), ...differingInputs(whole, given)];
+    const run = { backend, capabilities, drops, inputs: this.#inputs };
     return {
       request: whole,
-      warnings: [...warnings, ...foreignRecipe(recipe, backend, capabilities), ...unread(recipe)],
-      source: (jobSignal, revise) => runRequest(whole, { backend, capabilities, drops, revise, signal: jobSignal }),
+      warnings: [...warnings, ...differing, ...unread(recipe)],
+      source: (jobSignal, revise) => runRequest(whole, { ...run, revise, signal: jobSignal }),
     };
+  }
+
+  /** The request of an input; a recipe's with the caller's files in their places, and reaching nothing that it may not. */
+  async #read(input: GenerationInput | Recipe, options: GenerateOptions, signal: AbortSignal) {
+    const { backend } = this;
+    const { inputs = [], trust = this.#options.trust } = options;
+    checkTrust(trust);
+    const recipe = isRecipe(input) ? parseRecipe(input) : undefined;
+    const parsed = recipe ? askedOf(recipe, backend) : parseRequest(withDefaults(input, this.#options.defaults));
+    const named = Array.isArray(inputs) ? {} : (inputs as RecipeInputs);
+    if (recipe === undefined && Object.keys(named).length > 0)
+      throw new InvalidRequestError([
+        { field: "inputs", message: "belong to a recipe; a request has its own image and mask" },
+      ]);
+    const { request, given } = withNamedInputs(parsed, named);
+    if (recipe !== undefined) {
+      const touches = await untrustedTouches(input as Recipe, backend, trust, { signal, request: parsed });
+      const left = touches.filter(({ field }) => !given.has(field));
+      if (left.length > 0) throw untrustedError(left);
+    }
+    const filled = await withInputs(
+      request,
+      Array.isArray(inputs) ? (inputs as readonly InputFile[]) : [],
+      signal,
+      this.#inputs,
+    );
+    return { recipe, filled, given };
   }
 }
 

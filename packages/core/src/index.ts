@@ -38,9 +38,10 @@ export type {
   StartedEvent,
   WarningEvent,
 } from "./events.ts";
-export { decodeImage, encodeImage, type Pixels, probeImage } from "./image/codec.ts";
+export { type DecodeOptions, decodeImage, encodeImage, type Pixels, probeImage } from "./image/codec.ts";
 export { GeneratedImage } from "./image/generated-image.ts";
-export { type LoadOptions, loadImageSource, sha256 } from "./image/load-image-source.ts";
+export type { CallInputs, InputRules } from "./image/input-rules.ts";
+export { checkInputUrl, type LoadOptions, loadImageSource, sha256 } from "./image/load-image-source.ts";
 export { type Borders, borderMask, padPixels } from "./image/outpaint-canvas.ts";
 export { type Kept, pasteKept } from "./image/paste-kept.ts";
 export { payloadPixels } from "./image/payload-pixels.ts";
@@ -51,10 +52,13 @@ export { GeneratedLatent, type LatentPayload } from "./latent/latent.ts";
 export { readPngText, writePngText } from "./png/chunks.ts";
 export { ProgressClock } from "./progress.ts";
 export { formatParameters, parseParameters } from "./recipe/a1111-parameters.ts";
+export type { RecipeInput, RecipeInputs } from "./recipe/named-inputs.ts";
 export { embedRecipe, readRecipe } from "./recipe/png-recipe.ts";
 export { isRecipe, parseRecipe, type Recipe } from "./recipe/recipe.ts";
 export type { InputFile } from "./recipe/recipe-inputs.ts";
 export type { RecipeNote } from "./recipe/recipe-note.ts";
+export { type RecipeTouch, recipeTouches } from "./recipe/recipe-touches.ts";
+export { type RecipeTrust, untrustedTouches } from "./recipe/recipe-trust.ts";
 export { redact, registerSecret } from "./redact.ts";
 export { type Conditioning, type ConditioningKind, controlTypes } from "./request/conditioning.ts";
 export { type HashedSource, type ImageSource, ImageSourceSchema, isHashed } from "./request/image-source.ts";

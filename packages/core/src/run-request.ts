@@ -5,6 +5,7 @@ import { dropUnsupported } from "./drop-unsupported.ts";
 import { planEdit } from "./edit/edit.ts";
 import { UnsupportedError } from "./errors/unsupported-error.ts";
 import type { GenerationEvent } from "./events.ts";
+import type { CallInputs } from "./image/input-rules.ts";
 import type { GenerationRequest } from "./request/request.ts";
 
 /** What a request is run with. */
@@ -14,6 +15,8 @@ export interface RequestRun {
   /** Whether what the backend turns out not to do is left out with a warning, and it is asked again. */
   drops: boolean;
   signal: AbortSignal;
+  /** How its input files may be read. */
+  inputs?: CallInputs | undefined;
   /** Told the request as it is now, where something was left out. */
   revise(request: GenerationRequest): void;
 }
@@ -44,12 +47,12 @@ export async function* runRequest(request: GenerationRequest, run: RequestRun): 
 
 async function* runOnce(
   request: GenerationRequest,
-  { backend, capabilities, signal }: RequestRun,
+  { backend, capabilities, signal, inputs }: RequestRun,
 ): AsyncGenerator<GenerationEvent> {
-  const edit = await planEdit(request, capabilities, backend, signal);
+  const edit = await planEdit(request, capabilities, { backend, signal, inputs });
   if (edit.request !== request) {
     const issues = checkCapabilities(edit.request, capabilities);
     if (issues.length > 0) throw new UnsupportedError(issues, { backend: backend.id });
   }
-  yield* edit.finish(backend.generate(edit.request, { signal }), signal);
+  yield* edit.finish(backend.generate(edit.request, { signal, inputs }), signal);
 }

@@ -1,6 +1,8 @@
 import {
+  type CallInputs,
   decodeImage,
   type GenerationRequest,
+  ImageError,
   type ImageSource,
   InvalidRequestError,
   loadImageSource,
@@ -32,9 +34,11 @@ export async function loadImages(
   request: GenerationRequest,
   maxBytes: number,
   signal: AbortSignal,
+  inputs: CallInputs = {},
 ): Promise<Map<string, LocalImage>> {
   const images = new Map<string, LocalImage>();
-  for (const [field, source] of imageFields(request)) images.set(field, await load(field, source, maxBytes, signal));
+  for (const [field, source] of imageFields(request))
+    images.set(field, await load(field, source, maxBytes, signal, inputs));
   return images;
 }
 
@@ -44,22 +48,26 @@ export async function load(
   source: ImageSource,
   maxBytes: number,
   signal: AbortSignal,
+  inputs: CallInputs = {},
 ): Promise<LocalImage> {
-  const bytes = await loadImageSource(source, { field, maxBytes, signal }).catch((cause: unknown) => {
+  const { maxPixels, timeoutMs } = inputs;
+  const limit = Math.min(maxBytes, inputs.maxBytes ?? maxBytes);
+  const bytes = await loadImageSource(source, { ...inputs, field, maxBytes: limit, signal }).catch((cause: unknown) => {
     throw InvalidRequestError.isInstance(cause)
       ? new InvalidRequestError(cause.issues, comfyDetails({ cause }))
       : cause;
   });
-  const probed = await probeImage(bytes).catch((cause: unknown) => {
-    throw new InvalidRequestError(
-      [{ field, message: "is not a PNG, JPEG, WebP, GIF, AVIF or TIFF file" }],
-      comfyDetails({ cause }),
-    );
+  const probed = await probeImage(bytes, field, maxPixels).catch((cause: unknown) => {
+    const message = ImageError.isInstance(cause)
+      ? cause.message.replace(`${field}: `, "").replace(/\.$/, "")
+      : "cannot be read";
+    throw new InvalidRequestError([{ field, message }], comfyDetails({ cause }));
   });
   const extension = probed.mediaType.replace("image/", "").replace("jpeg", "jpg");
   const name = `${uploadFolder}/${sha256(bytes).slice(0, 32)}.${extension}`;
   // A camera's picture may lie on its side; the server turns it upright, so that its sides change places.
-  const { width, height } = probed.mediaType === "image/jpeg" ? await decodeImage(bytes, field) : probed;
+  const { width, height } =
+    probed.mediaType === "image/jpeg" ? await decodeImage(bytes, field, { maxPixels, timeoutMs, signal }) : probed;
   return { field, bytes, mediaType: probed.mediaType, name, width, height };
 }
 

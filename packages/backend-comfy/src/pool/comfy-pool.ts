@@ -70,6 +70,7 @@ function wrong(message: string): ConfigError {
 
 class PoolBackend implements ComfyPool {
   readonly id = backendId;
+  readonly modelsAreNames = true;
   readonly #members: readonly PoolMember[];
   readonly #onLost: "rerun" | "fail";
   /** Pictures that lie on a lost server, and what another one made in their place. */

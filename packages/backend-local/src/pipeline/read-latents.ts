@@ -1,4 +1,10 @@
-import { type GenerationRequest, InvalidRequestError, loadImageSource, ModelError } from "@latentkit/core";
+import {
+  type CallInputs,
+  type GenerationRequest,
+  InvalidRequestError,
+  loadImageSource,
+  ModelError,
+} from "@latentkit/core";
 import type { Traits } from "../families/traits.ts";
 import { isNpy, parseNpy } from "../files/npy.ts";
 import { parseSafetensors } from "../files/safetensors.ts";
@@ -30,10 +36,11 @@ export async function readLatents(
   request: GenerationRequest,
   traits: Traits,
   signal: AbortSignal,
+  rules: CallInputs = {},
 ): Promise<Latents | undefined> {
   const source = "latent" in request ? request.latent : undefined;
   if (source === undefined) return undefined;
-  const bytes = Buffer.from(await loadImageSource(source, { field: "latent", signal }));
+  const bytes = Buffer.from(await loadImageSource(source, { ...rules, field: "latent", signal }));
   const file = parse(bytes, traits.scalingFactor);
   if (file.data.some((value) => !Number.isFinite(value))) throw invalid("has values that are no finite numbers");
   const [n, channels, height, width] = file.shape.length === 3 ? [1, ...file.shape] : file.shape;

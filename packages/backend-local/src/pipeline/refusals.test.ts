@@ -18,7 +18,9 @@ import { enginesOf } from "../testing/test-engine.ts";
 import { fixtureModel, temporaryFolder } from "../testing/test-model.ts";
 
 function clientOf(): Client {
-  const client = createClient({ backend: local({ model: fixtureModel("sd1"), threads: 1 }) });
+  // The servers of these tests are on this machine.
+  const inputs = { allowPrivate: true };
+  const client = createClient({ backend: local({ model: fixtureModel("sd1"), threads: 1 }), inputs });
   onTestFinished(() => client.dispose());
   return client;
 }

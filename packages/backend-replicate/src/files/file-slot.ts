@@ -1,7 +1,7 @@
-import type { ImageSource } from "@latentkit/core";
+import type { CallInputs, ImageSource } from "@latentkit/core";
 
 /** Makes other bytes of an image's file, such as its inverse. */
-export type FileTransform = (bytes: Uint8Array, signal: AbortSignal) => Promise<Uint8Array>;
+export type FileTransform = (bytes: Uint8Array, signal: AbortSignal, inputs: CallInputs) => Promise<Uint8Array>;
 
 /** A place in a model's input where a file belongs that is not uploaded yet. */
 export class FileSlot {

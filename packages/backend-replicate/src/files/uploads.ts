@@ -1,5 +1,11 @@
 import { openAsBlob } from "node:fs";
-import { type ImageSource, InvalidRequestError, loadImageSource } from "@latentkit/core";
+import {
+  type CallInputs,
+  checkInputUrl,
+  type ImageSource,
+  InvalidRequestError,
+  loadImageSource,
+} from "@latentkit/core";
 import { FormData } from "undici";
 import { z } from "zod";
 import { FileSchema } from "../api/file.ts";
@@ -42,12 +48,12 @@ export class Uploads {
    *
    * @returns the input, and the ids of what was uploaded, for {@link remove}.
    */
-  async place(input: Readonly<Record<string, unknown>>, signal: AbortSignal) {
+  async place(input: Readonly<Record<string, unknown>>, signal: AbortSignal, inputs: CallInputs = {}) {
     const placed = new Map<string, Promise<Placed>>();
     const placeOne = (slot: FileSlot): Promise<Placed> => {
       const key = slot.transform === undefined ? JSON.stringify(slot.source) : undefined;
       const known = key === undefined ? undefined : placed.get(key);
-      const placing = known ?? this.#place(slot, signal);
+      const placing = known ?? this.#place(slot, signal, inputs);
       placed.set(key ?? `${placed.size}`, placing);
       return placing;
     };
@@ -88,13 +94,17 @@ export class Uploads {
     return { id, url: urls.get };
   }
 
-  async #place(slot: FileSlot, signal: AbortSignal): Promise<Placed> {
+  async #place(slot: FileSlot, signal: AbortSignal, inputs: CallInputs): Promise<Placed> {
     const { source, field, transform } = slot;
     // A public URL is the server's to fetch; a promised hash means that we must look at the bytes first.
-    if ("url" in source && source.sha256 === undefined && transform === undefined) return { value: source.url };
+    if ("url" in source && source.sha256 === undefined && transform === undefined) {
+      await checkInputUrl(source.url, { ...inputs, field });
+      return { value: source.url };
+    }
     if ("path" in source && transform === undefined) return this.#placePath(source, field, signal);
-    const loaded = await loadImageSource(source, { field, signal, maxBytes: this.#limits.maxBytes });
-    const bytes = transform === undefined ? loaded : await transform(loaded, signal);
+    const maxBytes = Math.min(this.#limits.maxBytes, inputs.maxBytes ?? Number.POSITIVE_INFINITY);
+    const loaded = await loadImageSource(source, { ...inputs, field, signal, maxBytes });
+    const bytes = transform === undefined ? loaded : await transform(loaded, signal, inputs);
     this.#check(bytes.length, field);
     const type = imageType(bytes, field);
     if (bytes.length <= this.#limits.dataUrlBytes || this.#http === undefined) return { value: dataUrl(bytes, type) };

@@ -22,8 +22,8 @@ export function mapImages(mapping: Mapping): void {
 
 function mapMask(mapping: Mapping, mask: FileSlot): void {
   const { source, field, transform } = mask;
-  const inverted = new FileSlot(source, field, async (bytes, signal) =>
-    invertMask(transform === undefined ? bytes : await transform(bytes, signal), signal),
+  const inverted = new FileSlot(source, field, async (bytes, signal, inputs) =>
+    invertMask(transform === undefined ? bytes : await transform(bytes, signal, inputs), signal, inputs),
   );
   mapping.put("mask", mapping.family.blackMask ? inverted : mask, field);
 }

@@ -72,6 +72,7 @@ export const generateCommand: MakeCommand = (io, setExitCode) => {
       ]),
     )
     .option("--timeout <seconds>", "give up after so long", seconds)
+    .option("--trust", "let the recipe use the files, addresses, models, backend and options that it names")
     .option("--url <url>", "a remote backend's server or API base")
     .option("--config <file>", "configuration file (default: latentkit.config.* in the working folder)")
     .option(

@@ -22,7 +22,7 @@ export const replayCommand: MakeCommand = (io, setExitCode) =>
     .addOption(
       new Option(
         "--backend <name>",
-        "where to run (default: as configured, else where the picture was made, else local)",
+        "where to run (default: as configured, else local; with --trust, where the picture was made)",
       ),
     )
     .option("--model <dir|file|id>", "the model, as the backend names it")
@@ -30,6 +30,7 @@ export const replayCommand: MakeCommand = (io, setExitCode) =>
     .option("--url <url>", "a remote backend's server or API base")
     .option("--config <file>", "configuration file (default: latentkit.config.* in the working folder)")
     .option("--out <path>", "a .png, .jpg or .webp file, or a folder (default: the working folder)")
+    .option("--trust", "let it use the files, addresses, models, backend and options that it names")
     .option("--exact", "fail unless each pixel is the same")
     .option("--json", "print one JSON object: images, notHonoured, difference")
     .addHelpText("after", examples)

@@ -38,6 +38,7 @@ export interface GenerateFlags extends SamplingFlags, RequestFlags {
   /** In seconds. */
   timeout?: number;
   onUnsupported?: "error" | "warn";
+  trust?: boolean;
   url?: string;
   config?: string;
   /** Every so many steps; false is never. */

@@ -9,6 +9,7 @@ import { openClient } from "./open-client.ts";
 import { planOutput } from "./output-plan.ts";
 import { previewPixels, withPreviews } from "./previews.ts";
 import { readInput } from "./read-input.ts";
+import { admitRecipe } from "./recipe-trust.ts";
 import { type SavedImage, Saver } from "./saver.ts";
 
 /** Runs one request and writes its pictures. @returns the exit code. */
@@ -21,10 +22,25 @@ export async function generate(given: GenerateFlags, words: readonly string[], i
     const saver = new Saver(await planOutput(flags.out, wanted.input, flags, io));
     client = await openClient(flags, wanted, io.env);
     const { signal } = interrupt;
+    const { recipe, fields } = wanted;
+    if (recipe !== undefined)
+      await admitRecipe(
+        recipe,
+        { trust: flags.trust, fields, input: wanted.input, file: `--recipe: ${flags.recipe}` },
+        client,
+        io,
+        signal,
+      );
     const input = await withPreviews(wanted.input, flags, client, io.stderr, signal);
     const { timeout, onUnsupported, input: inputs } = flags;
     const timeoutMs = timeout === undefined ? undefined : timeout * 1000;
-    const job = client.generate(input, { signal, timeoutMs, onUnsupported, inputs });
+    const job = client.generate(input, {
+      signal,
+      timeoutMs,
+      onUnsupported,
+      inputs,
+      ...(recipe === undefined ? {} : { trust: true }),
+    });
     const result = await follow(job, client, saver, signal, flags, io);
     if (flags.out !== "-") print(result, saver.saved, flags, io);
     return result.failures.length > 0 ? tellFailures(result, io) : 0;

@@ -16,19 +16,20 @@ export const backendNames: readonly string[] = Object.keys(modules);
 /**
  * The client that flags, environment and configuration ask for.
  *
- * The backend that made a recipe is used where nothing else names one.
+ * The backend that made a recipe is used where nothing else names one, and with `--trust`: it may cost money, or send pictures away.
  *
  * @throws UsageError or ConfigError naming the flag, variable or field.
  */
 export async function openClient(
-  { backend, config, url }: Pick<GenerateFlags, "backend" | "config" | "url">,
-  { backend: suggested, model }: Pick<Input, "backend" | "model">,
+  { backend, config, url, trust }: Pick<GenerateFlags, "backend" | "config" | "url" | "trust">,
+  { recipe, model }: Pick<Input, "recipe" | "model">,
   env: NodeJS.ProcessEnv,
 ): Promise<Client> {
   if (backend !== undefined && !backendNames.includes(backend)) {
     throw new UsageError(`--backend: "${backend}" is not a backend; use ${backendNames.join(", ")}`);
   }
   const configured = config !== undefined || env.LATENTKIT_BACKEND;
+  const suggested = trust === true ? recipe?.backend : undefined;
   const chosen = backend ?? (!configured && suggested && backendNames.includes(suggested) ? suggested : undefined);
   if (url !== undefined) checkUrl(url);
   return loadClient({

@@ -9,8 +9,10 @@ import { withSettings } from "./set-fields.ts";
 /** What to generate. */
 export interface Input {
   input: GenerationInput | Recipe;
-  /** The backend that made the recipe. */
-  backend?: string;
+  /** The recipe as it was read. */
+  recipe?: Recipe;
+  /** What the flags set. */
+  fields: Partial<GenerationInput>;
   model?: string | undefined;
 }
 
@@ -25,14 +27,14 @@ export async function readInput(flags: GenerateFlags, io: CliIo): Promise<Input>
   if (flags.recipe === undefined) {
     const base = flags.request === undefined ? {} : await readRequest(flags.request, io);
     const input = withTask(withSettings(over(base, fields), settings), base, flags) as GenerationInput;
-    return { input, model: input.model };
+    return { input, fields, model: input.model };
   }
   const recipe = await recipeFrom(flags.recipe);
   const base = recipe.request as Partial<GenerationInput>;
   const isChanged = Object.keys(fields).length + settings.length > 0;
   const request = withTask(withSettings(over(base, fields), settings), base, flags);
   const input = isChanged ? ({ ...recipe, request } as Recipe) : recipe;
-  return { input, backend: recipe.backend, model: input.request.model };
+  return { input, recipe, fields, model: flags.trust === true ? input.request.model : flags.model };
 }
 
 /** Lists that a flag adds to. */

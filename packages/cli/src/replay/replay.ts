@@ -1,6 +1,7 @@
 import { type Client, type GenerationInput, type Recipe, readRecipe, type WarningEvent } from "@latentkit/core";
 import { openClient } from "../generate/open-client.ts";
 import { planOutput } from "../generate/output-plan.ts";
+import { admitRecipe } from "../generate/recipe-trust.ts";
 import { Saver } from "../generate/saver.ts";
 import { reportError } from "../report-error.ts";
 import type { CliIo } from "../run-cli.ts";
@@ -18,6 +19,8 @@ export interface ReplayFlags {
   config?: string;
   out?: string;
   exact?: boolean;
+  /** Let the recipe reach what it names. */
+  trust?: boolean;
   json?: boolean;
 }
 
@@ -26,12 +29,21 @@ export async function replay(file: string, flags: ReplayFlags, io: CliIo): Promi
   const interrupt = onInterrupt();
   let client: Client | undefined;
   try {
-    const recipe = withFlags(await readRecipe(file), flags);
+    const read = await readRecipe(file);
+    const recipe = withFlags(read, flags);
     const bytes = await readPicture(file);
     const saver = new Saver(await planOutput(flags.out, recipe, {}));
-    client = await openClient(flags, { backend: recipe.backend, model: recipe.request.model }, io.env);
+    client = await openClient(
+      flags,
+      { recipe, model: flags.trust === true ? recipe.request.model : flags.model },
+      io.env,
+    );
     const { signal } = interrupt;
-    const job = client.generate(recipe, { signal, onUnsupported: "warn" });
+    const fields = Object.fromEntries(
+      Object.entries({ model: flags.model, image: flags.image }).filter(([, value]) => value !== undefined),
+    );
+    await admitRecipe(read, { trust: flags.trust, fields, input: recipe, file }, client, io, signal);
+    const job = client.generate(recipe, { signal, onUnsupported: "warn", trust: true });
     const { images, warnings } = await followJob(job, client, io.stderr, signal, (image) => saver.save(image));
     const [image] = images;
     const compared = image === undefined ? { why: "no picture was made" } : await compareWithFile(image, bytes);

@@ -3,6 +3,7 @@ import type { Capabilities } from "../capabilities.ts";
 import { ImageError } from "../errors/image-error.ts";
 import type { GenerationEvent } from "../events.ts";
 import { decodeImage, type Pixels } from "../image/codec.ts";
+import type { CallInputs } from "../image/input-rules.ts";
 import { loadImageSource } from "../image/load-image-source.ts";
 import { borderMask, cropPixels, padPixels } from "../image/outpaint-canvas.ts";
 import { type Kept, pasteKept } from "../image/paste-kept.ts";
@@ -42,16 +43,15 @@ export function judgedBy({ task }: GenerationRequest, capabilities: Capabilities
 export async function planEdit(
   request: GenerationRequest,
   { tasks, keepsUnmasked = false, limits }: Capabilities,
-  backend: Backend,
-  signal: AbortSignal,
+  { backend, signal, inputs = {} }: { backend: Backend; signal: AbortSignal; inputs?: CallInputs | undefined },
 ): Promise<Edit> {
   if (request.task !== "inpaint" && request.task !== "outpaint") return { request, finish: (events) => events };
   const grows = request.task === "outpaint" && !tasks.includes("outpaint");
   const pastes = request.keepUnmasked && !keepsUnmasked;
   if (!grows && !pastes) return { request, finish: (events) => events };
-  const image = await read(request.image, "image", request, signal);
+  const image = await read(request.image, "image", request, signal, inputs);
   const canvas = grows ? await asInpaint(request as RequestOf<"outpaint">, image, limits) : undefined;
-  const kept = pastes ? await keptOf(request, image, signal) : undefined;
+  const kept = pastes ? await keptOf(request, image, signal, inputs) : undefined;
   const change = async (pixels: Pixels): Promise<Pixels> => {
     const whole = canvas === undefined ? pixels : cropTo(pixels, canvas.request, canvas);
     return kept === undefined ? whole : pasteKept(whole, kept);
@@ -102,8 +102,9 @@ async function keptOf(
   request: RequestOf<"inpaint"> | RequestOf<"outpaint">,
   image: Pixels,
   signal: AbortSignal,
+  inputs: CallInputs,
 ): Promise<Kept> {
-  if (request.task === "inpaint") return { image, mask: await read(request.mask, "mask", request, signal) };
+  if (request.task === "inpaint") return { image, mask: await read(request.mask, "mask", request, signal, inputs) };
   const mask = borderMask(image, request, request.feather);
   return { image: padPixels(image, request), mask };
 }
@@ -124,9 +125,12 @@ async function read(
   field: string,
   { keepUnmasked }: { keepUnmasked: boolean },
   signal: AbortSignal,
+  inputs: CallInputs,
 ): Promise<Pixels> {
+  const { maxPixels, timeoutMs } = inputs;
   try {
-    return await decodeImage(await loadImageSource(source, { field, signal }), field);
+    const bytes = await loadImageSource(source, { ...inputs, field, signal });
+    return await decodeImage(bytes, field, { maxPixels, timeoutMs, signal });
   } catch (cause) {
     if (!ImageError.isInstance(cause) || !keepUnmasked) throw cause;
     const hint = "keepUnmasked needs it here; false leaves it to the backend alone.";

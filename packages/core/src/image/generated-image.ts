@@ -10,6 +10,7 @@ import { embedRecipe } from "../recipe/png-recipe.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import type { ImageFormat } from "../request/shared-fields.ts";
 import { decodeImage, encodeImage, type Pixels, probeImage } from "./codec.ts";
+import { maxOutputPixels } from "./input-limits.ts";
 
 const formatOfExtension: Readonly<Record<string, ImageFormat>> = {
   ".png": "png",
@@ -95,7 +96,9 @@ export class GeneratedImage {
     const asMade = this.#payload.kind === "pixels" ? undefined : await this.#asMade();
     const fits =
       asMade !== undefined &&
-      (format === "png" ? isPng(asMade) : (await probeImage(asMade)).mediaType === `image/${format}`);
+      (format === "png"
+        ? isPng(asMade)
+        : (await probeImage(asMade, "generated image", maxOutputPixels)).mediaType === `image/${format}`);
     await this.size();
     const file = fits ? asMade : await encodeImage(await this.pixels(), format, options.quality ?? quality);
     return format === "png" && embeds ? embedRecipe(file, this.recipe) : file;
@@ -104,7 +107,7 @@ export class GeneratedImage {
   /** Width and height in pixels. */
   async size(): Promise<{ width: number; height: number }> {
     if (this.#payload.kind === "pixels") return { width: this.#payload.width, height: this.#payload.height };
-    const { width, height } = await probeImage(await this.#asMade());
+    const { width, height } = await probeImage(await this.#asMade(), "generated image", maxOutputPixels);
     this.#knownSize = { width, height };
     this.#recipe = withSize(this.#recipe, this.#knownSize);
     return { width, height };
@@ -142,7 +145,8 @@ export class GeneratedImage {
   }
 
   async #decode(): Promise<Pixels> {
-    if (this.#payload.kind !== "pixels") return decodeImage(await this.#asMade(), "generated image");
+    if (this.#payload.kind !== "pixels")
+      return decodeImage(await this.#asMade(), "generated image", { maxPixels: maxOutputPixels });
     const { width, height, channels, base64 } = this.#payload;
     return { width, height, channels, data: Buffer.from(base64, "base64") };
   }

@@ -5,6 +5,8 @@ import { expect, it } from "vitest";
 import { hashImageSource, loadImageSource, sha256 } from "./load-image-source.ts";
 
 const bytes = Buffer.from("an image");
+/** The servers of these tests are on this machine. */
+const here = { allowPrivate: true };
 const base64 = bytes.toString("base64");
 
 it("reads base64, paths and URLs, and checks the hash", async () => {
@@ -13,12 +15,12 @@ it("reads base64, paths and URLs, and checks the hash", async () => {
   ).listen(0);
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   expect(await loadImageSource({ base64, sha256: sha256(bytes) })).toEqual(bytes);
-  expect(Buffer.from(await loadImageSource({ url: `${url}/a` }))).toEqual(bytes);
+  expect(Buffer.from(await loadImageSource({ url: `${url}/a` }, here))).toEqual(bytes);
   expect((await loadImageSource({ path: import.meta.filename })).length).toBeGreaterThan(100);
-  const signed = loadImageSource({ url: `${url}/b?access_token=SEKRET` });
+  const signed = loadImageSource({ url: `${url}/b?access_token=SEKRET` }, here);
   await expect(signed).rejects.toThrow(/HTTP 404/);
   await expect(signed).rejects.not.toThrow(/SEKRET/);
-  await expect(loadImageSource({ url: `${url}/a` }, { maxBytes: 3 })).rejects.toThrow(/at most 3/);
+  await expect(loadImageSource({ url: `${url}/a` }, { ...here, maxBytes: 3 })).rejects.toThrow(/at most 3/);
   server.close();
 });
 
@@ -42,7 +44,7 @@ it("names the field when the image is not to be had", async () => {
   await expect(loadImageSource({ path: import.meta.filename }, { maxBytes: 3 })).rejects.toThrow(/at most 3/);
   for (const path of ["/dev/zero", tmpdir()])
     await expect(loadImageSource({ path })).rejects.toThrow(/not a regular file/);
-  await expect(loadImageSource({ url: "http://127.0.0.1:1/a" })).rejects.toMatchObject({
+  await expect(loadImageSource({ url: "http://127.0.0.1:1/a" }, here)).rejects.toMatchObject({
     code: "image",
     retryable: true,
   });

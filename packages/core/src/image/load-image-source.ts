@@ -2,19 +2,18 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
-import { ImageError } from "../errors/image-error.ts";
 import { InvalidRequestError } from "../errors/invalid-request-error.ts";
+import { tooLarge } from "../fetch/too-large.ts";
 import { type HashedSource, type ImageSource, isHashed } from "../request/image-source.ts";
+import type { InputRules } from "./input-rules.ts";
 
 const defaultMaxBytes = 256 * 2 ** 20;
 
-/** How an input image is read. */
-export interface LoadOptions {
+/** How an input image is read: a backend passes on the `inputs` that its call was given. */
+export interface LoadOptions extends InputRules {
   /** The request's field, for errors. */
   field?: string;
-  signal?: AbortSignal;
-  /** Larger files are refused. Default 256 MB. */
-  maxBytes?: number;
+  signal?: AbortSignal | undefined;
 }
 
 /**
@@ -27,11 +26,10 @@ export async function loadImageSource(source: ImageSource, options: LoadOptions 
   if (isHashed(source)) throw notEmbedded(source, field);
   const bytes =
     "base64" in source
-      ? Buffer.from(source.base64, "base64")
+      ? readBase64(source.base64, field, maxBytes)
       : "path" in source
         ? await readPath(source.path, options)
         : await readUrl(source.url, options);
-  if (bytes.length > maxBytes) throw tooLarge(field, bytes.length, maxBytes);
   if (source.sha256 !== undefined && source.sha256 !== sha256(bytes)) throw notTheSame(options);
   return bytes;
 }
@@ -52,9 +50,27 @@ export async function hashImageSource(source: ImageSource, options: LoadOptions 
   return hash;
 }
 
+/**
+ * Holds an input's URL against the rules without fetching it, for a service that fetches it itself.
+ *
+ * @throws InvalidRequestError naming the field and the rule.
+ */
+export async function checkInputUrl(url: string, { field = "image", ...rules }: LoadOptions = {}): Promise<void> {
+  const { checkUrl } = await import("../fetch/check-url.ts");
+  checkUrl(new URL(url), field, rules);
+}
+
 /** SHA-256 of bytes, in hex. */
 export function sha256(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
+}
+
+function readBase64(base64: string, field: string, maxBytes: number): Uint8Array {
+  const length = Math.floor((base64.length * 3) / 4) - 2;
+  if (length > maxBytes) throw tooLarge(field, length, maxBytes);
+  const bytes = Buffer.from(base64, "base64");
+  if (bytes.length > maxBytes) throw tooLarge(field, bytes.length, maxBytes);
+  return bytes;
 }
 
 async function readPath(path: string, options: LoadOptions): Promise<Uint8Array> {
@@ -82,26 +98,9 @@ async function fromFile<T>(
   }
 }
 
-async function readUrl(url: string, options: LoadOptions): Promise<Uint8Array> {
-  const { field = "image", signal, maxBytes = defaultMaxBytes } = options;
-  // A query may hold a signature: it is no part of a message.
-  const shown = url.replace(/[?#].*$/, "");
-  try {
-    const response = await fetch(url, signal === undefined ? {} : { signal });
-    if (!response.ok) throw new ImageError(`${field}: ${shown} answered HTTP ${response.status}.`);
-    const parts: Uint8Array[] = [];
-    let length = 0;
-    for await (const part of response.body ?? []) {
-      length += part.length;
-      if (length > maxBytes) throw tooLarge(field, length, maxBytes);
-      parts.push(part);
-    }
-    return Buffer.concat(parts);
-  } catch (cause) {
-    signal?.throwIfAborted();
-    if (ImageError.isInstance(cause) || InvalidRequestError.isInstance(cause)) throw cause;
-    throw new ImageError(`${field}: ${shown} cannot be fetched.`, { cause, retryable: true });
-  }
+async function readUrl(url: string, { field = "image", ...options }: LoadOptions): Promise<Uint8Array> {
+  const { fetchInput } = await import("../fetch/fetch-input.ts");
+  return fetchInput(url, { field, ...options });
 }
 
 /** @returns what to say of an input that a recipe names without holding it. */
@@ -114,9 +113,4 @@ export function notEmbedded({ sha256: hash, size }: HashedSource, field: string)
 function notTheSame({ field = "image" }: LoadOptions): InvalidRequestError {
   const message = "the file is not the one that the recipe was made with (its SHA-256 differs)";
   return new InvalidRequestError([{ field, message }]);
-}
-
-function tooLarge(field: string, size: number, maxBytes: number): InvalidRequestError {
-  const message = `has ${size} bytes or more; at most ${maxBytes} are taken`;
-  return new InvalidRequestError([{ field, message, allowed: { max: maxBytes } }]);
 }

@@ -2,6 +2,7 @@ import type { Backend } from "../backend.ts";
 import { ImageError } from "../errors/image-error.ts";
 import type { ImagePayload, PixelsPayload } from "../image-payload.ts";
 import { decodeImage, type Pixels } from "./codec.ts";
+import { maxOutputPixels } from "./input-limits.ts";
 
 /** The samples of a picture as a backend handed it over, fetched where it lies on a server. */
 export async function payloadPixels(
@@ -13,9 +14,13 @@ export async function payloadPixels(
     const { width, height, channels, base64 } = image;
     return { width, height, channels, data: Buffer.from(base64, "base64") };
   }
-  if (image.kind === "encoded") return decodeImage(Buffer.from(image.base64, "base64"), "generated image");
+  if (image.kind === "encoded")
+    return decodeImage(Buffer.from(image.base64, "base64"), "generated image", { maxPixels: maxOutputPixels, signal });
   if (backend?.fetchImage === undefined) throw new ImageError("This backend gave a URL, but cannot fetch it.");
-  return decodeImage(await backend.fetchImage(image, { signal }), "generated image");
+  return decodeImage(await backend.fetchImage(image, { signal }), "generated image", {
+    maxPixels: maxOutputPixels,
+    signal,
+  });
 }
 
 /** Samples as plain data. */

@@ -7,9 +7,11 @@ import { TimeoutError } from "../errors/timeout-error.ts";
 import type { GenerationEvent, ImageEvent, WarningEvent } from "../events.ts";
 import { probeImage } from "../image/codec.ts";
 import { GeneratedImage } from "../image/generated-image.ts";
+import { maxOutputPixels } from "../image/input-limits.ts";
 import type { ImagePayload } from "../image-payload.ts";
 import { GeneratedLatent } from "../latent/latent.ts";
 import { withSize } from "../recipe/observed-size.ts";
+import { markOwn } from "../recipe/own-recipes.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import { withoutBytes } from "../recipe/recipe-inputs.ts";
 import type { GenerationRequest } from "../request/request.ts";
@@ -108,7 +110,7 @@ export class JobRun {
     return {
       images: this.images,
       failures: this.#failures,
-      recipe: withSize(withoutPreviews(this.#recipe!), this.images[0]?.knownSize),
+      recipe: markOwn(withSize(withoutPreviews(this.#recipe!), this.images[0]?.knownSize)),
       timings: { ...this.#timings, totalMs: performance.now() - this.#startedAt },
       warnings: this.#warnings,
       metrics: this.#metrics,
@@ -159,7 +161,7 @@ export class JobRun {
     const seeded = seed === undefined ? {} : { seed };
     const request = { ...recipe.request, ...resolved, count: 1, previewEvery: 0, ...seeded } as GenerationRequest;
     const own = { ...seeded, ...(latent === undefined ? {} : { latent: new GeneratedLatent(latent) }) };
-    const whole = withSize({ ...recipe, request }, size);
+    const whole = markOwn(withSize({ ...recipe, request }, size));
     const fields = { index, recipe: whole, payload: image, backend: this.#options.backend };
     const made = new GeneratedImage({ ...fields, ...own });
     const known = this.images.findIndex((other) => other.index === index);
@@ -209,7 +211,8 @@ interface Size {
 
 /** The size of a picture, where it is told or at hand. */
 async function sizeOf(image: ImagePayload): Promise<Size | undefined> {
-  if (image.kind === "encoded") return probeImage(Buffer.from(image.base64, "base64")).catch(() => undefined);
+  if (image.kind === "encoded")
+    return probeImage(Buffer.from(image.base64, "base64"), "generated image", maxOutputPixels).catch(() => undefined);
   const { width, height } = image;
   return width === undefined || height === undefined ? undefined : { width, height };
 }

@@ -1,5 +1,7 @@
 import { ImageError } from "../errors/image-error.ts";
+import { maxOutputPixels } from "../image/input-limits.ts";
 import { isPng, readPngText } from "../png/chunks.ts";
+import { pngWithoutText } from "../png/without-text.ts";
 import { jpegComments } from "./jpeg-comments.ts";
 import { decodeUserComment } from "./user-comment.ts";
 
@@ -19,7 +21,9 @@ export async function readFileTexts(bytes: Uint8Array): Promise<Map<string, stri
   const texts = isPng(bytes) ? readPngText(bytes) : new Map<string, string>();
   if (texts.has("latentkit") || texts.has("parameters")) return texts;
   const { default: sharp } = await import("sharp");
-  const { exif, xmp } = await sharp(bytes)
+  // A PNG's texts have been read, with their limits: the decoder would inflate them without any.
+  const file = isPng(bytes) ? Buffer.concat(pngWithoutText(bytes)) : bytes;
+  const { exif, xmp = texts.get(xmpKeyword) } = await sharp(file, { limitInputPixels: maxOutputPixels })
     .metadata()
     .catch((cause: unknown) => {
       throw new ImageError("The picture cannot be read.", { cause });
@@ -28,11 +32,13 @@ export async function readFileTexts(bytes: Uint8Array): Promise<Map<string, stri
     if (text && !texts.has(keyword)) texts.set(keyword, text);
   };
   if (exif !== undefined) for (const [keyword, text] of await exifTexts(exif)) add(keyword, text);
-  add("parameters", xmpParameters(xmp?.toString("utf8")));
+  add("parameters", xmpParameters(xmp?.toString()));
   for (const comment of jpegComments(bytes)) add("parameters", comment.replace(/^parameters\0/, ""));
   return texts;
 }
 
+/** Under which a PNG keeps its XMP. */
+const xmpKeyword = "XML:com.adobe.xmp";
 const userCommentTag = String(0x9286);
 
 async function exifTexts(exif: Buffer): Promise<[string, string][]> {

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { InvalidRequestError } from "../errors/invalid-request-error.ts";
+import type { InputRules } from "../image/input-rules.ts";
 import { hashImageSource, loadImageSource } from "../image/load-image-source.ts";
 import { type ImageSource, ImageSourceSchema, isHashed } from "../request/image-source.ts";
 import { inputFiles, mapInputFiles } from "../request/input-files.ts";
@@ -30,24 +31,25 @@ export async function withInputs(
   request: GenerationRequest,
   files: readonly InputFile[],
   signal: AbortSignal,
+  rules: InputRules = {},
 ): Promise<GenerationRequest> {
   if (!inputFiles(request).some(({ source }) => isHashed(source))) return request;
   const found = new Map<string, ImageSource>();
   for (const [i, file] of files.entries()) {
     const field = `inputs[${i}]`;
-    const source = await atHand(file, field, signal);
-    found.set(await hashImageSource(source, { field, signal }), source);
+    const source = await atHand(file, field, signal, rules);
+    found.set(await hashImageSource(source, { ...rules, field, signal }), source);
   }
   return mapInputFiles(request, (source) => (isHashed(source) ? (found.get(source.sha256) ?? source) : source));
 }
 
 /** A file as a source, brought here where it lies on a server. */
-async function atHand(file: InputFile, field: string, signal: AbortSignal): Promise<ImageSource> {
+async function atHand(file: InputFile, field: string, signal: AbortSignal, rules: InputRules): Promise<ImageSource> {
   const parsed = ImageSourceSchema.safeParse(file);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     throw new InvalidRequestError([{ field, message: issue?.message ?? "must be a file" }]);
   }
   if (!("url" in parsed.data)) return parsed.data;
-  return { base64: Buffer.from(await loadImageSource(parsed.data, { field, signal })).toString("base64") };
+  return { base64: Buffer.from(await loadImageSource(parsed.data, { ...rules, field, signal })).toString("base64") };
 }
