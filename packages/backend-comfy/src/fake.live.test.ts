@@ -1,7 +1,8 @@
 import { FakeComfy, ipAdapterNodes } from "@latentkit/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { comfy } from "./comfy-backend.ts";
-import type { InputSpec, ObjectInfo } from "./server/object-info.ts";
+import type { InputSpec } from "./server/input-spec.ts";
+import type { ObjectInfo } from "./server/object-info.ts";
 
 // The other tests trust the fake's node definitions: here a real ComfyUI is asked for its own.
 const url = process.env["COMFYUI_URL"] ?? "";

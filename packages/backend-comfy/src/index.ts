@@ -8,7 +8,8 @@ export type { ComfyRequestOptions } from "./plan/request-options.ts";
 export { type ComfyPool, type ComfyPoolOptions, comfyPool } from "./pool/comfy-pool.ts";
 export type { ServerHealth } from "./pool/pool-member.ts";
 export type { ComfyServer } from "./server/comfy-server.ts";
-export type { InputSpec, NodeSpec, ObjectInfo } from "./server/object-info.ts";
+export type { InputSpec } from "./server/input-spec.ts";
+export type { NodeSpec, ObjectInfo } from "./server/object-info.ts";
 export {
   defineWorkflow,
   type OutputSpec,
@@ -20,5 +21,6 @@ export { generateNodeTypes, type NodeTypesOptions } from "./workflow/node-types.
 export type { ParameterSpec, ParameterSpecs, ParameterValues, Target } from "./workflow/parameters.ts";
 export type { RunOptions, WorkflowResult } from "./workflow/run-workflow.ts";
 export { type NodeLink, type NodeTypes, type TypedGraph, typedGraph } from "./workflow/typed-graph.ts";
-export { type UiWorkflow, uiToApi } from "./workflow/ui-to-api.ts";
+export { type ConvertOptions, uiToApi } from "./workflow/ui-to-api.ts";
+export type { UiWorkflow } from "./workflow/ui-workflow.ts";
 export type { WorkflowFile } from "./workflow/workflow-file.ts";

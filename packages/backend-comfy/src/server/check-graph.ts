@@ -1,6 +1,7 @@
 import { type Issue, nearest } from "@latentkit/core";
 import { type FieldMap, type Graph, type GraphNode, isLink } from "../graph/graph.ts";
-import type { InputSpec, ObjectInfo } from "./object-info.ts";
+import { childrenOf, type InputSpec } from "./input-spec.ts";
+import type { ObjectInfo } from "./object-info.ts";
 
 /** What of a graph a server would refuse, told by request field where the value came from one. Empty when all is well. */
 export function checkGraph(graph: Graph, info: ObjectInfo, fields: FieldMap = {}): Issue[] {
@@ -11,7 +12,7 @@ export function checkGraph(graph: Graph, info: ObjectInfo, fields: FieldMap = {}
       issues.push(missingNode(id, node, info));
       continue;
     }
-    for (const input of spec.inputs) {
+    for (const input of spec.inputs.flatMap((declared) => [declared, ...childrenOf(declared, node.inputs)])) {
       const value = node.inputs[input.name];
       const field = fields[`${id}.${input.name}`] ?? `${id}.${input.name}`;
       const message = value === undefined ? missing(input) : checkValue(value, input, graph, info);
@@ -31,13 +32,13 @@ function missingNode(id: string, { class_type }: GraphNode, info: ObjectInfo): I
 }
 
 function missing(input: InputSpec): string | undefined {
-  return input.required && !isDynamic(input.type) ? `is required: ${describe(input)}` : undefined;
+  return input.required && input.kind !== "autogrow" ? `is required: ${describe(input)}` : undefined;
 }
 
 function checkValue(value: unknown, input: InputSpec, graph: Graph, info: ObjectInfo): string | undefined {
   if (isLink(value)) return checkLink(value, input, graph, info);
   if (input.kind === "number") return checkNumber(value, input);
-  if (input.kind === "combo") return checkChoice(value, input);
+  if (input.kind === "combo" || input.kind === "dynamic") return checkChoice(value, input);
   if (input.kind === "link" && value === null) return "must be a link to another node";
   return undefined;
 }
@@ -74,16 +75,17 @@ function checkNumber(value: unknown, input: Extract<InputSpec, { kind: "number" 
   return fits ? undefined : `${value} is not possible here: must be ${describe(input)}`;
 }
 
-function checkChoice(value: unknown, input: Extract<InputSpec, { kind: "combo" }>): string | undefined {
+function checkChoice(value: unknown, input: Extract<InputSpec, { kind: "combo" | "dynamic" }>): string | undefined {
   // Files that are uploaded just before are not in the list yet; an empty list is filled by the server at run time.
-  if (input.upload || input.options.length === 0 || input.options.some((option) => option === value)) return undefined;
+  const isOpen = input.kind === "combo" && (input.upload === true || input.many === true || input.remote === true);
+  if (isOpen || input.options.length === 0 || input.options.some((option) => option === value)) return undefined;
   const near = nearest(String(value), input.options.map(String));
   const hint = near.length > 0 ? `; did you mean ${near.join(" or ")}?` : `: must be ${describe(input)}`;
   return `"${value}" is not on the server${hint}`;
 }
 
 function describe(input: InputSpec): string {
-  if (input.kind === "combo") {
+  if (input.kind === "combo" || input.kind === "dynamic") {
     const more = input.options.length > 20 ? ` and ${input.options.length - 20} more` : "";
     return `one of ${input.options.slice(0, 20).join(", ")}${more}`;
   }
@@ -94,7 +96,8 @@ function describe(input: InputSpec): string {
 }
 
 function allowed(input: InputSpec): Pick<Issue, "allowed"> {
-  if (input.kind === "combo") return { allowed: input.options.filter((option) => typeof option !== "boolean") };
+  if (input.kind === "combo" || input.kind === "dynamic")
+    return { allowed: [...input.options].filter((option) => typeof option !== "boolean") };
   if (input.kind !== "number") return {};
   const { min, max } = input;
   return {

@@ -1,23 +1,5 @@
-/** What an input takes. Links are by type name (`"MODEL"`), values by kind. */
-export type InputSpec = {
-  name: string;
-  required: boolean;
-  /** The type as the server writes it; `"COMBO"` for a list of choices. */
-  type: string;
-} & (
-  | { kind: "link" }
-  | { kind: "combo"; options: readonly (string | number | boolean)[]; default?: unknown; upload?: true }
-  | {
-      kind: "number";
-      integer: boolean;
-      min?: number | bigint;
-      max?: number | bigint;
-      step?: number;
-      default?: unknown;
-      control?: true;
-    }
-  | { kind: "string" | "boolean"; default?: unknown }
-);
+import type { InputSpec } from "./input-spec.ts";
+import { parseInputs, type RawInput } from "./parse-inputs.ts";
 
 /** One node type. */
 export interface NodeSpec {
@@ -33,7 +15,6 @@ export interface NodeSpec {
   deprecated: boolean;
 }
 
-type RawInput = [type: unknown, settings?: unknown];
 interface RawNode {
   input?: Record<string, Record<string, RawInput> | undefined>;
   input_order?: Record<string, string[]>;
@@ -45,11 +26,6 @@ interface RawNode {
   category?: unknown;
   description?: unknown;
   deprecated?: unknown;
-}
-
-/** Inputs that have a field for typing a value, and so a widget in saved workflows. */
-export function isWidget(input: InputSpec): boolean {
-  return input.kind !== "link";
 }
 
 /** A server's node types, read from `GET /object_info`. */
@@ -72,6 +48,13 @@ export class ObjectInfo {
     return new ObjectInfo(nodes);
   }
 
+  /** Whether the server declares inputs that grow and branch, as those of newer editors do. */
+  get isRecent(): boolean {
+    return [...this.nodes.values()].some(({ inputs }) =>
+      inputs.some(({ kind }) => kind === "dynamic" || kind === "autogrow"),
+    );
+  }
+
   has(classType: string): boolean {
     return this.nodes.has(classType);
   }
@@ -87,7 +70,8 @@ export class ObjectInfo {
   /** The choices of a combo input; empty where the node or input does not exist. */
   choices(classType: string, name: string): readonly string[] {
     const input = this.input(classType, name);
-    return input?.kind === "combo" ? input.options.filter((option) => typeof option === "string") : [];
+    const options = input?.kind === "combo" || input?.kind === "dynamic" ? input.options : [];
+    return options.filter((option) => typeof option === "string");
   }
 }
 
@@ -110,15 +94,7 @@ function isNode(value: unknown): value is RawNode {
 
 function parseNode(name: string, raw: unknown): NodeSpec | undefined {
   if (!isNode(raw)) return undefined;
-  const inputs = ["required", "optional"].flatMap((section) => {
-    const declared = raw.input?.[section] ?? {};
-    const listed = raw.input_order?.[section];
-    const order = Array.isArray(listed) ? listed : Object.keys(declared);
-    return order.flatMap((input) => {
-      const spec = declared[input];
-      return Array.isArray(spec) ? [parseInput(input, spec, section === "required")] : [];
-    });
-  });
+  const inputs = parseInputs(raw.input ?? {}, raw.input_order);
   const outputs = (raw.output ?? []).map((type, i) => ({
     type: Array.isArray(type) ? "COMBO" : String(type),
     name: String(raw.output_name?.[i] ?? type),
@@ -134,43 +110,4 @@ function parseNode(name: string, raw: unknown): NodeSpec | undefined {
     isOutput: raw.output_node === true,
     deprecated: raw.deprecated === true,
   };
-}
-
-/** Combos come as `[[…], {}]` and as `["COMBO", { options }]`. */
-function parseInput(name: string, [type, given]: RawInput, required: boolean): InputSpec {
-  const settings = isRecord(given) ? given : {};
-  const base = { name, required };
-  const fallback = settings["default"] === undefined ? {} : { default: settings["default"] };
-  const choices = Array.isArray(type) ? type : type === "COMBO" ? (settings["options"] ?? []) : undefined;
-  if (choices !== undefined) {
-    const options = Array.isArray(choices) ? choices.filter(isChoice) : [];
-    const upload = Object.keys(settings).some((key) => key.endsWith("_upload")) ? { upload: true as const } : {};
-    return { ...base, type: "COMBO", kind: "combo", options, ...fallback, ...upload };
-  }
-  const text = String(type);
-  if (settings["forceInput"] === true) return { ...base, type: text, kind: "link" };
-  if (text === "INT" || text === "FLOAT") {
-    const bounds = Object.fromEntries(
-      ["min", "max", "step"].flatMap((key) => (isNumber(settings[key]) ? [[key, settings[key]]] : [])),
-    );
-    const control = hasControl(name, settings) ? { control: true as const } : {};
-    return { ...base, type: text, kind: "number", integer: text === "INT", ...bounds, ...fallback, ...control };
-  }
-  if (text === "STRING") return { ...base, type: text, kind: "string", ...fallback };
-  if (text === "BOOLEAN") return { ...base, type: text, kind: "boolean", ...fallback };
-  return { ...base, type: text, kind: "link" };
-}
-
-function isChoice(value: unknown): value is string | number | boolean {
-  return typeof value === "string" || typeof value === "number" || typeof value === "boolean";
-}
-
-function isNumber(value: unknown): value is number | bigint {
-  return typeof value === "number" || typeof value === "bigint";
-}
-
-/** Seeds have a second widget in saved workflows: "randomize", "fixed" … */
-function hasControl(name: string, settings: Record<string, unknown>): boolean {
-  const declared = settings["control_after_generate"];
-  return declared === undefined ? name === "seed" || name === "noise_seed" : declared !== false;
 }

@@ -4,7 +4,8 @@ import type { Graph, GraphNode } from "../graph/graph.ts";
 import type { ObjectInfo } from "../server/object-info.ts";
 import { type ParameterSpecs, type ParameterValues, targetsOf } from "./parameters.ts";
 import { readUiWorkflow } from "./read-ui-workflow.ts";
-import { isUiWorkflow, uiToApi } from "./ui-to-api.ts";
+import { uiToApi } from "./ui-to-api.ts";
+import { isUiWorkflow } from "./ui-workflow.ts";
 import type { WorkflowFile } from "./workflow-file.ts";
 
 /**

@@ -1,4 +1,5 @@
-import type { InputSpec, NodeSpec, ObjectInfo } from "../server/object-info.ts";
+import { growName, type InputSpec } from "../server/input-spec.ts";
+import type { NodeSpec, ObjectInfo } from "../server/object-info.ts";
 
 /** What the head of a generated file says. */
 export interface NodeTypesOptions {
@@ -36,10 +37,42 @@ function declare(node: NodeSpec): string[] {
     ...comment,
     `  ${JSON.stringify(node.name)}: {`,
     "    inputs: {",
-    ...node.inputs.map((input) => `      ${JSON.stringify(input.name)}${input.required ? "" : "?"}: ${typeOf(input)};`),
+    ...node.inputs.flatMap(declareInput),
     "    };",
     `    outputs: [${outputs}];`,
     "  };",
+  ];
+}
+
+/** An input, and those that it brings: their names are known, and how many there are only to the graph. */
+function declareInput(input: InputSpec): string[] {
+  const line = (name: string, isRequired: boolean, type: string) =>
+    `      ${JSON.stringify(name)}${isRequired ? "" : "?"}: ${type};`;
+  if (input.kind === "autogrow") {
+    const places = Array.from({ length: input.max }, (_, place) => place);
+    return places.flatMap((place) =>
+      input.inputs.map((spec) =>
+        line(`${input.name}.${growName(input, spec, place)}`, spec.required && place < input.min, typeOf(spec)),
+      ),
+    );
+  }
+  const own = line(input.name, input.required, typeOf(input));
+  if (input.kind !== "dynamic") return [own];
+  const children = input.branches
+    .flat()
+    .map((spec) => ({ ...spec, name: `${input.name}.${spec.name}`, required: false }));
+  const names = [...new Set(children.map(({ name }) => name))];
+  return [
+    own,
+    ...names.flatMap((name) => {
+      const [first, ...others] = children.filter((child) => child.name === name);
+      // Of one name in several branches: what any of them takes.
+      const types = new Set(others.map(typeOf));
+      const lines = declareInput(first!);
+      return types.size === 0
+        ? lines
+        : [line(name, false, [...new Set([typeOf(first!), ...types])].join(" | ")), ...lines.slice(1)];
+    }),
   ];
 }
 
@@ -50,10 +83,13 @@ function typeOf(input: InputSpec): string {
     .map((type) => `NodeLink<${JSON.stringify(type)}>`)
     .join(" | ");
   if (input.kind === "link") return input.type.includes("*") ? "NodeLink" : link;
+  if (input.kind === "autogrow") return "never";
+  if (input.kind === "value") return `string | object | ${link}`;
+  if (input.kind === "dynamic") return input.options.map((option) => JSON.stringify(option)).join(" | ") || "string";
   if (input.kind === "number") return `number | bigint | ${link}`;
   if (input.kind !== "combo") return `${input.kind} | ${link}`;
   // A file that is uploaded later is in no list yet.
-  if (input.upload === true || input.options.length === 0) return `string | ${link}`;
+  if (input.upload === true || input.remote === true || input.options.length === 0) return `string | ${link}`;
   return `${input.options.map((option) => JSON.stringify(option)).join(" | ")} | ${link}`;
 }
 

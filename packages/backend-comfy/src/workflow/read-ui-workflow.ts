@@ -1,7 +1,7 @@
 import { ConfigError } from "@latentkit/core";
 import { z } from "zod";
 import { comfyDetails } from "../comfy-error.ts";
-import type { UiWorkflow } from "./ui-to-api.ts";
+import type { UiWorkflow } from "./ui-workflow.ts";
 
 const id = z.union([z.number(), z.string()]);
 const slot = z.number().int();

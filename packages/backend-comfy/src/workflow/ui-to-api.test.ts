@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { comfy } from "../comfy-backend.ts";
 import type { ObjectInfo } from "../server/object-info.ts";
 import { defineWorkflow } from "./define-workflow.ts";
-import { type UiNode, type UiWorkflow, uiToApi } from "./ui-to-api.ts";
+import { uiToApi } from "./ui-to-api.ts";
+import type { UiNode, UiWorkflow } from "./ui-workflow.ts";
 
 let fake: FakeComfy;
 let info: ObjectInfo;
@@ -179,13 +180,12 @@ describe("uiToApi", () => {
   });
 
   it.each([
-    ["at its own place", ["*", "MODEL"], "MODEL", "MODEL", "40"],
-    ["at its own place, whatever it is, where anything is wanted", ["STRING", "MODEL"], "MODEL", "*", "40"],
-    ["of exactly the wanted type, before one of any", ["INT", "*", "MODEL"], "MODEL", "MODEL", "42"],
-    ["of exactly the wanted type, where the output has any", ["INT", "MODEL"], "*", "MODEL", "41"],
-    ["of one type of several", ["INT", "CLIP,model"], "MODEL", "MODEL", "41"],
-    ["of any type", ["INT", "*"], "MODEL", "MODEL", "41"],
-  ])("hands on through a bypassed node what comes into the input %s", (_, types, output, wanted, source) => {
+    ["at its own place", ["*", "MODEL"], "MODEL", "40"],
+    ["of exactly the wanted type, before one of any", ["INT", "*", "MODEL"], "MODEL", "42"],
+    ["of exactly the wanted type, where the output has any", ["INT", "MODEL"], "*", "41"],
+    ["of one type of several", ["INT", "CLIP,model"], "MODEL", "41"],
+    ["of any type", ["INT", "*"], "MODEL", "41"],
+  ])("hands on through a bypassed node what comes into the input %s", (_, types, output, source) => {
     const patch: UiNode = {
       id: 20,
       type: "SomePatch",
@@ -199,9 +199,7 @@ describe("uiToApi", () => {
       [1, 20, 0, 3, 0, output],
     ];
     const loaders = types.map((__, i) => ({ ...loader, id: 40 + i }));
-    const inputs = sampler.inputs!.map((input) => (input.name === "model" ? { ...input, type: wanted } : input));
-    const others = workflow.nodes.filter(({ id }) => id !== 3);
-    const graph = uiToApi({ nodes: [...others, { ...sampler, inputs }, patch, ...loaders], links }, info);
+    const graph = uiToApi({ nodes: [...workflow.nodes, patch, ...loaders], links }, info);
     expect(graph["3"]!.inputs["model"]).toEqual([source, 0]);
   });
 
@@ -356,23 +354,31 @@ describe("uiToApi", () => {
       expect(sizeOf(build({ inputs: slots, ...named }))).toMatchObject({ width: 128, height: 256 });
     });
 
-    it("are read by proxyWidgets, of inputs and of inner nodes; what the list is too short for stays as it is inside", () => {
+    it("are read by proxyWidgets, of inputs and of inner nodes, which become inputs", () => {
       const proxyWidgets = [
         ["-1", "tall"],
         ["1", "batch_size"],
         ["-1", "width"],
       ];
       const stand = { inputs: slots, widgets_values: [256, 3] };
-      expect(sizeOf(build({ ...stand, properties: { proxyWidgets } }))).toEqual({
-        width: 64,
-        height: 256,
-        batch_size: 3,
-      });
+      expect(sizeOf(build({ ...stand, properties: { proxyWidgets } }))).toMatchObject({ height: 256, batch_size: 3 });
       const text = JSON.stringify(proxyWidgets);
       expect(sizeOf(build({ ...stand, properties: { proxyWidgets: text } }))).toMatchObject({ batch_size: 3 });
       expect(sizeOf(build({ ...stand, widgets_values: [], properties: { proxyWidgets } }))).toMatchObject({
         height: 64,
       });
+    });
+
+    it("are read by name where the outer node leaves out inputs that nothing is linked to", () => {
+      const [, tall] = slots;
+      const stand = { inputs: [tall!], widgets_values: [128, 256] };
+      expect(sizeOf(build(stand))).toMatchObject({ width: 128, height: 256 });
+    });
+
+    it("go before by what an editor kept aside for an input", () => {
+      const kept = [{ originalEntry: ["-1", "tall"], reason: "missingSubgraphInput", hostValue: 320 }];
+      const stand = { inputs: slots, widgets_values: [128, 256], properties: { proxyWidgetErrorQuarantine: kept } };
+      expect(sizeOf(build(stand))).toMatchObject({ width: 128, height: 320 });
     });
 
     it("give way to a link from outside", () => {
@@ -413,17 +419,48 @@ describe("uiToApi", () => {
     });
   });
 
-  it("refuses a node that the server does not have", () => {
-    const nodes = [...workflow.nodes, { id: 99, type: "FancyNode" }];
+  it("names every linked node that the server does not have; an unlinked one is a label, and left out", () => {
+    const fancy = (id: number, link?: number): UiNode => ({
+      id,
+      type: "FancyNode",
+      inputs: link === undefined ? [] : [{ name: "images", type: "IMAGE", link }],
+    });
+    const nodes = [...workflow.nodes, fancy(98, 9), fancy(99, 9)];
     expect(() => uiToApi({ ...workflow, nodes }, info)).toThrow(
-      expect.objectContaining({ code: "config", message: expect.stringContaining('"FancyNode"') }),
+      expect.objectContaining({ code: "config", message: expect.stringContaining("98 (FancyNode), 99 (FancyNode)") }),
     );
+    const graph = uiToApi({ ...workflow, nodes: [...workflow.nodes, fancy(99)] }, info);
+    expect(graph).toEqual(uiToApi(workflow, info));
+    const muted = [...workflow.nodes, { ...fancy(98, 9), mode: 2 }];
+    expect(uiToApi({ ...workflow, nodes: muted }, info)).toEqual(graph);
   });
 
-  it.each(["workflow>My Group", "workflow/My Group"])("says how to have the group node %s read", (type) => {
-    const nodes = [...workflow.nodes, { id: 99, type }];
-    expect(() => uiToApi({ ...workflow, nodes }, info)).toThrow(
-      expect.objectContaining({ code: "config", message: expect.stringContaining("convert it to a subgraph") }),
+  it("gives defaults where the file has no value", () => {
+    const nodes = workflow.nodes.map((node) => (node.id === 5 ? { ...node, widgets_values: [96] } : node));
+    expect(uiToApi({ ...workflow, nodes }, info)["5"]!.inputs).toEqual({ width: 96, height: 512, batch_size: 1 });
+  });
+
+  it.each([true, false])("reads seeds that an old editor saved with %s for what to do after", (control) => {
+    const values = [123, control, 4, 7.5, "euler", "normal", 1];
+    const nodes = workflow.nodes.map((node) => (node.id === 3 ? { ...node, widgets_values: values } : node));
+    expect(uiToApi({ ...workflow, nodes }, info)).toEqual(uiToApi(workflow, info));
+  });
+
+  it("says where links go in a circle", () => {
+    const reroute = (id: number, link: number): UiNode => ({
+      id,
+      type: "Reroute",
+      inputs: [{ name: "", type: "*", link }],
+      outputs: [{ name: "", type: "*" }],
+    });
+    const links: UiWorkflow["links"] = [
+      ...workflow.links.filter((link) => (link as unknown[])[0] !== 9),
+      [9, 30, 0, 9, 0, "IMAGE"],
+      [30, 31, 0, 30, 0, "IMAGE"],
+      [31, 30, 0, 31, 0, "IMAGE"],
+    ];
+    expect(() => uiToApi({ nodes: [...workflow.nodes, reroute(30, 30), reroute(31, 31)], links }, info)).toThrow(
+      expect.objectContaining({ code: "config", message: expect.stringContaining("go in a circle through node 3") }),
     );
   });
 

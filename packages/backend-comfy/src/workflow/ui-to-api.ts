@@ -1,138 +1,182 @@
 import { ConfigError } from "@latentkit/core";
 import { comfyDetails } from "../comfy-error.ts";
-import type { Graph, InputValue, Link } from "../graph/graph.ts";
-import { type InputSpec, isWidget, type ObjectInfo } from "../server/object-info.ts";
-import { passedThrough } from "./bypass.ts";
+import type { Graph, InputValue } from "../graph/graph.ts";
+import type { ObjectInfo } from "../server/object-info.ts";
+import { Everywhere, isEverywhere } from "./editor/everywhere.ts";
+import { withGroups } from "./editor/group-nodes.ts";
+import { type EditorNode, loadParts, type Part } from "./editor/parts.ts";
+import { type Draw, drawOf, expandPrompt, fillName, type Named } from "./editor/prompt-text.ts";
+import { bypassed, type Frame, inside, muted, resolveInput } from "./editor/resolve.ts";
+import { showValues } from "./editor/shown-values.ts";
+import { withUniqueIds } from "./editor/unique-ids.ts";
+import { applyPrimitives, isVirtual } from "./editor/virtual-nodes.ts";
+import type { Widget } from "./editor/widgets.ts";
 import { readUiWorkflow } from "./read-ui-workflow.ts";
-import { flattenSubgraphs } from "./subgraphs.ts";
+import type { UiWorkflow } from "./ui-workflow.ts";
 
-/** A node as ComfyUI's editor saves it. */
-export interface UiNode {
-  id: number | string;
-  type: string;
-  title?: string;
-  /** 0 runs, 2 is muted, 4 is bypassed. */
-  mode?: number;
-  inputs?: { name: string; type: unknown; link?: number | string | null; widget?: { name?: string } }[];
-  outputs?: { name: string; type: unknown; links?: unknown }[];
-  widgets_values?: unknown[] | Record<string, unknown> | null;
-  /** The same by name, which newer editors save beside. */
-  widgets_values_named?: Record<string, unknown>;
-  properties?: Record<string, unknown>;
-  /** Values by input that come from the widgets of a subgraph around it; no part of the file. */
-  values?: Record<string, InputValue>;
-}
-/** A link as the editor saves it: as a list, or with names. */
-export type UiLink =
-  | [id: number | string, from: number | string, fromSlot: number, to: number | string, toSlot: number, type: unknown]
-  | {
-      id: number | string;
-      origin_id: number | string;
-      origin_slot: number;
-      target_id: number | string;
-      target_slot: number;
-    };
-
-/** What the editor saves. */
-export interface UiWorkflow {
-  nodes: UiNode[];
-  links: UiLink[];
-  definitions?: { subgraphs?: UiSubgraph[] };
-}
-/** A group of nodes that the editor shows as one. */
-export interface UiSubgraph {
-  id: string;
-  nodes: UiNode[];
-  links: UiLink[];
-  inputs?: { name: string }[];
-  outputs?: { name: string }[];
+/** What a conversion depends on beside the file. */
+export interface ConvertOptions {
+  /** Draws the choices in prompts such as `{a|b}`, the same each time. Default: others each time, as in the editor. */
+  promptSeed?: number;
+  /** The time for names of files such as `%date:yyyy-MM-dd%`. Default: now. */
+  now?: Date;
 }
 
-/** Nodes of the editor alone. */
-const notes = new Set(["Note", "MarkdownNote"]);
-const muted = 2;
-const bypassed = 4;
-/** Values of the second widget that seeds have. */
-const controls = new Set(["fixed", "increment", "decrement", "randomize"]);
-
-/** Whether JSON is in the editor's format. */
-export function isUiWorkflow(workflow: unknown): boolean {
-  return typeof workflow === "object" && workflow !== null && Array.isArray((workflow as Partial<UiWorkflow>).nodes);
-}
+/** Nodes whose `filename_prefix` may name the date and other nodes' values. */
+const savers = new Set([
+  "SaveImage",
+  "SaveAnimatedWEBP",
+  "SaveWEBM",
+  "SaveAudio",
+  "SaveGLB",
+  "SaveAnimatedPNG",
+  "CLIPSave",
+  "VAESave",
+  "ModelSave",
+  "LoraSave",
+  "SaveLatent",
+]);
+/** Those that can in newer editors, too. */
+const newSavers = new Set([
+  "SaveImageAdvanced",
+  "SaveSVGNode",
+  "SaveVideo",
+  "SaveAudioMP3",
+  "SaveAudioOpus",
+  "SaveAudioAdvanced",
+  "Save3DAdvanced",
+  "SaveGaussianSplat",
+  "SavePointCloud",
+]);
 
 /**
- * Converts what the editor saves to API format: widgets by the order of the node's declared inputs, reroutes and
- * bypassed nodes followed through, muted ones left out, primitives put in, subgraphs unfolded (`12:3`).
+ * Converts what the editor saves to API format, as the editor does when it queues: widgets by the order of the node's
+ * declaration or by name, defaults where the file has no value, reroutes and bypassed nodes followed through, muted ones
+ * left out, primitives put in, subgraphs unfolded (`12:3`) with the values that their nodes show, choices and comments in
+ * prompts resolved, dates and other nodes' values put into names of files.
  *
- * @throws ConfigError for a node that the server does not have, and for JSON that is not as the editor saves it.
+ * @throws ConfigError naming the nodes that the server does not have, and for JSON that is not as the editor saves it.
  */
-export function uiToApi(saved: UiWorkflow, info: ObjectInfo): Graph {
-  const { nodes, links } = flattenSubgraphs(readUiWorkflow(saved));
-  const byId = new Map(nodes.map((node) => [String(node.id), node]));
-  const sources = new Map(links.map(({ id, from, slot }) => [id, { from, slot }]));
+export function uiToApi(saved: UiWorkflow, info: ObjectInfo, options: ConvertOptions = {}): Graph {
+  const workflow = readUiWorkflow(saved);
+  // Editors of servers without branching inputs left ids as they are.
+  const root = loadParts(withGroups(info.isRecent ? withUniqueIds(workflow) : workflow, info), info);
+  showValues(root);
+  const { now = new Date(), promptSeed } = options;
+  const draw: Draw = promptSeed === undefined ? Math.random : drawOf(promptSeed);
+  const nodes = namedNodes(root);
+  applyPrimitives(root, (node, value) => {
+    const fills = node.saved.properties?.["Run widget replace on values"] === true;
+    return fills && typeof value === "string" ? fillName(value, nodes, now) : value;
+  });
   const graph: Graph = {};
-  for (const node of nodes) {
-    if (notes.has(node.type) || node.type === "Reroute" || node.type === "PrimitiveNode") continue;
-    if (node.mode === muted || node.mode === bypassed) continue;
-    const spec = info.node(node.type);
-    if (spec === undefined) throw unknownNode(node);
-    const inputs: Record<string, InputValue> = widgetValues(node, spec.inputs);
-    for (const { name } of spec.inputs) if (node.values?.[name] !== undefined) inputs[name] = node.values[name];
-    for (const input of node.inputs ?? []) {
-      if (input.link === null || input.link === undefined) continue;
-      const value = follow(String(input.link), input.type, byId, sources);
-      if (value !== undefined) inputs[input.name] = value;
-      else if (!spec.inputs.some((declared) => declared.name === input.name && isWidget(declared)))
-        delete inputs[input.name];
+  const missing: string[] = [];
+  const everywhere = new Everywhere();
+  for (const { frame, node } of running({ part: root, path: "", isRecent: info.isRecent })) {
+    const id = `${frame.path}${node.id}`;
+    if (node.spec === undefined || node.widgets === undefined) {
+      if (isLinked(frame.part, node)) missing.push(`${id} (${node.type})`);
+      continue;
     }
-    graph[String(node.id)] = { class_type: node.type, inputs, _meta: { title: node.title ?? spec.displayName } };
+    const inputs: Record<string, InputValue> = {};
+    for (const widget of node.widgets.list) {
+      const value = widget.inPrompt ? sent(widget, node, frame, { draw, now, nodes }) : undefined;
+      if (value !== undefined) inputs[widget.name] = posted(value, widget);
+    }
+    for (const [place, slot] of node.slots.entries()) {
+      if (slot.widget !== undefined && node.widgets.find(slot.widget) === undefined) continue;
+      const found = resolveInput(frame, node, place);
+      const offered =
+        found === undefined && slot.link === undefined ? everywhere.linkFor(frame, node, slot) : undefined;
+      const source = offered === undefined ? found : { link: offered };
+      if (source === undefined) continue;
+      if ("link" in source) inputs[slot.name] = source.link;
+      else if (source.value !== undefined) inputs[slot.name] = posted(source.value, node.widgets.find(slot.name));
+    }
+    Object.assign(inputs, ownInputs(node));
+    graph[id] = { class_type: node.type, inputs, _meta: { title: node.title } };
+  }
+  if (missing.length > 0) throw missingNodes(missing);
+  return withoutDeadLinks(graph);
+}
+
+/** Every node that is sent, in the order of the file, with its frame. */
+function* running(frame: Frame): Generator<{ frame: Frame; node: EditorNode }> {
+  for (const node of frame.part.nodes.values()) {
+    if (node.inside !== undefined) {
+      // Within a subgraph the editor sends them whatever their node's mode: switching that off switched them off, too.
+      const isOff = frame.outer === undefined && (node.mode === muted || node.mode === bypassed);
+      if (!isOff && !isWithin(frame, node.inside)) yield* running(inside(frame, node));
+    } else if (node.mode !== muted && node.mode !== bypassed && !isVirtual(node) && !isEverywhere(node))
+      yield { frame, node };
+  }
+}
+
+/** A subgraph within itself would never end. */
+function isWithin(frame: Frame, part: Part): boolean {
+  if (frame.part === part)
+    throw new ConfigError("The workflow has a subgraph that holds itself: it would never end.", comfyDetails());
+  return frame.outer !== undefined && isWithin(frame.outer, part);
+}
+
+/** What a widget's value becomes as it is sent. */
+function sent(
+  { name, value, spec }: Widget,
+  { type }: EditorNode,
+  { isRecent }: Frame,
+  { draw, now, nodes }: { draw: Draw; now: Date; nodes: readonly Named[] },
+): unknown {
+  if (typeof value !== "string") return value;
+  if (spec?.kind === "string" && spec.dynamicPrompts) return expandPrompt(value, draw);
+  const isFilled = name === "filename_prefix" && (savers.has(type) || (isRecent && newSavers.has(type)));
+  return isFilled ? fillName(value, nodes, now) : value;
+}
+
+/** A list of values would be taken for a link: the server unwraps it. */
+function posted(value: unknown, widget: Widget | undefined): InputValue {
+  if (!Array.isArray(value)) return value as InputValue;
+  const isCurve = widget?.spec?.kind === "value" && widget.spec.widget === "CURVE";
+  return isCurve ? { __type__: "CURVE", __value__: value } : { __value__: value };
+}
+
+/** Inputs that a pack's own script makes of the file's values: rgthree's list of LoRAs. */
+function ownInputs({ type, saved: { widgets_values: values } }: EditorNode): Record<string, InputValue> {
+  if (type !== "Power Lora Loader (rgthree)" || !Array.isArray(values)) return {};
+  const isLora = (value: unknown): value is Record<string, unknown> =>
+    typeof value === "object" && value !== null && "lora" in value && "on" in value;
+  return Object.fromEntries(values.filter(isLora).map((lora, place) => [`lora_${place + 1}`, lora]));
+}
+
+/** Links to nodes that are not sent go as well. */
+function withoutDeadLinks(graph: Graph): Graph {
+  for (const { inputs } of Object.values(graph)) {
+    for (const [name, value] of Object.entries(inputs)) {
+      if (Array.isArray(value) && value.length === 2 && graph[String(value[0])] === undefined) delete inputs[name];
+    }
   }
   return graph;
 }
 
-/** Group nodes are of editors before subgraphs: what they hold lies in the file's `extra`. */
-function unknownNode({ id, type }: UiNode): ConfigError {
-  const isGroup = /^workflow[>/]/.test(type);
-  const why = isGroup
-    ? "a group node of an older editor, which is not read: open the workflow in a newer one and convert it to a subgraph, or save it in API format"
-    : `a "${type}", which the server does not have`;
-  return new ConfigError(`The workflow's node ${id} is ${why}.`, comfyDetails({ details: { type } }));
+function isLinked({ links }: Part, { id, slots }: EditorNode): boolean {
+  return slots.some(({ link }) => link !== undefined) || [...links.values()].some(({ from }) => from === id);
 }
 
-/** Where a link really comes from: a link, or a primitive's value; undefined behind a muted node. */
-function follow(
-  link: string,
-  type: unknown,
-  nodes: ReadonlyMap<string, UiNode>,
-  sources: ReadonlyMap<string, { from: string; slot: number }>,
-): Link | InputValue | undefined {
-  for (let hops = 0, next: string | undefined = link; next !== undefined && hops < 1000; hops++) {
-    const source = sources.get(next);
-    const node = source === undefined ? undefined : nodes.get(source.from);
-    if (source === undefined || node === undefined || node.mode === muted) return undefined;
-    if (node.type === "PrimitiveNode") {
-      return Object.values(node.values ?? {})[0] ?? (node.widgets_values as InputValue[] | undefined)?.[0];
-    }
-    if (node.type !== "Reroute" && node.mode !== bypassed) return [source.from, source.slot];
-    next = passedThrough(node, source.slot, type);
-  }
-  return undefined;
+function namedNodes(part: Part, done = new Set<Part>()): Named[] {
+  if (done.has(part)) return [];
+  done.add(part);
+  return [...part.nodes.values()].flatMap((node) => [
+    {
+      title: node.title,
+      alias: node.saved.properties?.["Node name for S&R"],
+      value: (widget: string) => node.shown.get(widget) ?? node.widgets?.find(widget),
+    },
+    ...(node.inside === undefined ? [] : namedNodes(node.inside, done)),
+  ]);
 }
 
-/** `widgets_values` has no names: it goes by the order in which the node declares its inputs, linked ones included. */
-function widgetValues({ widgets_values: saved }: UiNode, declared: readonly InputSpec[]): Record<string, InputValue> {
-  const inputs: Record<string, InputValue> = {};
-  if (saved === undefined || saved === null) return inputs;
-  if (!Array.isArray(saved)) {
-    const known = declared.filter(({ name }) => name in saved);
-    return Object.fromEntries(known.map(({ name }) => [name, saved[name] as InputValue]));
-  }
-  let at = 0;
-  for (const input of declared.filter(isWidget)) {
-    if (at >= saved.length) break;
-    inputs[input.name] = saved[at++] as InputValue;
-    const hasControl = input.kind === "number" && input.control === true;
-    if (hasControl && controls.has(String(saved[at]))) at++;
-  }
-  return inputs;
+function missingNodes(nodes: readonly string[]): ConfigError {
+  return new ConfigError(
+    `The server does not have ${nodes.length === 1 ? "a node" : "nodes"} of the workflow: ${nodes.join(", ")}. Install what has them there, or mute or replace them in the editor.`,
+    comfyDetails({ details: { nodes } }),
+  );
 }

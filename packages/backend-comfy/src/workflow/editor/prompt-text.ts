@@ -1,0 +1,92 @@
+/** Where choices in prompts are drawn from: a number from 0 to 1, and a new one each time. */
+export type Draw = () => number;
+
+/** Numbers of a seed, the same each time (mulberry32). */
+export function drawOf(seed: number): Draw {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/**
+ * A prompt as the editor sends it: without C's comments, one of each `{a|b}` drawn (within one another, too), and
+ * `\{`, `\}`, `\|` as the bare signs.
+ */
+export function expandPrompt(prompt: string, draw: Draw): string {
+  const text = prompt.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "");
+  let expanded = "";
+  for (let at = 0; at < text.length; at++) {
+    const sign = text[at]!;
+    if (sign === "\\") expanded += `\\${text[++at] ?? ""}`;
+    else if (sign !== "{") expanded += sign;
+    else {
+      const { options, end } = readOptions(text, at + 1);
+      expanded += expandPrompt(options[Math.floor(draw() * options.length)]!, draw);
+      at = end;
+    }
+  }
+  return expanded.replace(/\\([{}|])/g, "$1");
+}
+
+/** The options of a group that begins at a place, and where it ends; one that is never closed goes to the end. */
+function readOptions(text: string, start: number): { options: string[]; end: number } {
+  const options = [""];
+  let depth = 0;
+  let at = start;
+  for (; at < text.length; at++) {
+    let sign = text[at]!;
+    if (sign === "\\") sign += text[++at] ?? "";
+    else if (sign === "{") depth++;
+    else if (sign === "}" && depth-- === 0) break;
+    else if (sign === "|" && depth === 0) {
+      options.push("");
+      continue;
+    }
+    options[options.length - 1] += sign;
+  }
+  return { options, end: at };
+}
+
+/** Nodes that a pattern such as `%KSampler.seed%` can name. */
+export interface Named {
+  title: string;
+  /** The name that the editor gives a node for this. */
+  alias: unknown;
+  value(widget: string): { value: unknown } | undefined;
+}
+
+/** A name of files as the editor sends it: with `%date:yyyy-MM-dd%` and `%Node.widget%` filled in; others stay. */
+export function fillName(text: string, nodes: readonly Named[], now: Date): string {
+  return text.replace(/%([^%]+)%/g, (whole, pattern: string) => {
+    const parts = pattern.split(".");
+    if (parts.length !== 2) return pattern.startsWith("date:") ? formatDate(pattern.slice(5), now) : whole;
+    const [name, widget] = parts as [string, string];
+    const node = nodes.find(({ alias }) => alias === name) ?? nodes.find(({ title }) => title === name);
+    const found = node?.value(widget);
+    if (found === undefined) return whole;
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they cannot stand in a file's name
+    return String(found.value ?? "").replace(/[/?<>\\:*|"\x00-\x1F\x7F]/g, "_");
+  });
+}
+
+/** `yyyy`, `MM`, `dd`, `hh`, `mm`, `ss` and their short forms, in local time. */
+function formatDate(pattern: string, date: Date): string {
+  const parts: Record<string, number> = {
+    d: date.getDate(),
+    M: date.getMonth() + 1,
+    h: date.getHours(),
+    m: date.getMinutes(),
+    s: date.getSeconds(),
+  };
+  return pattern.replace(/d{1,2}|M{1,2}|h{1,2}|m{1,2}|s{1,2}|y{2,4}/g, (run) => {
+    if (run.startsWith("y")) {
+      const year = String(date.getFullYear());
+      return run.length === 2 ? year.slice(-2) : run.length === 4 ? year : run;
+    }
+    return String(parts[run[0]!]).padStart(run.length, "0");
+  });
+}
