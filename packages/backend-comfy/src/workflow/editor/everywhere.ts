@@ -69,7 +69,7 @@ function offersOf(frame: Frame, node: EditorNode): Offer[] {
       comfyDetails({ details: { node: `${frame.path}${node.id}` } }),
     );
   }
-  return node.slots.flatMap((slot, place): Offer[] => {
+  return node.slots.flatMap((_, place): Offer[] => {
     const source = resolveInput(frame, node, place);
     if (source === undefined || !("link" in source)) return [];
     const type = typeOf(frame, source.link);
