@@ -12,6 +12,7 @@ import type { WarningEvent } from "./events.ts";
 import { checkPictures } from "./image/check-pictures.ts";
 import { fingerprintImages } from "./image/fingerprint-images.ts";
 import { type CallInputs, checkInputRules, type InputRules } from "./image/input-rules.ts";
+import { readInputObjects } from "./image/read-input-objects.ts";
 import { Job } from "./job/job.ts";
 import { JobRun, type Prepared } from "./job/job-run.ts";
 import { differingInputs, type RecipeInputs, withNamedInputs } from "./recipe/named-inputs.ts";
@@ -43,6 +44,8 @@ export interface ClientOptions {
   inputs?: InputRules | undefined;
   /** What recipes from outside (from a file, from JSON) may reach. Default: nothing but their own words. */
   trust?: RecipeTrust | undefined;
+  /** When `timeoutMs` begins to count: with the call (default), or once the backend has begun to work, without the wait in its queue. */
+  timeoutFrom?: "call" | "started" | undefined;
 }
 
 /** Settings of one call. */
@@ -51,6 +54,8 @@ export interface GenerateOptions {
   signal?: AbortSignal | undefined;
   /** Longest time, in milliseconds: above 0 and at most 2^31 − 1, or Infinity. */
   timeoutMs?: number | undefined;
+  /** When `timeoutMs` begins to count: `"call"`, or `"started"`, which leaves out the wait in the queue. Default: the client's. */
+  timeoutFrom?: "call" | "started" | undefined;
   onUnsupported?: OnUnsupported | undefined;
   /** What this recipe, which comes from outside, may reach; goes before the client's. */
   trust?: RecipeTrust | undefined;
@@ -147,14 +152,14 @@ class BackendClient implements Client {
   }
 
   #start(
-    { signal, timeoutMs = this.#options.timeoutMs }: GenerateOptions,
+    { signal, timeoutMs = this.#options.timeoutMs, timeoutFrom = this.#options.timeoutFrom }: GenerateOptions,
     prepare: (signal: AbortSignal) => Promise<Prepared>,
   ): Job {
     const guarded = async (jobSignal: AbortSignal) => {
       if (this.#disposed) throw new DisposedError("The client was disposed; make a new one.");
       return prepare(jobSignal);
     };
-    const job = new Job(new JobRun({ backend: this.backend, signal, timeoutMs, prepare: guarded }));
+    const job = new Job(new JobRun({ backend: this.backend, signal, timeoutMs, timeoutFrom, prepare: guarded }));
     this.#jobs.add(job);
     const forget = () => void this.#jobs.delete(job);
     job.then(forget, forget);
@@ -211,7 +216,9 @@ class BackendClient implements Client {
     const { inputs = [], trust = this.#options.trust } = options;
     checkTrust(trust);
     const recipe = isRecipe(input) ? parseRecipe(input) : undefined;
-    const parsed = recipe ? askedOf(recipe, backend) : parseRequest(withDefaults(input, this.#options.defaults));
+    const parsed = recipe
+      ? askedOf(recipe, backend)
+      : parseRequest(await readInputObjects(withDefaults(input, this.#options.defaults)));
     const named = Array.isArray(inputs) ? {} : (inputs as RecipeInputs);
     if (recipe === undefined && Object.keys(named).length > 0)
       throw new InvalidRequestError([

@@ -40,6 +40,7 @@ export type {
 } from "./events.ts";
 export { type DecodeOptions, decodeImage, encodeImage, type Pixels, probeImage } from "./image/codec.ts";
 export { GeneratedImage } from "./image/generated-image.ts";
+export type { Bytes, FileOptions, ImageFile, ResponseOptions } from "./image/image-file.ts";
 export type { CallInputs, InputRules } from "./image/input-rules.ts";
 export { checkInputUrl, type LoadOptions, loadImageSource, sha256 } from "./image/load-image-source.ts";
 export { type Borders, borderMask, padPixels } from "./image/outpaint-canvas.ts";
@@ -47,7 +48,9 @@ export { type Kept, pasteKept } from "./image/paste-kept.ts";
 export { payloadPixels } from "./image/payload-pixels.ts";
 export { resizeImage } from "./image/resize.ts";
 export type { EncodedPayload, ImagePayload, PixelsPayload, UrlPayload } from "./image-payload.ts";
+export { type EventStreamOptions, eventStreamHeaders } from "./job/event-stream.ts";
 export { Job, type JobEvents, type JobStatus } from "./job/job.ts";
+export type { JobEvent, ShownImage, ShownImageEvent, ShownPreviewEvent } from "./job/shown-image.ts";
 export { GeneratedLatent, type LatentPayload } from "./latent/latent.ts";
 export { readPngText, writePngText } from "./png/chunks.ts";
 export { ProgressClock } from "./progress.ts";
@@ -75,5 +78,5 @@ export {
 } from "./request/request.ts";
 export { maxSeed, SeedSchema, seedOfImage } from "./request/seed.ts";
 export { type ImageFormat, imageFormats, type SamplerName, type SchedulerName } from "./request/shared-fields.ts";
-export type { GenerationResult, ImageFailure } from "./result.ts";
+export type { GenerationResult, ImageFailure, Timings } from "./result.ts";
 export { version } from "./version.ts";

@@ -10,6 +10,28 @@ export interface ImageFailure {
   error: SerializedError;
 }
 
+/** How long things took, in milliseconds. Every backend has these keys; what it doesn't do, or can't tell, is 0. */
+export interface Timings {
+  /** From the call to the last picture. */
+  totalMs: number;
+  /** From the call until the backend began to work: validation, reading inputs, waiting for a turn. */
+  queueMs: number;
+  /** Bringing up models. */
+  loadMs: number;
+  /** Sending inputs to a server. */
+  uploadMs: number;
+  /** Encoding prompts and pictures. */
+  encodeMs: number;
+  /** Sampling, over all pictures. */
+  sampleMs: number;
+  /** Decoding latents, over all pictures. */
+  decodeMs: number;
+  /** Bringing pictures from a server. */
+  downloadMs: number;
+  /** What a backend measures besides. */
+  [phase: `${string}Ms`]: number;
+}
+
 /** What a job ends with. */
 export interface GenerationResult {
   /** The pictures, by `index`. */
@@ -18,8 +40,8 @@ export interface GenerationResult {
   failures: ImageFailure[];
   /** Every resolved setting of the whole job. */
   recipe: Recipe;
-  /** Milliseconds: `totalMs`, and what the backend measured by phase. */
-  timings: { totalMs: number } & Record<string, number>;
+  /** Milliseconds by phase: the same keys from every backend. */
+  timings: Timings;
   warnings: WarningEvent[];
   /** The backend's own figures: billed seconds, cost, memory. */
   metrics: Record<string, unknown>;

@@ -24,6 +24,7 @@ const ConfigSchema = z.strictObject({
   maxInputPixels: z.number().positive().optional(),
   inputs: z.record(z.string(), z.unknown()).optional(),
   trust: z.union([z.boolean(), z.record(z.string(), z.unknown())]).optional(),
+  timeoutFrom: z.enum(["call", "started"]).optional(),
 });
 
 /** Types a configuration file in the editor. */

@@ -1,6 +1,7 @@
 import { ImageError } from "../errors/image-error.ts";
 import { pngWithoutText } from "../png/without-text.ts";
 import type { ImageFormat } from "../request/shared-fields.ts";
+import { type Bytes, ownBytes } from "./image-file.ts";
 import { checkImage, defaultMaxInputPixels } from "./input-limits.ts";
 import type { Pixels } from "./pixels.ts";
 
@@ -51,13 +52,13 @@ export async function decodeImage(bytes: Uint8Array, what = "image", options: De
 }
 
 /** Encodes samples as a file. The same samples give the same bytes. */
-export async function encodeImage(pixels: Pixels, format: ImageFormat, quality = 90): Promise<Uint8Array> {
+export async function encodeImage(pixels: Pixels, format: ImageFormat, quality = 90): Promise<Bytes> {
   const { default: sharp } = await import("sharp");
   const { width, height, channels, data } = pixels;
   try {
     const image = sharp(data, { raw: { width, height, channels } });
-    if (format === "jpeg") return await image.flatten({ background: "white" }).jpeg({ quality }).toBuffer();
-    return await (format === "png" ? image.png({ compressionLevel: 6 }) : image.webp({ quality })).toBuffer();
+    if (format === "jpeg") return ownBytes(await image.flatten({ background: "white" }).jpeg({ quality }).toBuffer());
+    return ownBytes(await (format === "png" ? image.png({ compressionLevel: 6 }) : image.webp({ quality })).toBuffer());
   } catch (cause) {
     throw new ImageError(`The image cannot be encoded as ${format}.`, { cause });
   }

@@ -9,8 +9,22 @@ import { withSize } from "../recipe/observed-size.ts";
 import { embedRecipe } from "../recipe/png-recipe.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import type { ImageFormat } from "../request/shared-fields.ts";
+import { fromBase64 } from "./base64.ts";
 import { decodeImage, encodeImage, type Pixels, probeImage } from "./codec.ts";
+import {
+  type Bytes,
+  type FileOptions,
+  type ImageFile,
+  mediaTypeOf,
+  ownBytes,
+  type ResponseOptions,
+  toDataUrl,
+  toFileResponse,
+} from "./image-file.ts";
 import { maxOutputPixels } from "./input-limits.ts";
+
+/** Recognises a picture of another copy of this package. */
+const marker = Symbol.for("latentkit.image");
 
 const formatOfExtension: Readonly<Record<string, ImageFormat>> = {
   ".png": "png",
@@ -20,7 +34,13 @@ const formatOfExtension: Readonly<Record<string, ImageFormat>> = {
 };
 
 /** A finished picture. Nothing is decoded, encoded or downloaded until it is asked for. */
-export class GeneratedImage {
+export class GeneratedImage implements ImageFile {
+  /** Whether a value is a generated picture, of whatever copy of this package. */
+  static isInstance(value: unknown): value is GeneratedImage {
+    return typeof value === "object" && value !== null && (value as Record<symbol, unknown>)[marker] === true;
+  }
+
+  readonly [marker] = true;
   /** Position among `count`, from 0. */
   readonly index: number;
   /** The seed of this picture: a number, or decimal digits beyond 2^53. */
@@ -71,7 +91,7 @@ export class GeneratedImage {
 
   /** Media type of `bytes()` when no format is named: the one that the request asked for. */
   get mediaType(): string {
-    return `image/${this.recipe.request.output.format}`;
+    return mediaTypeOf(this.recipe.request.output.format);
   }
 
   /** Decoded samples, `[height, width, channels]`. */
@@ -88,20 +108,32 @@ export class GeneratedImage {
    *
    * @throws ImageError when it cannot be encoded, ConnectionError or NotFoundError when a server no longer gives it.
    */
-  async bytes(
-    format: ImageFormat = this.recipe.request.output.format,
-    options: { quality?: number } = {},
-  ): Promise<Uint8Array> {
+  async bytes(format: ImageFormat = this.recipe.request.output.format, options: FileOptions = {}): Promise<Bytes> {
     const { quality, embedRecipe: embeds } = this.recipe.request.output;
     const asMade = this.#payload.kind === "pixels" ? undefined : await this.#asMade();
     const fits =
       asMade !== undefined &&
       (format === "png"
         ? isPng(asMade)
-        : (await probeImage(asMade, "generated image", maxOutputPixels)).mediaType === `image/${format}`);
+        : (await probeImage(asMade, "generated image", maxOutputPixels)).mediaType === mediaTypeOf(format));
     await this.size();
     const file = fits ? asMade : await encodeImage(await this.pixels(), format, options.quality ?? quality);
-    return format === "png" && embeds ? embedRecipe(file, this.recipe) : file;
+    return ownBytes(format === "png" && (options.embedRecipe ?? embeds) ? embedRecipe(file, this.recipe) : file);
+  }
+
+  /** The picture as a `Blob` with its media type. @throws as {@link bytes} does. */
+  async blob(format: ImageFormat = this.recipe.request.output.format, options?: FileOptions): Promise<Blob> {
+    return new Blob([await this.bytes(format, options)], { type: mediaTypeOf(format) });
+  }
+
+  /**
+   * The picture as a web `Response` with its media type and length, for a route of Next, Hono, Bun, Deno or a worker.
+   *
+   * @throws as {@link bytes} does.
+   */
+  async toResponse(options: ResponseOptions = {}): Promise<Response> {
+    const { format = this.recipe.request.output.format } = options;
+    return toFileResponse(await this.bytes(format, options), format, options);
   }
 
   /** Width and height in pixels. */
@@ -113,9 +145,9 @@ export class GeneratedImage {
     return { width, height };
   }
 
-  /** A `data:` URL, for a browser or another API. */
-  async dataUrl(format: ImageFormat = this.recipe.request.output.format): Promise<string> {
-    return `data:image/${format};base64,${Buffer.from(await this.bytes(format)).toString("base64")}`;
+  /** A `data:` URL, which an `<img>` or another API takes. @throws as {@link bytes} does. */
+  async dataUrl(format: ImageFormat = this.recipe.request.output.format, options?: FileOptions): Promise<string> {
+    return toDataUrl(await this.bytes(format, options), format);
   }
 
   /**
@@ -124,7 +156,7 @@ export class GeneratedImage {
    * @returns the path.
    * @throws ImageError for another extension, or when the file cannot be written.
    */
-  async save(path: string, options: { quality?: number } = {}): Promise<string> {
+  async save(path: string, options: FileOptions = {}): Promise<string> {
     const extension = extname(path).toLowerCase();
     const format = formatOfExtension[extension];
     if (format === undefined)
@@ -148,7 +180,7 @@ export class GeneratedImage {
     if (this.#payload.kind !== "pixels")
       return decodeImage(await this.#asMade(), "generated image", { maxPixels: maxOutputPixels });
     const { width, height, channels, base64 } = this.#payload;
-    return { width, height, channels, data: Buffer.from(base64, "base64") };
+    return { width, height, channels, data: fromBase64(base64) };
   }
 
   /** The file as the backend made it. A failed download is tried anew at the next call. */
@@ -161,7 +193,7 @@ export class GeneratedImage {
   }
 
   async #fetch(): Promise<Uint8Array> {
-    if (this.#payload.kind === "encoded") return Buffer.from(this.#payload.base64, "base64");
+    if (this.#payload.kind === "encoded") return fromBase64(this.#payload.base64);
     if (this.#payload.kind === "url" && this.#backend?.fetchImage !== undefined) {
       return this.#backend.fetchImage(this.#payload, { signal: new AbortController().signal });
     }

@@ -1,7 +1,7 @@
-import type { GenerationEvent } from "../events.ts";
+import type { JobEvent } from "./shown-image.ts";
 
 /** Appends an event; of the previews of one picture only the newest stays. */
-export function appendEvent(events: GenerationEvent[], event: GenerationEvent): void {
+export function appendEvent(events: JobEvent[], event: JobEvent): void {
   if (event.type === "preview") {
     const stale = events.findIndex((other) => other.type === "preview" && other.index === event.index);
     if (stale >= 0) events.splice(stale, 1);
@@ -13,8 +13,8 @@ export function appendEvent(events: GenerationEvent[], event: GenerationEvent): 
  * One consumer's view of a job's events. Nothing waits for a slow consumer: of the previews that it has not read yet,
  * only the newest of each picture is kept. All else is kept.
  */
-export class EventQueue implements AsyncIterableIterator<GenerationEvent> {
-  readonly #events: GenerationEvent[] = [];
+export class EventQueue implements AsyncIterableIterator<JobEvent> {
+  readonly #events: JobEvent[] = [];
   readonly #onReturn: () => void;
   #end: { error?: unknown } | undefined;
   #waiting: (() => void)[] = [];
@@ -24,7 +24,7 @@ export class EventQueue implements AsyncIterableIterator<GenerationEvent> {
     this.#onReturn = onReturn;
   }
 
-  push(event: GenerationEvent): void {
+  push(event: JobEvent): void {
     if (this.#end !== undefined) return;
     appendEvent(this.#events, event);
     this.#wake();
@@ -35,7 +35,7 @@ export class EventQueue implements AsyncIterableIterator<GenerationEvent> {
     this.#wake();
   }
 
-  async next(): Promise<IteratorResult<GenerationEvent>> {
+  async next(): Promise<IteratorResult<JobEvent>> {
     while (true) {
       const event = this.#events.shift();
       if (event !== undefined) return { done: false, value: event };
@@ -50,7 +50,7 @@ export class EventQueue implements AsyncIterableIterator<GenerationEvent> {
   }
 
   /** Leaving a `for await` loop stops the reading, not the job. */
-  async return(): Promise<IteratorResult<GenerationEvent>> {
+  async return(): Promise<IteratorResult<JobEvent>> {
     this.#events.length = 0;
     this.#end = {};
     this.#onReturn();

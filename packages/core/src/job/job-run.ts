@@ -4,7 +4,7 @@ import { GenerationError } from "../errors/generation-error.ts";
 import { InvalidRequestError } from "../errors/invalid-request-error.ts";
 import { LatentKitError } from "../errors/latentkit-error.ts";
 import { TimeoutError } from "../errors/timeout-error.ts";
-import type { GenerationEvent, ImageEvent, WarningEvent } from "../events.ts";
+import type { GenerationEvent, ImageEvent, PreviewEvent, WarningEvent } from "../events.ts";
 import { probeImage } from "../image/codec.ts";
 import { GeneratedImage } from "../image/generated-image.ts";
 import { maxOutputPixels } from "../image/input-limits.ts";
@@ -16,11 +16,15 @@ import type { Recipe } from "../recipe/recipe.ts";
 import { withoutBytes } from "../recipe/recipe-inputs.ts";
 import type { GenerationRequest } from "../request/request.ts";
 import { seedOfImage } from "../request/seed.ts";
-import type { GenerationResult, ImageFailure } from "../result.ts";
+import type { GenerationResult, ImageFailure, Timings } from "../result.ts";
 import { version } from "../version.ts";
+import { type JobEvent, showImage } from "./shown-image.ts";
 
 /** How long a backend may take to stop its work after an abort before the job ends without it. */
 const abortGraceMs = 10_000;
+
+/** Phases that a backend may not have. */
+const noTimings = { loadMs: 0, uploadMs: 0, encodeMs: 0, sampleMs: 0, decodeMs: 0, downloadMs: 0 };
 
 /** The longest time that a timer takes. */
 const maxTimeoutMs = 2 ** 31 - 1;
@@ -38,6 +42,7 @@ export interface RunOptions {
   backend: Backend;
   signal?: AbortSignal | undefined;
   timeoutMs?: number | undefined;
+  timeoutFrom?: "call" | "started" | undefined;
   prepare: (signal: AbortSignal) => Promise<Prepared>;
 }
 
@@ -50,7 +55,9 @@ export class JobRun {
   readonly #warnings: WarningEvent[] = [];
   readonly #failures: ImageFailure[] = [];
   readonly #startedAt = performance.now();
-  #timings: Record<string, number> = {};
+  #timings: Partial<Timings> = {};
+  #workFrom: number | undefined;
+  #onBegin = () => {};
   #metrics: Record<string, unknown> = {};
   #recipe: Recipe | undefined;
   /** The request as it was sent: with the bytes of its inputs. */
@@ -68,7 +75,7 @@ export class JobRun {
     this.#controller.abort(reason);
   }
 
-  async *events(): AsyncGenerator<GenerationEvent> {
+  async *events(): AsyncGenerator<JobEvent> {
     const { signal } = this.#controller;
     let release = () => {};
     try {
@@ -111,13 +118,27 @@ export class JobRun {
       images: this.images,
       failures: this.#failures,
       recipe: markOwn(withSize(withoutPreviews(this.#recipe!), this.images[0]?.knownSize)),
-      timings: { ...this.#timings, totalMs: performance.now() - this.#startedAt },
+      timings: this.#timed(),
       warnings: this.#warnings,
       metrics: this.#metrics,
     };
   }
 
-  async #note<E extends GenerationEvent>(event: E): Promise<E> {
+  /** The backend has begun to work. */
+  #begin(): void {
+    this.#workFrom ??= performance.now();
+    this.#onBegin();
+  }
+
+  /** The same keys from every backend; what one does not measure is 0, and what it measures besides is kept. */
+  #timed(): Timings {
+    const now = performance.now();
+    const queueMs = (this.#workFrom ?? now) - this.#startedAt;
+    return { ...noTimings, queueMs, ...this.#timings, totalMs: now - this.#startedAt };
+  }
+
+  /** Takes an event to heart. @returns it as readers see it. */
+  async #note(event: GenerationEvent): Promise<JobEvent> {
     if ((event.type === "queued" || event.type === "started") && event.handle !== undefined) {
       this.handle = {
         latentkit: "handle",
@@ -127,9 +148,14 @@ export class JobRun {
         data: event.handle,
       };
     }
+    if (event.type === "started") this.#begin();
     if (event.type === "started") this.#resolve(event.resolved, event.model, event.versions);
     if (event.type === "warning") this.#noteWarning(event);
-    if (event.type === "image") this.#noteImage(event, await sizeOf(event.image));
+    if (event.type === "image") {
+      const made = this.#noteImage(event, await sizeOf(event.image));
+      return { ...event, image: showImage(event.image, made) };
+    }
+    if (event.type === "preview") return { ...event, image: showImage(event.image, this.#imageOf(event, undefined)) };
     if (event.type === "completed") {
       this.#resolve(event.resolved);
       this.#timings = event.timings ?? {};
@@ -155,7 +181,19 @@ export class JobRun {
     });
   }
 
-  #noteImage({ index, seed: ownSeed, resolved, image, latent }: ImageEvent, size: Size | undefined): void {
+  #noteImage(event: ImageEvent, size: Size | undefined): GeneratedImage {
+    const made = this.#imageOf(event, size);
+    const known = this.images.findIndex((other) => other.index === event.index);
+    if (known >= 0) this.images[known] = made;
+    else this.images.push(made);
+    this.images.sort((a, b) => a.index - b.index);
+    return made;
+  }
+
+  /** A picture with its own recipe; a preview's is that of the picture that it is to become. */
+  #imageOf(event: ImageEvent | PreviewEvent, size: Size | undefined): GeneratedImage {
+    const { index, image } = event;
+    const { seed: ownSeed, resolved, latent } = event.type === "image" ? event : {};
     const recipe = this.#recipe!;
     const seed = ownSeed ?? (recipe.request.seed === undefined ? undefined : seedOfImage(recipe.request.seed, index));
     const seeded = seed === undefined ? {} : { seed };
@@ -163,11 +201,7 @@ export class JobRun {
     const own = { ...seeded, ...(latent === undefined ? {} : { latent: new GeneratedLatent(latent) }) };
     const whole = markOwn(withSize({ ...recipe, request }, size));
     const fields = { index, recipe: whole, payload: image, backend: this.#options.backend };
-    const made = new GeneratedImage({ ...fields, ...own });
-    const known = this.images.findIndex((other) => other.index === index);
-    if (known >= 0) this.images[known] = made;
-    else this.images.push(made);
-    this.images.sort((a, b) => a.index - b.index);
+    return new GeneratedImage({ ...fields, ...own });
   }
 
   /** Nothing is lost: an error carries the pictures that were made before it, and says where it comes from. */
@@ -185,18 +219,19 @@ export class JobRun {
   }
 
   #linkSignals(): () => void {
-    const { signal, timeoutMs } = this.#options;
-    checkRunOptions(signal, timeoutMs);
+    const { signal, timeoutMs, timeoutFrom = "call" } = this.#options;
+    checkRunOptions(signal, timeoutMs, timeoutFrom);
     const onAbort = () => this.abort(abortReason(signal?.reason));
     if (signal?.aborted) onAbort();
     signal?.addEventListener("abort", onAbort, { once: true });
-    const timer =
-      timeoutMs === undefined || timeoutMs === Number.POSITIVE_INFINITY
-        ? undefined
-        : setTimeout(
-            () => this.abort(new TimeoutError(`The generation took longer than timeoutMs (${timeoutMs} ms).`)),
-            timeoutMs,
-          );
+    let timer: NodeJS.Timeout | undefined;
+    const startTimer = () => {
+      if (timeoutMs === undefined || timeoutMs === Number.POSITIVE_INFINITY) return;
+      const message = `The generation took longer than timeoutMs (${timeoutMs} ms).`;
+      timer ??= setTimeout(() => this.abort(new TimeoutError(message)), timeoutMs);
+    };
+    if (timeoutFrom === "call") startTimer();
+    else this.#onBegin = startTimer;
     return () => {
       signal?.removeEventListener("abort", onAbort);
       clearTimeout(timer);
@@ -223,7 +258,9 @@ function withoutPreviews(recipe: Recipe): Recipe {
 }
 
 /** @throws InvalidRequestError for a signal or a time limit that is none. */
-function checkRunOptions(signal: unknown, timeoutMs: unknown): void {
+function checkRunOptions(signal: unknown, timeoutMs: unknown, timeoutFrom: unknown): void {
+  if (timeoutFrom !== "call" && timeoutFrom !== "started")
+    throw new InvalidRequestError([{ field: "timeoutFrom", message: 'must be "call" or "started"' }]);
   if (signal !== undefined && !(signal instanceof AbortSignal))
     throw new InvalidRequestError([{ field: "signal", message: "must be an AbortSignal" }]);
   if (timeoutMs === undefined || timeoutMs === Number.POSITIVE_INFINITY) return;

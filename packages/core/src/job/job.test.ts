@@ -228,6 +228,24 @@ describe("Job", () => {
     expect(job.status).toBe("failed");
   });
 
+  it("can leave the wait in the queue out of the time limit", async () => {
+    const waiting: Source = async function* () {
+      yield { type: "queued" };
+      await new Promise((resolve) => setTimeout(resolve, 60));
+      yield* full();
+    };
+    const job = start(waiting, { timeoutMs: 30, timeoutFrom: "started" });
+    const { timings } = await job;
+    expect(timings.queueMs).toBeGreaterThan(50);
+    await expect(start(waiting, { timeoutMs: 30 })).rejects.toMatchObject({ code: "timeout" });
+    const slow: Source = async function* (signal) {
+      yield { type: "started" };
+      await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+    };
+    await expect(start(slow, { timeoutMs: 5, timeoutFrom: "started" })).rejects.toMatchObject({ code: "timeout" });
+    await expect(start(full, { timeoutFrom: "now" as never })).rejects.toThrow(/timeoutFrom/);
+  });
+
   it("gives a handle that survives JSON", async () => {
     const job = start(full);
     await job;

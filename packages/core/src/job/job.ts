@@ -1,17 +1,20 @@
 import type { JobHandle } from "../backend.ts";
 import { AbortedError } from "../errors/aborted-error.ts";
-import type { CompletedEvent, GenerationEvent } from "../events.ts";
+import type { CompletedEvent } from "../events.ts";
 import type { GeneratedImage } from "../image/generated-image.ts";
+import type { Bytes } from "../image/image-file.ts";
 import type { GenerationResult } from "../result.ts";
 import { appendEvent, EventQueue } from "./event-queue.ts";
+import { type EventStreamOptions, eventStream } from "./event-stream.ts";
 import { GuardedEmitter } from "./guarded-emitter.ts";
 import type { JobRun } from "./job-run.ts";
+import type { JobEvent } from "./shown-image.ts";
 
 /** Listeners' arguments by event name: each event by its type, every event as `"event"`, and the two endings. */
 export type JobEvents = {
-  [E in GenerationEvent as E["type"]]: (event: E) => void;
+  [E in JobEvent as E["type"]]: (event: E) => void;
 } & {
-  event: (event: GenerationEvent) => void;
+  event: (event: JobEvent) => void;
   /** The job ended well. */
   done: (result: GenerationResult) => void;
   /** The job failed or was cancelled. With no listener nothing is thrown. */
@@ -25,13 +28,10 @@ export type JobStatus = "queued" | "running" | "completed" | "failed" | "cancell
  * A running generation: iterate it for events, await it for the result, or listen to it. It starts at once and runs
  * once, however many read it; each iterator sees every event from the beginning (of previews, the newest).
  */
-export class Job
-  extends GuardedEmitter<JobEvents>
-  implements AsyncIterable<GenerationEvent>, PromiseLike<GenerationResult>
-{
+export class Job extends GuardedEmitter<JobEvents> implements AsyncIterable<JobEvent>, PromiseLike<GenerationResult> {
   readonly #run: JobRun;
   readonly #result: Promise<GenerationResult>;
-  readonly #history: GenerationEvent[] = [];
+  readonly #history: JobEvent[] = [];
   readonly #queues = new Set<EventQueue>();
   #end: { error?: unknown } | undefined;
   #status: JobStatus = "queued";
@@ -80,6 +80,18 @@ export class Job
     return this.#result.finally(onfinally);
   }
 
+  /**
+   * The job as server-sent events, for `new Response(job.toEventStream(), { headers: eventStreamHeaders })`. A reader that goes away
+   * cancels the job, unless `cancelOnLeave` is false.
+   */
+  toEventStream(options: EventStreamOptions = {}): ReadableStream<Bytes> {
+    return eventStream(this, options);
+  }
+
+  /**
+   * The job's events, each from the first. Leaving the loop (`break`, `return`, an error in it) stops the reading and not the job, which
+   * others may read or await: `job.cancel()` stops that.
+   */
   [Symbol.asyncIterator](): EventQueue {
     const queue: EventQueue = new EventQueue(() => this.#queues.delete(queue));
     for (const event of this.#history) queue.push(event);
@@ -111,11 +123,11 @@ export class Job
     }
   }
 
-  #publish(event: GenerationEvent): void {
+  #publish(event: JobEvent): void {
     if (event.type === "started") this.#status = "running";
     appendEvent(this.#history, event);
     for (const queue of this.#queues) queue.push(event);
-    (this.emit as (name: string, event: GenerationEvent) => boolean).call(this, event.type, event);
+    (this.emit as (name: string, event: JobEvent) => boolean).call(this, event.type, event);
     this.emit("event", event);
   }
 

@@ -1,5 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import { toBase64 } from "../image/base64.ts";
+import { type ImageObject, isBlob, isImageFile } from "./image-object.ts";
 
 const PathSource = z.strictObject({ path: z.string().min(1), sha256: z.string().optional() });
 const UrlSource = z.strictObject({ url: z.string().min(1), sha256: z.string().optional() });
@@ -15,6 +17,8 @@ const HashSource = z.strictObject({
 
 // Any Uint8Array, a Buffer among them: instanceof would ask for one over an ArrayBuffer of its own.
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
+const buffer = z.custom<ArrayBuffer>((value) => value instanceof ArrayBuffer);
+const object = z.custom<ImageObject>((value) => isBlob(value) || isImageFile(value));
 
 /**
  * Where an input image comes from, as plain data. `sha256` (hex, of the file's bytes) is checked when present. One that has nothing but
@@ -29,18 +33,25 @@ export type ImageSource =
 export type HashedSource = z.output<typeof HashSource>;
 
 /**
- * An input image: a file path, an `http(s)`, `file` or `data` URL, the bytes of a PNG, JPEG or WebP file, or an
- * {@link ImageSource}. Parsed to an {@link ImageSource}.
+ * An input image: a file path, an `http(s)`, `file` or `data` URL, the bytes of a PNG, JPEG or WebP file, a `Blob`
+ * or `File`, a `GeneratedImage` (the picture of a job), or an {@link ImageSource}. Parsed to an {@link ImageSource}.
  */
 export const ImageSourceSchema = z
-  .union([z.string(), z.instanceof(URL), bytes, PathSource, UrlSource, Base64Source, HashSource], {
-    error: "must be a file path, a URL, the bytes of an image file, or { path }, { url } or { base64 }",
+  .union([z.string(), z.instanceof(URL), bytes, buffer, object, PathSource, UrlSource, Base64Source, HashSource], {
+    error:
+      "must be a file path, a URL, the bytes of an image file, a Blob, a generated image, or { path }, { url } or { base64 }",
   })
   .transform((input, context): ImageSource => {
     if (input === "") return refuse(context, "must not be empty");
-    if (input instanceof Uint8Array) {
-      if (input.length === 0) return refuse(context, "holds no bytes");
-      return { base64: Buffer.from(input).toString("base64") };
+    if (input instanceof Uint8Array || input instanceof ArrayBuffer) {
+      if (input.byteLength === 0) return refuse(context, "holds no bytes");
+      return { base64: toBase64(input instanceof ArrayBuffer ? new Uint8Array(input) : input) };
+    }
+    if (isBlob(input) || isImageFile(input)) {
+      return refuse(
+        context,
+        "is an object whose bytes must be read first: client.generate() does that, or give its bytes",
+      );
     }
     if (input instanceof URL) return fromUrl(input.href, context);
     if (typeof input === "object") return "url" in input ? fromUrl(input.url, context, input) : input;
