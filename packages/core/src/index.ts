@@ -52,6 +52,7 @@ export { type EventStreamOptions, eventStreamHeaders } from "./job/event-stream.
 export { Job, type JobEvents, type JobStatus } from "./job/job.ts";
 export type { JobEvent, ShownImage, ShownImageEvent, ShownPreviewEvent } from "./job/shown-image.ts";
 export { GeneratedLatent, type LatentPayload } from "./latent/latent.ts";
+export { plugAndPlay } from "./plug-and-play.ts";
 export { readPngText, writePngText } from "./png/chunks.ts";
 export { ProgressClock } from "./progress.ts";
 export { formatParameters, parseParameters } from "./recipe/a1111-parameters.ts";

@@ -1,8 +1,8 @@
 import { fork } from "node:child_process";
+import { plugAndPlay } from "@latentkit/core";
 import type { EngineLink, EngineListener } from "./link.ts";
 import { withoutTelemetry } from "./no-telemetry.ts";
 import { oomKills } from "./oom-kills.ts";
-import { plugAndPlay } from "./plug-and-play.ts";
 import { engineProgram } from "./program.ts";
 import type { EngineSettings, FromEngine } from "./protocol.ts";
 

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { decoderEntry, decoderExecArgv } from "../../decoder-entry.ts";
+import { plugAndPlay } from "../../plug-and-play.ts";
 import type { Pixels } from "../pixels.ts";
 import type { DecoderOptions } from "./decode-with-sharp.ts";
 import { type Frame, readFrames, writeFrame } from "./frames.ts";
@@ -31,7 +32,7 @@ export class DecoderProcess {
     // Loaders, inspectors and hooks that this process was started with are not the decoder's.
     const { NODE_OPTIONS: _, ...env } = process.env;
     this.#child = fork(fileURLToPath(decoderEntry), [], {
-      execArgv: [...decoderExecArgv],
+      execArgv: [...plugAndPlay(), ...decoderExecArgv],
       env,
       // What libraries write to stderr about strangers' files is nobody's news.
       stdio: ["pipe", "pipe", "ignore", "ipc"],
@@ -98,7 +99,9 @@ export class DecoderProcess {
       | null
       | undefined
     )[];
-    for (const each of [this.#child as Holdable, ...pipes]) each?.[what]?.();
+    // A stream that was referenced again never lets one of Bun's programs end.
+    const held = alive && process.versions.bun !== undefined ? [] : pipes;
+    for (const each of [this.#child as Holdable, ...held]) each?.[what]?.();
   }
 }
 

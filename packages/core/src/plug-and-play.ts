@@ -1,6 +1,6 @@
 /**
  * Node options that make Yarn's Plug'n'Play resolve packages in a child process too: those of this process's NODE_OPTIONS, which the
- * engine is otherwise not given.
+ * child is otherwise not given.
  */
 export function plugAndPlay(env: NodeJS.ProcessEnv = process.env): string[] {
   if (process.versions.pnp === undefined) return [];
