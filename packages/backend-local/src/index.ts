@@ -1,3 +1,4 @@
+export { findInHubCache, type HubId, hubCacheFolder, hubRepositoryFolder, readHubId } from "./files/hub-cache.ts";
 export { fromConfig, local } from "./local.ts";
 export type { LocalBackend } from "./local-backend.ts";
 export { type ExecutionProvider, executionProviders, type LocalOptions } from "./local-options.ts";

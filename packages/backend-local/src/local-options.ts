@@ -24,7 +24,10 @@ const LocalOptionsSchema = z.strictObject({
 
 /** Settings of {@link local}. Everything has a default. */
 export interface LocalOptions {
-  /** A model folder in the diffusers layout; the embedded model where absent. `request.model` goes before it. */
+  /**
+   * A model folder in the diffusers layout, or a model of the Hugging Face Hub (`"owner/name"`, `"owner/name@revision"`) that is in the Hub's
+   * cache already; the embedded model where absent. `request.model` goes before it.
+   */
   model?: string;
   /** Which files to take where a folder holds several: `"fp16"` takes `*.fp16.safetensors`. Default: the plain ones. */
   variant?: string;

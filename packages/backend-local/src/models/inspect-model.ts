@@ -1,4 +1,4 @@
-import { fileURLToPath } from "node:url";
+import { withHubCache } from "../files/hub-cache.ts";
 import { openWeights } from "./build-network.ts";
 import type { ModelPart } from "./model.ts";
 import type { ModelDefaults } from "./model-defaults.ts";
@@ -41,12 +41,12 @@ export interface ModelInfo {
  * Reads what a model folder holds: configs, the tokenizer and the weights' headers, no weights. All is checked that can be
  * without running the model: every tensor's name, shape and type against the configs.
  *
- * @param folder a path or file URL of a folder in the diffusers layout.
+ * @param folder a path or file URL of a folder in the diffusers layout, or `owner/name` of the Hub's cache.
  * @param variant as in {@link LocalOptions}.
  * @throws {@link ModelError} naming the file and what is wrong.
  */
 export async function inspectModel(folder: string, variant?: string): Promise<ModelInfo> {
-  const model = await readModelFolder(folder.startsWith("file:") ? fileURLToPath(folder) : folder, variant);
+  const model = await withHubCache(folder, (path) => readModelFolder(path, variant));
   // The networks are only needed here: whoever imports the package does not load them.
   const { checkModel } = await import("./check-model.ts");
   await checkModel(model);

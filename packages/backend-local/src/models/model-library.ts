@@ -1,4 +1,4 @@
-import { fileURLToPath } from "node:url";
+import { withHubCache } from "../files/hub-cache.ts";
 import type { Model } from "./model.ts";
 import { readModelFolder } from "./model-folder.ts";
 import { stampOf } from "./model-hash.ts";
@@ -18,7 +18,7 @@ export class ModelLibrary {
   }
 
   /**
-   * The model of that name: a folder's path or file URL; the default one where absent. Callers that ask at the same time
+   * The model of that name: a folder's path or file URL, or `owner/name` of the Hub's cache; the default one where absent. Callers that ask at the same time
    * are answered together, in the order in which they asked.
    *
    * @throws ModelError
@@ -41,8 +41,7 @@ export class ModelLibrary {
   }
 
   async #open(wanted: string): Promise<Model> {
-    if (wanted !== embedded)
-      return readModelFolder(wanted.startsWith("file:") ? fileURLToPath(wanted) : wanted, this.#variant);
+    if (wanted !== embedded) return withHubCache(wanted, (path) => readModelFolder(path, this.#variant));
     const { modelPath } = await import("@latentkit/tiny-model");
     return readModelFolder(modelPath, undefined, embedded);
   }
