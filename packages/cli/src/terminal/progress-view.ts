@@ -79,7 +79,8 @@ export function progressLine({ phase, step, steps, etaMs, index, fraction }: Pro
   return room < 8 || share === undefined ? `${name}${counts}` : `${name} ${bar(share, room)}${counts}`;
 }
 
-function bar(fraction: number, width: number): string {
+/** A bar of `width` characters. */
+export function bar(fraction: number, width: number): string {
   const full = Math.round(Math.min(1, Math.max(0, fraction)) * width);
   return "█".repeat(full) + "░".repeat(width - full);
 }

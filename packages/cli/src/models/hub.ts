@@ -1,0 +1,114 @@
+import { readFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { type ListFileEntry, listFiles, modelInfo } from "@huggingface/hub";
+import { AuthenticationError, ConnectionError, GenerationError, NotFoundError, registerSecret } from "@latentkit/core";
+
+/** The Hub, or a server that speaks its endpoints. */
+export interface Hub {
+  endpoint: string;
+  fetch: typeof fetch;
+  /** Whether nothing may be fetched: `HF_HUB_OFFLINE`. */
+  isOffline: boolean;
+}
+
+/**
+ * The Hub as the environment describes it: `HF_ENDPOINT`, `HF_TOKEN` (or the file that `hf auth login` writes), `HF_HUB_OFFLINE`.
+ *
+ * @param token goes before the environment's.
+ */
+export async function openHub(env: NodeJS.ProcessEnv, token?: string): Promise<Hub> {
+  const endpoint = (env.HF_ENDPOINT || "https://huggingface.co").replace(/\/+$/, "");
+  const secret = token || env.HF_TOKEN || env.HUGGING_FACE_HUB_TOKEN || (await tokenOfLogin(env));
+  registerSecret(secret);
+  return {
+    endpoint,
+    isOffline: /^(1|true|yes|on)$/i.test(env.HF_HUB_OFFLINE ?? ""),
+    async fetch(input, init) {
+      const headers = new Headers(init?.headers);
+      // The token is the endpoint's: fetch takes it away where a redirect leads to another host.
+      if (secret && new URL(String(input)).origin === new URL(endpoint).origin)
+        headers.set("authorization", `Bearer ${secret}`);
+      headers.set("user-agent", "latentkit");
+      return fetch(input, { ...init, headers });
+    },
+  };
+}
+
+async function tokenOfLogin(env: NodeJS.ProcessEnv): Promise<string | undefined> {
+  const home = env.HF_HOME || join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "huggingface");
+  const text = await readFile(env.HF_TOKEN_PATH || join(home, "token"), "utf8").catch(() => "");
+  return text.trim() || undefined;
+}
+
+/** One file of a repository. */
+export interface HubFile {
+  path: string;
+  size: number;
+  /** SHA-256 of a large file, git's SHA-1 of another. */
+  oid: string;
+  isLarge: boolean;
+}
+
+/** A repository at one commit. */
+export interface HubSnapshot {
+  commit: string;
+  files: HubFile[];
+}
+
+/**
+ * A model's files at a revision.
+ *
+ * @throws NotFoundError, AuthenticationError, ConnectionError saying what would be right.
+ */
+export async function readSnapshot(
+  hub: Hub,
+  name: string,
+  revision: string,
+  signal: AbortSignal,
+): Promise<HubSnapshot> {
+  const asked = { hubUrl: hub.endpoint, fetch: withSignal(hub, signal) };
+  try {
+    const { sha } = await modelInfo({ ...asked, name, revision, additionalFields: ["sha"] });
+    const files: HubFile[] = [];
+    for await (const entry of listFiles({ ...asked, repo: { type: "model", name }, revision: sha, recursive: true })) {
+      if (entry.type === "file") files.push(toFile(entry));
+    }
+    return { commit: sha, files };
+  } catch (error) {
+    signal.throwIfAborted();
+    throw hubError(error, hub, name, revision);
+  }
+}
+
+function toFile({ path, size, oid, lfs }: ListFileEntry): HubFile {
+  return lfs === undefined
+    ? { path, size, oid: oid ?? "", isLarge: false }
+    : { path, size: lfs.size, oid: lfs.oid, isLarge: true };
+}
+
+function withSignal(hub: Hub, signal: AbortSignal): typeof fetch {
+  return (input, init) => hub.fetch(input, { ...init, signal });
+}
+
+/** An error of the Hub's, or of the way to it, as one of ours that says what would help. */
+export function hubError(error: unknown, { endpoint }: Hub, name: string, revision: string): Error {
+  const { statusCode: status } = error as { statusCode?: number };
+  const details = { cause: error, details: { status, endpoint } };
+  const at = revision === "main" ? name : `${name} at ${revision}`;
+  if (status === 404) return new NotFoundError(`${endpoint} has no model ${at}.`, details);
+  if (status === 401 || status === 403) {
+    const why = `${endpoint} does not give ${at} (HTTP ${status}): it is private, gated, or not there`;
+    const how = `accept its terms at ${endpoint}/${name} and set HF_TOKEN to a token that may read it (or give --token)`;
+    return new AuthenticationError(`${why}; ${how}.`, details);
+  }
+  if (status !== undefined) {
+    const retryable = status >= 500 || status === 429;
+    return new GenerationError(`${endpoint} answered HTTP ${status} for ${at}.`, { ...details, retryable });
+  }
+  const { code, message } = ((error as Error).cause ?? error) as { code?: string; message?: string };
+  const why = message === undefined || message === "" ? code : code === undefined ? message : `${code}: ${message}`;
+  // What went wrong on this machine's disk is no matter of the network.
+  if (/^E(NOSPC|ACCES|PERM|ROFS|NOENT|ISDIR|DQUOT)$/.test(code ?? "")) return error as Error;
+  return new ConnectionError(`The connection to ${endpoint} failed (${why}).`, { ...details, retryable: true });
+}
