@@ -122,6 +122,45 @@ describe("traps of the real server", () => {
     expect((await client.generate(quick)).images).toHaveLength(1);
   });
 
+  it.each([
+    ["empty", { status: 200, body: "" }],
+    ["cut", { status: 200, body: '{"abc": {"outp' }],
+    ["a proxy's page", { status: 200, body: "<html>Checking your browser</html>" }],
+    ["not found", { status: 404, body: "" }],
+    ["an error of the server's", { status: 500, body: "boom" }],
+  ])("3: asks again where the first answer about an ended job is %s", async (_, answer) => {
+    const { fake, client } = await setup({ historyAnswers: [answer, answer] });
+    expect((await client.generate(quick)).images).toHaveLength(1);
+    expect(fake.worker.runs).toHaveLength(1);
+    expect(fake.historyRequests).toBeGreaterThan(2);
+  });
+
+  it("3: gives up asking after reconnectMs, and at once where a key is refused", async () => {
+    const historyAnswers = Array.from({ length: 100 }, () => ({ status: 404, body: "" }));
+    const { client } = await setup({ historyAnswers }, { reconnectMs: 500 });
+    const error = await rejection(client.generate(quick));
+    expect(error).toMatchObject({ code: "connection", details: { reason: "unreachable" } });
+    expect(error!.message).toContain("HTTP 404");
+    const refused = await setup({ historyAnswers: [{ status: 401, body: "" }] });
+    expect(await rejection(refused.client.generate(quick))).toMatchObject({ code: "authentication" });
+  });
+
+  it("8: takes the pictures that it heard of, where somebody has cleared the history", async () => {
+    const { fake, client } = await setup({ clearsHistory: true });
+    const { images, warnings } = await client.generate({ ...quick, count: 2 });
+    expect(images).toHaveLength(2);
+    expect((await images[1]!.bytes()).length).toBeGreaterThan(100);
+    expect(warnings).toEqual([]);
+    expect(fake.worker.runs).toHaveLength(1);
+  });
+
+  it("8: tells what failed, where somebody has cleared the history", async () => {
+    const fails = (id: string) => (id === "decode" ? { message: "no colours left" } : undefined);
+    const { client } = await setup({ clearsHistory: true, fails });
+    const error = await rejection(client.generate(quick));
+    expect(error).toMatchObject({ code: "generation", message: expect.stringContaining("no colours left") });
+  });
+
   it("4: does not end at a blocked branch, and does end at an error that the status calls success", async () => {
     const blocked = await setup({
       fails: (id) => (id === "negative" ? { message: "blocked", blocks: true } : undefined),

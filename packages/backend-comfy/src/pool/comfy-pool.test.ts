@@ -178,6 +178,20 @@ describe("comfyPool", () => {
     await fakes[from]!.listen();
   });
 
+  it("has a job's pictures and files when every server is gone afterwards", async () => {
+    const { fakes, client } = await pool([{ stepMs: 2 }, { stepMs: 2 }]);
+    const { images } = await client.generate({ ...quick, count: 2 });
+    const workflow = defineWorkflow({
+      workflow: await graphOf("tiny.safetensors"),
+      parameters: {},
+      outputs: { picture: { node: "save" } },
+    });
+    const { outputs } = await (client.backend as ReturnType<typeof comfyPool>).run(workflow, {});
+    await Promise.all(fakes.map((fake) => fake.stop()));
+    for (const image of [...images, ...outputs.picture]) expect((await image.bytes()).length).toBeGreaterThan(100);
+    await Promise.all(fakes.map((fake) => fake.listen()));
+  });
+
   it("runs workflows: on a server that has what they need, elsewhere when theirs is lost, and from a handle", async () => {
     const { fakes, client } = await pool([{ models: { checkpoints: ["other.ckpt"] } }, { stepMs: 10 }, { stepMs: 10 }]);
     const backend = client.backend as ReturnType<typeof comfyPool>;

@@ -22,6 +22,7 @@ import { drain } from "../run/drain.ts";
 import type { OutputSpecs, Workflow } from "../workflow/define-workflow.ts";
 import type { ParameterSpecs, ParameterValues } from "../workflow/parameters.ts";
 import type { RunOptions, WorkflowResult } from "../workflow/run-workflow.ts";
+import { WorkflowFile } from "../workflow/workflow-file.ts";
 import { firstAnswers, PoolMember, type ServerHealth } from "./pool-member.ts";
 
 /** Settings of a pool. */
@@ -75,6 +76,8 @@ class PoolBackend implements ComfyPool {
   readonly #onLost: "rerun" | "fail";
   /** Pictures that lie on a lost server, and what another one made in their place. */
   readonly #remade = new WeakMap<UrlPayload, UrlPayload>();
+  /** Pictures' bytes, brought before their server can die. */
+  readonly #kept = new WeakMap<UrlPayload, Uint8Array>();
 
   constructor(members: readonly PoolMember[], onLost: "rerun" | "fail") {
     this.#members = members;
@@ -104,14 +107,21 @@ class PoolBackend implements ComfyPool {
     yield* this.#somewhere(request.model, options.signal, (backend) => backend.generate(request, options));
   }
 
-  run<P extends ParameterSpecs, O extends OutputSpecs>(
+  async run<P extends ParameterSpecs, O extends OutputSpecs>(
     workflow: Workflow<P, O>,
     values: ParameterValues<P>,
     { onEvent = () => {}, ...options }: RunOptions = {},
   ): Promise<WorkflowResult<O>> {
     const { signal = new AbortController().signal } = options;
     const start = (backend: ServerBackend) => backend.runEvents(workflow, values, options);
-    return drain(this.#somewhere(undefined, signal, start), onEvent);
+    const result = await drain(this.#somewhere(undefined, signal, start), onEvent);
+    // A file that cannot be brought now may be later: whoever asks for it is told.
+    await Promise.allSettled(
+      Object.values(result.outputs)
+        .flat()
+        .map((file) => isFile(file) && file.bytes()),
+    );
+    return result;
   }
 
   async resumeRun<O extends OutputSpecs>(
@@ -129,7 +139,7 @@ class PoolBackend implements ComfyPool {
     start: (backend: ServerBackend) => AsyncGenerator<GenerationEvent, T>,
   ): AsyncGenerator<GenerationEvent, T> {
     const tried = new Set<PoolMember>();
-    const run = new PoolRun(model, this.#remade);
+    const run = new PoolRun(model, this.#remade, this.#kept, signal);
     let failure: unknown;
     while (true) {
       const answers = await abortable(firstAnswers(this.#members), signal);
@@ -157,9 +167,11 @@ class PoolBackend implements ComfyPool {
     yield* this.#owner(handle.data["url"]).resume!(handle, options);
   }
 
-  fetchImage(given: UrlPayload, options: CallOptions): Promise<Uint8Array> {
+  async fetchImage(given: UrlPayload, options: CallOptions): Promise<Uint8Array> {
     let image = given;
     for (let next = this.#remade.get(image); next !== undefined; next = this.#remade.get(image)) image = next;
+    const kept = this.#kept.get(image);
+    if (kept !== undefined) return kept;
     return this.#owner(image.url).fetchImage!(image, options);
   }
 
@@ -214,11 +226,20 @@ class PoolRun {
   readonly #remade: WeakMap<UrlPayload, UrlPayload>;
   /** The pictures that were passed on, and which server has them; none for those whose bytes came. */
   readonly #pictures = new Map<number, { image: ImagePayload; holder: PoolMember | undefined }>();
+  readonly #kept: WeakMap<UrlPayload, Uint8Array>;
+  readonly #signal: AbortSignal;
   #member: PoolMember | undefined;
 
-  constructor(model: string | undefined, remade: WeakMap<UrlPayload, UrlPayload>) {
+  constructor(
+    model: string | undefined,
+    remade: WeakMap<UrlPayload, UrlPayload>,
+    kept: WeakMap<UrlPayload, Uint8Array>,
+    signal: AbortSignal,
+  ) {
     this.#model = model;
     this.#remade = remade;
+    this.#kept = kept;
+    this.#signal = signal;
   }
 
   begin(member: PoolMember): void {
@@ -242,7 +263,7 @@ class PoolRun {
     }
   }
 
-  *#pass(event: GenerationEvent): Generator<GenerationEvent> {
+  async *#pass(event: GenerationEvent): AsyncGenerator<GenerationEvent> {
     if (event.type === "queued") {
       this.isQueued = true;
       this.#member!.warmModel = this.#model;
@@ -255,9 +276,21 @@ class PoolRun {
       // Whoever holds the first one still can then fetch it, too.
       if (before?.image.kind === "url" && image.kind === "url") this.#remade.set(before.image, image);
       this.#pictures.set(index, { image, holder });
+      if (image.kind === "url") await this.#keep(image);
     }
     yield event;
   }
+
+  /** Brings a picture's bytes; one that cannot be brought is passed on as it lies. */
+  async #keep(image: UrlPayload): Promise<void> {
+    const { backend } = this.#member!;
+    const bytes = await backend.fetchImage(image, { signal: this.#signal }).catch(() => undefined);
+    if (bytes !== undefined) this.#kept.set(image, bytes);
+  }
+}
+
+function isFile(value: unknown): value is WorkflowFile {
+  return value instanceof WorkflowFile;
 }
 
 function rerunWarning({ url }: PoolMember, error: unknown): GenerationEvent {

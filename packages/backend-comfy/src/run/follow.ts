@@ -1,4 +1,11 @@
-import { ConnectionError, type LatentKitError, RateLimitError, TimeoutError } from "@latentkit/core";
+import {
+  ConnectionError,
+  GenerationError,
+  LatentKitError,
+  NotFoundError,
+  RateLimitError,
+  TimeoutError,
+} from "@latentkit/core";
 import { abortReason, comfyDetails } from "../comfy-error.ts";
 import type { ComfyServer } from "../server/comfy-server.ts";
 import { type HistoryEntry, positionIn, type QueueSnapshot } from "../server/queue.ts";
@@ -53,6 +60,8 @@ export class Inbox {
 
 /** The history is written a moment after `execution_success`; `executing { node: null }` follows the writing. */
 const historyGraceMs = 250;
+/** Looks at an ended job's place, a moment apart, before its history counts as cleared. */
+const looksUntilCleared = 3;
 /** Jobs share a look at the queue that is this young. */
 const lookAgeMs = 400;
 const quickLookMs = 500;
@@ -100,6 +109,12 @@ class Follower {
   #lookAt: number;
   #lookDelayMs: number;
   #endSeen = false;
+  /** What the events have told of the job, for a history that somebody clears before it is read. */
+  readonly #heard: HistoryEntry & { status: { messages: [string, Record<string, unknown>][] } } = {
+    outputs: {},
+    status: { messages: [] },
+  };
+  #looksAfterEnd = 0;
   /** The sign of life since which the socket has been made anew. */
   #doubtedAt: number | undefined;
   #unreachableSince: number | undefined;
@@ -173,11 +188,20 @@ class Follower {
     this.#watchdog.alive();
     this.#standing = "running";
     this.#lookDelayMs = this.#server.options.pollMs;
-    if (news.kind === "json" && this.#isEnd(news.type, news.data)) this.#endSeen = true;
+    if (news.kind === "json") this.#hear(news.type, news.data);
     const isWritten = news.kind === "json" && news.type === "executing" && news.data["node"] === null;
     if (isWritten) this.#lookSoon(0);
     else if (this.#endSeen) this.#lookSoon(historyGraceMs);
     else this.#lookAt = performance.now() + this.#lookDelayMs;
+  }
+
+  #hear(type: string, data: Record<string, unknown>): void {
+    const { node, output } = data;
+    if (type === "executed" && typeof node === "string" && typeof output === "object" && output !== null) {
+      this.#heard.outputs[node] = output as HistoryEntry["outputs"][string];
+    }
+    if (type.startsWith("execution_")) this.#heard.status.messages.push([type, data]);
+    if (this.#isEnd(type, data)) this.#endSeen = true;
   }
 
   #isEnd(type: string, data: Record<string, unknown>): boolean {
@@ -217,6 +241,11 @@ class Follower {
     if (standing === "absent") {
       const history = await this.#server.history(this.#promptId);
       if (history !== undefined) return history;
+      if (this.#endSeen) {
+        // It has ended, and its history was cleared: what was heard tells as much.
+        if (++this.#looksAfterEnd >= looksUntilCleared) return this.#heard;
+        return undefined;
+      }
       this.#watchdog.miss();
       this.#lookDelayMs = Math.min(1000, this.#server.options.pollMs);
       return undefined;
@@ -256,16 +285,18 @@ class Follower {
     void this.#socket.replace();
   }
 
-  /** A server that does not answer is given time to come back. @throws what will not pass by waiting. */
+  /**
+   * A server that does not answer, or not as it should, is given time to come back: it has the job. @throws what will
+   * not pass by waiting.
+   */
   #tolerate(error: unknown): void {
-    const passes = ConnectionError.isInstance(error) || RateLimitError.isInstance(error) || isHttpTimeout(error);
-    if (!passes || !(error as LatentKitError).retryable) throw error;
+    if (!canPass(error)) throw error;
     this.#unreachableSince ??= performance.now();
     const { reconnectMs } = this.#server.options;
     if (performance.now() - this.#unreachableSince < reconnectMs) return;
     this.isOver = true;
     throw new ConnectionError(
-      `The server has been out of reach for ${reconnectMs} ms (reconnectMs). The job may still run there: resume it by its handle.`,
+      `The server has been out of reach for ${reconnectMs} ms (reconnectMs): ${error.message} The job may still run there: resume it by its handle.`,
       comfyDetails({ cause: error, details: { promptId: this.#promptId, reason: "unreachable" } }),
     );
   }
@@ -289,6 +320,15 @@ class Follower {
   readonly #onAbort = (): void => this.#inbox.wake();
 }
 
-function isHttpTimeout(error: unknown): boolean {
-  return TimeoutError.isInstance(error) && typeof error.details["url"] === "string";
+/**
+ * Whether waiting may mend it: no connection, a busy server, an answer that is empty, cut, or a proxy's. Keys that are
+ * refused and certificates that are not trusted stay so.
+ */
+function canPass(error: unknown): error is LatentKitError {
+  if (!LatentKitError.isInstance(error)) return false;
+  const { details, retryable } = error;
+  if (ConnectionError.isInstance(error)) return retryable || details["code"] === undefined;
+  if (TimeoutError.isInstance(error)) return typeof details["url"] === "string";
+  if (GenerationError.isInstance(error)) return retryable && typeof details["status"] === "number";
+  return RateLimitError.isInstance(error) || NotFoundError.isInstance(error);
 }

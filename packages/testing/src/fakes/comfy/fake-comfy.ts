@@ -22,6 +22,8 @@ export interface HttpFaults {
   renamesUploads?: boolean;
   /** Outputs that fail validation: the others run, and the answer is 200 with `node_errors`. */
   dropsOutputs?: readonly string[];
+  /** What the first requests for a prompt's history are answered with, in place of it. */
+  historyAnswers?: readonly { status: number; body: string }[];
   /** False: pings are not answered, as from a host that is gone. */
   answersPings?: boolean;
   /** Every request is answered with this status. */
@@ -75,6 +77,8 @@ export class FakeComfy {
   readonly uploaded: string[] = [];
   readonly worker: Worker;
   readonly requests: SeenRequest[] = [];
+  /** How often some prompt's history was asked for. */
+  historyRequests = 0;
   /** `POST /prompt` bodies that were accepted. */
   readonly prompts: Record<string, unknown>[] = [];
   /** Interrupts that named no prompt, and so would have stopped other people's jobs. */

@@ -53,6 +53,8 @@ export async function route(fake: FakeComfy, request: IncomingMessage, response:
         queue_pending: fake.worker.queue,
       });
     case "GET /history": {
+      const odd = second === undefined ? undefined : fake.options.historyAnswers?.[fake.historyRequests++];
+      if (odd !== undefined) return void response.writeHead(odd.status).end(odd.body);
       const entry = second === undefined ? undefined : fake.worker.history.get(second);
       return json(200, entry === undefined ? {} : { [second!]: entry });
     }

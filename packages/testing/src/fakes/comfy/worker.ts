@@ -18,6 +18,8 @@ export interface WorkerFaults {
   fails?: (id: string, prompt: Prompt) => { message: string; type?: string; blocks?: boolean } | undefined;
   /** Milliseconds between `execution_success` and the history's writing. */
   historyDelayMs?: number;
+  /** Somebody clears the history the moment that a job is written there. */
+  clearsHistory?: boolean;
   /** The history says success although an execution error is among its messages. */
   lyingStatus?: boolean;
   /** Samplers report under ids of nodes that they were expanded to. */
@@ -114,7 +116,7 @@ export class Worker {
       await pause(this.#faults.historyDelayMs ?? 0);
       if (generation !== this.#generation) return;
       this.running = undefined;
-      this.history.set(item[1], ended);
+      if (this.#faults.clearsHistory !== true) this.history.set(item[1], ended);
       this.runs.push(item[1]);
       this.tellStatus();
       const { client_id: client } = item[3];
