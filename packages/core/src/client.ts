@@ -23,6 +23,7 @@ import { checkTrust, type RecipeTrust, untrustedError, untrustedTouches } from "
 import { canonicalNames, knownVariant } from "./request/canonical-names.ts";
 import { parseRequest } from "./request/parse-request.ts";
 import type { GenerationInput, GenerationRequest } from "./request/request.ts";
+import { checkBounds } from "./request/request-bounds.ts";
 import { randomSeed } from "./request/seed.ts";
 import { runRequest } from "./run-request.ts";
 
@@ -40,6 +41,8 @@ export interface ClientOptions {
   timeoutMs?: number | undefined;
   /** Input pictures of more pixels are refused by their header, before they are decoded. Default 64 million. */
   maxInputPixels?: number | undefined;
+  /** Longer prompts are refused, in characters. Default 32 768. */
+  maxPromptLength?: number | undefined;
   /** Where the inputs of requests may come from, how large they may be and how long they may take. */
   inputs?: InputRules | undefined;
   /** What recipes from outside (from a file, from JSON) may reach. Default: nothing but their own words. */
@@ -111,6 +114,9 @@ class BackendClient implements Client {
     if (onUnsupported !== "error" && onUnsupported !== "warn")
       throw new ConfigError('onUnsupported: must be "error" or "warn"');
     checkTrust(options.trust);
+    const { maxPromptLength = 1 } = options;
+    if (typeof maxPromptLength !== "number" || !(maxPromptLength > 0))
+      throw new ConfigError("maxPromptLength: must be a number of characters above 0");
     this.backend = backend;
     this.#inputs = checkInputRules(options.inputs, options.maxInputPixels);
     this.#options = options;
@@ -131,7 +137,7 @@ class BackendClient implements Client {
         throw new UnsupportedError([{ field: "handle", message: "jobs cannot be resumed here" }], {
           backend: backend.id,
         });
-      const request = parseRequest(handle.request);
+      const request = parseRequest(handle.request, this.#options);
       return { request, warnings: [], source: (signal) => this.#resume(resume, { ...handle, request }, signal) };
     });
   }
@@ -215,10 +221,12 @@ class BackendClient implements Client {
     const { backend } = this;
     const { inputs = [], trust = this.#options.trust } = options;
     checkTrust(trust);
-    const recipe = isRecipe(input) ? parseRecipe(input) : undefined;
+    if (typeof input === "object" && input !== null && !isRecipe(input))
+      checkBounds(input, this.#options.maxPromptLength);
+    const recipe = isRecipe(input) ? parseRecipe(input, this.#options) : undefined;
     const parsed = recipe
       ? askedOf(recipe, backend)
-      : parseRequest(await readInputObjects(withDefaults(input, this.#options.defaults)));
+      : parseRequest(await readInputObjects(withDefaults(input, this.#options.defaults)), this.#options);
     const named = Array.isArray(inputs) ? {} : (inputs as RecipeInputs);
     if (recipe === undefined && Object.keys(named).length > 0)
       throw new InvalidRequestError([

@@ -1,14 +1,20 @@
+// Every repetition that something must follow has a bound: no text, however made, takes more than linear time.
 const replacements: readonly (readonly [RegExp, string])[] = [
-  [/\b(Bearer|Basic|Token)\s+[\w.~+/=-]{6,}/gi, "$1 [redacted]"],
+  [/\b(Bearer|Basic|Token)\s{1,8}[\w.~+/=-]{6,}/gi, "$1 [redacted]"],
   [/\b(r8|hf|sk|comfyui|whsec)([_-])[\w+/=-]{8,}/g, "$1$2[redacted]"],
-  [/([?&][\w-]*(?:token|secret|key|sig|signature|credential|auth|password)[\w-]*=)[^&\s"']+/gi, "$1[redacted]"],
   [
-    /((?:authorization|x-api-key|api[_-]?key|api[_-]?token|password)"?\s*[:=]\s*"?)(?!Bearer|Basic|Token)[^"\s,}&]+/gi,
+    /([?&][\w-]{0,64}?(?:token|secret|key|sig|signature|credential|auth|password)[\w-]{0,64}=)[^&\s"']+/gi,
     "$1[redacted]",
   ],
-  [/(:\/\/[^/\s:@]+:)[^@\s/]+(?=@)/g, "$1[redacted]"],
+  [
+    /((?:authorization|x-api-key|api[_-]?key|api[_-]?token|password)"?\s{0,8}[:=]\s{0,8}"?)(?!Bearer|Basic|Token)[^"\s,}&]+/gi,
+    "$1[redacted]",
+  ],
+  [/(:\/\/[^/\s:@]{1,256}:)[^@\s/]{1,1024}(?=@)/g, "$1[redacted]"],
 ];
 
+/** As much of a fact is kept: errors are for people and logs. */
+const [maxValue, maxEntries] = [65_536, 1000];
 const secretKey = /(token|secret|password|api[_-]?key|authorization|cookie)s?$/i;
 const secrets = new Set<string>();
 
@@ -27,12 +33,14 @@ export function redact(text: string): string {
 
 /** A JSON-safe copy of a value, redacted; bigints become decimal strings. */
 export function redactValue(value: unknown): unknown {
-  if (typeof value === "string") return redact(value);
+  if (typeof value === "string")
+    return value.length > maxValue ? `${redact(value.slice(0, maxValue))}…` : redact(value);
   if (typeof value === "bigint") return value.toString();
-  if (Array.isArray(value)) return value.map(redactValue);
+  if (Array.isArray(value)) return value.slice(0, maxEntries).map(redactValue);
   if (value === null || typeof value !== "object") return value;
   return Object.fromEntries(
     Object.entries(value)
+      .slice(0, maxEntries)
       .filter(([, entry]) => entry !== undefined)
       .map(([key, entry]) => [key, secretKey.test(key) ? "[redacted]" : redactValue(entry)]),
   );

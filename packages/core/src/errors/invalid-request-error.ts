@@ -1,4 +1,4 @@
-import { describeIssues, type Issue } from "./issue.ts";
+import { boundedIssues, describeIssues, type Issue } from "./issue.ts";
 import { type ErrorDetails, LatentKitError } from "./latentkit-error.ts";
 
 /** A request (or option) is malformed or out of range. Raised before any work is done. */
@@ -7,7 +7,8 @@ export class InvalidRequestError extends LatentKitError {
   /** Every problem found, each with its field. */
   readonly issues: readonly Issue[];
 
-  constructor(issues: readonly Issue[], details: ErrorDetails = {}) {
+  constructor(all: readonly Issue[], details: ErrorDetails = {}) {
+    const issues = boundedIssues(all);
     super("invalid_request", `Invalid request: ${describeIssues(issues)}`, {
       ...details,
       details: { ...details.details, issues },

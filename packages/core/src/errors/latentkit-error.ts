@@ -14,6 +14,13 @@ export interface ErrorDetails {
   details?: Record<string, unknown>;
 }
 
+/** As much of a message is looked through for credentials, and as much is kept. */
+const [maxRedacted, maxMessage] = [65_536, 8192];
+
+function cut(text: string): string {
+  return text.length > maxMessage ? `${text.slice(0, maxMessage)}…` : text;
+}
+
 /**
  * The root of the one error family. Recognise members by {@link LatentKitError.isInstance} or by `code`, not by
  * `instanceof`, which fails across two copies of a package.
@@ -27,7 +34,7 @@ export class LatentKitError extends Error {
   readonly details: Record<string, unknown>;
 
   constructor(code: string, message: string, { cause, backend, retryable = false, details = {} }: ErrorDetails = {}) {
-    super(redact(message), cause === undefined ? undefined : { cause });
+    super(cut(redact(message.slice(0, maxRedacted))), cause === undefined ? undefined : { cause });
     this.name = "LatentKitError";
     this.code = code;
     this.backend = backend;

@@ -2,8 +2,10 @@ import { crc32, inflateSync } from "node:zlib";
 import { ImageError } from "../errors/image-error.ts";
 
 const signature = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
-/** A text chunk of more than this, once inflated, is left unread. */
-const maxTextBytes = 16 * 1024 * 1024;
+/** All texts of a file together: what lies beyond, once inflated, is left unread. */
+const maxTextBytes = 16 * 2 ** 20;
+/** Chunks of a sound file are hundreds of times fewer. */
+const maxChunks = 200_000;
 
 interface Chunk {
   type: string;
@@ -22,20 +24,51 @@ export function isPng(bytes: Uint8Array): boolean {
  * @throws ImageError when the bytes are not a PNG file, or one that was cut off.
  */
 export function readPngText(png: Uint8Array): Map<string, string> {
-  const texts = new Map<string, string>();
-  for (const { type, data } of chunksOf(png)) {
-    const entry =
-      type === "tEXt"
-        ? readText(data)
-        : type === "zTXt"
-          ? readZtxt(data)
-          : type === "iTXt"
-            ? readItxt(data)
-            : undefined;
-    if (entry !== undefined) texts.set(entry[0], entry[1]);
-  }
-  return texts;
+  return readTexts(png).texts;
 }
+
+/** The textual chunks, and the keywords of those that are left unread as the texts together would be larger than 16 MB. */
+export function readTexts(png: Uint8Array): { texts: Map<string, string>; unread: string[] } {
+  const texts = new Map<string, string>();
+  const unread: string[] = [];
+  let left = maxTextBytes;
+  for (const { type, data } of chunksOf(png)) {
+    const read = readers[type];
+    if (read === undefined) continue;
+    const text = left > 0 ? read(data, left) : undefined;
+    left -= text?.bytes ?? 0;
+    if (text === undefined) unread.push(keywordOf(data).slice(0, 79));
+    else texts.set(keywordOf(data), text.text);
+  }
+  return { texts, unread };
+}
+
+interface Text {
+  text: string;
+  /** Its length in the file, inflated. */
+  bytes: number;
+}
+
+/** Each reads a chunk of at most so many bytes, inflated; undefined for one that has more or is broken. */
+const readers: Readonly<Record<string, (data: Uint8Array, most: number) => Text | undefined>> = {
+  tEXt: (data, most) => {
+    const bytes = data.subarray(keywordOf(data).length + 1);
+    return bytes.length > most ? undefined : { text: decodeText(bytes), bytes: bytes.length };
+  },
+  zTXt: (data, most) => {
+    const bytes = inflate(data.subarray(keywordOf(data).length + 2), most);
+    return bytes && { text: decodeText(bytes), bytes: bytes.length };
+  },
+  iTXt: (data, most) => {
+    const after = keywordOf(data).length;
+    const language = data.indexOf(0, after + 3);
+    const translated = data.indexOf(0, language + 1);
+    if (language < 0 || translated < 0) return undefined;
+    const raw = data.subarray(translated + 1);
+    const bytes = data[after + 1] === 1 ? inflate(raw, most) : raw.length > most ? undefined : Buffer.from(raw);
+    return bytes && { text: bytes.toString("utf8"), bytes: bytes.length };
+  },
+};
 
 /** A copy of a PNG with textual chunks set, placed before the pixels; chunks of the same keywords are replaced. */
 export function writePngText(png: Uint8Array, texts: Readonly<Record<string, string>>): Uint8Array {
@@ -51,7 +84,9 @@ export function writePngText(png: Uint8Array, texts: Readonly<Record<string, str
 function* chunksOf(png: Uint8Array): Generator<Chunk> {
   if (!isPng(png)) throw new ImageError("Not a PNG file: its first eight bytes are not PNG's signature.");
   const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
+  let chunks = 0;
   for (let start = 8; start < png.length; ) {
+    if (++chunks > maxChunks) throw new ImageError(`The PNG file has more than ${maxChunks} chunks.`);
     const length = start + 12 <= png.length ? view.getUint32(start) : Number.POSITIVE_INFINITY;
     if (start + 12 + length > png.length) throw new ImageError("The PNG file is cut off in the middle of a chunk.");
     const type = Buffer.from(png.subarray(start + 4, start + 8)).toString("latin1");
@@ -82,18 +117,8 @@ function isTextChunk(type: string): boolean {
 }
 
 function keywordOf(data: Uint8Array): string {
-  return Buffer.from(data.subarray(0, Math.max(0, data.indexOf(0)))).toString("latin1");
-}
-
-function readText(data: Uint8Array): [string, string] {
-  const keyword = keywordOf(data);
-  return [keyword, decodeText(data.subarray(keyword.length + 1))];
-}
-
-function readZtxt(data: Uint8Array): [string, string] | undefined {
-  const keyword = keywordOf(data);
-  const text = inflate(data.subarray(keyword.length + 2));
-  return text === undefined ? undefined : [keyword, decodeText(text)];
+  // Keywords have up to 79 characters; what is longer is none, and is not searched through.
+  return Buffer.from(data.subarray(0, Math.max(0, data.subarray(0, 80).indexOf(0)))).toString("latin1");
 }
 
 /** Latin-1 by the specification; but many write UTF-8, and a text beyond ASCII that is valid UTF-8 is meant as that. */
@@ -105,20 +130,9 @@ function decodeText(bytes: Uint8Array): string {
   }
 }
 
-function readItxt(data: Uint8Array): [string, string] | undefined {
-  const keyword = keywordOf(data);
-  const compressed = data[keyword.length + 1] === 1;
-  const language = data.indexOf(0, keyword.length + 3);
-  const translated = data.indexOf(0, language + 1);
-  if (language < 0 || translated < 0) return undefined;
-  const bytes = data.subarray(translated + 1);
-  const text = compressed ? inflate(bytes) : Buffer.from(bytes);
-  return text === undefined ? undefined : [keyword, text.toString("utf8")];
-}
-
-function inflate(bytes: Uint8Array): Buffer | undefined {
+function inflate(bytes: Uint8Array, most: number): Buffer | undefined {
   try {
-    return inflateSync(bytes, { maxOutputLength: maxTextBytes });
+    return inflateSync(bytes, { maxOutputLength: most });
   } catch {
     return undefined;
   }

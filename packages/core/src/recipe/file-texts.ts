@@ -1,6 +1,7 @@
 import { ImageError } from "../errors/image-error.ts";
+import { RecipeError } from "../errors/recipe-error.ts";
 import { maxOutputPixels } from "../image/input-limits.ts";
-import { isPng, readPngText } from "../png/chunks.ts";
+import { isPng, readTexts } from "../png/chunks.ts";
 import { pngWithoutText } from "../png/without-text.ts";
 import { jpegComments } from "./jpeg-comments.ts";
 import { decodeUserComment } from "./user-comment.ts";
@@ -18,7 +19,10 @@ export function isJpegOrWebp(bytes: Uint8Array): boolean {
  * @throws ImageError when the bytes are no such file.
  */
 export async function readFileTexts(bytes: Uint8Array): Promise<Map<string, string>> {
-  const texts = isPng(bytes) ? readPngText(bytes) : new Map<string, string>();
+  const { texts, unread } = isPng(bytes) ? readTexts(bytes) : { texts: new Map<string, string>(), unread: [] };
+  const lost = unread.find((keyword) => keyword === "latentkit" || keyword === "parameters");
+  if (lost !== undefined)
+    throw new RecipeError(`The PNG's ${lost} text is damaged, or larger than the 16 MB that are read.`);
   if (texts.has("latentkit") || texts.has("parameters")) return texts;
   const { default: sharp } = await import("sharp");
   // A PNG's texts have been read, with their limits: the decoder would inflate them without any.

@@ -49,7 +49,7 @@ export function isRecipe(value: unknown): value is Recipe {
  *
  * @throws RecipeError when it is no recipe, InvalidRequestError when its request is wrong.
  */
-export function parseRecipe(input: unknown): Recipe {
+export function parseRecipe(input: unknown, options: { maxPromptLength?: number | undefined } = {}): Recipe {
   const parsed = RecipeSchema.safeParse(typeof input === "string" ? parseJson(input) : input);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
@@ -57,13 +57,27 @@ export function parseRecipe(input: unknown): Recipe {
       cause: parsed.error,
     });
   }
-  return { ...parsed.data, request: parseRequest(parsed.data.request) } as Recipe;
+  return { ...parsed.data, request: parseRequest(parsed.data.request, options) } as Recipe;
 }
 
+/** A recipe has some hundred of these; JSON of millions takes a hundred times its length in memory. */
+const maxParts = 200_000;
+
 function parseJson(text: string): unknown {
+  if (hasMoreParts(text)) throw new RecipeError(`Not a LatentKit recipe: it has more than ${maxParts} parts.`);
   try {
     return JSON.parse(text);
   } catch (cause) {
     throw new RecipeError("Not a LatentKit recipe: it is not JSON.", { cause });
   }
+}
+
+/** Counts what separates the parts of JSON, those inside texts too. */
+function hasMoreParts(text: string): boolean {
+  let parts = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if ((code === 0x2c || code === 0x5b || code === 0x7b) && ++parts > maxParts) return true;
+  }
+  return false;
 }

@@ -11,18 +11,23 @@ import {
   type Task,
   tasks,
 } from "./request.ts";
+import { checkBounds } from "./request-bounds.ts";
 
 /**
- * Validates what a user wrote and fills in defaults.
+ * Validates what a user wrote and fills in defaults. `maxPromptLength` is in characters, 32 768 where absent.
  *
  * @throws InvalidRequestError naming each wrong field and what would be right.
  */
-export function parseRequest(input: unknown): GenerationRequest {
+export function parseRequest(
+  input: unknown,
+  { maxPromptLength }: { maxPromptLength?: number | undefined } = {},
+): GenerationRequest {
   if (typeof input !== "object" || input === null || Array.isArray(input)) {
     throw new InvalidRequestError([
       { field: "", message: 'a request must be an object such as { prompt: "a red apple" }' },
     ]);
   }
+  checkBounds(input, maxPromptLength);
   const defined = canonicalNames(Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined)));
   const request = { task: "text-to-image", ...defined };
   const parsed = GenerationRequestSchema.safeParse(request);
