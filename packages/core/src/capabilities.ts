@@ -1,7 +1,7 @@
 import type { ModelIdentity } from "./events.ts";
 import type { ConditioningKind } from "./request/conditioning.ts";
 import type { Task } from "./request/request.ts";
-import type { ImageFormat } from "./request/shared-fields.ts";
+import type { ImageFormat, PromptSyntax } from "./request/shared-fields.ts";
 
 /** Inclusive bounds of a number. */
 export interface Range {
@@ -13,6 +13,7 @@ export interface Range {
 /** Optional request fields that a backend or model may or may not honour. */
 export const featureNames = [
   "negativePrompt",
+  "promptSyntax",
   "seed",
   "steps",
   "guidanceScale",
@@ -63,6 +64,8 @@ export interface Capabilities {
   conditioning: readonly ConditioningKind[];
   /** Control types, or `"any"`. Default: `"any"` where `conditioning` has `"control"`. */
   controls?: readonly string[] | "any";
+  /** Values of `promptSyntax`, where not all are honoured. */
+  promptSyntaxes?: readonly PromptSyntax[];
   samplers: readonly string[] | "any";
   schedulers: readonly string[] | "any";
   outputFormats: readonly ImageFormat[];

@@ -15,6 +15,7 @@ export function checkCapabilities(request: GenerationRequest, capabilities: Capa
     ...checkFeatures(request, capabilities),
     ...checkNames(request, capabilities),
     ...checkConditioning(request, capabilities),
+    ...checkSyntax(request, capabilities),
   ];
   for (const [field, range] of Object.entries(capabilities.limits)) {
     const value = (request as Record<string, unknown>)[field];
@@ -43,6 +44,8 @@ function isSet(request: GenerationRequest, field: FeatureName): boolean {
   const value = (request as Record<string, unknown>)[field];
   // Previews are a wish: a program that shows them runs on a backend that has none.
   if (value === undefined || value === "" || field === "previewEvery") return false;
+  // Whoever reads no signs reads prompts as they stand.
+  if (field === "promptSyntax") return value !== "plain";
   if (field === "strength") return value !== defaultStrength[request.task];
   return Array.isArray(value) ? value.length > 0 : true;
 }
@@ -57,6 +60,13 @@ function checkNames(request: GenerationRequest, capabilities: Capabilities): Iss
     if (name !== undefined && known !== "any" && !known.includes(name)) issues.push(oneOf(field, name, known));
   }
   return issues;
+}
+
+function checkSyntax(request: GenerationRequest, { features, promptSyntaxes }: Capabilities): Issue[] {
+  const syntax = "promptSyntax" in request ? request.promptSyntax : undefined;
+  if (syntax === undefined || !features.includes("promptSyntax") || (promptSyntaxes?.includes(syntax) ?? true))
+    return [];
+  return [oneOf("promptSyntax", syntax, promptSyntaxes!)];
 }
 
 function checkConditioning(request: GenerationRequest, { conditioning, controls = "any" }: Capabilities): Issue[] {

@@ -78,6 +78,13 @@ export {
   tasks,
 } from "./request/request.ts";
 export { maxSeed, SeedSchema, seedOfImage } from "./request/seed.ts";
-export { type ImageFormat, imageFormats, type SamplerName, type SchedulerName } from "./request/shared-fields.ts";
+export {
+  type ImageFormat,
+  imageFormats,
+  type PromptSyntax,
+  promptSyntaxes,
+  type SamplerName,
+  type SchedulerName,
+} from "./request/shared-fields.ts";
 export type { GenerationResult, ImageFailure, Timings } from "./result.ts";
 export { version } from "./version.ts";

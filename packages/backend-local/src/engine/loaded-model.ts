@@ -5,11 +5,13 @@ import type { NetworkGraph } from "../networks/network-graph.ts";
 import { type PromptTokenizer, readTokenizer } from "../prompts/prompt-tokenizer.ts";
 import { Network } from "./network.ts";
 import type { Runtime } from "./runtime.ts";
+import { TextCache } from "./text-cache.ts";
 
 /** A model in the engine: its networks load when they are first asked for, and stay. */
 export class LoadedModel implements OpenModel {
   readonly model: Model;
   readonly runtime: Runtime;
+  readonly texts = new TextCache();
   readonly #networks = new Map<string, Promise<Network>>();
   /** Graphs that have been checked and not yet been loaded. */
   readonly #graphs = new Map<string, NetworkGraph>();

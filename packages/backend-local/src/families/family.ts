@@ -3,12 +3,14 @@ import type { z } from "zod";
 import type { Network } from "../engine/network.ts";
 import type { EngineJob } from "../engine/protocol.ts";
 import type { Runtime } from "../engine/runtime.ts";
+import type { TextCache } from "../engine/text-cache.ts";
 import type { Weights } from "../files/weights.ts";
 import type { Model, ModelParts } from "../models/model.ts";
 import type { BuildOptions, NetworkGraph } from "../networks/network-graph.ts";
 import type { Planes } from "../pipeline/image-tensor.ts";
 import type { Settings } from "../pipeline/settings.ts";
 import type { PromptTokenizer } from "../prompts/prompt-tokenizer.ts";
+import type { Steering } from "../prompts/steering.ts";
 import type { Traits } from "./traits.ts";
 
 /**
@@ -75,6 +77,8 @@ export interface FamilyJob {
   readonly dims: LatentDims;
   /** Whether any step looks at the unconditional pass. */
   readonly guided: boolean;
+  /** Its texts, and when each acts. */
+  readonly steering: Steering;
   /** Self-attentions that the perturbed pass does without, where any step looks at one. */
   readonly perturbedLayers?: readonly string[] | undefined;
 }
@@ -84,6 +88,8 @@ export type LatentDims = readonly [channels: number, height: number, width: numb
 
 /** Which passes a step needs beside the conditional one. */
 export interface Passes {
+  /** Calls of the network for this image before this one. */
+  readonly call: number;
   readonly uncond: boolean;
   readonly perturbed: boolean;
 }
@@ -131,4 +137,6 @@ export interface OpenModel {
   readonly runtime: Runtime;
   network(choice: NetworkChoice): Promise<Network>;
   tokenizer(name: string): Promise<PromptTokenizer>;
+  /** Texts that were encoded before. */
+  readonly texts: TextCache;
 }

@@ -4,7 +4,7 @@ import type { EngineJob } from "../engine/protocol.ts";
 import type { FamilyJob, LatentDims } from "../families/family.ts";
 import type { Model } from "../models/model.ts";
 import { guidanceOver } from "./choose-guidance.ts";
-import { type Settings, settle } from "./settings.ts";
+import { type Settings, settle, textsOver } from "./settings.ts";
 
 /** A request over a model, as its family is told of it. @throws InvalidRequestError for what the model cannot do. */
 export function familyJob(request: GenerationRequest, model: Model, inputs: EngineJob["inputs"]): FamilyJob {
@@ -12,13 +12,16 @@ export function familyJob(request: GenerationRequest, model: Model, inputs: Engi
   const { scale, latentChannels } = model.traits;
   const dims: LatentDims = [latentChannels, settings.height / scale, settings.width / scale];
   const { perturbed } = settings;
+  const isGuided = inAnyStep(settings, ({ needsUncond }, i) => needsUncond(i));
+  const steering = textsOver(request, settings, isGuided);
   const perturbs = perturbed && inAnyStep(settings, ({ needsPerturbed }, i) => needsPerturbed(i));
   return {
     request,
     settings,
     inputs,
     dims,
-    guided: inAnyStep(settings, ({ needsUncond }, i) => needsUncond(i)),
+    guided: isGuided || steering.composes,
+    steering,
     perturbedLayers: perturbs ? perturbed.layers : undefined,
   };
 }

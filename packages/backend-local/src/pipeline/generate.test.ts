@@ -1,6 +1,7 @@
 import { type GenerationRequest, parseRequest } from "@latentkit/core";
 import { describe, expect, test } from "vitest";
 import type { LoadedModel } from "../engine/loaded-model.ts";
+import { TextCache } from "../engine/text-cache.ts";
 import type { NetworkChoice } from "../families/family.ts";
 import { readModelFolder } from "../models/model-folder.ts";
 import { fixtureModel } from "../testing/test-model.ts";
@@ -36,8 +37,12 @@ function fakeModel(fails: (name: string, run: number) => boolean = () => false) 
   const model = {
     model: folder,
     runtime: { Tensor, version: "0" },
+    texts: new TextCache(),
     check: async () => {},
-    tokenizer: async () => ({ length: 77, encode: () => ({ ids: new Int32Array(77) }) }),
+    tokenizer: async () => ({
+      length: 77,
+      encode: (text: string) => ({ ids: new Int32Array(77).fill(text.length) }),
+    }),
     network: async (choice: NetworkChoice) => ({
       async runAll(...args: [Record<string, FakeTensor>, readonly string[], AbortSignal]) {
         return [await this.run(args[0], "", args[2])];
@@ -94,7 +99,7 @@ describe("several images", () => {
 test("guidance takes one run a step for both texts, none takes one for the prompt alone", async () => {
   const guided = fakeModel();
   await Array.fromAsync(generate(job({ guidanceScale: 5 }), guided.model, signal));
-  expect(guided.batches).toMatchObject({ textEncoder: [2], unet: [2, 2, 2] });
+  expect(guided.batches).toMatchObject({ textEncoder: [1, 1], unet: [2, 2, 2] });
   const plain = fakeModel();
   await Array.fromAsync(generate(job({ guidanceScale: 1 }), plain.model, signal));
   expect(plain.batches).toMatchObject({ textEncoder: [1], unet: [1, 1, 1] });
@@ -104,14 +109,14 @@ test("perturbed attention is one row more in the same run, in the steps that hav
   const guidance = { mode: "cfg", rescale: 0, start: 0, end: 0.7, pagScale: 2 } as const;
   const both = fakeModel();
   await Array.fromAsync(generate(job({ guidanceScale: 5, guidance }), both.model, signal));
-  expect(both.batches).toMatchObject({ textEncoder: [2], unet: [3, 3, 1] });
+  expect(both.batches).toMatchObject({ textEncoder: [1, 1], unet: [3, 3, 1] });
   const alone = fakeModel();
   await Array.fromAsync(generate(job({ guidanceScale: 1, guidance }), alone.model, signal));
   expect(alone.batches).toMatchObject({ textEncoder: [1], unet: [2, 2, 1] });
   const scheduled = fakeModel();
   const scales = { ...guidance, end: 1, scales: [1, 4, 1] };
   await Array.fromAsync(generate(job({ guidance: scales }), scheduled.model, signal));
-  expect(scheduled.batches).toMatchObject({ textEncoder: [2], unet: [2, 3, 2] });
+  expect(scheduled.batches).toMatchObject({ textEncoder: [1, 1], unet: [2, 3, 2] });
 });
 
 test("a prompt of megabytes is cut with a warning that shows the beginning of what is missing", async () => {

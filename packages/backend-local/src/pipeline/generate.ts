@@ -90,7 +90,7 @@ async function* prepare(
   const steps = image === undefined || !job.settings.startsFromPicture ? 1 : 2;
   yield clock.phase("encode", 0, steps);
   const denoiser = await clock.time("encode", () => family.open(model, job, signal));
-  yield* denoiser.warnings;
+  yield* [...job.steering.warnings, ...denoiser.warnings];
   yield clock.phase("encode", 1, steps);
 
   const source: Source = { strength: "strength" in request ? request.strength : 1 };

@@ -7,8 +7,10 @@ import type { Denoiser } from "../families/family.ts";
  */
 export function guidedDenoiser({ predict }: Denoiser, guidance: Guidance, beside?: Float32Array): GuidedNetwork {
   let last: Float32Array = new Float32Array(0);
+  let call = 0;
   const network: DenoisingNetwork = async (input, timestep, index) => {
-    const passes = { uncond: guidance.needsUncond(index), perturbed: guidance.needsPerturbed(index, timestep) };
+    const needs = { uncond: guidance.needsUncond(index), perturbed: guidance.needsPerturbed(index, timestep) };
+    const passes = { ...needs, call: call++ };
     const outputs = await predict(input, timestep, index, passes, beside);
     const [uncond, cond, perturbed] = passes.uncond ? outputs : [undefined, ...outputs];
     last = uncond ?? cond!;

@@ -1,4 +1,4 @@
-import { type GenerationRequest, InvalidRequestError, type Issue } from "@latentkit/core";
+import { type GenerationRequest, InvalidRequestError, type Issue, type PromptSyntax } from "@latentkit/core";
 import {
   checkNoise,
   type Grid,
@@ -12,6 +12,7 @@ import type { Traits } from "../families/traits.ts";
 import type { Model } from "../models/model.ts";
 import type { ModelDefaults } from "../models/model-defaults.ts";
 import { ownPlan } from "../models/own-plan.ts";
+import { type Steering, steeringOf } from "../prompts/steering.ts";
 import { guidanceOf, guidanceOver, guidanceScaleOf, type PerturbedGuidance, perturbedOf } from "./choose-guidance.ts";
 import { givesLevels, gridOf, ownScheduler, planOf } from "./choose-plan.ts";
 
@@ -37,8 +38,8 @@ export interface Settings {
   samplerOptions: Record<string, unknown>;
   clipSkip: number;
   previewEvery: number;
-  prompt: string;
-  negativePrompt: string;
+  /** How the prompts are read, where the model takes any. */
+  promptSyntax?: PromptSyntax | undefined;
   /** Whether the request gave sigmas or timesteps. */
   ownLevels: boolean;
   plan: Plan;
@@ -82,7 +83,7 @@ export function settle(request: GenerationRequest, model: Model): Settings {
   const pictureScale = "imageGuidanceScale" in request ? request.imageGuidanceScale : undefined;
   // Said now where the two don't fit: it would be refused in the first step.
   guidanceOver(guidance, grid);
-  return {
+  const settings: Settings = {
     width,
     height,
     count: request.count,
@@ -99,12 +100,28 @@ export function settle(request: GenerationRequest, model: Model): Settings {
     samplerOptions: readSamplerOptions(plan.sampler, request.samplerOptions ?? {}, plan),
     clipSkip,
     previewEvery: request.previewEvery,
-    prompt: "prompt" in request ? (request.prompt ?? "") : "",
-    negativePrompt: "negativePrompt" in request ? (request.negativePrompt ?? "") : "",
+    promptSyntax: syntaxOf(request, traits),
     ownLevels,
     plan,
     grid,
   };
+  // A prompt that cannot be read is told of before the work begins.
+  const { composes } = textsOver(request, settings, true);
+  if (composes && !traits.startsFromPicture) {
+    const message = "AND composes no prompts of a model that edits by instruction: leave it out";
+    throw invalid({ field: "prompt", message });
+  }
+  return settings;
+}
+
+/** The texts of a request over its steps, and when each acts. */
+export function textsOver(request: GenerationRequest, { steps, grid, plan }: Settings, guided: boolean): Steering {
+  return steeringOf(request, { steps, run: grid.steps, sampler: plan.sampler, guided });
+}
+
+function syntaxOf(request: GenerationRequest, { features }: Traits): PromptSyntax | undefined {
+  if (!("prompt" in request) || !features.includes("promptSyntax")) return undefined;
+  return request.promptSyntax ?? "plain";
 }
 
 function withStrength(request: GenerationRequest, strength: number): GenerationRequest {
@@ -127,7 +144,7 @@ function withDefaults(request: GenerationRequest, defaults: ModelDefaults): Gene
 
 /** The part of the settings that goes into the recipe. */
 export function resolved(settings: Settings): Partial<GenerationRequest> {
-  const { width, height, seed, steps, guidanceScale, perturbed, plan } = settings;
+  const { width, height, seed, steps, guidanceScale, promptSyntax, perturbed, plan } = settings;
   return {
     width,
     height,
@@ -135,6 +152,7 @@ export function resolved(settings: Settings): Partial<GenerationRequest> {
     steps,
     guidanceScale,
     ...(settings.startsFromPicture ? {} : { imageGuidanceScale: settings.imageGuidanceScale }),
+    ...(promptSyntax ? { promptSyntax } : {}),
     ...(perturbed ? { guidance: perturbed.recorded } : {}),
     sampler: plan.sampler,
     // Levels of the request's own stand in a scheduler's place.

@@ -27,8 +27,8 @@ export class PromptTokenizer {
   readonly #vocabSize: number;
   readonly #added: ReadonlyMap<number, AddedToken>;
   readonly #sides: Pick<TokenizerSettings, "padsLeft" | "cutsLeft">;
-  readonly #splitWritten: ReturnType<typeof splitAtTokens>;
-  readonly #splitNormalized: ReturnType<typeof splitAtTokens>;
+  readonly #split: Splitters;
+  readonly #splitWords: Splitters;
 
   /** @throws {@link ModelError} naming `place`, where the vocabulary lacks a token that every prompt needs. */
   constructor(
@@ -58,10 +58,9 @@ export class PromptTokenizer {
     this.#bpe = byteLevelBpe(vocabulary, names.unk, place);
     this.#added = added.tokens;
     const found = [...added.tokens].filter(([, { special }]) => !(splitsSpecial && special));
-    this.#splitWritten = splitAtTokens(new Map(found.filter(([, { normalized }]) => !normalized)), (t) => t.content);
-    this.#splitNormalized = splitAtTokens(new Map(found.filter(([, { normalized }]) => normalized)), ({ content }) =>
-      normalizeForClip(content),
-    );
+    this.#split = splitters(found);
+    const isPad = (id: number) => id === this.pad && id !== this.begin && id !== this.end;
+    this.#splitWords = splitters(found.filter(([id]) => !isPad(id)));
   }
 
   /** Ids of `prompt`, cut at the encoder's length as diffusers does. */
@@ -78,14 +77,23 @@ export class PromptTokenizer {
 
   /** Ids of a text alone, however long. @throws {@link ModelError} for a token that the text encoder has no row for. */
   tokens(text: string): number[] {
-    const ids = this.#splitWritten(text).flatMap((part) => {
+    return this.#idsOf(text, this.#split);
+  }
+
+  /** {@link tokens} as A1111 and ComfyUI have them: a token that does nothing but pad is a word like others in a text. */
+  words(text: string): number[] {
+    return this.#idsOf(text, this.#splitWords);
+  }
+
+  #idsOf(text: string, { written, normalized }: Splitters): number[] {
+    const ids = written(text).flatMap((part) => {
       if (typeof part === "number") return part;
-      const parts = this.#splitNormalized(normalizeForClip(part));
+      const parts = normalized(normalizeForClip(part));
       return parts.flatMap((each) => (typeof each === "number" ? each : clipPieces(each).flatMap(this.#encodePiece)));
     });
     const without = ids.find((id) => id >= this.#vocabSize);
     if (without === undefined) return ids;
-    const message = `The tokenizer's token ${quote(this.#added.get(without)?.content)} has the id ${without}; the text encoder's vocab_size is ${this.#vocabSize}`;
+    const message = `The tokenizer's token ${quote(this.#added.get(without)?.content)} has the id ${without}; the text encoder knows the ids below ${this.#vocabSize}`;
     throw modelError("malformed", message);
   }
 
@@ -115,6 +123,21 @@ export class PromptTokenizer {
   }
 
   readonly #encodePiece = (piece: string): number[] => this.#bpe.encode(piece, { add_special_tokens: false }).ids;
+}
+
+interface Splitters {
+  written: ReturnType<typeof splitAtTokens>;
+  normalized: ReturnType<typeof splitAtTokens>;
+}
+
+function splitters(added: readonly (readonly [number, AddedToken])[]): Splitters {
+  const [written, normalized] = [false, true].map((isNormalized) =>
+    added.filter(([, t]) => t.normalized === isNormalized),
+  );
+  return {
+    written: splitAtTokens(new Map(written), ({ content }) => content),
+    normalized: splitAtTokens(new Map(normalized), ({ content }) => normalizeForClip(content)),
+  };
 }
 
 /** The tokenizer of a model folder. `maxPositions` is the text encoder's limit; the tokenizer's own may be lower. */

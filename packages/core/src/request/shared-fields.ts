@@ -190,10 +190,21 @@ export const sharedFields = {
   backendOptions: z.record(z.string(), z.record(z.string(), z.json())).default({}),
 };
 
+/** How the signs in a prompt may be read. */
+export const promptSyntaxes = ["plain", "a1111", "comfyui"] as const;
+/** `"plain"`, `"a1111"` or `"comfyui"`. */
+export type PromptSyntax = (typeof promptSyntaxes)[number];
+
 /** The prompt and its negative. */
 export const promptFields = {
   /** What to draw. */
   prompt: z.string(),
   /** What to keep out. */
   negativePrompt: z.string().optional(),
+  /**
+   * How signs in the prompts are read. `"plain"`: as they stand; one text encoder's length of them, as diffusers. `"a1111"`: as AUTOMATIC1111
+   * reads them: `(word:1.3)`, `(word)`, `[word]`, BREAK, AND, `[from:to:when]`, `[a|b]`. `"comfyui"`: as ComfyUI: `(word:1.3)`, `(word)`.
+   * With these two, texts of any length count. Default: the backend's own.
+   */
+  promptSyntax: z.enum(promptSyntaxes).optional(),
 };

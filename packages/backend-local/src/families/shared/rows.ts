@@ -4,17 +4,11 @@ export interface Rows {
   dims: readonly number[];
 }
 
-/** The rows of these places, in this order. */
-export function pickRows({ data, dims: [count, ...rest] }: Rows, places: readonly number[]): Rows {
-  const size = data.length / count!;
-  const picked = new Float32Array(places.length * size);
-  for (const [i, place] of places.entries()) picked.set(data.subarray(place * size, (place + 1) * size), i * size);
-  return { data: picked, dims: [places.length, ...rest] };
-}
-
 /** Two values side by side along the last dimension: `[…, a]` and `[…, b]` are `[…, a + b]`. */
 export function besideEachOther(a: Rows, b: Rows): Rows {
   const [m, n] = [a.dims.at(-1)!, b.dims.at(-1)!];
+  if (a.dims.slice(0, -1).join() !== b.dims.slice(0, -1).join())
+    throw new Error(`[${a.dims}] and [${b.dims}] cannot stand side by side`);
   const data = new Float32Array(a.data.length + b.data.length);
   for (let i = 0, count = a.data.length / m; i < count; i++) {
     data.set(a.data.subarray(i * m, (i + 1) * m), i * (m + n));

@@ -3,7 +3,7 @@ import type { Codec, Denoiser, FamilyJob, NetworkChoice, OpenModel } from "../fa
 import { guidanceEmbedding } from "./guidance-embedding.ts";
 import { inpaintChannels } from "./inpaint-channels.ts";
 import { instructPasses, pictureChannels } from "./instruct-passes.ts";
-import { pickRows, type Rows } from "./rows.ts";
+import { type Condition, ofOneLength, stacked, steeredPasses } from "./steered-passes.ts";
 import type { UNetKind } from "./unet-kind.ts";
 import { unetPasses } from "./unet-passes.ts";
 
@@ -11,8 +11,8 @@ import { unetPasses } from "./unet-passes.ts";
 export interface UNetDenoiserOptions {
   kind: UNetKind;
   codec: Codec;
-  /** Inputs with a row for each text, the unconditional one's first where there is one. */
-  rows: Readonly<Record<string, Rows>>;
+  /** What the network is shown for each of the steering's rows. */
+  conditions: readonly Condition[];
   warnings: readonly WarningEvent[];
   /** Size of the embedding of the guidance scale, where the network takes one: `time_cond_proj_dim`. */
   guidanceSize?: number | null | undefined;
@@ -27,26 +27,30 @@ export function unetOf({ perturbedLayers }: FamilyJob): NetworkChoice {
 export async function unetDenoiser(
   model: OpenModel,
   job: FamilyJob,
-  { kind, codec, rows: texts, warnings, guidanceSize }: UNetDenoiserOptions,
+  { kind, codec, conditions, warnings, guidanceSize }: UNetDenoiserOptions,
   signal: AbortSignal,
 ): Promise<Denoiser> {
   const choice = unetOf(job);
-  const { settings, dims, guided } = job;
+  const { settings, dims, guided, steering } = job;
   const instructs = kind === "instruct" && guided;
-  // InstructPix2Pix's passes: neither text nor picture, the picture alone, both.
-  const ofPasses = (rows: Rows) => (instructs ? pickRows(rows, [0, 0, 1]) : rows);
   const embedding =
     guidanceSize == null ? {} : { timestep_cond: guidanceEmbedding(settings.guidanceScale, guidanceSize) };
-  const predict = unetPasses({
-    unet: await model.network(choice),
-    perturbs: choice !== "unet",
-    runtime: model.runtime,
-    rows: { ...Object.fromEntries(Object.entries(texts).map(([name, rows]) => [name, ofPasses(rows)])), ...embedding },
-    dims,
-    besideChannels: kind === "plain" ? 0 : kind === "inpaint" ? dims[0] + 1 : dims[0],
-    blankRows: instructs ? 1 : 0,
-    signal,
-  });
+  const unet = await model.network(choice);
+  const passesOf = (rows: readonly Condition[]) =>
+    unetPasses({
+      unet,
+      perturbs: choice !== "unet",
+      runtime: model.runtime,
+      rows: { ...stacked(rows), ...embedding },
+      dims,
+      besideChannels: kind === "plain" ? 0 : kind === "inpaint" ? dims[0] + 1 : dims[0],
+      blankRows: instructs ? 1 : 0,
+      signal,
+    });
+  // InstructPix2Pix's passes: neither text nor picture, the picture alone, both; all in one run.
+  const predict = instructs
+    ? steeredPasses(steering, ofOneLength(conditions), ([uncond, cond]) => passesOf([uncond!, uncond!, cond!]))
+    : steeredPasses(steering, conditions, passesOf);
   switch (kind) {
     case "plain":
       return { warnings, predict };

@@ -1,6 +1,6 @@
-import type { FeatureName, Task } from "@latentkit/core";
 import type { ModelPart } from "../../models/model.ts";
 import type { UNetConfig } from "../../networks/unet-2d-condition/unet-2d-condition-config.ts";
+import type { Traits } from "../traits.ts";
 import { unsupported } from "./config-check.ts";
 
 /**
@@ -10,10 +10,10 @@ import { unsupported } from "./config-check.ts";
 export type UNetKind = "plain" | "inpaint" | "instruct";
 
 /** What each kind can do. */
-export const kindTraits: Readonly<Record<UNetKind, { tasks: readonly Task[]; features: readonly FeatureName[] }>> = {
-  plain: { tasks: ["text-to-image", "image-to-image", "inpaint"], features: ["strength"] },
-  inpaint: { tasks: ["inpaint"], features: ["strength"] },
-  instruct: { tasks: ["image-to-image"], features: ["imageGuidanceScale"] },
+export const kindTraits: Readonly<Record<UNetKind, Pick<Traits, "tasks" | "features" | "conditioning">>> = {
+  plain: { tasks: ["text-to-image", "image-to-image", "inpaint"], features: ["strength"], conditioning: ["text"] },
+  inpaint: { tasks: ["inpaint"], features: ["strength"], conditioning: ["text"] },
+  instruct: { tasks: ["image-to-image"], features: ["imageGuidanceScale"], conditioning: [] },
 };
 
 /** A UNet's kind, by its channels. @throws ModelError for one that fits none. */

@@ -13,15 +13,15 @@ export function stableDiffusionXLTraits(model: ModelParts): Traits {
   const [unet, vae] = [partOf(model, "unet"), partOf(model, "vae")];
   channelScaling(vae, config.vae.latent_channels);
   const embedded = config.unet.time_cond_proj_dim != null;
-  const { tasks, features } = kindTraits[config.kind];
+  const { tasks, features, conditioning } = kindTraits[config.kind];
   const encoders = [config.textEncoder ?? [], config.textEncoder2].flat();
   const [second, first] = [config.textEncoder2, config.textEncoder].map(
     (text) => text && { maxPositions: text.max_position_embeddings, vocabSize: text.vocab_size },
   );
   return {
     tasks,
-    features: embedded ? ["clipSkip", ...features] : ["negativePrompt", "guidance", "clipSkip", ...features],
-    conditioning: [],
+    features: ["promptSyntax", "clipSkip", ...(embedded ? [] : (["negativePrompt", "guidance"] as const)), ...features],
+    conditioning,
     ...pictureSizes({ vae, unet, autoencoder: config.vae, net: config.unet }),
     scalingFactor: scalingFactorOf(vae, 0.18215),
     guidanceScale: 5,

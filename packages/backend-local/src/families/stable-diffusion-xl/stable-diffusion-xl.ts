@@ -3,10 +3,11 @@ import { buildVaeDecoder, buildVaeEncoder } from "../../networks/autoencoder-kl/
 import { buildClipText } from "../../networks/clip-text/clip-text.ts";
 import { buildUNet } from "../../networks/unet-2d-condition/unet-2d-condition.ts";
 import type { FamilyEngine, FamilyJob, OpenModel } from "../family.ts";
-import { clipStates } from "../shared/clip-states.ts";
+import { encodeTexts } from "../shared/encode-texts.ts";
 import { klCodec } from "../shared/kl-codec.ts";
-import { besideEachOther, type Rows } from "../shared/rows.ts";
-import { textsOf } from "../shared/texts.ts";
+import { besideEachOther } from "../shared/rows.ts";
+import { skippedLayers } from "../shared/skipped-layers.ts";
+import type { Condition } from "../shared/steered-passes.ts";
 import { needsVaeEncoder, unetDenoiser, unetOf } from "../shared/unet-denoiser.ts";
 import { channelScaling } from "./channel-scaling.ts";
 import { type XLConfig, xlConfig } from "./stable-diffusion-xl-config.ts";
@@ -37,49 +38,68 @@ export const engine: FamilyEngine = {
 
   async open(model, job, signal) {
     const config = xlConfig(model.model);
-    const { states, pooled, warnings } = await encodeTexts(model, job, config, signal);
-    const rows = { encoder_hidden_states: states, text_embeds: pooled, time_ids: timeIds(job, config.timeIds) };
+    const { conditions, warnings } = await encode(model, job, config, signal);
     const guidanceSize = config.unet.time_cond_proj_dim;
-    return unetDenoiser(model, job, { kind: config.kind, codec, rows, warnings, guidanceSize }, signal);
+    return unetDenoiser(model, job, { kind: config.kind, codec, conditions, warnings, guidanceSize }, signal);
   },
 
   codec,
 };
 
-async function encodeTexts(model: OpenModel, job: FamilyJob, config: XLConfig, signal: AbortSignal) {
-  const texts = textsOf(job);
-  const { clipSkip } = job.settings;
-  const layer = (layers: number) => `hidden_states.${layers - clipSkip}`;
-  const second = await clipStates(
+/** What the UNet is shown for each of the steering's rows. */
+async function encode(model: OpenModel, job: FamilyJob, config: XLConfig, signal: AbortSignal) {
+  const { steering } = job;
+  const statesOf = (layers: number) => (negative: boolean) =>
+    `hidden_states.${layers - 1 - skippedLayers(job, negative, true)}`;
+  const second = await encodeTexts(
     model,
-    texts,
+    steering,
     {
       network: "textEncoder2",
       tokenizer: "tokenizer2",
-      outputs: [layer(config.textEncoder2.num_hidden_layers), "text_embeds"],
+      states: statesOf(config.textEncoder2.num_hidden_layers),
+      pooled: "text_embeds",
     },
     signal,
   );
-  let [states, pooled] = second.outputs as [Rows, Rows];
-  let { warnings } = second;
-  if (config.textEncoder) {
-    const outputs = [layer(config.textEncoder.num_hidden_layers)];
-    const first = await clipStates(model, texts, { network: "textEncoder", tokenizer: "tokenizer", outputs }, signal);
-    states = besideEachOther(first.outputs[0]!, states);
-    // Both cut a text at the same place.
-    warnings = first.warnings;
-  }
-  return zeroesUncond(model, job)
-    ? { states: zeroFirst(states), pooled: zeroFirst(pooled), warnings }
-    : { states, pooled, warnings };
+  const first =
+    config.textEncoder &&
+    (await encodeTexts(
+      model,
+      steering,
+      {
+        network: "textEncoder",
+        tokenizer: "tokenizer",
+        states: statesOf(config.textEncoder.num_hidden_layers),
+      },
+      signal,
+    ));
+  const blank = zeroesUncond(model, job);
+  const conditions = steering.rows.map(({ negative }, i): Condition => {
+    const states = first ? besideEachOther(first.states[i]!, second.states[i]!) : second.states[i]!;
+    const texts = { encoder_hidden_states: states, text_embeds: second.pooled[i]! };
+    const { encoder_hidden_states, text_embeds } = negative && blank ? zeros(texts) : texts;
+    return { encoder_hidden_states, text_embeds, time_ids: timeIds(job, config.timeIds, negative) };
+  });
+  // Both encoders cut a text at the same place.
+  return { conditions, warnings: (first ?? second).warnings };
 }
 
-/** Where no negative prompt was given at all, its states are zeros; an empty one is encoded. The pipelines' default is true. */
-function zeroesUncond({ model: { index } }: OpenModel, { request, guided }: FamilyJob): boolean {
-  const asked = "negativePrompt" in request && request.negativePrompt !== undefined;
-  return guided && !asked && index.force_zeros_for_empty_prompt !== false;
+/**
+ * Whether the negative prompt's states are zeros: in diffusers where none was given at all, unless the pipeline's index says otherwise; in
+ * A1111 where it is empty; in ComfyUI never.
+ */
+function zeroesUncond({ model: { index } }: OpenModel, { request, steering }: FamilyJob): boolean {
+  const negative = "negativePrompt" in request ? request.negativePrompt : undefined;
+  if (steering.syntax === "comfyui") return false;
+  if (steering.syntax === "a1111") return (negative ?? "") === "";
+  return negative === undefined && index.force_zeros_for_empty_prompt !== false;
 }
 
-function zeroFirst({ data, dims }: Rows): Rows {
-  return { data: data.slice().fill(0, 0, data.length / dims[0]!), dims };
+function zeros<T extends Condition>(condition: T): T {
+  const each = Object.entries(condition).map(([name, { data, dims }]) => [
+    name,
+    { data: new Float32Array(data.length), dims },
+  ]);
+  return Object.fromEntries(each) as T;
 }

@@ -4,10 +4,14 @@ import type { XLConfig } from "./stable-diffusion-xl-config.ts";
 import { xlOptions } from "./xl-options.ts";
 
 /**
- * Micro-conditioning (https://arxiv.org/abs/2307.01952, section 2.2), a row for each text: the original size (height, width),
+ * Micro-conditioning (https://arxiv.org/abs/2307.01952, section 2.2), one row: the original size (height, width),
  * the crop's corner (top, left), and the target size; or in the last one's place, as the refiner has it, an aesthetic score.
  */
-export function timeIds({ request, settings: { width, height }, guided }: FamilyJob, kind: XLConfig["timeIds"]): Rows {
+export function timeIds(
+  { request, settings: { width, height } }: FamilyJob,
+  kind: XLConfig["timeIds"],
+  isNegative: boolean,
+): Rows {
   const options = xlOptions(request);
   const size = { width, height };
   const original = options.originalSize ?? size;
@@ -25,9 +29,8 @@ export function timeIds({ request, settings: { width, height }, guided }: Family
     ...[of.original.height, of.original.width, of.crop.top, of.crop.left],
     ...(kind === "sizes" ? [of.target.height, of.target.width] : [score]),
   ];
-  const rows = [
-    ...(guided ? [row(negative, options.negativeAestheticScore ?? 2.5)] : []),
-    row({ original, target, crop }, options.aestheticScore ?? 6),
-  ];
-  return { data: Float32Array.from(rows.flat()), dims: [rows.length, rows[0]!.length] };
+  const ids = isNegative
+    ? row(negative, options.negativeAestheticScore ?? 2.5)
+    : row({ original, target, crop }, options.aestheticScore ?? 6);
+  return { data: Float32Array.from(ids), dims: [1, ids.length] };
 }

@@ -23,12 +23,12 @@ export function stableDiffusionTraits(model: ModelParts): Traits {
     throw unsupported(unet)("cross_attention_dim", message);
   }
   const embedded = net.time_cond_proj_dim != null;
-  const { tasks, features } = kindTraits[kind];
+  const { tasks, features, conditioning } = kindTraits[kind];
 
   return {
     tasks,
-    features: embedded ? ["clipSkip", ...features] : ["negativePrompt", "guidance", "clipSkip", ...features],
-    conditioning: [],
+    features: ["promptSyntax", "clipSkip", ...(embedded ? [] : (["negativePrompt", "guidance"] as const)), ...features],
+    conditioning,
     ...pictureSizes({ vae, unet: withMendedSize(unet), autoencoder, net }),
     scalingFactor: scalingFactorOf(vae, 0.18215),
     guidanceScale: embedded ? 8.5 : 7.5,

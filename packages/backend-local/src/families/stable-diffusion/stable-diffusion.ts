@@ -1,12 +1,13 @@
 import { partOf } from "../../models/model.ts";
 import { buildVaeDecoder, buildVaeEncoder } from "../../networks/autoencoder-kl/autoencoder-kl.ts";
 import { buildClipText } from "../../networks/clip-text/clip-text.ts";
+import { clipTextConfig } from "../../networks/clip-text/clip-text-config.ts";
 import { buildUNet } from "../../networks/unet-2d-condition/unet-2d-condition.ts";
 import { unetConfig } from "../../networks/unet-2d-condition/unet-2d-condition-config.ts";
 import type { FamilyEngine } from "../family.ts";
-import { clipStates } from "../shared/clip-states.ts";
+import { encodeTexts } from "../shared/encode-texts.ts";
 import { klCodec, scaledBy } from "../shared/kl-codec.ts";
-import { textsOf } from "../shared/texts.ts";
+import { skippedLayers } from "../shared/skipped-layers.ts";
 import { needsVaeEncoder, unetDenoiser, unetOf } from "../shared/unet-denoiser.ts";
 import { unetKind } from "../shared/unet-kind.ts";
 
@@ -24,16 +25,28 @@ export const engine: FamilyEngine = {
   needs: (job) => ["textEncoder", unetOf(job), "vaeDecoder", ...needsVaeEncoder(job)],
 
   async open(model, job, signal) {
-    const { clipSkip } = job.settings;
-    const output = clipSkip > 1 ? `clip_skip.${clipSkip - 1}` : "last_hidden_state";
-    const encoder = { network: "textEncoder", tokenizer: "tokenizer", outputs: [output] };
-    const { outputs, warnings } = await clipStates(model, textsOf(job), encoder, signal);
+    const { num_hidden_layers: layers } = clipTextConfig(partOf(model.model, "textEncoder").config);
+    const encoder = {
+      network: "textEncoder",
+      tokenizer: "tokenizer",
+      states: (negative: boolean) => statesWithout(skippedLayers(job, negative, layers === layersOfSD2)),
+    };
+    const { states, warnings } = await encodeTexts(model, job.steering, encoder, signal);
+    const conditions = states.map((each) => ({ encoder_hidden_states: each }));
     const unet = partOf(model.model, "unet");
     const net = unetConfig(unet.config);
     const kind = unetKind(unet, net, job.dims[0]);
-    const rows = { encoder_hidden_states: outputs[0]! };
-    return unetDenoiser(model, job, { kind, codec, rows, warnings, guidanceSize: net.time_cond_proj_dim }, signal);
+    const guidanceSize = net.time_cond_proj_dim;
+    return unetDenoiser(model, job, { kind, codec, conditions, warnings, guidanceSize }, signal);
   },
 
   codec,
 };
+
+/** OpenCLIP ViT-H/14 without its last layer: how Stable Diffusion 2's encoder is saved. */
+const layersOfSD2 = 23;
+
+/** The encoder's last states, or those without its last layers, after its last norm. */
+function statesWithout(layers: number): string {
+  return layers > 0 ? `clip_skip.${layers}` : "last_hidden_state";
+}

@@ -1,0 +1,69 @@
+import { comfySegments } from "./comfy-weights.ts";
+import type { PromptTokenizer } from "./prompt-tokenizer.ts";
+import type { Chunk } from "./segment.ts";
+
+/** ComfyUI's `max_word_length`: a segment of fewer tokens is never spread over two chunks. */
+const longestWhole = 8;
+
+/** A prompt in chunks, and the names of embeddings in it that are not known: ComfyUI leaves them out. */
+export interface ComfyChunks {
+  chunks: Chunk[];
+  missing: string[];
+}
+
+/** A prompt in chunks as ComfyUI's `tokenize_with_weights` makes them. */
+export function comfyChunks(prompt: string, tokenizer: PromptTokenizer): ComfyChunks {
+  const room = tokenizer.length - 1;
+  const missing: string[] = [];
+  const batches: { ids: number[]; weights: number[] }[] = [];
+  const open = () => {
+    const batch = { ids: [tokenizer.begin], weights: [1] };
+    batches.push(batch);
+    return batch;
+  };
+  let batch = open();
+  for (const { text, weight } of comfySegments(prompt)) {
+    for (const words of withoutEmbeddings(text, missing)) {
+      let ids = tokenizer.words(words);
+      const isLarge = ids.length >= longestWhole;
+      while (ids.length > 0) {
+        const left = room - batch.ids.length;
+        const fits = ids.length <= left;
+        const taken = fits ? ids : isLarge ? ids.slice(0, left) : [];
+        batch.ids.push(...taken);
+        batch.weights.push(...taken.map(() => weight));
+        ids = ids.slice(taken.length);
+        if (!fits) batch = open();
+      }
+    }
+  }
+  return { chunks: batches.map((each) => framed(each, tokenizer)), missing };
+}
+
+/** The chunk that weights are counted from. */
+export function comfyEmptyChunk(tokenizer: PromptTokenizer): Chunk {
+  return framed({ ids: [tokenizer.begin], weights: [1] }, tokenizer);
+}
+
+function framed({ ids, weights }: { ids: number[]; weights: number[] }, { length, end, pad }: PromptTokenizer): Chunk {
+  const all = new Int32Array(length).fill(pad);
+  all.set([...ids, end]);
+  const each = new Float64Array(length).fill(1);
+  each.set(weights);
+  return { ids: all, weights: each };
+}
+
+/** The words of a segment around `embedding:name`, the names of which go to `missing`. */
+function withoutEmbeddings(text: string, missing: string[]): string[] {
+  const stretches = text.split(/(?<=\s)(?=embedding:)/);
+  return stretches.flatMap((stretch) => {
+    if (!stretch.startsWith("embedding:")) return stretch === "" ? [] : [stretch];
+    const [first = "", ...rest] = stretch.slice("embedding:".length).trim().split(/\s+/);
+    const [, name = "", more = ""] = /^([^<[]*)(.*)$/.exec(first)!;
+    missing.push(name.replace(/^,+|,+$/g, ""));
+    const left = [more, ...rest].filter(Boolean).join(" ");
+    const stripped = name.replace(/^,+|,+$/g, "");
+    const leftover = stripped.length < name.length ? `${name.slice(stripped.length)} ${left}` : left;
+    return leftover === "" ? [] : [leftover];
+  });
+}

@@ -1,0 +1,54 @@
+import { readFile } from "node:fs/promises";
+import { expect, test } from "vitest";
+import { a1111Segments } from "./a1111-attention.ts";
+import { promptSchedule, scheduledAt, splitAtAnd } from "./a1111-schedule.ts";
+import { comfySegments } from "./comfy-weights.ts";
+import type { Segment } from "./segment.ts";
+
+// What A1111's and ComfyUI's own code makes of these prompts: tools/oracle/prompt_syntaxes.py.
+interface Case {
+  prompt: string;
+  steps: number;
+  attention: [string, number][] | null;
+  schedule: [number, string][];
+  and: [string, number][];
+  comfy: [string, number][];
+}
+const file = new URL("../../fixtures/prompts/parsed.json", import.meta.url);
+const cases: Case[] = JSON.parse(await readFile(file, "utf8"));
+const pairs = (segments: readonly Segment[] | undefined) => segments?.map(({ text, weight }) => [text, weight]) ?? null;
+
+test("brackets weigh as A1111's", () => {
+  const found = cases.map(({ prompt }) => ({ prompt, attention: pairs(a1111Segments(prompt)) }));
+  expect(found).toEqual(cases.map(({ prompt, attention }) => ({ prompt, attention })));
+});
+
+test("brackets weigh as ComfyUI's", () => {
+  const found = cases.map(({ prompt }) => ({ prompt, comfy: pairs(comfySegments(prompt)) }));
+  expect(found).toEqual(cases.map(({ prompt, comfy }) => ({ prompt, comfy })));
+});
+
+test("prompt editing and alternation go by A1111's schedule", () => {
+  const found = cases.map(({ prompt, steps }) => ({
+    prompt,
+    schedule: promptSchedule(prompt, steps).map(({ until, text }) => [until, text]),
+  }));
+  expect(found).toEqual(cases.map(({ prompt, schedule }) => ({ prompt, schedule })));
+});
+
+test("AND takes a prompt apart as A1111's", () => {
+  const found = cases.map(({ prompt }) => ({ prompt, and: pairs(splitAtAnd(prompt)) }));
+  expect(found).toEqual(cases.map(({ prompt, and }) => ({ prompt, and })));
+});
+
+test("a step looks at the text that A1111's step counter finds", () => {
+  const schedule = promptSchedule("a [b:c:3]", 10);
+  // Its counter begins at 0, its steps at 1; past the end it finds the first.
+  expect([0, 3, 4, 10, 11].map((step) => schedule[scheduledAt(schedule, step)]!.text)).toEqual([
+    "a b",
+    "a b",
+    "a c",
+    "a c",
+    "a b",
+  ]);
+});
