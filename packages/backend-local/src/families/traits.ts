@@ -28,6 +28,8 @@ export interface Traits {
   readonly imageGuidanceScale?: number | undefined;
   /** How the scale acts: over two passes, or as an input of the one pass of a network that was distilled so. */
   readonly guidance: "classifier-free" | "embedded";
+  /** How many timesteps the model was distilled at, where image-to-image spreads all its steps over the first of these. */
+  readonly distilledSteps?: number | undefined;
   /** Layers of the text encoder: the bound of `clipSkip`; 0 where there is none. */
   readonly textLayers: number;
   /** What each tokenizer has to keep to, by its name among the model's tokenizers. */

@@ -15,6 +15,7 @@ import { ownPlan } from "../models/own-plan.ts";
 import { type Steering, steeringOf } from "../prompts/steering.ts";
 import { guidanceOf, guidanceOver, guidanceScaleOf, type PerturbedGuidance, perturbedOf } from "./choose-guidance.ts";
 import { givesLevels, gridOf, ownScheduler, planOf } from "./choose-plan.ts";
+import { distilledTimesteps } from "./distilled-timesteps.ts";
 
 /** A request with every choice made. */
 export interface Settings {
@@ -71,7 +72,7 @@ export function settle(request: GenerationRequest, model: Model): Settings {
   const tokensOf = (side: number) => Math.max(1, Math.floor(side / (2 * traits.scale)));
   const { startsFromPicture } = traits;
   const grid = gridOf(
-    startsFromPicture ? request : withStrength(request, 1),
+    levelsOf(startsFromPicture ? request : withStrength(request, 1), plan, steps, traits),
     plan,
     steps,
     tokensOf(width) * tokensOf(height),
@@ -122,6 +123,15 @@ export function textsOver(request: GenerationRequest, { steps, grid, plan }: Set
 function syntaxOf(request: GenerationRequest, { features }: Traits): PromptSyntax | undefined {
   if (!("prompt" in request) || !features.includes("promptSyntax")) return undefined;
   return request.promptSyntax ?? "plain";
+}
+
+/** The request with the levels of a distilled model's image-to-image, where these are laid out by its strength. */
+function levelsOf(request: GenerationRequest, plan: Plan, steps: number, traits: Traits): GenerationRequest {
+  const asConfigured = plan.scheduler === ownScheduler && !givesLevels(request) && request.startStep === undefined;
+  if (!traits.distilledSteps || request.task !== "image-to-image" || !asConfigured) return request;
+  const { trainTimesteps } = plan.schedule;
+  const timesteps = distilledTimesteps(steps, request.strength, traits.distilledSteps, trainTimesteps);
+  return { ...request, strength: 1, timesteps };
 }
 
 function withStrength(request: GenerationRequest, strength: number): GenerationRequest {

@@ -1,12 +1,24 @@
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
+import { readSafetensors } from "../files/safetensors.ts";
+
+/** A file or folder under fixtures/. */
+export function fixture(name: string): string {
+  return fileURLToPath(new URL(`../../fixtures/${name}`, import.meta.url));
+}
 
 /** A small random model that diffusers wrote (tools/oracle/pipelines.py): `"sd1"`, `"sd2"` or `"f4"`. */
 export function fixtureModel(name: string): string {
-  return fileURLToPath(new URL(`../../fixtures/pipelines/${name}`, import.meta.url));
+  return fixture(`pipelines/${name}`);
+}
+
+/** The bytes of a tensor of a safetensors file. */
+export async function recordedTensor(file: string, name: string): Promise<Uint8Array> {
+  const { offset, length } = (await readSafetensors(file)).tensors.get(name)!;
+  return (await readFile(file)).subarray(offset, offset + length);
 }
 
 /** A folder that is removed when the test ends. */
@@ -23,10 +35,15 @@ export async function schedulerOf(name: string, config: Record<string, unknown>)
   return { "scheduler/scheduler_config.json": config, "model_index.json": { ...index, scheduler } };
 }
 
-/** A copy of a fixture to damage, or to change: a text that is given replaces the file of that name. */
+/** A copy of a fixture model to damage, or to change: see {@link copyFixture}. */
 export async function copyModel(name: string, changes: Record<string, unknown> = {}): Promise<string> {
-  const folder = join(await temporaryFolder(), name);
-  await cp(fixtureModel(name), folder, { recursive: true });
+  return copyFixture(`pipelines/${name}`, changes);
+}
+
+/** A copy of a folder under fixtures/: what is given replaces the file of that name, undefined removes it. */
+export async function copyFixture(name: string, changes: Record<string, unknown> = {}): Promise<string> {
+  const folder = join(await temporaryFolder(), basename(name));
+  await cp(fixture(name), folder, { recursive: true });
   for (const [file, content] of Object.entries(changes)) {
     if (content === undefined || content === null) await rm(join(folder, file), { recursive: true });
     else await writeFile(join(folder, file), typeof content === "string" ? content : JSON.stringify(content));

@@ -2,7 +2,7 @@ import type { Pixels } from "@latentkit/core";
 import { fromPixels } from "../../pipeline/image-tensor.ts";
 import type { Beside, Codec, Denoiser, FamilyJob, OpenModel } from "../family.ts";
 
-/** What an InstructPix2Pix UNet sees beside the latent: the middle of the picture's distribution, not scaled. */
+/** What an InstructPix2Pix UNet sees beside the latent: the middle of the picture's distribution, not scaled (but by CosXL). */
 export async function pictureChannels(
   model: OpenModel,
   codec: Codec,
@@ -10,7 +10,9 @@ export async function pictureChannels(
   signal: AbortSignal,
 ): Promise<Beside> {
   const distribution = await codec.encode(model, fromPixels(inputs.image as Pixels), signal);
-  const means = distribution.subarray(0, distribution.length / 2);
+  const { index, traits } = model.model;
+  const factor = index.is_cosxl_edit === true ? traits.scalingFactor : 1;
+  const means = distribution.subarray(0, distribution.length / 2).map((value) => value * factor);
   return { drawn: "before noise", draw: () => means };
 }
 

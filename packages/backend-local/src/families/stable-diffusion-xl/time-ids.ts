@@ -18,8 +18,9 @@ export function timeIds(
   const target = options.targetSize ?? size;
   const crop = options.cropTopLeft ?? { top: 0, left: 0 };
   const { negativeOriginalSize, negativeTargetSize } = options;
-  // diffusers' text-to-image gives the negative the prompt's own crop unless it has sizes of its own; its other pipelines none.
-  const sharesCrop = request.task === "text-to-image" && !negativeOriginalSize && !negativeTargetSize;
+  // As diffusers' pipelines have it: the refiner's negative has no crop, nor has text-to-image's with sizes of its own.
+  const hasSizes = request.task === "text-to-image" && (negativeOriginalSize ?? negativeTargetSize) !== undefined;
+  const sharesCrop = kind === "sizes" && !hasSizes;
   const negative = {
     original: negativeOriginalSize ?? original,
     target: negativeTargetSize ?? target,

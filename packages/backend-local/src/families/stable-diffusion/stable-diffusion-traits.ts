@@ -33,10 +33,18 @@ export function stableDiffusionTraits(model: ModelParts): Traits {
     scalingFactor: scalingFactorOf(vae, 0.18215),
     guidanceScale: embedded ? 8.5 : 7.5,
     guidance: embedded ? "embedded" : "classifier-free",
+    distilledSteps: distilledSteps(model),
     startsFromPicture: kind !== "instruct",
     imageGuidanceScale: 1.5,
     textLayers: text.num_hidden_layers,
     tokenizers: { tokenizer: { maxPositions: text.max_position_embeddings, vocabSize: text.vocab_size } },
     selfAttentions: selfAttentions(net),
   };
+}
+
+/** LCMScheduler's, in the pipeline that latent consistency models are saved as. */
+function distilledSteps({ pipeline, scheduler }: ModelParts): number | undefined {
+  if (pipeline !== "LatentConsistencyModelPipeline") return undefined;
+  const { original_inference_steps: steps } = scheduler;
+  return typeof steps === "number" ? steps : 50;
 }

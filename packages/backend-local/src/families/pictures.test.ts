@@ -1,0 +1,95 @@
+import { readFile } from "node:fs/promises";
+import { createClient, encodeImage, type GenerationInput } from "@latentkit/core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { local } from "../local.ts";
+import type { LocalBackend } from "../local-backend.ts";
+import { copyFixture, fixture, recordedTensor } from "../testing/test-model.ts";
+
+// Whole pictures against diffusers' pipelines, made from saved folders (tools/oracle/families.py), through the public API.
+interface Case {
+  name: string;
+  request: GenerationInput & { count: number; steps: number };
+  /** The folder's files that are edited for it. */
+  files?: Record<string, unknown>;
+  /** The model that draws the first part of the steps. */
+  base?: string;
+  at?: number;
+}
+
+const models = ["sdxl", "sdxl-refiner", "sdxl-inpaint", "sdxl-instruct", "sd1-inpaint", "sd1-instruct", "sd1-lcm"];
+
+let backend: LocalBackend;
+beforeAll(() => {
+  backend = local({ threads: 1 });
+});
+afterAll(() => backend.dispose());
+
+const inputs = fixture("pipelines/sd1-inputs.safetensors");
+const picture = async (name: "image" | "mask") =>
+  encodeImage({ width: 64, height: 64, channels: 3, data: await recordedTensor(inputs, name) }, "png");
+
+for (const model of models) {
+  const folder = fixture(`families/${model}`);
+  const cases = JSON.parse(await readFile(`${folder}.json`, "utf8")) as Case[];
+  describe(`${model} makes diffusers' pictures`, () => {
+    test.each(cases)("$name", async ({ name, request, files, base, at }) => {
+      const path = files === undefined ? folder : await copyFixture(`families/${model}`, files);
+      const client = createClient({ backend });
+      const asked = { ...request, ...(await inputsOf(request)), model: path } as GenerationInput;
+      const second = base === undefined ? asked : await afterBase(asked as never, fixture(`families/${base}`), at!);
+      const { images } = await client.generate(second);
+      expect(images).toHaveLength(request.count);
+      const expected = await recordedTensor(`${folder}.safetensors`, name);
+      const size = expected.length / images.length;
+      for (const [i, image] of images.entries()) {
+        const { data } = await image.pixels();
+        const { mean, greatest } = difference(data, expected.subarray(i * size, (i + 1) * size));
+        expect(mean, `image ${i}`).toBeLessThan(0.5);
+        expect(greatest, `image ${i}`).toBeLessThanOrEqual(8);
+      }
+    });
+
+    test("no two cases have the same picture", async () => {
+      const pictures = await Promise.all(cases.map(({ name }) => recordedTensor(`${folder}.safetensors`, name)));
+      for (const [i, a] of pictures.entries()) {
+        for (const b of pictures.slice(i + 1))
+          if (a.length === b.length) expect(difference(a, b).mean).toBeGreaterThan(1);
+      }
+    });
+  });
+
+  /** The base model's latent after its part of the steps, for the refiner to go on with. */
+  async function afterBase(
+    request: { prompt: string; steps: number; image?: unknown },
+    baseModel: string,
+    share: number,
+  ) {
+    const { prompt, steps, image: _, ...rest } = request;
+    const common = { ...rest, prompt, steps, task: "text-to-image" as const };
+    const endStep = Math.round(steps * share);
+    const first = await createClient({ backend }).generate({
+      ...common,
+      model: baseModel,
+      endStep,
+      output: { latent: true },
+    });
+    const { data, shape } = first.images[0]!.latent!;
+    return { ...common, startStep: endStep, latent: { data, shape: [...shape] } } as GenerationInput;
+  }
+}
+
+async function inputsOf({ task }: GenerationInput) {
+  if (task === "inpaint") return { image: await picture("image"), mask: await picture("mask"), keepUnmasked: false };
+  return task === "image-to-image" ? { image: await picture("image") } : {};
+}
+
+function difference(a: Uint8Array, b: Uint8Array): { mean: number; greatest: number } {
+  expect(a.length).toBe(b.length);
+  let [sum, greatest] = [0, 0];
+  for (let i = 0; i < a.length; i++) {
+    const apart = Math.abs(a[i]! - b[i]!);
+    sum += apart;
+    greatest = Math.max(greatest, apart);
+  }
+  return { mean: sum / a.length, greatest };
+}
