@@ -30,15 +30,16 @@ const engine: FamilyEngine = {
     },
   },
   needs: () => ["mixer"],
-  async open(model, { settings, dims }, signal) {
+  async open(model, { request, dims }, signal) {
     const mixer = await model.network("mixer");
     const [channels, height, width] = dims;
+    const { length } = "prompt" in request ? (request.prompt ?? "") : "";
     return {
       warnings: [],
       async predict(input, _timestep, _index, { uncond }) {
         const pixels = new model.runtime.Tensor("float32", input.slice(), [height * width, channels]);
         const { data } = await mixer.run({ sample: pixels }, "mixed", signal);
-        const cond = (data as Float32Array).map((value) => value + settings.prompt.length / 100);
+        const cond = (data as Float32Array).map((value) => value + length / 100);
         return uncond ? [(data as Float32Array).slice(), cond] : [cond];
       },
     };
