@@ -42,6 +42,8 @@ export interface Backend {
    * price of their own. A stranger's recipe may then name them.
    */
   readonly modelsAreNames?: boolean;
+  /** The backends that this one is made of, where it is a composition. */
+  readonly parts?: readonly Backend[] | undefined;
   /** What can be done with `model`, or with the default model. May read files or ask a server. */
   capabilities(model?: string, options?: CapabilitiesOptions): Promise<Capabilities>;
   generate(request: GenerationRequest, options: CallOptions): AsyncIterable<GenerationEvent>;

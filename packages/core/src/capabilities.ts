@@ -77,6 +77,8 @@ export interface Capabilities {
   maxPromptTokens?: number;
   /** Whether the backend itself keeps what an inpainting mask leaves black, and honours `keepUnmasked`. Else the client does. */
   keepsUnmasked?: boolean;
+  /** What a picture costs, where it is known; 0 where nothing is billed. */
+  usdPerImage?: number;
   /** Whether `resume` works. */
   resume: boolean;
 }

@@ -264,11 +264,16 @@ function foreignRecipe(recipe: Recipe | undefined, backend: Backend, { model }: 
     code: "recipe_differs",
     message: `The recipe was made with ${what} "${was}", not "${is}": the picture may differ.`,
   });
-  if (recipe.backend !== backend.id) return [differs("backend", recipe.backend, backend.id)];
+  if (!isMadeOf(backend, recipe.backend)) return [differs("backend", recipe.backend, backend.id)];
   const was = recipe.model?.hash;
   return was !== undefined && model?.hash !== undefined && was !== model.hash
     ? [differs("model", `${recipe.model?.id} ${was}`, `${model.id} ${model.hash}`)]
     : [];
+}
+
+/** Whether a backend is, or a composition has, the one of this id. */
+function isMadeOf({ id, parts = [] }: Backend, wanted: string): boolean {
+  return id === wanted || parts.some((part) => isMadeOf(part, wanted));
 }
 
 /** What stood in the recipe's file and is not in its request. */

@@ -25,6 +25,8 @@ export interface QueuedEvent {
 /** Work has begun. */
 export interface StartedEvent {
   type: "started";
+  /** Id of the backend that does the work, where a composition chose it: it stands in the recipe. */
+  backend?: string;
   /** The settings that the backend decided where the request was silent: merged into the recipe. */
   resolved?: Partial<GenerationRequest>;
   model?: ModelIdentity;

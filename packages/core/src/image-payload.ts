@@ -27,6 +27,8 @@ export interface UrlPayload {
   /** Width and height in pixels, where the backend knows them. */
   width?: number;
   height?: number;
+  /** In a composition: the members, outermost first, that the URL came through. */
+  via?: readonly string[];
   /** When the server removes it, ISO 8601. */
   expiresAt?: string;
 }

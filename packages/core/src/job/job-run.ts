@@ -148,8 +148,11 @@ export class JobRun {
         data: event.handle,
       };
     }
-    if (event.type === "started") this.#begin();
-    if (event.type === "started") this.#resolve(event.resolved, event.model, event.versions);
+    if (event.type === "started") {
+      this.#begin();
+      if (event.backend !== undefined) this.#recipe!.backend = event.backend;
+      this.#resolve(event.resolved, event.model, event.versions);
+    }
     if (event.type === "warning") this.#noteWarning(event);
     if (event.type === "image") {
       const made = this.#noteImage(event, await sizeOf(event.image));

@@ -34,6 +34,8 @@ export interface BackendSetup {
   failing?: GenerationInput;
   /** A request for several pictures of which some, not all, fail. */
   partlyFailing?: GenerationInput;
+  /** Id of the backend that does the work, which recipes and errors name: for compositions. Default: the backend's own. */
+  worker?: string;
   /** How often work was begun: engine starts, predictions or prompts created. For "refused before any work". */
   workBegun(): number | Promise<number>;
   /** Whether no work goes on behind the backend: asked after an abort, polled for a few seconds. */

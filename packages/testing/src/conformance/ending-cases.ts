@@ -21,12 +21,12 @@ export const endingCases: Record<EndingCase, Case> = {
     expect(await workBegun(), "refused before any work").toBe(before);
   },
 
-  async failure({ client, failing, request, skip }) {
+  async failure({ client, failing, request, worker = client.backend.id, skip }) {
     if (failing === undefined) return skip("no way to make this backend fail was given");
     const { events, error } = await collect(client.generate(failing));
     expect(LatentKitError.isInstance(error), `a LatentKit error, not ${error}`).toBe(true);
     expect(AbortedError.isInstance(error)).toBe(false);
-    expect((error as LatentKitError).backend).toBe(client.backend.id);
+    expect((error as LatentKitError).backend).toBe(worker);
     expect(events.some((event) => event.type === "completed")).toBe(false);
     expect((await client.generate(request)).images, "the backend works after a failure").toHaveLength(1);
   },

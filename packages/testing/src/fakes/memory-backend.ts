@@ -7,6 +7,7 @@ import {
   GenerationError,
   type GenerationEvent,
   type GenerationRequest,
+  type JobHandle,
   type PixelsPayload,
   ProgressClock,
   seedOfImage,
@@ -19,6 +20,13 @@ export interface MemoryBackendOptions {
   stepMs?: number;
   /** Decides whether a picture fails, by its prompt and index. */
   fails?: (prompt: string, index: number) => boolean;
+  /** An error that ends a job, by how far it has come: before it is taken, once it is taken, or once work has begun. */
+  breaks?: (request: GenerationRequest, at: "submit" | "queued" | "started") => unknown;
+  /** Whether jobs have handles, and can be resumed by them. Default false. */
+  resumable?: boolean;
+  usdPerImage?: number;
+  /** Sizes that it takes. Default 8 to 4096. */
+  sides?: { min: number; max: number };
 }
 
 /** A backend without a model: it draws stripes from the seed. The contract's reference, for tests of what uses one. */
@@ -31,17 +39,29 @@ export interface MemoryBackend extends Backend {
 
 /** Makes an in-memory backend. Its pictures are deterministic: a function of seed, width and height. */
 export function memoryBackend(options: MemoryBackendOptions = {}): MemoryBackend {
-  const { id = "memory", stepMs = 1, fails = () => false } = options;
+  const { id = "memory", stepMs = 1, fails = () => false, breaks = () => undefined, resumable = false } = options;
   const state = { begun: 0, running: 0 };
 
   async function* generate(request: GenerationRequest, { signal }: CallOptions): AsyncGenerator<GenerationEvent> {
+    breakAt(request, "submit");
     state.begun++;
+    yield* work(request, signal);
+  }
+
+  function breakAt(request: GenerationRequest, at: "submit" | "queued" | "started"): void {
+    const error = breaks(request, at);
+    if (error !== undefined) throw error;
+  }
+
+  async function* work(request: GenerationRequest, signal: AbortSignal): AsyncGenerator<GenerationEvent> {
     state.running++;
     try {
       const resolved = { width: request.width ?? 16, height: request.height ?? 16, steps: request.steps ?? 4 };
-      yield { type: "queued", position: 0 };
+      yield { type: "queued", position: 0, ...(resumable ? { handle: { job: state.begun } } : {}) };
+      breakAt(request, "queued");
       await pause(0, signal);
       yield { type: "started", resolved, model: { id: "stripes", hash: "sha256:stripes" }, versions: {} };
+      breakAt(request, "started");
       yield* drawAll({ ...request, ...resolved }, signal);
       yield { type: "completed", timings: { sampleMs: 1 } };
     } finally {
@@ -88,8 +108,9 @@ export function memoryBackend(options: MemoryBackendOptions = {}): MemoryBackend
     get running() {
       return state.running;
     },
-    capabilities: async () => capabilitiesOf(id),
+    capabilities: async () => capabilitiesOf(id, options),
     generate,
+    ...(resumable && { resume: ({ request }: JobHandle, { signal }: CallOptions) => work(request, signal) }),
     dispose: async () => {},
   };
 }
@@ -100,7 +121,10 @@ interface Size {
   steps: number;
 }
 
-function capabilitiesOf(backend: string): Capabilities {
+function capabilitiesOf(
+  backend: string,
+  { resumable = false, usdPerImage, sides = { min: 8, max: 4096 } }: MemoryBackendOptions,
+): Capabilities {
   return {
     backend,
     model: { id: "stripes", hash: "sha256:stripes" },
@@ -110,8 +134,9 @@ function capabilitiesOf(backend: string): Capabilities {
     samplers: ["euler"],
     schedulers: ["normal"],
     outputFormats: ["png", "jpeg", "webp"],
-    limits: { width: { min: 8, max: 4096, multipleOf: 8 }, height: { min: 8, max: 4096, multipleOf: 8 } },
-    resume: false,
+    limits: { width: { ...sides, multipleOf: 8 }, height: { ...sides, multipleOf: 8 } },
+    resume: resumable,
+    ...(usdPerImage === undefined ? {} : { usdPerImage }),
   };
 }
 
