@@ -13,7 +13,7 @@ export { type CacheOptions, withCache } from "./compose/with-cache.ts";
 export { type HookContext, type HookOutcome, type Hooks, withHooks } from "./compose/with-hooks.ts";
 export { type LimitedBackend, type Limits, withLimits } from "./compose/with-limits.ts";
 export { type RetryRules, withRetry } from "./compose/with-retry.ts";
-export { defineConfig, type LatentKitConfig } from "./config/config.ts";
+export { configJsonSchema, defineConfig, type LatentKitConfig } from "./config/config.ts";
 export { type BackendModule, type LoadClientOptions, loadClient } from "./config/load-client.ts";
 export { AbortedError } from "./errors/aborted-error.ts";
 export { AuthenticationError } from "./errors/authentication-error.ts";
@@ -50,6 +50,8 @@ export type {
   WarningEvent,
 } from "./events.ts";
 export { type DecodeOptions, decodeImage, encodeImage, type Pixels, probeImage } from "./image/codec.ts";
+export { readConfig } from "./config/read-config.ts";
+export { decodeImage, encodeImage, type Pixels, probeImage } from "./image/codec.ts";
 export { GeneratedImage } from "./image/generated-image.ts";
 export type { Bytes, FileOptions, ImageFile, ResponseOptions } from "./image/image-file.ts";
 export type { CallInputs, InputRules } from "./image/input-rules.ts";

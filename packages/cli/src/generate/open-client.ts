@@ -1,4 +1,4 @@
-import { type BackendModule, type Client, loadClient } from "@latentkit/core";
+import { type BackendModule, type Client, loadClient, readConfig } from "@latentkit/core";
 import { UsageError } from "../report-error.ts";
 import type { GenerateFlags } from "./flags.ts";
 import type { Input } from "./read-input.ts";
@@ -26,7 +26,11 @@ export async function openClient(
   env: NodeJS.ProcessEnv,
 ): Promise<Client> {
   if (backend !== undefined && !backendNames.includes(backend)) {
-    throw new UsageError(`--backend: "${backend}" is not a backend; use ${backendNames.join(", ")}`);
+    const { backends = {} } = await readConfig(process.cwd(), config);
+    if (!Object.hasOwn(backends, backend)) {
+      const known = [...new Set([...backendNames, ...Object.keys(backends)])];
+      throw new UsageError(`--backend: "${backend}" is not a backend; use ${known.join(", ")}`);
+    }
   }
   const configured = config !== undefined || env.LATENTKIT_BACKEND;
   const suggested = trust === true ? recipe?.backend : undefined;

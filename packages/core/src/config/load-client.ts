@@ -4,6 +4,7 @@ import { pathToFileURL } from "node:url";
 import type { Backend } from "../backend.ts";
 import { type Client, type ClientOptions, createClient } from "../client.ts";
 import { ConfigError } from "../errors/config-error.ts";
+import { buildBackend, type MakeBackend } from "./build-backend.ts";
 import { readConfig } from "./read-config.ts";
 
 /** What a backend package exports for configuration: its factory, fed by options and the environment. */
@@ -20,7 +21,7 @@ export interface LoadClientOptions extends Partial<Omit<ClientOptions, "backend"
   config?: string;
   /** Default `process.env`: `LATENTKIT_BACKEND` and the backends' secrets are read from it. */
   env?: NodeJS.ProcessEnv;
-  /** A backend's id; goes before the environment's and the file's. */
+  /** A backend's id, or a name in the file's `backends`; goes before the environment's and the file's. */
   backend?: string;
   /** Options for that backend, over the file's. */
   backendOptions?: Record<string, unknown>;
@@ -47,11 +48,15 @@ export async function loadClient(options: LoadClientOptions = {}): Promise<Clien
   const chosen = named ?? (env.LATENTKIT_BACKEND || undefined) ?? config.backend ?? "local";
   const { backend: _, backends = {}, ...settings } = config;
   if (typeof chosen !== "string") return createClient({ ...settings, ...given, backend: chosen });
-  const module = await moduleOf(chosen, cwd, modules);
-  if (typeof module.fromConfig !== "function")
-    throw new ConfigError(`backend: the package of "${chosen}" exports no fromConfig; it is not a LatentKit backend`);
+  const make: MakeBackend = async (id, own) => {
+    const module = await moduleOf(id, cwd, modules);
+    if (typeof module.fromConfig !== "function")
+      throw new ConfigError(`backend: the package of "${id}" exports no fromConfig; it is not a LatentKit backend`);
+    return module.fromConfig(own, env);
+  };
   const own = Object.hasOwn(backends, chosen) ? backends[chosen] : {};
-  return createClient({ ...settings, ...given, backend: module.fromConfig({ ...own, ...backendOptions }, env) });
+  const configured = backendOptions === undefined ? backends : { ...backends, [chosen]: { ...own, ...backendOptions } };
+  return createClient({ ...settings, ...given, backend: await buildBackend(chosen, configured, make) });
 }
 
 async function moduleOf(
