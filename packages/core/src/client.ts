@@ -1,4 +1,6 @@
 import type { Backend, CapabilitiesOptions, JobHandle } from "./backend.ts";
+import { Batch, type BatchInput, type BatchOptions } from "./batch/batch.ts";
+import { type BestOf, type BestOfOptions, bestOf } from "./batch/best-of.ts";
 import type { Capabilities } from "./capabilities.ts";
 import { checkCapabilities } from "./check-capabilities.ts";
 import { type Dropped, dropUnsupported } from "./drop-unsupported.ts";
@@ -26,6 +28,7 @@ import type { GenerationInput, GenerationRequest } from "./request/request.ts";
 import { checkBounds } from "./request/request-bounds.ts";
 import { randomSeed } from "./request/seed.ts";
 import { runRequest } from "./run-request.ts";
+import { Sweep, type SweepInput, type SweepOptions } from "./sweep/sweep.ts";
 
 /** What to do with a field that the backend cannot honour: refuse, or leave it out and warn. */
 export type OnUnsupported = "error" | "warn";
@@ -79,6 +82,18 @@ export interface Client {
   resume(handle: JobHandle, options?: GenerateOptions): Job;
   /** What the backend can do with a model, or with its default one. */
   capabilities(model?: string, options?: CapabilitiesOptions): Promise<Capabilities>;
+  /**
+   * Many requests, with a manifest that says what is done, so that a batch that was stopped goes on where it was. It begins when it is
+   * iterated or awaited.
+   */
+  batch(requests: Iterable<BatchInput> | AsyncIterable<BatchInput>, options?: BatchOptions): Batch;
+  /**
+   * Every combination of the values of the fields that are given as lists, such as `{ prompt: "a fox", seed: 7, steps: [5, 20] }`, with a
+   * contact sheet. It begins when it is iterated or awaited.
+   */
+  sweep(input: SweepInput, options?: SweepOptions): Sweep;
+  /** Draws a request several times, and finds the picture that a function scores highest. */
+  bestOf(input: GenerationInput, options: BestOfOptions): Promise<BestOf>;
   /** Cancels what runs and frees the backend. */
   dispose(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -144,6 +159,18 @@ class BackendClient implements Client {
 
   async capabilities(model?: string, options?: CapabilitiesOptions): Promise<Capabilities> {
     return withOutpaint(await this.backend.capabilities(model, options));
+  }
+
+  batch(requests: Iterable<BatchInput> | AsyncIterable<BatchInput>, options?: BatchOptions): Batch {
+    return new Batch(this, requests, options);
+  }
+
+  sweep(input: SweepInput, options?: SweepOptions): Sweep {
+    return new Sweep(this, input, options);
+  }
+
+  bestOf(input: GenerationInput, options: BestOfOptions): Promise<BestOf> {
+    return bestOf(this, input, options);
   }
 
   async dispose(): Promise<void> {

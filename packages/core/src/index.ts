@@ -1,4 +1,7 @@
 export type { Backend, CallOptions, CapabilitiesOptions, JobHandle } from "./backend.ts";
+export { Batch, type BatchInput, type BatchItem, type BatchOptions, type BatchSummary } from "./batch/batch.ts";
+export type { BestOf, BestOfOptions } from "./batch/best-of.ts";
+export type { BatchFile } from "./batch/manifest.ts";
 export { type Capabilities, type Defaults, type FeatureName, featureNames, type Range } from "./capabilities.ts";
 export { checkCapabilities } from "./check-capabilities.ts";
 export { type Client, type ClientOptions, createClient, type GenerateOptions, type OnUnsupported } from "./client.ts";
@@ -30,6 +33,7 @@ export { ImageError } from "./errors/image-error.ts";
 export { InvalidRequestError } from "./errors/invalid-request-error.ts";
 export { describeIssues, type Issue } from "./errors/issue.ts";
 export { type ErrorDetails, LatentKitError, type SerializedError } from "./errors/latentkit-error.ts";
+export { ManifestError } from "./errors/manifest-error.ts";
 export { ModelError } from "./errors/model-error.ts";
 export { NotFoundError } from "./errors/not-found-error.ts";
 export { OutOfMemoryError } from "./errors/out-of-memory-error.ts";
@@ -101,4 +105,17 @@ export {
   type SchedulerName,
 } from "./request/shared-fields.ts";
 export type { GenerationResult, ImageFailure, Timings } from "./result.ts";
+export type { GenerationResult, ImageFailure } from "./result.ts";
+export type { Axis } from "./sweep/axes.ts";
+export type { SheetOptions } from "./sweep/contact-sheet.ts";
+export {
+  Sweep,
+  type SweepCell,
+  type SweepInput,
+  type SweepOptions,
+  type SweepResult,
+  sweepResult,
+} from "./sweep/sweep.ts";
+export { allPrompts, expandPrompt, type TemplateOptions } from "./template/expand-prompt.ts";
+export { readWildcards } from "./template/read-wildcards.ts";
 export { version } from "./version.ts";
