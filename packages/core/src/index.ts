@@ -55,8 +55,6 @@ export type {
   WarningEvent,
 } from "./events.ts";
 export { type DecodeOptions, decodeImage, encodeImage, type Pixels, probeImage } from "./image/codec.ts";
-export { readConfig } from "./config/read-config.ts";
-export { decodeImage, encodeImage, type Pixels, probeImage } from "./image/codec.ts";
 export { GeneratedImage } from "./image/generated-image.ts";
 export type { Bytes, FileOptions, ImageFile, ResponseOptions } from "./image/image-file.ts";
 export type { CallInputs, InputRules } from "./image/input-rules.ts";
@@ -105,7 +103,6 @@ export {
   type SchedulerName,
 } from "./request/shared-fields.ts";
 export type { GenerationResult, ImageFailure, Timings } from "./result.ts";
-export type { GenerationResult, ImageFailure } from "./result.ts";
 export type { Axis } from "./sweep/axes.ts";
 export type { SheetOptions } from "./sweep/contact-sheet.ts";
 export {

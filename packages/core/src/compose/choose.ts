@@ -67,7 +67,8 @@ export function choosing(chooser: Chooser): Backend {
     return unionOf(id, known);
   }
 
-  async function* generate(request: GenerationRequest, { signal }: CallOptions): AsyncGenerator<GenerationEvent> {
+  async function* generate(request: GenerationRequest, options: CallOptions): AsyncGenerator<GenerationEvent> {
+    const { signal } = options;
     const refused: Refusal[] = [];
     const candidates: Candidate[] = [];
     for (const one of await Promise.all(members.map((member) => look(member, request.model, { signal })))) {
@@ -78,17 +79,18 @@ export function choosing(chooser: Chooser): Backend {
     for (const { member, issues, error } of refused)
       yield log(`${id}: ${member.name} is passed over: ${issues ? describeIssues(issues) : messageOf(error)}`);
     if (candidates.length === 0) throw noneFits(id, refused);
-    yield* tryInOrder(chooser.order(candidates, request), signal);
+    yield* tryInOrder(chooser.order(candidates, request), options);
   }
 
-  async function* tryInOrder(order: readonly Candidate[], signal: AbortSignal): AsyncGenerator<GenerationEvent> {
+  async function* tryInOrder(order: readonly Candidate[], options: CallOptions): AsyncGenerator<GenerationEvent> {
+    const { signal } = options;
     for (const [i, candidate] of order.entries()) {
       const { member, request } = candidate;
       const trace = new JobTrace();
       const end = chooser.begin?.(candidate);
       try {
         yield log(`${id}: ${member.name} is asked`);
-        const events = member.backend.generate(request, { signal });
+        const events = member.backend.generate(request, options);
         for await (const event of chooser.around?.(candidate, events, signal) ?? events) {
           trace.note(event);
           yield relayed(event, member);
@@ -135,6 +137,7 @@ export function choosing(chooser: Chooser): Backend {
   return {
     id,
     parts: members.map(({ backend }) => backend),
+    modelsAreNames: members.every(({ backend }) => backend.modelsAreNames === true),
     capabilities,
     generate,
     resume,

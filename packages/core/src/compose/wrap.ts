@@ -15,6 +15,7 @@ export function wrapped(inner: Backend, around: Around): Backend {
   return {
     id: inner.id,
     parts: [inner],
+    modelsAreNames: inner.modelsAreNames === true,
     capabilities: (model, options) => inner.capabilities(model, options),
     generate: (request, options) =>
       around((asked) => inner.generate(asked, options), request, { ...options, resumed: false }),
