@@ -9,7 +9,7 @@ const wildcards = { colors: ["red", "blue"], "animals/birds": ["{small|large} ow
 
 describe("expandPrompt", () => {
   it("chooses by the seed alone, and each about as often as it should", () => {
-    const template = "a {red|{light|dark} blue} __animals/birds__ in ${place}";
+    const template = "a {red|{light|dark} blue} __animals/birds__ in $\u007Bplace}";
     const options = { wildcards, variables: { place: "snow" } };
     expect(expandPrompt(template, { ...options, seed: 7 })).toBe(expandPrompt(template, { ...options, seed: "7" }));
     // Recorded: another machine, or a later version, must choose alike.
@@ -47,7 +47,7 @@ describe("expandPrompt", () => {
   it.each([
     ["{a|b", /character 1 is never closed/],
     ["a}", /character 2 closes nothing/],
-    ["${who}", /no variable "who"; there are: place/],
+    ["$\u007Bwho}", /no variable "who"; there are: place/],
     ["__none__", /no list "none"; there are: colors/],
     ["__self__", /circle/],
     ["{0::a}", /weights/],
