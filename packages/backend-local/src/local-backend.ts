@@ -30,7 +30,7 @@ export class LocalBackend implements Backend {
 
   constructor(options: ResolvedLocalOptions) {
     const { executionProvider, threads, cacheModels, isolation, engineOutput, idleMs } = options;
-    this.#models = new ModelLibrary(options.model, options.variant);
+    this.#models = new ModelLibrary(options);
     this.#options = {
       settings: { executionProvider, cacheModels, ...(threads === undefined ? {} : { threads }) },
       isolation,

@@ -6,8 +6,21 @@ export const executionProviders = ["cpu", "cuda", "webgpu", "directml", "coreml"
 /** `"cpu"`, `"cuda"`, `"webgpu"`, `"directml"` or `"coreml"`. */
 export type ExecutionProvider = (typeof executionProviders)[number];
 
+const path = z.string().min(1).optional();
+
 const LocalOptionsSchema = z.strictObject({
-  model: z.string().min(1).optional(),
+  model: path,
+  parts: z
+    .strictObject({
+      unet: path,
+      transformer: path,
+      vae: path,
+      textEncoder: path,
+      textEncoder2: path,
+      textEncoder3: path,
+    })
+    .optional(),
+  prediction: z.enum(["epsilon", "v_prediction", "sample"]).optional(),
   variant: z
     .string()
     .regex(/^[\w-]+$/, 'must be a variant\'s name, such as "fp16"')
@@ -22,13 +35,30 @@ const LocalOptionsSchema = z.strictObject({
     .default(600_000),
 });
 
+/** Parts of a model by their own paths: each a `.safetensors` file, a folder with a config.json, or a whole model's folder. */
+export interface LocalParts {
+  unet?: string;
+  transformer?: string;
+  vae?: string;
+  textEncoder?: string;
+  textEncoder2?: string;
+  textEncoder3?: string;
+}
+
 /** Settings of {@link local}. Everything has a default. */
 export interface LocalOptions {
   /**
-   * A model folder in the diffusers layout, or a model of the Hugging Face Hub (`"owner/name"`, `"owner/name@revision"`) that is in the Hub's
-   * cache already; the embedded model where absent. `request.model` goes before it.
+   * A model: a folder in the diffusers layout, a single `.safetensors` checkpoint, or a model of the Hugging Face Hub (`"owner/name"`,
+   * `"owner/name@revision"`) that is in the Hub's cache already; the embedded model where absent. `request.model` goes before it.
    */
   model?: string;
+  /** Files or folders to take in place of the parts of `model`, or that it lacks, such as `{ vae: "vae.safetensors" }`. */
+  parts?: LocalParts;
+  /**
+   * What the network of a single file predicts, where the file doesn't say so, or says it wrongly. Default: as its tensors and
+   * metadata tell.
+   */
+  prediction?: "epsilon" | "v_prediction" | "sample";
   /** Which files to take where a folder holds several: `"fp16"` takes `*.fp16.safetensors`. Default: the plain ones. */
   variant?: string;
   /** What computes. Default `"cpu"`; the others need a build of onnxruntime-node that has them. */

@@ -1,8 +1,9 @@
 import type { NetworkChoice, OpenModel } from "../families/family.ts";
 import { buildNetwork, networkOf } from "../models/build-network.ts";
 import type { Model } from "../models/model.ts";
+import { openTokenizer } from "../models/open-tokenizer.ts";
 import type { NetworkGraph } from "../networks/network-graph.ts";
-import { type PromptTokenizer, readTokenizer } from "../prompts/prompt-tokenizer.ts";
+import type { PromptTokenizer } from "../prompts/prompt-tokenizer.ts";
 import { Network } from "./network.ts";
 import type { Runtime } from "./runtime.ts";
 import { TextCache } from "./text-cache.ts";
@@ -27,7 +28,7 @@ export class LoadedModel implements OpenModel {
 
   tokenizer(name: string): Promise<PromptTokenizer> {
     const { tokenizers, traits } = this.model;
-    const reading = this.#tokenizers.get(name) ?? readTokenizer(tokenizers[name]!, traits.tokenizers[name]!);
+    const reading = this.#tokenizers.get(name) ?? openTokenizer(tokenizers[name]!, traits.tokenizers[name]!);
     this.#tokenizers.set(name, reading);
     reading.catch(() => this.#tokenizers.delete(name));
     return reading;

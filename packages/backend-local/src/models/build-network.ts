@@ -1,8 +1,8 @@
 import { familyOf } from "../families/families.ts";
 import type { NetworkChoice } from "../families/family.ts";
-import { folderWeights, type Weights } from "../files/weights.ts";
 import type { NetworkGraph } from "../networks/network-graph.ts";
-import { type Model, partOf, type WeightsSource } from "./model.ts";
+import { type Model, partOf } from "./model.ts";
+import { openWeights } from "./open-weights.ts";
 
 /** A network's name. */
 export function networkOf(choice: NetworkChoice): string {
@@ -20,13 +20,4 @@ export async function buildNetwork(model: Model, choice: NetworkChoice): Promise
   const { part, build } = networks[networkOf(choice)]!;
   const { weights, config } = partOf(model, part);
   return build(config, await openWeights(weights), typeof choice === "string" ? {} : choice);
-}
-
-/** A part's weights: the variant's files where the part has them, as diffusers does, else the plain ones. */
-export async function openWeights({ path, variant }: WeightsSource): Promise<Weights> {
-  if (variant === undefined) return folderWeights(path);
-  return folderWeights(path, variant).catch(async (error) => {
-    if (error.details?.problem !== "missing") throw error;
-    return folderWeights(path);
-  });
 }

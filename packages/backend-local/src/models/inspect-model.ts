@@ -1,9 +1,10 @@
 import { withHubCache } from "../files/hub-cache.ts";
-import { openWeights } from "./build-network.ts";
 import type { ModelPart } from "./model.ts";
 import type { ModelDefaults } from "./model-defaults.ts";
-import { folderNameOf, readModelFolder } from "./model-folder.ts";
+import { openWeights } from "./open-weights.ts";
 import { ownPlan } from "./own-plan.ts";
+import { folderNameOf } from "./part-folder.ts";
+import { readModel } from "./read-model.ts";
 
 /** One network of a model, as its files say. */
 export interface ComponentInfo {
@@ -46,7 +47,7 @@ export interface ModelInfo {
  * @throws {@link ModelError} naming the file and what is wrong.
  */
 export async function inspectModel(folder: string, variant?: string): Promise<ModelInfo> {
-  const model = await withHubCache(folder, (path) => readModelFolder(path, variant));
+  const model = await withHubCache(folder, (path) => readModel(path, { variant }));
   // The networks are only needed here: whoever imports the package does not load them.
   const { checkModel } = await import("./check-model.ts");
   await checkModel(model);

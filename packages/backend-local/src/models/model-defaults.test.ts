@@ -66,7 +66,7 @@ describe("a model's latentkit.json", () => {
 
   test("is part of the model's hash, and its coming and going is noticed", async () => {
     const folder = await copyModel("sd1");
-    const library = new ModelLibrary(folder, undefined);
+    const library = new ModelLibrary({ model: folder });
     const plain = await library.find(undefined);
     expect(await library.find(undefined)).toBe(plain);
     await writeFile(join(folder, "latentkit.json"), JSON.stringify({ defaults: wanted }));

@@ -198,7 +198,7 @@ describe("a folder that cannot be used is a ModelError naming the file", async (
       details: { problem: "missing" },
     });
     await writeFile(join(folder, "some.safetensors"), "");
-    await expect(readModelFolder(join(folder, "some.safetensors"))).rejects.toThrow("single-file checkpoint");
+    await expect(readModelFolder(join(folder, "some.safetensors"))).rejects.toThrow("is a file; a folder");
   });
 
   test("truncated weights", async () => {
@@ -259,7 +259,7 @@ test("infinities as Python writes them are read", async () => {
 test("a variant's files are taken where a part has them", async () => {
   const folder = await copyModel("sd1");
   await rename(join(folder, unetWeights), join(folder, "unet/diffusion_pytorch_model.fp16.safetensors"));
-  const model = await readModelFolder(folder, "fp16");
+  const model = await readModelFolder(folder, { variant: "fp16" });
   expect(model.files.some((file) => file.endsWith("diffusion_pytorch_model.fp16.safetensors"))).toBe(true);
   expect(model.files.some((file) => file.endsWith("vae/diffusion_pytorch_model.safetensors"))).toBe(true);
   await expect(readModelFolder(folder)).resolves.toMatchObject({ identity: model.identity });

@@ -1,16 +1,21 @@
 import { stat } from "node:fs/promises";
-import { extname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { families } from "../families/families.ts";
 import type { Family } from "../families/family.ts";
 import { modelError } from "../files/model-error.ts";
 import { quote } from "../files/quote.ts";
 import { readJson } from "../files/read-json.ts";
-import { openWeights } from "./build-network.ts";
+import { withGivenParts } from "./given-parts.ts";
 import type { Model, ModelPart, ModelParts } from "./model.ts";
 import { defaultsFile, modelDefaults } from "./model-defaults.ts";
 import { hashModel } from "./model-hash.ts";
 import { modelId } from "./model-id.ts";
+import { openWeights } from "./open-weights.ts";
 import { ownPlan } from "./own-plan.ts";
+import { folderNameOf } from "./part-folder.ts";
+import type { PartPaths } from "./part-source.ts";
+import type { ReadOptions } from "./read-model.ts";
+import type { PartName } from "./recognised-model.ts";
 import { underIndexClass } from "./scheduler-as-run.ts";
 
 /**
@@ -20,7 +25,10 @@ import { underIndexClass } from "./scheduler-as-run.ts";
  * @throws {@link ModelError} naming the file: not a folder, not a model, an architecture that is not supported, files
  * that are missing, malformed or pickled.
  */
-export async function readModelFolder(folder: string, variant?: string, name?: string): Promise<Model> {
+export async function readModelFolder(
+  folder: string,
+  { variant, name, parts: given }: ReadOptions = {},
+): Promise<Model> {
   const path = resolve(folder);
   await requireFolder(path);
   const indexFile = join(path, "model_index.json");
@@ -29,7 +37,8 @@ export async function readModelFolder(folder: string, variant?: string, name?: s
   });
   const family = familyOfIndex(index, indexFile);
   const schedulerFile = join(path, "scheduler", "scheduler_config.json");
-  const parts = await readParts(path, family, index, variant);
+  const read = await readParts(path, family, index, { variant, given });
+  const parts = await withGivenParts({ path, family, parts: read, variant }, given);
   const scheduler = underIndexClass(await readJson(schedulerFile), index.scheduler);
   ownPlan(path, scheduler);
   const found: ModelParts = { path, pipeline: String(index._class_name), index, parts, scheduler };
@@ -56,18 +65,12 @@ export async function readModelFolder(folder: string, variant?: string, name?: s
   };
 }
 
-/** Name of a part's folder: `textEncoder2` lies in text_encoder_2. */
-export function folderNameOf(part: string): string {
-  return part.replace(/[A-Z]|\d+$/g, (end) => `_${end.toLowerCase()}`);
-}
-
 async function requireFolder(path: string): Promise<void> {
   const stats = await stat(path).catch((cause: Error) => {
     throw modelError("missing", `There is no model folder ${path}`, { file: path, cause });
   });
   if (stats.isDirectory()) return;
-  const kind = [".safetensors", ".ckpt"].includes(extname(path)) ? "a single-file checkpoint" : "a file";
-  throw modelError("unsupported", `${path} is ${kind}; a folder in the diffusers layout is needed`, { file: path });
+  throw modelError("unsupported", `${path} is a file; a folder in the diffusers layout is needed`, { file: path });
 }
 
 function notAModel(path: string, file: string) {
@@ -92,7 +95,7 @@ async function readParts(
   path: string,
   { parts }: Family,
   index: Record<string, unknown>,
-  variant: string | undefined,
+  { variant, given = {} }: { variant: string | undefined; given: PartPaths | undefined },
 ): Promise<Record<string, ModelPart>> {
   const indexFile = join(path, "model_index.json");
   const read = await Promise.all(
@@ -100,6 +103,8 @@ async function readParts(
       const folder = folderNameOf(name);
       const named = classOf(index[folder]);
       if (optional && named == null) return [];
+      // What is given in its place need not be there; but a VAE's config tells how the latents are scaled.
+      if (given[name as PartName] !== undefined && (name !== "vae" || named == null)) return [];
       if (!classes.includes(named as string)) throw notOneOf(named, classes, indexFile, folder);
       const file = join(path, folder, "config.json");
       // Its class is the index's, whatever it is called here: so diffusers takes it.

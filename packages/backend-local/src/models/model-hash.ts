@@ -15,16 +15,17 @@ const known = new Map<string, string>();
  * that as it was goes unnoticed; merging a LoRA or training further does not.
  *
  * Where a file lies, and in how many shards, does not count. Kept in memory for as long as no file's path, size, time of
- * change or inode changes.
+ * change or inode changes. `note` is what else makes it another model.
  */
 export async function hashModel(
   texts: readonly string[],
   weights: readonly Weights[],
+  note = "",
 ): Promise<{ hash: string; files: string[] }> {
   const parts = weights.map((each) => [...each.names()].sort().map((name) => each.find(name)!));
   const files = [...texts, ...new Set(parts.flat().map(({ file }) => file))];
-  const stamp = await stampOf(files);
-  const hash = known.get(stamp) ?? (await compute(texts, parts));
+  const stamp = `${note}${await stampOf(files)}${weights.map(({ source }) => source).join()}`;
+  const hash = known.get(stamp) ?? (await compute(texts, parts, note));
   known.set(stamp, hash);
   return { hash, files };
 }
@@ -35,8 +36,12 @@ export async function stampOf(files: readonly string[]): Promise<string> {
   return JSON.stringify(stats.map((found, i) => [files[i], found?.size, found?.mtimeMs, found?.ino]));
 }
 
-async function compute(texts: readonly string[], parts: readonly (readonly WeightTensor[])[]): Promise<string> {
-  const hash = createHash("sha256");
+async function compute(
+  texts: readonly string[],
+  parts: readonly (readonly WeightTensor[])[],
+  note: string,
+): Promise<string> {
+  const hash = createHash("sha256").update(note);
   for (const text of await Promise.all(texts.map(readBytes))) {
     hash.update(`${text.length}\n`).update(text);
   }

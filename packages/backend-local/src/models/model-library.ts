@@ -1,30 +1,35 @@
 import { withHubCache } from "../files/hub-cache.ts";
 import type { Model } from "./model.ts";
-import { readModelFolder } from "./model-folder.ts";
 import { stampOf } from "./model-hash.ts";
+import { type ReadOptions, readModel } from "./read-model.ts";
 
 const embedded = "@latentkit/tiny-model";
 
-/** Finds and reads model folders, and reads one again only when its files have changed. */
+/** What a library reads its models by. */
+export interface ModelLibraryOptions extends Omit<ReadOptions, "name"> {
+  /** The default model: the embedded one where absent. */
+  model?: string | undefined;
+}
+
+/** Finds and reads models, and reads one again only when its files have changed. */
 export class ModelLibrary {
-  readonly #default: string | undefined;
-  readonly #variant: string | undefined;
+  readonly #options: ModelLibraryOptions;
   readonly #read = new Map<string, { stamp: string; model: Model }>();
   readonly #reading = new Map<string, Promise<Model>>();
 
-  constructor(defaultModel: string | undefined, variant: string | undefined) {
-    this.#default = defaultModel;
-    this.#variant = variant;
+  constructor(options: ModelLibraryOptions = {}) {
+    this.#options = options;
   }
 
   /**
-   * The model of that name: a folder's path or file URL, or `owner/name` of the Hub's cache; the default one where absent. Callers that ask at the same time
+   * The model of that name: the path or file URL of a folder or a file, or `owner/name` of the Hub's cache; the default one where
+   * absent. Callers that ask at the same time
    * are answered together, in the order in which they asked.
    *
    * @throws ModelError
    */
   find(model: string | undefined): Promise<Model> {
-    const wanted = model ?? this.#default ?? embedded;
+    const wanted = model ?? this.#options.model ?? embedded;
     const reading = this.#reading.get(wanted) ?? this.#find(wanted).finally(() => this.#reading.delete(wanted));
     this.#reading.set(wanted, reading);
     return reading;
@@ -41,8 +46,11 @@ export class ModelLibrary {
   }
 
   async #open(wanted: string): Promise<Model> {
-    if (wanted !== embedded) return withHubCache(wanted, (path) => readModelFolder(path, this.#variant));
+    const { model, variant, parts, prediction } = this.#options;
+    // Parts belong to the model that they were given with; a model that a request names is as it is.
+    const own = (model ?? embedded) === wanted ? { parts, prediction } : {};
+    if (wanted !== embedded) return withHubCache(wanted, (path) => readModel(path, { variant, ...own }));
     const { modelPath } = await import("@latentkit/tiny-model");
-    return readModelFolder(modelPath, undefined, embedded);
+    return readModel(modelPath, { name: embedded, ...own });
   }
 }

@@ -1,9 +1,16 @@
 import type { ModelIdentity } from "@latentkit/core";
 import type { Traits } from "../families/traits.ts";
+import type { ShippedTokenizer } from "../prompts/shipped-tokenizer.ts";
 import type { ModelDefaults } from "./model-defaults.ts";
+import type { PartName } from "./recognised-model.ts";
 
-/** Where a part's tensors lie. */
-export type WeightsSource = { readonly kind: "folder"; readonly path: string; readonly variant?: string | undefined };
+/** Where a part's tensors lie: in a folder of diffusers' layout, or among others in a file. */
+export type WeightsSource =
+  | { readonly kind: "folder"; readonly path: string; readonly variant?: string | undefined }
+  | { readonly kind: "file"; readonly path: string; readonly part: PartName };
+
+/** Where a tokenizer is: its folder, or one that comes with this package. */
+export type TokenizerSource = string | { readonly shipped: ShippedTokenizer };
 
 /** One part of a model that has weights: where they lie, and its configuration. */
 export interface ModelPart {
@@ -32,8 +39,8 @@ export interface Model extends ModelParts {
   /** Id of its family. */
   readonly family: string;
   readonly identity: ModelIdentity;
-  /** Folders of its tokenizers, by name. */
-  readonly tokenizers: Readonly<Record<string, string>>;
+  /** Its tokenizers, by name. */
+  readonly tokenizers: Readonly<Record<string, TokenizerSource>>;
   readonly traits: Traits;
   /** From its latentkit.json. */
   readonly defaults: ModelDefaults;

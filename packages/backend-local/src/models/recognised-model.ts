@@ -1,4 +1,5 @@
 import type { Weights } from "../files/weights.ts";
+import type { ShippedTokenizer } from "../prompts/shipped-tokenizer.ts";
 
 /** One network that was found in a file: its configuration in diffusers' (or transformers') terms, and its tensors under their names. */
 export interface RecognisedPart {
@@ -9,9 +10,6 @@ export interface RecognisedPart {
 /** Parts of a model by the names that the option `parts` has. */
 export type PartName = "unet" | "transformer" | "vae" | "textEncoder" | "textEncoder2" | "textEncoder3";
 
-/** How a tokenizer that comes with no file is to be made: CLIP's, filling up with its end of text or with token 0 ("!"). */
-export type TokenizerKind = "clip" | "clip-padded-with-0";
-
 /** What a file is, as its tensors' names and shapes tell. */
 export interface RecognisedModel {
   /** The class of diffusers' pipeline that would run it, as a `model_index.json` names it. */
@@ -20,8 +18,10 @@ export interface RecognisedModel {
   readonly parts: Readonly<Partial<Record<PartName, RecognisedPart>>>;
   /** A scheduler_config.json for it, as diffusers chooses one for such a file. */
   readonly scheduler: Readonly<Record<string, unknown>>;
-  /** The tokenizer of each text encoder. */
-  readonly tokenizers: Readonly<{ textEncoder?: TokenizerKind; textEncoder2?: TokenizerKind }>;
+  /** The tokenizers that it wants, by the names that families give them. */
+  readonly tokenizers: Readonly<Record<string, ShippedTokenizer>>;
+  /** How the latents of its VAE are scaled, in a VAE's config's terms. */
+  readonly latents: Readonly<Record<string, unknown>>;
   /** What else a model_index.json would say. */
   readonly options: Readonly<Record<string, unknown>>;
 }

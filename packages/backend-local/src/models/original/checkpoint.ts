@@ -1,4 +1,3 @@
-import { modelError } from "../../files/model-error.ts";
 import { readTensor } from "../../files/read-tensor.ts";
 import type { Weights } from "../../files/weights.ts";
 import { deducedText } from "../deduced/deduced-text.ts";
@@ -39,19 +38,33 @@ export function originalUnetPrefix(weights: Weights): string | undefined {
  *
  * @throws {@link ModelError} naming a tensor that has no place in such a model.
  */
-export async function readCheckpoint(weights: Weights, options: CheckpointOptions = {}): Promise<RecognisedModel> {
-  const prefix = originalUnetPrefix(weights);
-  if (prefix === undefined)
-    throw modelError("unsupported", `${weights.source} holds no UNet`, { file: weights.source });
-  const unetWeights = originalUnet({ weights, prefix });
+export async function readCheckpoint(
+  weights: Weights,
+  prefix: string,
+  options: CheckpointOptions = {},
+): Promise<RecognisedModel> {
+  return modelAround(weights, originalUnet({ weights, prefix }), options);
+}
+
+/** The model that a UNet, under diffusers' names, is the heart of, with what else of it `weights` hold. @throws ModelError */
+export async function modelAround(
+  weights: Weights,
+  unetWeights: Weights,
+  options: CheckpointOptions = {},
+): Promise<RecognisedModel> {
   const unet = { config: deducedUnet(unetWeights), weights: unetWeights };
   const texts = readTexts(weights, unet);
   const kind = kindOf(weights, unet, texts.refiner);
-  const prediction = await predictionOf(weights, { option: options.prediction, fallback: kind.prediction });
+  const prediction = await predictionOf(weights, {
+    unet: unetWeights,
+    option: options.prediction,
+    fallback: kind.prediction,
+  });
   const scheduler = await schedulerOf(weights, kind.scheduler, prediction);
   const size = kind.size ?? (prediction.type === "v_prediction" ? 96 : 64);
   const vaePrefix = vaePrefixes.find((each) => hasAny(weights, each));
-  const vae = vaePrefix === undefined ? undefined : await vaeOf({ weights, prefix: vaePrefix }, kind);
+  const latents = await kind.latents();
+  const vae = vaePrefix === undefined ? undefined : vaeOf({ weights, prefix: vaePrefix }, latents);
   const config = { ...unet.config, ...texts.unet, sample_size: size };
   return {
     pipeline: kind.pipeline,
@@ -59,12 +72,13 @@ export async function readCheckpoint(weights: Weights, options: CheckpointOption
     scheduler,
     tokenizers: texts.tokenizers,
     options: kind.options,
+    latents,
   };
 }
 
-async function vaeOf(source: Source, kind: Kind): Promise<RecognisedPart> {
+function vaeOf(source: Source, latents: Readonly<Record<string, unknown>>): RecognisedPart {
   const weights = originalVae(source);
-  return { config: { ...deducedVae(weights), ...(await kind.latents()) }, weights };
+  return { config: { ...deducedVae(weights), ...latents }, weights };
 }
 
 /** The text encoders, and what they tell about the UNet. */
@@ -77,8 +91,8 @@ function readTexts(weights: Weights, { config }: RecognisedPart): Texts {
   const second = open === undefined ? undefined : secondText({ weights, prefix: open }, xl);
   if (!xl) {
     const textEncoder = second ?? first;
-    const kind = second !== undefined || config.use_linear_projection === true ? "clip-padded-with-0" : "clip";
-    return { refiner: false, unet: {}, parts: textEncoder ? { textEncoder } : {}, tokenizers: { textEncoder: kind } };
+    const kind = second !== undefined || config.use_linear_projection === true ? "openclip" : "clip-l";
+    return { refiner: false, unet: {}, parts: textEncoder ? { textEncoder } : {}, tokenizers: { tokenizer: kind } };
   }
   // The refiner attends to the second text encoder's states alone, which are 1280 wide as published.
   const refiner = config.cross_attention_dim === (second?.config.hidden_size ?? 1280);
@@ -89,7 +103,7 @@ function readTexts(weights: Weights, { config }: RecognisedPart): Texts {
     refiner,
     unet: { addition_time_embed_dim: sizes },
     parts: { ...(first && !refiner ? { textEncoder: first } : {}), ...(second ? { textEncoder2: second } : {}) },
-    tokenizers: { ...(refiner ? {} : { textEncoder: "clip" as const }), textEncoder2: "clip-padded-with-0" },
+    tokenizers: { ...(refiner ? {} : { tokenizer: "clip-l" as const }), tokenizer2: "openclip" },
   };
 }
 

@@ -68,7 +68,7 @@ describe("published checkpoints are recognised from names and shapes", () => {
   test.each(Object.entries(models))("%s", async (name, published) => {
     // Stable Diffusion 2's two kinds are told apart by a tensor's values, which are not here.
     const option = name === "sd2.1" ? ({ prediction: "v_prediction" } as const) : {};
-    const model = await readCheckpoint(weightsOf(published.original), option);
+    const model = await readCheckpoint(weightsOf(published.original), "model.diffusion_model.", option);
     const { pipeline, scheduler, parts: texts } = expected[name]!;
     expect(model.pipeline).toBe(pipeline);
     expect(model.scheduler._class_name).toBe(scheduler);

@@ -1,0 +1,71 @@
+import type { Family } from "../families/family.ts";
+import { modelError } from "../files/model-error.ts";
+import { quote } from "../files/quote.ts";
+import type { ModelPart } from "./model.ts";
+import { type PartPaths, readPart } from "./part-source.ts";
+import type { PartName } from "./recognised-model.ts";
+
+/** What {@link withGivenParts} needs to know of the model. */
+export interface BaseModel {
+  /** The model's path, for messages. */
+  path: string;
+  family: Family;
+  parts: Readonly<Record<string, ModelPart>>;
+  /** How its VAE's latents are scaled, where the model says so without a VAE of its own. */
+  latents?: Readonly<Record<string, unknown>>;
+  variant?: string | undefined;
+}
+
+/**
+ * A model's parts with those in their places that were given by their own paths.
+ *
+ * @throws ModelError for a part that the family doesn't have, that is of another class, or whose latents are another family's; and
+ * for a part that is then still missing, naming the option that brings it.
+ */
+export async function withGivenParts(base: BaseModel, given: PartPaths = {}): Promise<Record<string, ModelPart>> {
+  const { family, path, variant } = base;
+  const parts: Record<string, ModelPart> = { ...base.parts };
+  for (const [name, place] of Object.entries(given)) {
+    if (place === undefined) continue;
+    const rule = family.parts[name];
+    if (rule === undefined) {
+      const message = `parts.${name}: a ${family.title} model has no such part; it has ${Object.keys(family.parts).join(", ")}`;
+      throw modelError("unsupported", message, { file: path, option: `parts.${name}` });
+    }
+    const part = await readPart(name as PartName, place, variant);
+    const { _class_name: own, architectures } = part.config;
+    const found = own ?? (Array.isArray(architectures) ? architectures[0] : undefined);
+    if (found !== undefined && !rule.classes.includes(found as string)) {
+      const message = `${part.file}: it is a ${quote(found)}; parts.${name} of a ${family.title} model can be ${rule.classes.join(", ")}`;
+      throw modelError("unsupported", message, { file: part.file, option: `parts.${name}` });
+    }
+    parts[name] = name === "vae" ? withLatents(part, base) : part;
+  }
+  const missing = Object.entries(family.parts).find(([name, { optional }]) => !optional && parts[name] === undefined);
+  if (missing === undefined) return parts;
+  const [name] = missing;
+  const message = `${path}: it holds ${Object.keys(parts).join(", ")} of a ${family.title} model, and no ${name}; give one: local({ model, parts: { ${name}: "path/to/file.safetensors" } })`;
+  throw modelError("missing", message, { file: path, option: `parts.${name}` });
+}
+
+/**
+ * A VAE file doesn't say how its latents are scaled: the model does. A VAE's config.json says it, and where it says otherwise than
+ * the model it is another family's, whose latents mean something else.
+ */
+function withLatents(vae: ModelPart, { parts, latents: stated, path }: BaseModel): ModelPart {
+  const latents = stated ?? latentsOf(parts.vae?.config);
+  if (vae.config._class_name === "AutoencoderTiny" || latents.scaling_factor === undefined) return vae;
+  const fromTensors = vae.weights.kind === "file" && vae.file === vae.weights.path;
+  if (fromTensors) return { ...vae, config: { ...vae.config, ...latents } };
+  const own = latentsOf(vae.config).scaling_factor;
+  if (own === latents.scaling_factor) return vae;
+  const message = `${vae.file}: its latents are scaled by ${quote(own)}, those of ${path} by ${quote(latents.scaling_factor)}: it is another model's VAE`;
+  throw modelError("unsupported", message, { file: vae.file, option: "scaling_factor" });
+}
+
+/** diffusers' default where a config says nothing. */
+function latentsOf(config: Readonly<Record<string, unknown>> | undefined): Record<string, unknown> {
+  if (config === undefined || config._class_name === "AutoencoderTiny") return {};
+  const { scaling_factor = 0.18215, latents_mean, latents_std } = config;
+  return { scaling_factor, ...(latents_mean == null ? {} : { latents_mean, latents_std }) };
+}

@@ -1,0 +1,55 @@
+import { resolve } from "node:path";
+import { families } from "../families/families.ts";
+import { modelError } from "../files/model-error.ts";
+import { fileWeights } from "../files/weights.ts";
+import { withGivenParts } from "./given-parts.ts";
+import type { Model, ModelPart, ModelParts } from "./model.ts";
+import { hashModel } from "./model-hash.ts";
+import { modelId } from "./model-id.ts";
+import { openWeights } from "./open-weights.ts";
+import { ownPlan } from "./own-plan.ts";
+import type { ReadOptions } from "./read-model.ts";
+import { recogniseFile } from "./recognise-file.ts";
+import type { PartName } from "./recognised-model.ts";
+
+/**
+ * Reads a model that is one weights file: what it is, its configs and its scheduler come from its tensors' names and shapes, its
+ * tokenizers from this package. Its header is read, and no weights but a few that mark its kind.
+ *
+ * @throws {@link ModelError} naming the file, what it looks like, and which part it lacks.
+ */
+export async function readModelFile(file: string, options: ReadOptions = {}): Promise<Model> {
+  const path = resolve(file);
+  const weights = await fileWeights(path);
+  const recognised = await recogniseFile(weights, { prediction: options.prediction });
+  if (recognised.kind === "network") {
+    const { part } = recognised;
+    const message = `${path}: it holds a ${part} alone; name the model that it belongs to as model, and this file as parts.${part}`;
+    throw modelError("unsupported", message, { file: path, option: `parts.${part}` });
+  }
+  const { pipeline, scheduler, latents, tokenizers, options: index, parts: found } = recognised.model;
+  const family = families.find(({ pipelines }) => pipelines.includes(pipeline));
+  if (family === undefined) {
+    const message = `${path} holds a model for diffusers' ${pipeline}, which is not supported yet; supported: ${families.flatMap(({ pipelines }) => pipelines).join(", ")}`;
+    throw modelError("unsupported", message, { file: path });
+  }
+  const own = Object.entries(found).map(([part, { config }]): [string, ModelPart] => [
+    part,
+    { weights: { kind: "file", path, part: part as PartName }, config, file: path },
+  ]);
+  const parts = await withGivenParts({ path, family, parts: Object.fromEntries(own), latents }, options.parts);
+  ownPlan(path, scheduler, { pipeline });
+  const model: ModelParts = { path, pipeline, index: { _class_name: pipeline, ...index }, parts, scheduler };
+  const traits = family.describe(model);
+  const views = await Promise.all(Object.values(parts).map((part) => openWeights(part.weights)));
+  const { hash, files } = await hashModel([], views, JSON.stringify([pipeline, scheduler]));
+  return {
+    ...model,
+    family: family.id,
+    identity: { id: modelId(path), hash },
+    tokenizers: Object.fromEntries(Object.entries(tokenizers).map(([name, shipped]) => [name, { shipped }])),
+    traits,
+    defaults: {},
+    files,
+  };
+}

@@ -1,0 +1,112 @@
+import { modelError } from "../files/model-error.ts";
+import { TensorNames } from "../files/tensor-names.ts";
+import type { Weights } from "../files/weights.ts";
+import { deducedText } from "./deduced/deduced-text.ts";
+import { deducedTinyVae, deducedVae } from "./deduced/deduced-vae.ts";
+import { looksLike, quantisation } from "./looks-like.ts";
+import { type CheckpointOptions, modelAround, originalUnetPrefix, readCheckpoint } from "./original/checkpoint.ts";
+import { originalTinyVae, originalVae } from "./original/original-vae.ts";
+import type { PartName, RecognisedModel, RecognisedPart } from "./recognised-model.ts";
+
+/** What one weights file holds: a model, whole or in part, or a single network. */
+export type RecognisedFile =
+  | { readonly kind: "model"; readonly model: RecognisedModel }
+  | { readonly kind: "network"; readonly part: "vae" | "textEncoder"; readonly network: RecognisedPart };
+
+/** What files are understood, for messages. */
+export const supportedFiles =
+  "checkpoints of Stable Diffusion 1, 2 and XL in the original naming, and single UNets, VAEs (TAESD too) and CLIP text encoders";
+
+/**
+ * Tells what a weights file is from its tensors' names and shapes alone.
+ *
+ * @throws {@link ModelError} saying what it looks like and what is supported.
+ */
+export async function recogniseFile(weights: Weights, options: CheckpointOptions = {}): Promise<RecognisedFile> {
+  refuseQuantised(weights);
+  // A LoRA or a ControlNet has the names of the network that it changes: what is marked so is nothing else.
+  const looks = looksLike(weights);
+  const names = new TensorNames(weights);
+  if (looks === undefined || !isAdapter(looks)) {
+    const prefix = originalUnetPrefix(weights);
+    if (prefix !== undefined) return { kind: "model", model: await readCheckpoint(weights, prefix, options) };
+    if (names.has("down_blocks.0.resnets.0") && names.has("time_embedding"))
+      return { kind: "model", model: await modelAround(weights, weights, options) };
+    const network = singleNetwork(weights, names);
+    if (network !== undefined) return { kind: "network", ...network };
+  }
+  const { source: file } = weights;
+  const what = looks === undefined ? "holds no model that is known here" : `looks like ${looks}`;
+  throw modelError("unsupported", `${file} ${what}; supported are ${supportedFiles}`, { file });
+}
+
+/**
+ * The network that a file holds in one role.
+ *
+ * @throws {@link ModelError} where it holds none, naming what it is instead.
+ */
+export function networkOf(file: RecognisedFile, role: PartName, source: string): RecognisedPart {
+  if (file.kind === "model") {
+    const part = file.model.parts[role];
+    if (part !== undefined) return part;
+    const has = Object.keys(file.model.parts).join(", ");
+    throw modelError("unsupported", `${source}: it holds ${has}, and no ${role}`, {
+      file: source,
+      option: `parts.${role}`,
+    });
+  }
+  if (file.part === role || (file.part === "textEncoder" && role === "textEncoder2")) return file.network;
+  const message = `${source}: it is a ${titles[file.part]}, and no ${titles[role]}`;
+  throw modelError("unsupported", message, { file: source, option: `parts.${role}` });
+}
+
+const titles: Readonly<Record<PartName, string>> = {
+  unet: "UNet",
+  transformer: "transformer",
+  vae: "VAE",
+  textEncoder: "text encoder",
+  textEncoder2: "second text encoder",
+  textEncoder3: "third text encoder",
+};
+
+function refuseQuantised(weights: Weights): void {
+  const form = quantisation(weights);
+  if (form === undefined) return;
+  const { source: file } = weights;
+  const what = looksLike(weights);
+  const message = `${file}${what === undefined ? "" : ` (it looks like ${what})`} stores its weights as ${form}; float32, float16 and bfloat16 work`;
+  throw modelError("unsupported", message, { file });
+}
+
+function isAdapter(looks: string): boolean {
+  return /LoRA|ControlNet|Adapter|AnimateDiff|upscaler/.test(looks);
+}
+
+/** A network alone, in diffusers' names or the original's. */
+function singleNetwork(weights: Weights, names: TensorNames) {
+  const part = (name: "vae" | "textEncoder", of: Weights, config: Record<string, unknown>) => ({
+    part: name,
+    network: { config, weights: of },
+  });
+  if (names.has("decoder.up_blocks.0.resnets") || names.has("encoder.down_blocks.0.resnets"))
+    return part("vae", weights, deducedVae(weights));
+  const prefix = ["", "first_stage_model.", "vae."].find(
+    (each) => names.has(`${each}decoder.up.0.block`) || names.has(`${each}encoder.down.0.block`),
+  );
+  if (prefix !== undefined) {
+    const vae = originalVae({ weights, prefix });
+    return part("vae", vae, deducedVae(vae));
+  }
+  if (names.has("decoder.layers.0") || names.has("encoder.layers.0.conv") || names.has("encoder.layers.1.conv"))
+    return part("vae", weights, deducedTinyVae(weights));
+  if (names.has("3.conv.0") || names.has("1.conv.0")) {
+    const vae = originalTinyVae({ weights, prefix: "" }, names.has("1.conv.0") ? "encoder" : "decoder");
+    return part("vae", vae, deducedTinyVae(vae));
+  }
+  if (
+    names.has("text_model.encoder.layers.0") ||
+    (names.has("encoder.layers.0.self_attn") && names.has("final_layer_norm"))
+  )
+    return part("textEncoder", weights, deducedText(weights));
+  return undefined;
+}

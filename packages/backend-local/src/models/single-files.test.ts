@@ -1,0 +1,43 @@
+import { createClient, encodeImage, type GenerationInput } from "@latentkit/core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { local } from "../local.ts";
+import type { LocalBackend } from "../local-backend.ts";
+import { difference, oraclePicture, singleFile, singleFileCases } from "../testing/single-file.ts";
+
+// Pictures of checkpoints in the original naming against what diffusers' from_single_file makes of the same bytes
+// (tools/oracle/single_files.py), through the public API.
+let backend: LocalBackend;
+beforeAll(() => {
+  backend = local({ threads: 1 });
+});
+afterAll(() => backend.dispose());
+
+const request = {
+  prompt: "a red apple on a blue background",
+  negativePrompt: "blurry",
+  steps: 5,
+  guidanceScale: 5,
+  seed: 7,
+} as const;
+
+for (const name of ["sd1", "sd2"]) {
+  const { cases } = await singleFileCases(name);
+  describe(`${name}.safetensors makes diffusers' pictures`, () => {
+    test.each(cases)("$name", async ({ name: label, task, strength }) => {
+      const model = await singleFile(name);
+      const input = await inputOf(task, strength ?? 0.6);
+      const { images } = await createClient({ backend }).generate({ ...request, ...input, model } as GenerationInput);
+      const { data } = await images[0]!.pixels();
+      const expected = await oraclePicture(`${name}.${label}`);
+      const apart = difference(data, expected.data);
+      expect(apart.mean).toBeLessThan(0.5);
+      expect(apart.max).toBeLessThanOrEqual(8);
+    });
+  });
+}
+
+async function inputOf(task: string, strength: number): Promise<object> {
+  const { width, height, data } = await oraclePicture("input");
+  if (task === "text-to-image") return { width, height };
+  return { task, image: await encodeImage({ width, height, channels: 3, data }, "png"), strength };
+}
