@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { ModelError } from "@latentkit/core";
 import { expect, it } from "vitest";
+import { rewriteFile, singleFile } from "../testing/single-file.ts";
 import { copyModel, fixtureModel, temporaryFolder } from "../testing/test-model.ts";
 import { inspectModel } from "./inspect-model.ts";
 
@@ -13,7 +14,7 @@ it("tells what a folder holds", async () => {
     hash: expect.stringMatching(/^sha256:[0-9a-f]{64}$/),
     scheduler: { class: "EulerDiscreteScheduler", sampler: "euler", prediction: "v_prediction" },
   });
-  expect(info.size.width).toBe(config.sample_size * info.size.multipleOf);
+  expect(info.size?.width).toBe(config.sample_size * info.size!.multipleOf);
   expect(info.components.map(({ name, architecture }) => [name, architecture])).toEqual([
     ["text_encoder", "CLIPTextModel"],
     ["unet", "UNet2DConditionModel"],
@@ -46,4 +47,23 @@ it("refuses tensors and vocabularies that do not fit the configs, before anythin
     expect(ModelError.isInstance(error)).toBe(true);
     expect((error as ModelError).message).toMatch(message);
   }
+});
+
+it("tells what a single file holds, as a model and as one network", async () => {
+  const path = await singleFile("sd1");
+  expect(await inspectModel(path)).toMatchObject({
+    id: "sd1",
+    family: "Stable Diffusion 1 and 2",
+    tasks: expect.arrayContaining(["text-to-image", "image-to-image"]),
+    scheduler: { class: "PNDMScheduler", sampler: "pndm", prediction: "epsilon" },
+    size: { width: 512, height: 512 },
+    components: expect.arrayContaining([expect.objectContaining({ name: "unet", dtypes: ["F16"] })]),
+    maxPromptTokens: 75,
+  });
+  const vae = await rewriteFile(path, (name) => (name.startsWith("first_stage_model.") ? name : undefined));
+  expect(await inspectModel(vae)).toMatchObject({
+    family: "vae alone",
+    tasks: [],
+    components: [{ name: "vae", architecture: "AutoencoderKL", dtypes: ["F16"] }],
+  });
 });

@@ -1,10 +1,17 @@
+import { stat } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { Task } from "@latentkit/core";
+import { familyOf } from "../families/families.ts";
 import { withHubCache } from "../files/hub-cache.ts";
-import type { ModelPart } from "./model.ts";
+import { fileWeights, type Weights } from "../files/weights.ts";
 import type { ModelDefaults } from "./model-defaults.ts";
+import { hashModel } from "./model-hash.ts";
+import { modelId } from "./model-id.ts";
 import { openWeights } from "./open-weights.ts";
 import { ownPlan } from "./own-plan.ts";
 import { folderNameOf } from "./part-folder.ts";
 import { readModel } from "./read-model.ts";
+import { recogniseFile } from "./recognise-file.ts";
 
 /** One network of a model, as its files say. */
 export interface ComponentInfo {
@@ -20,34 +27,43 @@ export interface ComponentInfo {
   dtypes: string[];
 }
 
-/** What a model folder holds. Plain data. */
+/** What a model's files hold. Plain data. */
 export interface ModelInfo {
   id: string;
+  /** Title of its family, such as `"Stable Diffusion 1 and 2"`; of a file with one network alone, what that is. */
+  family: string;
+  /** What it can do; nothing where it is one network alone. */
+  tasks: readonly Task[];
   /** Absolute path. */
   path: string;
   /** Same hash, same output: what a recipe notes. */
   hash: string;
   components: ComponentInfo[];
-  /** Diffusers' class, what it is run as here, and what the network predicts. */
-  scheduler: { class: string; sampler: string; scheduler: string; prediction: string };
+  /** Diffusers' class, what it is run as here, and what the network predicts. Not of one network alone, as what follows. */
+  scheduler?: { class: string; sampler: string; scheduler: string; prediction: string };
   /** Size in pixels that the model was trained at, and what each side must be a multiple of and at least. */
-  size: { width: number; height: number; multipleOf: number; min: number };
+  size?: { width: number; height: number; multipleOf: number; min: number };
   /** What the model wants where a request is silent: its latentkit.json. */
   defaults: ModelDefaults;
   /** Longest prompt in tokens. */
-  maxPromptTokens: number;
+  maxPromptTokens?: number;
 }
 
 /**
- * Reads what a model folder holds: configs, the tokenizer and the weights' headers, no weights. All is checked that can be
- * without running the model: every tensor's name, shape and type against the configs.
+ * Reads what a model holds: configs, the tokenizer and the weights' headers, no weights. All is checked that can be without
+ * running the model: every tensor's name, shape and type against the configs.
  *
- * @param folder a path or file URL of a folder in the diffusers layout, or `owner/name` of the Hub's cache.
+ * @param place a path or file URL of a folder in the diffusers layout, or `owner/name` of the Hub's cache; or of a single file: a
+ * checkpoint, or one network.
  * @param variant as in {@link LocalOptions}.
  * @throws {@link ModelError} naming the file and what is wrong.
  */
-export async function inspectModel(folder: string, variant?: string): Promise<ModelInfo> {
-  const model = await withHubCache(folder, (path) => readModel(path, { variant }));
+export async function inspectModel(place: string, variant?: string): Promise<ModelInfo> {
+  return withHubCache(place, async (path) => (await inspectNetworkFile(path)) ?? inspectWhole(path, variant));
+}
+
+async function inspectWhole(place: string, variant: string | undefined): Promise<ModelInfo> {
+  const model = await readModel(place, { variant });
   // The networks are only needed here: whoever imports the package does not load them.
   const { checkModel } = await import("./check-model.ts");
   await checkModel(model);
@@ -55,9 +71,15 @@ export async function inspectModel(folder: string, variant?: string): Promise<Mo
   const plan = ownPlan(path, scheduler, { pipeline: model.pipeline });
   return {
     id: identity.id,
+    family: familyOf(model).title,
+    tasks: traits.tasks,
     path,
     hash: identity.hash ?? "",
-    components: await Promise.all(Object.entries(parts).map(([name, part]) => inspectPart(folderNameOf(name), part))),
+    components: await Promise.all(
+      Object.entries(parts).map(async ([name, { weights, config }]) =>
+        inspectPart(folderNameOf(name), config, await openWeights(weights)),
+      ),
+    ),
     scheduler: {
       class: String(scheduler._class_name ?? "unknown"),
       sampler: plan.sampler,
@@ -75,8 +97,21 @@ export async function inspectModel(folder: string, variant?: string): Promise<Mo
   };
 }
 
-async function inspectPart(name: string, part: ModelPart): Promise<ComponentInfo> {
-  const weights = await openWeights(part.weights);
+/** A file with one network, which is a part for some model and none itself; undefined where it is anything else. */
+async function inspectNetworkFile(place: string): Promise<ModelInfo | undefined> {
+  const path = resolve(place);
+  const stats = await stat(path).catch(() => undefined);
+  if (!stats?.isFile()) return undefined;
+  const weights = await fileWeights(path);
+  const found = await recogniseFile(weights);
+  if (found.kind === "model") return undefined;
+  const { part, network } = found;
+  const { hash } = await hashModel([], [weights]);
+  const component = inspectPart(folderNameOf(part), network.config, network.weights);
+  return { id: modelId(path), family: `${part} alone`, tasks: [], path, hash, components: [component], defaults: {} };
+}
+
+function inspectPart(name: string, config: Readonly<Record<string, unknown>>, weights: Weights): ComponentInfo {
   const bytesOf = new Map<string, number>();
   let parameters = 0;
   for (const tensorName of weights.names()) {
@@ -87,6 +122,6 @@ async function inspectPart(name: string, part: ModelPart): Promise<ComponentInfo
   const dtypes = [...bytesOf].sort(([, a], [, b]) => b - a).map(([dtype]) => dtype);
   const bytes = [...bytesOf.values()].reduce((sum, length) => sum + length, 0);
   // transformers' configs list their class, diffusers' name it.
-  const [listed] = Array.isArray(part.config.architectures) ? part.config.architectures : [];
-  return { name, architecture: String(part.config._class_name ?? listed ?? "unknown"), parameters, bytes, dtypes };
+  const [listed] = Array.isArray(config.architectures) ? config.architectures : [];
+  return { name, architecture: String(config._class_name ?? listed ?? "unknown"), parameters, bytes, dtypes };
 }

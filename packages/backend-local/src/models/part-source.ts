@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { withHubCache } from "../files/hub-cache.ts";
 import { modelError } from "../files/model-error.ts";
 import { readJson, readOptionalJson } from "../files/read-json.ts";
 import { fileWeights } from "../files/weights.ts";
@@ -14,12 +14,15 @@ export type PartPaths = Readonly<Partial<Record<PartName, string | undefined>>>;
 
 /**
  * A part that was given by its own path: a folder with a config.json, a whole model's folder (its part of that name counts), or a
- * file, whose config is the config.json beside it or else what its tensors tell.
+ * file, whose config is the config.json beside it or else what its tensors tell. A model of the Hub's that is in its cache, too.
  *
  * @throws ModelError naming the path.
  */
 export async function readPart(part: PartName, given: string, variant?: string): Promise<ModelPart> {
-  const path = resolve(given.startsWith("file:") ? fileURLToPath(given) : given);
+  return withHubCache(given, (path) => readPartAt(part, resolve(path), variant));
+}
+
+async function readPartAt(part: PartName, path: string, variant: string | undefined): Promise<ModelPart> {
   const stats = await stat(path).catch((cause: Error) => {
     throw modelError("missing", `parts.${part}: there is no ${path}`, { file: path, option: `parts.${part}`, cause });
   });

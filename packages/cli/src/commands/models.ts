@@ -18,8 +18,8 @@ export const modelsCommand: MakeCommand = (io) =>
 
 function infoCommand({ stdout }: CliIo): Command {
   return new Command("info")
-    .description("print a model folder's architecture, sizes, types, scheduler and native size")
-    .argument("<model>", "a folder in the diffusers layout, or owner/name of the Hub's cache")
+    .description("print what a model is and can do: family, networks, precision, scheduler, native size")
+    .argument("<model>", "a folder in the diffusers layout, a .safetensors file, or owner/name of the Hub's cache")
     .option("--variant <name>", "which files where there are several, such as fp16")
     .option("--json", "print one JSON object")
     .allowExcessArguments(false)
@@ -109,19 +109,27 @@ function pathCommand({ stdout }: CliIo): Command {
     });
 }
 
-function table({ id, path, hash, components, scheduler, size, maxPromptTokens }: ModelInfo): string {
-  const { sampler, scheduler: levels, prediction } = scheduler;
+function table({ id, family, tasks, path, hash, components, scheduler, size, maxPromptTokens }: ModelInfo): string {
+  const bytes = components.reduce((sum, component) => sum + component.bytes, 0);
   const rows: [string, string][] = [
     ["model", id],
+    ["family", family],
+    ["tasks", tasks.join(", ")],
     ["path", path],
     ["hash", hash],
+    ["size", `${scaled(bytes)}B`],
     ...components.map((component): [string, string] => [component.name, describe(component)]),
-    ["scheduler", `${scheduler.class} (sampler ${sampler}, scheduler ${levels}, ${prediction})`],
-    ["native size", `${size.width}×${size.height} (sides in multiples of ${size.multipleOf}, from ${size.min})`],
-    ["prompt", `up to ${maxPromptTokens} tokens`],
   ];
-  const width = Math.max(...rows.map(([name]) => name.length));
-  return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join("\n");
+  if (scheduler !== undefined) {
+    const { sampler, scheduler: levels, prediction } = scheduler;
+    rows.push(["scheduler", `${scheduler.class} (sampler ${sampler}, scheduler ${levels}, ${prediction})`]);
+  }
+  if (size !== undefined) {
+    const sides = `sides in multiples of ${size.multipleOf}, from ${size.min}`;
+    rows.push(["native size", `${size.width}×${size.height} (${sides})`]);
+  }
+  if (maxPromptTokens !== undefined) rows.push(["prompt", `up to ${maxPromptTokens} tokens`]);
+  return columns(rows.filter(([, value]) => value !== ""));
 }
 
 function describe({ architecture, parameters, bytes, dtypes }: ComponentInfo): string {
