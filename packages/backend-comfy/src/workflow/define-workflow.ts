@@ -2,9 +2,10 @@ import { ConfigError } from "@latentkit/core";
 import { comfyDetails } from "../comfy-error.ts";
 import type { Graph, GraphNode } from "../graph/graph.ts";
 import type { ObjectInfo } from "../server/object-info.ts";
+import { ConvertedWorkflow } from "./converted-workflow.ts";
 import { type ParameterSpecs, type ParameterValues, targetsOf } from "./parameters.ts";
 import { readUiWorkflow } from "./read-ui-workflow.ts";
-import { uiToApi } from "./ui-to-api.ts";
+import { type ConvertOptions, convertUi, missingNodes } from "./ui-to-api.ts";
 import { isUiWorkflow } from "./ui-workflow.ts";
 import type { WorkflowFile } from "./workflow-file.ts";
 
@@ -13,7 +14,7 @@ import type { WorkflowFile } from "./workflow-file.ts";
  * kind (videos, audio), `"text"`, or the node's whole output as it reported it.
  */
 export interface OutputSpec {
-  /** The node, by its id or title. */
+  /** The node, by its id or title; one in a subgraph also by the way to it, such as `Sample:Save`. */
   node: string;
   kind?: "images" | "files" | "text" | "raw";
 }
@@ -33,7 +34,9 @@ export interface Workflow<P extends ParameterSpecs = ParameterSpecs, O extends O
   readonly parameters: P;
   readonly outputs: O;
   /** The graph in API format; the format that ComfyUI's editor saves is converted, which takes the node definitions. */
-  graph(info: ObjectInfo): Graph;
+  graph(info: ObjectInfo, options?: ConvertOptions): Graph;
+  /** The same, with what names of nodes and inputs lead to. */
+  convert(info: ObjectInfo, options?: ConvertOptions): ConvertedWorkflow;
   /** Only there for the types. */
   readonly values?: ParameterValues<P>;
 }
@@ -53,40 +56,51 @@ export interface Workflow<P extends ParameterSpecs = ParameterSpecs, O extends O
  * @throws ConfigError when the JSON is no workflow, or a parameter or output names a node that it does not have.
  */
 export function defineWorkflow<const P extends ParameterSpecs, const O extends OutputSpecs>(definition: {
-  /** Parsed JSON: "Save (API Format)" or, when `definition` is run, what the editor saves. */
+  /** Parsed JSON: what the editor saves, or "Export (API)", also in an envelope such as `{ "prompt": … }`. */
   workflow: unknown;
   parameters: P;
   outputs: O;
 }): Workflow<P, O> {
-  const { workflow, parameters, outputs } = definition;
-  const check = (graph: Graph): Graph => {
+  const { parameters, outputs } = definition;
+  const check = (converted: ConvertedWorkflow): ConvertedWorkflow => {
     for (const [name, spec] of Object.entries(parameters)) {
-      for (const { node, input } of targetsOf(spec)) {
-        if (graph[findNode(graph, node, `parameters.${name}`)]!.inputs[input] === undefined && !spec.required) {
-          const has = Object.keys(graph[findNode(graph, node, name)]!.inputs).join(", ");
-          throw broken(`parameters.${name}`, `node "${node}" has no input "${input}"; it has ${has}`);
-        }
-      }
+      for (const target of targetsOf(spec)) converted.targets(target, `parameters.${name}`, spec.required);
     }
-    for (const [name, { node }] of Object.entries(outputs)) findNode(graph, node, `outputs.${name}`);
-    return graph;
+    for (const [name, { node }] of Object.entries(outputs)) converted.find(node, `outputs.${name}`);
+    return converted;
   };
+  const { workflow, pngInfo } = unwrapped(definition.workflow);
+  let convert: Workflow["convert"];
   if (isUiWorkflow(workflow)) {
     const saved = readUiWorkflow(workflow);
-    return { parameters, outputs, graph: (info) => check(uiToApi(saved, info)) };
+    convert = (info, options) => {
+      const conversion = convertUi(saved, info, options);
+      if (conversion.missing.length > 0) throw missingNodes(conversion.missing);
+      return check(new ConvertedWorkflow(structuredClone(conversion.graph), { conversion }));
+    };
+  } else {
+    const graph = readApi(workflow);
+    check(new ConvertedWorkflow(graph));
+    convert = () => new ConvertedWorkflow(structuredClone(graph), pngInfo === undefined ? {} : { pngInfo });
   }
-  const graph = check(readApi(workflow));
-  return { parameters, outputs, graph: () => structuredClone(graph) };
+  return { parameters, outputs, convert, graph: (info, options) => convert(info, options).graph };
 }
 
-/** A node's id, from its id or title. @throws ConfigError when there is none, or several have the title. */
-export function findNode(graph: Graph, name: string, field: string): string {
-  if (name in graph) return name;
-  const titled = Object.entries(graph).filter(([, node]) => node._meta?.title === name);
-  if (titled.length === 1) return titled[0]![0];
-  const known = Object.entries(graph).map(([id, { class_type, _meta }]) => `${id} (${_meta?.title ?? class_type})`);
-  const why = titled.length > 1 ? `several nodes have the title "${name}"` : `there is no node "${name}"`;
-  throw broken(field, `${why}; nodes are ${known.slice(0, 30).join(", ")}`);
+/**
+ * What is in an envelope: `{ "prompt": … }` as `POST /prompt` takes it, with the editor's file where it came along, or
+ * `{ "workflow": …, "output": … }`, of which the second is what ran.
+ */
+function unwrapped(given: unknown): { workflow: unknown; pngInfo?: unknown } {
+  const envelope = (typeof given === "object" && given !== null ? given : {}) as Record<string, unknown>;
+  const { prompt, output, workflow, extra_data: extra } = envelope;
+  const isGraph = (value: unknown) =>
+    typeof value === "object" && value !== null && !("class_type" in value) && !isUiWorkflow(value);
+  if (isGraph(prompt)) {
+    const { extra_pnginfo: pngInfo } = (extra ?? {}) as Record<string, unknown>;
+    return { workflow: prompt, ...(pngInfo === undefined ? {} : { pngInfo }) };
+  }
+  if (isUiWorkflow(workflow) && isGraph(output)) return { workflow: output, pngInfo: { workflow } };
+  return { workflow: isUiWorkflow(workflow) ? workflow : given };
 }
 
 /** Reads API format; every node gets `inputs`, whose absence would kill the server's worker. */

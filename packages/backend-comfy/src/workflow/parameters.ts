@@ -3,7 +3,10 @@ import { ImageSourceSchema, type Issue, maxSeed } from "@latentkit/core";
 import type { InputValue } from "../graph/graph.ts";
 import { exactInteger } from "../http/exact-json.ts";
 
-/** An input of a node of the workflow: the node by its id, or by its title. */
+/**
+ * An input of a node of the workflow: the node by its id, or by its title. A node that stands for a subgraph has the
+ * fields that it shows for inputs; one inside is named by the way to it, such as `12:3` or `Sample:KSampler`.
+ */
 export interface Target {
   node: string;
   input: string;

@@ -12,7 +12,8 @@ import { byDefinitions } from "../server/by-definitions.ts";
 import { checkGraph } from "../server/check-graph.ts";
 import type { ComfyServer } from "../server/comfy-server.ts";
 import type { ObjectInfo } from "../server/object-info.ts";
-import { findNode, type OutputSpecs, type OutputValues, type Workflow } from "./define-workflow.ts";
+import type { ConvertedWorkflow } from "./converted-workflow.ts";
+import type { OutputSpecs, OutputValues, Workflow } from "./define-workflow.ts";
 import { type ParameterSpecs, type ParameterValues, readParameters, targetsOf } from "./parameters.ts";
 import { filesOf, lostError, readOutput, type WantedOutput } from "./read-outputs.ts";
 
@@ -24,16 +25,22 @@ export interface RunOptions {
   onEvent?: (event: GenerationEvent) => void;
   /** Ask for a preview every so many steps. Default 0: none. */
   previewEvery?: number;
+  /** Draws the choices in prompts such as `{a|b}` of a file of the editor's. Default: a new one each time. */
+  promptSeed?: number;
 }
 
 /** What a run ends with. */
 export interface WorkflowResult<O extends OutputSpecs> {
   outputs: OutputValues<O>;
   promptId: string;
+  /** What ran, in API format: with the values that were given, and the choices in prompts that were drawn. */
+  graph: Graph;
+  /** What those choices were drawn by. */
+  promptSeed?: number;
 }
 
 /** What a run goes by. */
-export interface RunSettings extends Pick<RunOptions, "previewEvery"> {
+export interface RunSettings extends Pick<RunOptions, "previewEvery" | "promptSeed"> {
   signal: AbortSignal;
 }
 
@@ -51,11 +58,17 @@ export async function* runWorkflow<P extends ParameterSpecs, O extends OutputSpe
   values: ParameterValues<P>,
   settings: RunSettings,
 ): WorkflowRun<O> {
-  const { signal } = settings;
+  const { signal, promptSeed = Math.floor(Math.random() * 2 ** 32) } = settings;
   checkRun(workflow, values, settings);
-  const filled = await byDefinitions(server, signal, (info) => fillIn(server, workflow, values, { info, signal }));
-  const job = { ...filled, extraData: extraData(server, settings.previewEvery ?? 0) };
-  return yield* outcomeOf(server, workflow, { job }, settings);
+  const filled = await byDefinitions(server, signal, (info) =>
+    fillIn(server, workflow, values, { info, signal, promptSeed }),
+  );
+  const { converted, ...rest } = filled;
+  const pngInfo = converted.pngInfo(rest.graph);
+  const extra = extraData(server, settings.previewEvery ?? 0);
+  const job = { ...rest, extraData: { ...extra, ...(pngInfo === undefined ? {} : { extra_pnginfo: pngInfo }) } };
+  const result = yield* outcomeOf(server, workflow, converted, { job }, settings);
+  return { ...result, promptSeed };
 }
 
 /**
@@ -73,14 +86,15 @@ export async function* resumeWorkflow<O extends OutputSpecs>(
   const handle = readPromptHandle(data);
   const { promptId, clientId } = handle;
   const found = await findPrompt(server, handle, settings.signal);
-  const graph = found ?? workflow.graph(await server.objectInfo(settings.signal));
+  const converted = workflow.convert(await server.objectInfo(settings.signal));
+  const graph = found ?? converted.graph;
   yield { type: "queued", handle: { ...handle } };
   const job = { graph, fields: {}, images: [], extraData: extraData(server, settings.previewEvery ?? 0) };
-  return yield* outcomeOf(server, workflow, { job, resumed: { promptId, clientId } }, settings);
+  return yield* outcomeOf(server, workflow, converted, { job, resumed: { promptId, clientId } }, settings);
 }
 
 /** What only a program without types can get wrong. */
-function checkRun(workflow: unknown, values: unknown, { previewEvery = 0 }: RunSettings): void {
+function checkRun(workflow: unknown, values: unknown, { previewEvery = 0, promptSeed = 0 }: RunSettings): void {
   const issues: Issue[] = [];
   if (typeof (workflow as Partial<Workflow> | null | undefined)?.graph !== "function")
     issues.push({ field: "workflow", message: "must be what defineWorkflow returned" });
@@ -88,18 +102,21 @@ function checkRun(workflow: unknown, values: unknown, { previewEvery = 0 }: RunS
     issues.push({ field: "values", message: "must be an object of values by the parameters' names" });
   if (!Number.isInteger(previewEvery) || previewEvery < 0)
     issues.push({ field: "previewEvery", message: "must be a whole number from 0" });
+  if (!Number.isInteger(promptSeed) || promptSeed < 0 || promptSeed >= 2 ** 32)
+    issues.push({ field: "promptSeed", message: "must be a whole number from 0 to 4294967295" });
   if (issues.length > 0) throw new InvalidRequestError(issues, comfyDetails());
 }
 
 async function* outcomeOf<O extends OutputSpecs>(
   server: ComfyServer,
   { outputs }: Workflow<ParameterSpecs, O>,
+  converted: ConvertedWorkflow,
   what: Pick<Run, "job" | "resumed">,
   { signal, previewEvery = 0 }: RunSettings,
 ): WorkflowRun<O> {
   const { graph } = what.job;
   const wanted = Object.entries(outputs).map(([name, spec]): WantedOutput => {
-    const id = findNode(graph, spec.node, `outputs.${name}`);
+    const id = converted.find(spec.node, `outputs.${name}`);
     return { name, id, spec, isSent: graph[id]?.class_type === "SaveImageWebsocket" && isPictures(spec.kind) };
   });
   const sent: FoundPicture[] = [];
@@ -138,7 +155,8 @@ async function* outcomeOf<O extends OutputSpecs>(
   const { failure, promptId } = yield* runToEnd(server, run, signal);
   if (failure !== undefined) throw failure;
   if (lost[0] !== undefined) throw lostError(lost[0], promptId);
-  return { outputs: Object.fromEntries(wanted.map(({ name }) => [name, read.get(name)])) as OutputValues<O>, promptId };
+  const values = Object.fromEntries(wanted.map(({ name }) => [name, read.get(name)])) as OutputValues<O>;
+  return { outputs: values, promptId, graph };
 }
 
 function isPictures(kind: WantedOutput["spec"]["kind"]): boolean {
@@ -150,18 +168,19 @@ async function fillIn<P extends ParameterSpecs>(
   server: ComfyServer,
   workflow: Workflow<P>,
   given: ParameterValues<P>,
-  { info, signal }: { info: ObjectInfo; signal: AbortSignal },
-): Promise<Pick<PromptJob, "graph" | "fields" | "images">> {
-  const graph: Graph = workflow.graph(info);
+  { info, signal, promptSeed }: { info: ObjectInfo; signal: AbortSignal; promptSeed: number },
+): Promise<Pick<PromptJob, "graph" | "fields" | "images"> & { converted: ConvertedWorkflow }> {
+  const converted = workflow.convert(info, { promptSeed });
+  const graph = structuredClone(converted.graph);
   const { values, images, issues } = readParameters(workflow.parameters, given);
   const fields: FieldMap = {};
+  const targets = (name: string) =>
+    targetsOf(workflow.parameters[name]!).flatMap((target) => converted.targets(target, `parameters.${name}`, true));
   const set = (name: string, value: Graph[string]["inputs"][string]) => {
-    for (const { node, input } of targetsOf(workflow.parameters[name]!)) {
-      graph[findNode(graph, node, `parameters.${name}`)]!.inputs[input] = value;
-    }
+    for (const { node, input } of targets(name)) graph[node]!.inputs[input] = value;
   };
-  for (const [name, spec] of Object.entries(workflow.parameters)) {
-    for (const { node, input } of targetsOf(spec)) fields[`${findNode(graph, node, name)}.${input}`] = name;
+  for (const name of Object.keys(workflow.parameters)) {
+    for (const { node, input } of targets(name)) fields[`${node}.${input}`] = name;
   }
   for (const [name, value] of values) set(name, value);
   const loaded: LocalImage[] = [];
@@ -172,5 +191,5 @@ async function fillIn<P extends ParameterSpecs>(
   }
   const all = [...issues, ...checkGraph(graph, info, fields)];
   if (all.length > 0) throw new InvalidRequestError(all, comfyDetails());
-  return { graph, fields, images: loaded };
+  return { graph, fields, images: loaded, converted };
 }

@@ -49,18 +49,46 @@ const newSavers = new Set([
   "SavePointCloud",
 ]);
 
+/** A converted file, with what leads from its graph back to it. */
+export interface Conversion {
+  graph: Graph;
+  /** The file as it was loaded. */
+  workflow: UiWorkflow;
+  /** Where each node of the graph is in the file. */
+  placed: ReadonlyMap<string, Placed>;
+  /** Nodes that stand for subgraphs, by the ids that their own nodes' begin with. */
+  hosts: ReadonlyMap<string, Placed>;
+  /** Nodes that the server does not have, as `id (type)`: the graph is without them. */
+  missing: readonly string[];
+  /** Texts and names that were sent otherwise than they stand in the file, as `id.input`. */
+  resolved: ReadonlySet<string>;
+}
+/** A node in its part of the file. */
+export interface Placed {
+  frame: Frame;
+  node: EditorNode;
+}
+
 /**
- * Converts what the editor saves to API format, as the editor does when it queues: widgets by the order of the node's
- * declaration or by name, defaults where the file has no value, reroutes and bypassed nodes followed through, muted ones
- * left out, primitives put in, subgraphs unfolded (`12:3`) with the values that their nodes show, choices and comments in
+ * Converts what the editor saves to API format, as the editor does when it queues: widgets by name or by the order of the
+ * node's declaration, defaults where the file has no value, reroutes and bypassed nodes followed through, muted ones left
+ * out, primitives put in, subgraphs unfolded (`12:3`) with the values that their nodes show, choices and comments in
  * prompts resolved, dates and other nodes' values put into names of files.
  *
  * @throws ConfigError naming the nodes that the server does not have, and for JSON that is not as the editor saves it.
  */
 export function uiToApi(saved: UiWorkflow, info: ObjectInfo, options: ConvertOptions = {}): Graph {
-  const workflow = readUiWorkflow(saved);
+  const { graph, missing } = convertUi(saved, info, options);
+  if (missing.length > 0) throw missingNodes(missing);
+  return graph;
+}
+
+/** Like {@link uiToApi}, with the way back to the file. */
+export function convertUi(saved: UiWorkflow, info: ObjectInfo, options: ConvertOptions = {}): Conversion {
+  const read = readUiWorkflow(saved);
   // Editors of servers without branching inputs left ids as they are.
-  const root = loadParts(withGroups(info.isRecent ? withUniqueIds(workflow) : workflow, info), info);
+  const workflow = info.isRecent ? withUniqueIds(read) : read;
+  const root = loadParts(withGroups(workflow, info), info);
   showValues(root);
   const { now = new Date(), promptSeed } = options;
   const draw: Draw = promptSeed === undefined ? Math.random : drawOf(promptSeed);
@@ -70,9 +98,12 @@ export function uiToApi(saved: UiWorkflow, info: ObjectInfo, options: ConvertOpt
     return fills && typeof value === "string" ? fillName(value, nodes, now) : value;
   });
   const graph: Graph = {};
+  const placed = new Map<string, Placed>();
+  const hosts = new Map<string, Placed>();
+  const resolved = new Set<string>();
   const missing: string[] = [];
   const everywhere = new Everywhere();
-  for (const { frame, node } of running({ part: root, path: "", isRecent: info.isRecent })) {
+  for (const { frame, node } of running({ part: root, path: "", isRecent: info.isRecent }, hosts)) {
     const id = `${frame.path}${node.id}`;
     if (node.spec === undefined || node.widgets === undefined) {
       if (isLinked(frame.part, node)) missing.push(`${id} (${node.type})`);
@@ -80,8 +111,10 @@ export function uiToApi(saved: UiWorkflow, info: ObjectInfo, options: ConvertOpt
     }
     const inputs: Record<string, InputValue> = {};
     for (const widget of node.widgets.list) {
-      const value = widget.inPrompt ? sent(widget, node, frame, { draw, now, nodes }) : undefined;
+      if (!widget.inPrompt) continue;
+      const value = sent(widget, node, frame, { draw, now, nodes });
       if (value !== undefined) inputs[widget.name] = posted(value, widget);
+      if (value !== widget.value) resolved.add(`${id}.${widget.name}`);
     }
     for (const [place, slot] of node.slots.entries()) {
       if (slot.widget !== undefined && node.widgets.find(slot.widget) === undefined) continue;
@@ -90,23 +123,25 @@ export function uiToApi(saved: UiWorkflow, info: ObjectInfo, options: ConvertOpt
         found === undefined && slot.link === undefined ? everywhere.linkFor(frame, node, slot) : undefined;
       const source = offered === undefined ? found : { link: offered };
       if (source === undefined) continue;
+      resolved.delete(`${id}.${slot.name}`);
       if ("link" in source) inputs[slot.name] = source.link;
       else if (source.value !== undefined) inputs[slot.name] = posted(source.value, node.widgets.find(slot.name));
     }
     Object.assign(inputs, ownInputs(node));
     graph[id] = { class_type: node.type, inputs, _meta: { title: node.title } };
+    placed.set(id, { frame, node });
   }
-  if (missing.length > 0) throw missingNodes(missing);
-  return withoutDeadLinks(graph);
+  return { graph: withoutDeadLinks(graph), workflow, placed, hosts, resolved, missing };
 }
 
 /** Every node that is sent, in the order of the file, with its frame. */
-function* running(frame: Frame): Generator<{ frame: Frame; node: EditorNode }> {
+function* running(frame: Frame, hosts: Map<string, Placed>): Generator<Placed> {
   for (const node of frame.part.nodes.values()) {
     if (node.inside !== undefined) {
+      hosts.set(`${frame.path}${node.id}`, { frame, node });
       // Within a subgraph the editor sends them whatever their node's mode: switching that off switched them off, too.
       const isOff = frame.outer === undefined && (node.mode === muted || node.mode === bypassed);
-      if (!isOff && !isWithin(frame, node.inside)) yield* running(inside(frame, node));
+      if (!isOff && !isWithin(frame, node.inside)) yield* running(inside(frame, node), hosts);
     } else if (node.mode !== muted && node.mode !== bypassed && !isVirtual(node) && !isEverywhere(node))
       yield { frame, node };
   }
@@ -174,7 +209,8 @@ function namedNodes(part: Part, done = new Set<Part>()): Named[] {
   ]);
 }
 
-function missingNodes(nodes: readonly string[]): ConfigError {
+/** The error of a file that needs nodes which the server does not have. */
+export function missingNodes(nodes: readonly string[]): ConfigError {
   return new ConfigError(
     `The server does not have ${nodes.length === 1 ? "a node" : "nodes"} of the workflow: ${nodes.join(", ")}. Install what has them there, or mute or replace them in the editor.`,
     comfyDetails({ details: { nodes } }),

@@ -36,7 +36,13 @@ export interface EditorNode {
   /** The subgraph that the node stands for. */
   inside: Part | undefined;
   /** Values of the fields that a subgraph shows on the node that stands for it, by its inputs. */
-  shown: Map<string, { value: unknown }>;
+  shown: Map<string, ShownValue>;
+}
+
+/** The value of a field that a subgraph shows, and where it is in the node's `widgets_values`. */
+export interface ShownValue {
+  value: unknown;
+  place?: number;
 }
 
 /** The workflow itself, or the inside of a subgraph, which all nodes that stand for it share. */

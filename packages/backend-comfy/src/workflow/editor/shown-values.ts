@@ -1,4 +1,4 @@
-import type { EditorNode, Part } from "./parts.ts";
+import type { EditorNode, Part, ShownValue } from "./parts.ts";
 
 /** An entry of `proxyWidgets`: an inner node and its widget. */
 type Proxy = readonly [source: string, widget: string];
@@ -37,6 +37,7 @@ function restoreShown(host: EditorNode): void {
   const kept = named ? new Map<string, unknown>() : keptAside(host);
   for (const [place, [name, shown]] of [...host.shown].entries()) {
     const value = named ? named[name] : (kept.get(name) ?? list[place]);
+    shown.place = place;
     // The editor sends null for null, which the server refuses: the inner value is meant.
     if (value !== undefined && value !== null) shown.value = value;
   }
@@ -55,10 +56,10 @@ function keptAside({ saved: { properties } }: EditorNode): Map<string, unknown> 
 }
 
 /** Has an input show the widget that it leads to, with that widget's value; undefined where it leads to none. */
-function bind(host: EditorNode, name: string): { value: unknown } | undefined {
+function bind(host: EditorNode, name: string): ShownValue | undefined {
   const source = sourceOf(host.inside!, name);
   if (source === undefined) return undefined;
-  const shown = { value: source.value };
+  const shown: ShownValue = { value: source.value };
   host.shown.set(name, shown);
   return shown;
 }
@@ -94,12 +95,12 @@ function applyProxies(host: EditorNode, hosts: readonly EditorNode[]): void {
     });
     const shown = linked === undefined ? undefined : host.shown.get(linked.name);
     if (shown !== undefined) {
-      if (!isHole) shown.value = value;
+      put(shown, place, isHole, value);
       continue;
     }
     if (source === "-1") {
       const own = host.shown.get(widget);
-      if (own !== undefined && !isHole) own.value = value;
+      if (own !== undefined) put(own, place, isHole, value);
       continue;
     }
     const node = part.nodes.get(source);
@@ -113,9 +114,15 @@ function applyProxies(host: EditorNode, hosts: readonly EditorNode[]): void {
       bind(other, input);
     }
     const own = host.shown.get(input);
-    if (own !== undefined && !isHole) own.value = value;
-    else if (own !== undefined && node.type === "PrimitiveNode") own.value = primitiveValue(node);
+    if (own === undefined) continue;
+    put(own, place, isHole, value);
+    if (isHole && node.type === "PrimitiveNode") own.value = primitiveValue(node);
   }
+}
+
+function put(shown: ShownValue, place: number, isHole: boolean, value: unknown): void {
+  shown.place = place;
+  if (!isHole) shown.value = value;
 }
 
 /** Pairs of an inner node's id and its widget's name; a list, or the same as JSON text. */

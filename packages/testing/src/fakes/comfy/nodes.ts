@@ -21,7 +21,7 @@ const int = (min: number | bigint, max: number | bigint, fallback: number | bigi
   { default: fallback, min, max, ...more },
 ];
 const float = (min: number, max: number, fallback: number) => ["FLOAT", { default: fallback, min, max, step: 0.01 }];
-const text = ["STRING", { multiline: true }];
+const text = ["STRING", { multiline: true, dynamicPrompts: true }];
 const word = (fallback: string) => ["STRING", { default: fallback }];
 const flag = (fallback: boolean) => ["BOOLEAN", { default: fallback }];
 /** The old form of a combo, and the new one: real servers have both. */
