@@ -7,7 +7,16 @@ export class UsageError extends Error {
 }
 
 /** Errors whose cause is what the user gave, not what happened to it. */
-const badInput = new Set(["invalid_request", "unsupported", "config", "recipe", "model", "not_found"]);
+const badInput = new Set([
+  "invalid_request",
+  "unsupported",
+  "config",
+  "recipe",
+  "model",
+  "not_found",
+  "manifest",
+  "budget",
+]);
 
 /** The exit code of an error: 130 for an interruption, 2 for bad input, 1 for all else. */
 export function exitCodeOf(error: unknown): number {

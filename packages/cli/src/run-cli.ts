@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
+import { batchCommand } from "./commands/batch.ts";
 import { capabilitiesCommand } from "./commands/capabilities.ts";
 import { comfyCommand } from "./commands/comfy.ts";
 import { completeCommand, completionCommand } from "./commands/completion.ts";
@@ -9,6 +10,7 @@ import { modelsCommand } from "./commands/models.ts";
 import { recipeCommand } from "./commands/recipe.ts";
 import { replayCommand } from "./commands/replay.ts";
 import { samplersCommand } from "./commands/samplers.ts";
+import { sweepCommand } from "./commands/sweep.ts";
 import { reportError } from "./report-error.ts";
 
 /** What the command line reads and writes, other than files. */
@@ -26,6 +28,8 @@ export type MakeCommand = (io: CliIo, setExitCode: (code: number) => void) => Co
 
 const commands: readonly MakeCommand[] = [
   generateCommand,
+  batchCommand,
+  sweepCommand,
   replayCommand,
   recipeCommand,
   diffCommand,

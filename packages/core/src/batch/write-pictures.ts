@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { ImageError } from "../errors/image-error.ts";
@@ -33,7 +32,8 @@ export async function writePictures(
 }
 
 async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
-  const temporary = `${path}.${randomUUID()}.tmp`;
+  // One batch at a time writes here: what a killed one left under this name is written over.
+  const temporary = `${path}.tmp`;
   try {
     await mkdir(dirname(path), { recursive: true });
     await writeFile(temporary, bytes);
