@@ -41,6 +41,7 @@ export function capabilitiesOf(
       ...(hasIpAdapter(info) ? ["image-prompt" as const] : []),
     ],
     controls: "any",
+    promptSyntaxes: ["plain", "comfyui"],
     samplers: info.choices("KSampler", "sampler_name"),
     schedulers: [...info.choices("KSampler", "scheduler"), ...extraSchedulers(info)],
     outputFormats: ["png", "jpeg", "webp"],
@@ -65,7 +66,17 @@ function featuresOf(info: ObjectInfo, family: Family): FeatureName[] {
     ? ["samplerOptions", "schedulerOptions", "startStep", "endStep"]
     : [];
   const always: FeatureName[] = ["seed", "steps", "guidanceScale", "sampler", "scheduler", "loras", "embeddings"];
-  return [...always, "hires", "previewEvery", "strength", ...classic, ...guided, ...sigmas, ...optional];
+  return [
+    ...always,
+    "promptSyntax",
+    "hires",
+    "previewEvery",
+    "strength",
+    ...classic,
+    ...guided,
+    ...sigmas,
+    ...optional,
+  ];
 }
 
 /** Features that other servers have: what this one lacks for them. */

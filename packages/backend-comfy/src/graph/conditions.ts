@@ -1,3 +1,4 @@
+import { asWritten } from "../plan/prompt-syntax.ts";
 import type { GraphBuilder, Link } from "./graph.ts";
 import type { Pipeline } from "./model.ts";
 import { imageOf, type Plan } from "./plan.ts";
@@ -39,7 +40,8 @@ function addTexts(g: GraphBuilder, plan: Plan, clip: Link, main: Link): Link {
     if (entry.kind !== "text") continue;
     const field = `conditioning[${i}]`;
     const id = `text-${i + 1}`;
-    const { prompt, weight, start, end } = entry;
+    const { weight, start, end } = entry;
+    const prompt = asWritten(entry.prompt, plan.request);
     const text = weight === 1 ? prompt : `(${prompt}:${weight})`;
     const encoded = g.add(id, "CLIPTextEncode", { text, clip }, { text: `${field}.prompt` })();
     if (start === 0 && end === 1) {

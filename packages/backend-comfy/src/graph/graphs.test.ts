@@ -129,6 +129,15 @@ describe("graphs", () => {
     });
   });
 
+  it("brackets weigh, unless the prompt is plain", async () => {
+    const prompt = "a (red:1.2) fox";
+    expect(await of({ prompt })).toContain("positive: CLIPTextEncode(text=a (red:1.2) fox, clip<checkpoint.1>)");
+    const conditioning = [{ kind: "text" as const, prompt: "snow (deep)", weight: 1.3 }];
+    const graph = await of({ prompt, conditioning, promptSyntax: "plain" });
+    expect(graph).toContain("positive: CLIPTextEncode(text=a \\(red:1.2\\) fox, clip<checkpoint.1>)");
+    expect(graph).toContain("text-1: CLIPTextEncode(text=(snow \\(deep\\):1.3), clip<checkpoint.1>)");
+  });
+
   it("more text: appended, or in a window of its own", async () => {
     const graph = await of({
       conditioning: [

@@ -10,6 +10,7 @@ import { placeEmbeddings } from "./embeddings.ts";
 import { defaultSteps, familyDefaults, guessFamily } from "./family.ts";
 import { type FoundModel, findModel, onlyModel, upscaleModelsOf } from "./find-model.ts";
 import { planFiles } from "./model-files.ts";
+import { asWritten } from "./prompt-syntax.ts";
 import { requestOptions } from "./request-options.ts";
 import { extraSchedulers, planSamplingOptions } from "./sampling-options.ts";
 import { planSize } from "./size.ts";
@@ -54,7 +55,8 @@ export function planRequest(request: GenerationRequest, context: PlanContext): P
     "prompt" in request ? (request.prompt ?? "") : "",
     "negativePrompt" in request ? (request.negativePrompt ?? "") : "",
   ];
-  const embedded = placeEmbeddings(request, context.embeddings, prompts);
+  const written = prompts.map((prompt) => asWritten(prompt, request));
+  const embedded = placeEmbeddings(request, context.embeddings, written);
   const { controls, issues: controlIssues } = planControls(request, info, own.preprocess);
   const { adapters, issues: adapterIssues } = planAdapters(request, info);
   const upscaler = upscalerOf(request, info);
