@@ -1,0 +1,78 @@
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { createClient, type GenerationInput } from "@latentkit/core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readSafetensors } from "../files/safetensors.ts";
+import { local } from "../local.ts";
+import type { LocalBackend } from "../local-backend.ts";
+import { fixtureModel } from "../testing/test-model.ts";
+
+// Pictures over what A1111's and ComfyUI's own code makes of the prompts (tools/oracle/prompt_pictures.py), through the public API.
+const fixture = fileURLToPath(new URL("../../fixtures/prompts/pictures", import.meta.url));
+const cases: { name: string; model: string; request: GenerationInput }[] = JSON.parse(
+  await readFile(`${fixture}.json`, "utf8"),
+);
+const bytes = await readFile(`${fixture}.safetensors`);
+const { tensors } = await readSafetensors(`${fixture}.safetensors`);
+
+let backend: LocalBackend;
+beforeAll(() => {
+  backend = local({ model: fixtureModel("sd1"), threads: 1 });
+});
+afterAll(() => backend.dispose());
+const generate = (request: object) => createClient({ backend }).generate(request as GenerationInput);
+
+describe("pictures of prompts", () => {
+  test.each(cases)("$name", async ({ name, model, request }) => {
+    const { images, recipe } = await generate({ ...request, model: fixtureModel(model) });
+    const { data } = await images[0]!.pixels();
+    const { offset, length } = tensors.get(name)!;
+    const oracle = bytes.subarray(offset, offset + length);
+    expect(data.length).toBe(length);
+    const differences = data.map((value, i) => Math.abs(value - oracle[i]!));
+    expect(differences.reduce((sum, value) => sum + value, 0) / length).toBeLessThan(0.5);
+    expect(Math.max(...differences)).toBeLessThanOrEqual(8);
+    expect(recipe.request).toMatchObject({ promptSyntax: "promptSyntax" in request ? request.promptSyntax : "plain" });
+    expect((await (await generate(recipe)).images[0]!.pixels()).data).toEqual(data);
+  });
+});
+
+const request = { prompt: "a red apple", steps: 2, seed: 5, width: 32, height: 32 };
+
+test.each([
+  ["a (red:1.2) apple", '"(red:1.2)"'],
+  ["a [red] apple", '"[red]"'],
+  ["an apple BREAK a cat", '"BREAK"'],
+  ["an apple <lora:detail:0.8>", '"<lora:detail:0.8>"'],
+])("a plain prompt with signs is read as it stands, with a warning: %s", async (prompt, sign) => {
+  const { warnings } = await generate({ ...request, prompt, negativePrompt: "a BREAKing wave" });
+  expect(warnings).toMatchObject([{ code: "prompt_syntax", field: "prompt", message: expect.stringContaining(sign) }]);
+});
+
+test("signs that the request's syntax reads draw no warning, an embedding that nobody knows does", async () => {
+  const prompt = "a (red:1.2) apple embedding:easynegative, cat";
+  const { warnings } = await generate({ ...request, prompt, promptSyntax: "comfyui" });
+  expect(warnings.map(({ message }) => message)).toEqual([
+    'prompt: there is no embedding "easynegative"; it is left out',
+  ]);
+});
+
+test("a plain prompt is cut at the encoder's length with a warning, one of another syntax is not", async () => {
+  const prompt = "a red apple, ".repeat(30);
+  const plain = await generate({ ...request, prompt });
+  expect(plain.warnings).toMatchObject([{ code: "prompt_truncated", field: "prompt" }]);
+  const long = await generate({ ...request, prompt, promptSyntax: "a1111" });
+  expect(long.warnings).toEqual([]);
+  expect((await long.images[0]!.pixels()).data).not.toEqual((await plain.images[0]!.pixels()).data);
+});
+
+test.each([
+  [{ prompt: "a (red:1.2.3) apple", promptSyntax: "a1111" }, "prompt"],
+  [{ negativePrompt: "(a:.)", promptSyntax: "a1111" }, "negativePrompt"],
+  [{ promptSyntax: "forge" }, "promptSyntax"],
+])("what cannot be read is refused before any work: %o", async (more, field) => {
+  await expect(generate({ ...request, ...more })).rejects.toMatchObject({
+    code: "invalid_request",
+    issues: [expect.objectContaining({ field })],
+  });
+});
