@@ -29,13 +29,14 @@ export class LocalBackend implements Backend {
   readonly #life = new AbortController();
 
   constructor(options: ResolvedLocalOptions) {
-    const { executionProvider, threads, cacheModels, isolation, engineOutput, idleMs } = options;
+    const { executionProvider, threads, cacheModels, isolation, engineOutput, idleMs, stallMs } = options;
     this.#models = new ModelLibrary(options);
     this.#options = {
       settings: { executionProvider, cacheModels, ...(threads === undefined ? {} : { threads }) },
       isolation,
       output: engineOutput,
       idleMs,
+      stallMs,
     };
   }
 

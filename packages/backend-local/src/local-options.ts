@@ -33,6 +33,9 @@ const LocalOptionsSchema = z.strictObject({
   idleMs: z
     .custom<number>((value) => typeof value === "number" && value >= 0, "must be milliseconds from 0, or Infinity")
     .default(600_000),
+  stallMs: z
+    .custom<number>((value) => typeof value === "number" && value > 0, "must be milliseconds above 0, or Infinity")
+    .default(1_800_000),
 });
 
 /** Parts of a model by their own paths: each a `.safetensors` file, a folder with a config.json, or a whole model's folder. */
@@ -80,6 +83,11 @@ export interface LocalOptions {
    * 600000 (ten minutes). Infinity keeps it.
    */
   idleMs?: number;
+  /**
+   * A task in which the engine says nothing for so many milliseconds fails, and the engine is ended. The longest silence is one step, or the
+   * loading of a model. Default 1800000 (half an hour); Infinity waits.
+   */
+  stallMs?: number;
 }
 
 /** Options with their defaults in place. */

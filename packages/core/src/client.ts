@@ -5,6 +5,7 @@ import type { Capabilities } from "./capabilities.ts";
 import { checkCapabilities } from "./check-capabilities.ts";
 import { type Dropped, dropUnsupported } from "./drop-unsupported.ts";
 import { judgedBy, planEdit, withOutpaint } from "./edit/edit.ts";
+import { BusyError } from "./errors/busy-error.ts";
 import { ConfigError } from "./errors/config-error.ts";
 import { DisposedError } from "./errors/disposed-error.ts";
 import { InvalidRequestError } from "./errors/invalid-request-error.ts";
@@ -44,6 +45,8 @@ export interface ClientOptions {
   timeoutMs?: number | undefined;
   /** Input pictures of more pixels are refused by their header, before they are decoded. Default 64 million. */
   maxInputPixels?: number | undefined;
+  /** More unfinished jobs at once are refused with a BusyError, before any work. Default 1000. */
+  maxJobs?: number | undefined;
   /** Longer prompts are refused, in characters. Default 32 768. */
   maxPromptLength?: number | undefined;
   /** Where the inputs of requests may come from, how large they may be and how long they may take. */
@@ -114,6 +117,9 @@ export function createClient(options: ClientOptions): Client {
   return new BackendClient(options);
 }
 
+/** So many jobs may be unfinished at once: each holds its inputs. */
+const defaultMaxJobs = 1000;
+
 class BackendClient implements Client {
   readonly backend: Backend;
   readonly #options: ClientOptions;
@@ -129,7 +135,9 @@ class BackendClient implements Client {
     if (onUnsupported !== "error" && onUnsupported !== "warn")
       throw new ConfigError('onUnsupported: must be "error" or "warn"');
     checkTrust(options.trust);
-    const { maxPromptLength = 1 } = options;
+    const { maxPromptLength = 1, maxJobs = 1 } = options;
+    if (typeof maxJobs !== "number" || !(maxJobs >= 1))
+      throw new ConfigError("maxJobs: must be a number of jobs from 1");
     if (typeof maxPromptLength !== "number" || !(maxPromptLength > 0))
       throw new ConfigError("maxPromptLength: must be a number of characters above 0");
     this.backend = backend;
@@ -188,12 +196,18 @@ class BackendClient implements Client {
     { signal, timeoutMs = this.#options.timeoutMs, timeoutFrom = this.#options.timeoutFrom }: GenerateOptions,
     prepare: (signal: AbortSignal) => Promise<Prepared>,
   ): Job {
+    const { maxJobs = defaultMaxJobs } = this.#options;
+    const isTooMany = this.#jobs.size >= maxJobs;
     const guarded = async (jobSignal: AbortSignal) => {
       if (this.#disposed) throw new DisposedError("The client was disposed; make a new one.");
+      if (isTooMany)
+        throw new BusyError(
+          `${maxJobs} jobs are unfinished already (the client's maxJobs): try again when some have ended.`,
+        );
       return prepare(jobSignal);
     };
     const job = new Job(new JobRun({ backend: this.backend, signal, timeoutMs, timeoutFrom, prepare: guarded }));
-    this.#jobs.add(job);
+    if (!isTooMany) this.#jobs.add(job);
     const forget = () => void this.#jobs.delete(job);
     job.then(forget, forget);
     return job;

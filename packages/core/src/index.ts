@@ -22,6 +22,7 @@ export { readConfig } from "./config/read-config.ts";
 export { AbortedError } from "./errors/aborted-error.ts";
 export { AuthenticationError } from "./errors/authentication-error.ts";
 export { BudgetError } from "./errors/budget-error.ts";
+export { BusyError } from "./errors/busy-error.ts";
 export { ConfigError } from "./errors/config-error.ts";
 export { connectionCode, neverArrived } from "./errors/connection-code.ts";
 export { ConnectionError } from "./errors/connection-error.ts";
@@ -63,6 +64,8 @@ export { type Borders, borderMask, padPixels } from "./image/outpaint-canvas.ts"
 export { type Kept, pasteKept } from "./image/paste-kept.ts";
 export { payloadPixels } from "./image/payload-pixels.ts";
 export { resizeImage } from "./image/resize.ts";
+export { saveFile } from "./image/save-file.ts";
+export type { WriteOptions } from "./image/write-whole.ts";
 export type { EncodedPayload, ImagePayload, PixelsPayload, UrlPayload } from "./image-payload.ts";
 export { type EventStreamOptions, eventStreamHeaders } from "./job/event-stream.ts";
 export { Job, type JobEvents, type JobStatus } from "./job/job.ts";

@@ -155,6 +155,41 @@ test("a script that is done ends by itself", async () => {
   expect(code).toBe(0);
 });
 
+test("an engine that says nothing for too long is ended, and the next request gets a fresh one", async () => {
+  const client = clientOf({ stallMs: 10_000 });
+  const { job } = await sampling(client);
+  const [engine] = await enginesOf(process.pid);
+  process.kill(engine!, "SIGSTOP");
+  await expect(job).rejects.toMatchObject({
+    code: "engine",
+    message: expect.stringContaining("stallMs"),
+    retryable: true,
+  });
+  await gone(engine!);
+  await expect(client.generate(quick)).resolves.toMatchObject({ images: [{ index: 0 }] });
+  expect(() => local({ stallMs: 0 })).toThrow(/stallMs: must be milliseconds above 0/);
+});
+
+test("a runtime that could not be loaded is tried anew by the next job, in an engine of its own", async () => {
+  const client = clientOf({ executionProvider: "coreml" });
+  const engines = async () => {
+    await expect(client.generate(quick)).rejects.toMatchObject({ code: "config" });
+    return enginesOf(process.pid);
+  };
+  expect(await engines()).toEqual([]);
+  expect(await engines()).toEqual([]);
+});
+
+test("an engine whose parent is killed goes as well, in the middle of a step of many seconds", async () => {
+  const child = script("900", "1024");
+  for await (const line of createInterface({ input: child.stdout! })) if (line === "started") break;
+  const [engine] = await enginesOf(child.pid);
+  // By now it computes, and will for long: nothing in its main thread is heard before the step is over.
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  child.kill("SIGKILL");
+  await gone(engine!);
+});
+
 test("an engine whose parent is killed goes as well", async () => {
   const child = script("900", "128");
   for await (const line of createInterface({ input: child.stdout! })) if (line === "progress") break;

@@ -21,9 +21,14 @@ export interface EngineOptions {
   output: "ignore" | "inherit";
   /** Milliseconds without a task after which the engine ends; the next task starts another. */
   idleMs: number;
+  /** Milliseconds of silence in a task after which the engine is taken for deaf and ended. */
+  stallMs: number;
 }
 
-type Reply = Exclude<FromEngine, { type: "event" }>;
+/** How long an engine may take to start, on a machine that is busy. */
+const startMs = 120_000;
+
+type Reply = Exclude<FromEngine, { type: "event" | "ready" }>;
 type Task = { type: "run"; job: EngineJob } | { type: "warm-up"; model: Model };
 
 interface Conversation {
@@ -152,9 +157,11 @@ export class Engine {
       const message = await this.#next(conversation, signal);
       if (message.type === "event") yield message.event;
       else if (message.type === "failed") {
+        // What could not be loaded once is tried anew, in an engine of its own.
+        if (message.retire) await conversation.link.stop();
         signal.throwIfAborted();
         throw reviveError(message.error);
-      } else {
+      } else if (message.type === "done") {
         if (message.retire) await conversation.link.stop();
         return;
       }
@@ -162,6 +169,16 @@ export class Engine {
   }
 
   async #next(conversation: Conversation, signal?: AbortSignal): Promise<FromEngine> {
+    const { stallMs } = this.#options;
+    const { link } = conversation;
+    let isDeaf = false;
+    const timer =
+      link.killable && stallMs <= maxTimeoutMs
+        ? setTimeout(() => {
+            isDeaf = true;
+            void link.stop();
+          }, stallMs)
+        : undefined;
     try {
       const message = await conversation.inbox.take();
       conversation.heard = true;
@@ -171,7 +188,9 @@ export class Engine {
       conversation.ended = true;
       // An engine that was killed because of a cancel is a cancel.
       signal?.throwIfAborted();
-      throw error;
+      throw isDeaf ? deaf(`has not answered for ${stallMs} ms (stallMs)`) : error;
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -184,21 +203,33 @@ export class Engine {
     const { settings, isolation, output } = this.#options;
     const start = isolation === "thread" ? startThread : startProcess;
     let link: EngineLink | undefined;
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      if (link?.killable) void link.stop();
+    }, startMs);
+    timer.unref();
     const forget = () => {
+      clearTimeout(timer);
       if (this.#link === link) this.#link = undefined;
     };
     try {
       link = start(settings, output, {
         onMessage: (message) => {
-          if (message.id === this.#current?.id) this.#current.inbox.push(message);
+          if (message.type === "ready") clearTimeout(timer);
+          else if (message.id === this.#current?.id) this.#current.inbox.push(message);
         },
         onExit: (exit) => {
           forget();
-          if (this.#current?.link === link) this.#current?.inbox.fail(this.#disposed ? disposed() : crashError(exit));
+          if (this.#current?.link === link) {
+            const why = isLate ? deaf(`did not start within ${startMs} ms`) : crashError(exit);
+            this.#current?.inbox.fail(this.#disposed ? disposed() : why);
+          }
         },
       });
       return link;
     } catch (cause) {
+      clearTimeout(timer);
       throw new EngineError(`The engine could not be started: ${(cause as Error).message}`, {
         backend: "local",
         cause,
@@ -209,6 +240,12 @@ export class Engine {
 
 function disposed(): DisposedError {
   return new DisposedError("This local backend was disposed; make a new one.", { backend: "local" });
+}
+
+function deaf(what: string): EngineError {
+  return new EngineError(`The engine process ${what} and was ended; the next request starts a fresh one.`, {
+    backend: "local",
+  });
 }
 
 /** Asks the engine to stop, and kills one that does not listen. */
@@ -222,5 +259,5 @@ function canceller(link: EngineLink, id: number): (() => void) & { done(): void 
 }
 
 function isReply(message: FromEngine): message is Reply {
-  return message.type !== "event";
+  return message.type !== "event" && message.type !== "ready";
 }

@@ -1,4 +1,5 @@
 import type { MessagePort } from "node:worker_threads";
+import { endWithParent } from "./parent-watch.ts";
 import type { FromEngine, ToEngine } from "./protocol.ts";
 
 /** The engine's side of its link. */
@@ -13,8 +14,10 @@ export interface EnginePort {
 export function processPort(): EnginePort {
   // Ctrl-C reaches every process of the terminal: the parent decides what becomes of the engine.
   process.on("SIGINT", () => {});
-  const close = () => process.exit(0);
+  // At once: an orderly exit would wait for the run that is going on.
+  const close = () => void process.kill(process.pid, "SIGKILL");
   process.once("disconnect", close);
+  endWithParent();
   return {
     send: (message) => new Promise((resolve) => process.send?.(message, undefined, {}, () => resolve())),
     onMessage: (listener) => void process.on("message", (message) => listener(message as ToEngine)),

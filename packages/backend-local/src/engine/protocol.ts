@@ -42,7 +42,9 @@ export type FromEngine =
   | { type: "event"; id: number; event: EngineEvent }
   /** `retire`: the engine asks to be replaced, having loaded and released many models. */
   | { type: "done"; id: number; retire: boolean }
-  | { type: "failed"; id: number; error: SerializedError };
+  | { type: "failed"; id: number; error: SerializedError; retire?: boolean }
+  /** It has started and listens; of no run. */
+  | { type: "ready"; id: 0 };
 
 /** Events as the engine sends them: with raw samples, which cross processes faster than base64. */
 export type EngineEvent =

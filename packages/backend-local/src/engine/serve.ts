@@ -9,7 +9,10 @@ import { loadRuntime } from "./runtime.ts";
 export function serve(port: EnginePort, settings: EngineSettings): void {
   const runtime = loadRuntime(settings);
   // Its failure belongs to the first task that needs it.
-  runtime.catch(() => {});
+  let isUnusable = false;
+  runtime.catch(() => {
+    isUnusable = true;
+  });
   const models = new ModelCache(runtime, settings.cacheModels);
   const running = new Map<number, AbortController>();
 
@@ -27,7 +30,7 @@ export function serve(port: EnginePort, settings: EngineSettings): void {
       }
       await port.send({ type: "done", id, retire: models.worn });
     } catch (error) {
-      await port.send({ type: "failed", id, error: serializeError(error) });
+      await port.send({ type: "failed", id, error: serializeError(error), retire: isUnusable });
     } finally {
       running.delete(id);
     }
@@ -38,4 +41,5 @@ export function serve(port: EnginePort, settings: EngineSettings): void {
     else if (message.type === "cancel") running.get(message.id)?.abort();
     else void perform(message);
   });
+  void port.send({ type: "ready", id: 0 });
 }

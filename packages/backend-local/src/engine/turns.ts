@@ -26,6 +26,9 @@ export class Turns {
   }
 }
 
+/** Nearer than this each step forward is told, farther only every so many. */
+const toldOneByOne = 16;
+
 /** A place in the line. */
 export class Turn {
   readonly leave: () => void;
@@ -45,6 +48,8 @@ export class Turn {
 
   moveTo(position: number): void {
     this.#position = position;
+    // In a long line not every step of everyone is told to everyone.
+    if (position > toldOneByOne && position % toldOneByOne !== 0) return;
     this.#moved.resolve();
     this.#moved = Promise.withResolvers();
   }

@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
-import type { GeneratedImage, ImageFormat } from "@latentkit/core";
+import { type GeneratedImage, type ImageFormat, saveFile } from "@latentkit/core";
 import type { OutputPlan } from "./output-plan.ts";
 
 /** One picture on disk, as `--json` prints it. */
@@ -78,13 +77,12 @@ export class Saver {
   async #saveNew(image: GeneratedImage, { folder, stem }: { folder: string; stem: string }): Promise<string> {
     const format = image.mediaType.replace("image/", "") as ImageFormat;
     const bytes = await image.bytes(format);
-    if (folder !== "") await mkdir(folder, { recursive: true });
     for (let attempt = 1; ; attempt++) {
       const suffix = attempt === 1 ? "" : `-${attempt}`;
       const path = join(folder, `${stem}-${image.seed ?? image.index}${suffix}${extensions[format] ?? ".png"}`);
       if (image.latent && existsSync(latentPathOf(path))) continue;
       try {
-        await writeFile(path, bytes, { flag: "wx" });
+        await saveFile(path, bytes, { exclusive: true });
         return path;
       } catch (cause) {
         const { code } = cause as NodeJS.ErrnoException;

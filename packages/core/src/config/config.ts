@@ -26,6 +26,7 @@ const ConfigSchema = z.strictObject({
   defaults: z.record(z.string(), z.unknown()).optional(),
   onUnsupported: z.enum(["error", "warn"]).optional(),
   timeoutMs: z.number().positive().optional(),
+  maxJobs: z.number().min(1).optional(),
   maxPromptLength: z.number().positive().optional(),
   maxInputPixels: z.number().positive().optional(),
   inputs: z.record(z.string(), z.unknown()).optional(),

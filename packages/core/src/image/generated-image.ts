@@ -1,5 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
-import { dirname, extname } from "node:path";
+import { extname } from "node:path";
 import type { Backend } from "../backend.ts";
 import { ImageError } from "../errors/image-error.ts";
 import type { ImagePayload } from "../image-payload.ts";
@@ -22,6 +21,7 @@ import {
   toFileResponse,
 } from "./image-file.ts";
 import { maxOutputPixels } from "./input-limits.ts";
+import { saveFile } from "./save-file.ts";
 
 /** Recognises a picture of another copy of this package. */
 const marker = Symbol.for("latentkit.image");
@@ -165,8 +165,7 @@ export class GeneratedImage implements ImageFile {
       });
     const bytes = await this.bytes(format, options);
     try {
-      await mkdir(dirname(path), { recursive: true });
-      await writeFile(path, bytes);
+      await saveFile(path, bytes);
     } catch (cause) {
       throw new ImageError(
         `The file cannot be written: ${path} (${(cause as NodeJS.ErrnoException).code ?? "unknown reason"}).`,

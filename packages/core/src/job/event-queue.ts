@@ -1,11 +1,14 @@
 import type { JobEvent } from "./shown-image.ts";
 
-/** Appends an event; of the previews of one picture only the newest stays. */
+/** Appends an event; of the previews of one picture, and of the places in a line, only the newest stays. */
 export function appendEvent(events: JobEvent[], event: JobEvent): void {
   if (event.type === "preview") {
     const stale = events.findIndex((other) => other.type === "preview" && other.index === event.index);
     if (stale >= 0) events.splice(stale, 1);
   }
+  // Of the places in a line, too: who reads late wants to know how many are before it now.
+  const last = events.at(-1);
+  if (event.type === "queued" && last?.type === "queued" && last.handle === undefined) events.pop();
   events.push(event);
 }
 

@@ -48,11 +48,15 @@ export class GuardedEmitter<E extends Events> extends EventEmitter<E> {
     const known = this.#guards.get(listener as AnyListener);
     if (known !== undefined) return known as Listener<E, T>;
     const guarded = function (this: unknown, ...args: unknown[]) {
-      try {
-        (listener as (...args: unknown[]) => void).apply(this, args);
-      } catch (error) {
+      const warn = (error: unknown) => {
         const reason = redact(error instanceof Error ? error.message : String(error));
         process.emitWarning(`A listener of "${String(event)}" threw: ${reason}`, "LatentKitWarning");
+      };
+      try {
+        // What an async listener rejects with is its own, too: it must not end the process.
+        Promise.resolve((listener as (...args: unknown[]) => unknown).apply(this, args)).catch(warn);
+      } catch (error) {
+        warn(error);
       }
     };
     this.#guards.set(listener as AnyListener, guarded);

@@ -268,3 +268,15 @@ describe("Job", () => {
     expect(failures).toEqual([{ index: 1, seed: 6, error }]);
   });
 });
+
+describe("a job that others misuse", () => {
+  it("takes what an async listener rejects with for a warning", async () => {
+    const warned = new Promise<Error>((resolve) => process.once("warning", resolve));
+    const job = start(full);
+    job.on("started", (async () => {
+      throw new Error("async listener");
+    }) as () => void);
+    await job;
+    expect((await warned).message).toContain("async listener");
+  });
+});

@@ -133,6 +133,9 @@ export class Job extends GuardedEmitter<JobEvents> implements AsyncIterable<JobE
 
   #close(end: { error?: unknown }): void {
     this.#end = end;
+    // Nobody needs an unfinished picture of a job that is over.
+    for (let i = this.#history.length - 1; i >= 0; i--)
+      if (this.#history[i]!.type === "preview") this.#history.splice(i, 1);
     for (const queue of this.#queues) queue.end(end);
     this.#queues.clear();
   }

@@ -1,6 +1,6 @@
-import { mkdir, writeFile } from "node:fs/promises";
-import { dirname, extname } from "node:path";
+import { extname } from "node:path";
 import { ImageError } from "../errors/image-error.ts";
+import { saveFile } from "../image/save-file.ts";
 import { toSafetensors } from "./safetensors-bytes.ts";
 
 /** The tensor's name in the files that are written here. */
@@ -46,8 +46,7 @@ export class GeneratedLatent {
         details: { file: path },
       });
     try {
-      await mkdir(dirname(path), { recursive: true });
-      await writeFile(path, this.bytes());
+      await saveFile(path, this.bytes());
     } catch (cause) {
       const why = (cause as NodeJS.ErrnoException).code ?? "unknown reason";
       throw new ImageError(`The file cannot be written: ${path} (${why}).`, { cause, details: { file: path } });

@@ -162,6 +162,20 @@ describe("a recipe from outside", () => {
 });
 
 describe("the limits of a client", () => {
+  it("are of unfinished jobs too: one more is told that it is busy, before any work", async () => {
+    const { promise: release, resolve } = Promise.withResolvers<void>();
+    const { backend, requests } = setUp();
+    const slow: Backend = { ...backend, capabilities: async () => release.then(() => capabilities) };
+    const client = createClient({ backend: slow, maxJobs: 3 });
+    const begun = [1, 2, 3].map((seed) => client.generate({ prompt: "a", seed }));
+    await expect(client.generate({ prompt: "a" })).rejects.toMatchObject({ code: "busy", retryable: true });
+    resolve();
+    await Promise.all(begun);
+    await client.generate({ prompt: "a" });
+    expect(requests).toHaveLength(4);
+    expect(() => createClient({ backend, maxJobs: 0 })).toThrow(/^maxJobs/);
+  });
+
   it("reach the backend, and hold whatever it does", async () => {
     const { backend, calls } = setUp();
     const client = createClient({ backend, maxInputPixels: 32, inputs: { maxBytes: 1000, allowHosts: ["a.example"] } });
