@@ -10,11 +10,10 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 from transformers import CLIPTextModel
 
-import captions
 import checkpoint
 import networks
 import tokenizer as clip_tokenizer
-import vocabulary as v
+from vocabulary_file import write_vocabulary
 
 
 def from_checkpoint(run):
@@ -39,20 +38,6 @@ def forget_paths(model):
         path.write_text(json.dumps(config, indent=2) + "\n")
     for path in model.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)
-
-
-def write_vocabulary(path):
-    """What the model was taught, for programs that want to offer it."""
-    data = {
-        "objects": v.OBJECTS,
-        "colours": list(v.COLOURS),
-        "scenes": v.SCENES,
-        "styles": v.STYLES,
-        "positions": captions.PLACES,
-        "sizes": captions.SIZE_WORDS,
-        "heldOutPairs": [list(pair) for pair in v.HELD_OUT],
-    }
-    path.write_text(json.dumps(data, indent=2) + "\n")
 
 
 def main():

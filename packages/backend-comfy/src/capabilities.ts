@@ -1,8 +1,8 @@
-import { type Capabilities, type FeatureName, InvalidRequestError, type Range } from "@latentkit/core";
+import { type Capabilities, type Defaults, type FeatureName, InvalidRequestError, type Range } from "@latentkit/core";
 import { backendId, comfyDetails } from "./comfy-error.ts";
 import type { Family, ResolvedOptions } from "./comfy-options.ts";
 import { hasIpAdapter } from "./plan/controls.ts";
-import { familyDefaults, guessFamily } from "./plan/family.ts";
+import { defaultSteps, familyDefaults, guessFamily } from "./plan/family.ts";
 import { type FoundModel, findModel, onlyModel } from "./plan/find-model.ts";
 import { extraSchedulers } from "./plan/sampling-options.ts";
 import type { ObjectInfo } from "./server/object-info.ts";
@@ -47,8 +47,15 @@ export function capabilitiesOf(
     outputFormats: ["png", "jpeg", "webp"],
     limits: limitsOf(info, family),
     keepsUnmasked: true,
+    ...(model?.kind === "upscale-model" ? {} : { defaults: defaultsOf(family, model?.name ?? "") }),
     resume: true,
   };
+}
+
+/** What the family's authors give for what a request leaves open. */
+function defaultsOf(family: Family, model: string): Defaults {
+  const { side, guidanceScale, sampler, scheduler } = familyDefaults[family];
+  return { width: side, height: side, steps: defaultSteps(family, model), guidanceScale, sampler, scheduler };
 }
 
 function tasksOf(info: ObjectInfo, family: Family, model: FoundModel | undefined): Capabilities["tasks"] {

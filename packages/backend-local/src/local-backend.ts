@@ -14,6 +14,7 @@ import { capabilitiesOf } from "./local-capabilities.ts";
 import { toGenerationEvent } from "./local-events.ts";
 import type { ResolvedLocalOptions } from "./local-options.ts";
 import { checkOwnOptions } from "./local-own-options.ts";
+import { expectationWarnings } from "./models/expectations.ts";
 import { ModelLibrary } from "./models/model-library.ts";
 import { readInputs } from "./pipeline/read-inputs.ts";
 import { settle } from "./pipeline/settings.ts";
@@ -74,11 +75,14 @@ export class LocalBackend implements Backend {
     checkOwnOptions(request, familyOf(model));
     settle(request, model);
     const { request: sized, inputs } = await unlessAborted(readInputs(request, model.traits, before, rules), before);
+    const { width, height, prompt } = settle(sized, model);
+    const doubts = await expectationWarnings(model, { width, height, prompt });
     // Only now: a picture that is slow to come keeps no one else waiting.
     const engine = this.#engine();
     const turn = engine.queue();
     try {
       yield { type: "queued", position: turn.position };
+      yield* doubts;
       for await (const position of turn.moves(before)) yield { type: "queued", position };
       for await (const event of engine.run({ request: sized, model, inputs }, turn, before)) {
         yield toGenerationEvent(event);

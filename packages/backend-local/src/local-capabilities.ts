@@ -1,11 +1,13 @@
-import type { Capabilities } from "@latentkit/core";
+import { type Capabilities, type Defaults, type GenerationRequest, parseRequest } from "@latentkit/core";
 import { samplerNames, schedulerNames } from "@latentkit/core/diffusion";
 import type { Traits } from "./families/traits.ts";
 import type { Model } from "./models/model.ts";
 import { ownScheduler } from "./pipeline/choose-plan.ts";
+import { settle } from "./pipeline/settings.ts";
 
 /** What the engine can do with a model. */
-export function capabilitiesOf({ identity, traits }: Model): Capabilities {
+export function capabilitiesOf(model: Model): Capabilities {
+  const { identity, traits } = model;
   const side = { min: traits.minSide, max: traits.maxSide, multipleOf: traits.multipleOf };
   return {
     backend: "local",
@@ -33,9 +35,18 @@ export function capabilitiesOf({ identity, traits }: Model): Capabilities {
     schedulers: [ownScheduler, ...schedulerNames],
     outputFormats: ["png", "jpeg", "webp"],
     limits: { width: side, height: side },
+    defaults: defaultsOf(model),
     ...promptLimit(traits),
     resume: false,
   };
+}
+
+/** What the model does where a request says no more than its task. */
+function defaultsOf(model: Model): Defaults {
+  const [task = "text-to-image"] = model.traits.tasks;
+  const silent = { ...parseRequest({ prompt: "" }), task } as GenerationRequest;
+  const { width, height, steps, guidanceScale, plan } = settle(silent, model);
+  return { width, height, steps, guidanceScale, sampler: plan.sampler, scheduler: plan.scheduler };
 }
 
 /** The tightest of the model's text encoders, less the begin and end tokens. */

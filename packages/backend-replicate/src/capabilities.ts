@@ -1,6 +1,7 @@
 import {
   type Capabilities,
   controlTypes,
+  type Defaults,
   type FeatureName,
   imageFormats,
   type Range,
@@ -13,7 +14,7 @@ import { loraSlots } from "./mapping/loras.ts";
 import { findInput } from "./mapping/mapping.ts";
 import type { Role } from "./mapping/roles.ts";
 import { samplerPairs } from "./mapping/sampler.ts";
-import { sideLimits } from "./mapping/size.ts";
+import { defaultSize, sideLimits } from "./mapping/size.ts";
 import type { ModelSchema } from "./model/input-schema.ts";
 import type { ResolvedModel } from "./model/resolved-model.ts";
 import { backendId } from "./replicate-error.ts";
@@ -42,6 +43,7 @@ export function capabilitiesOf(model: ResolvedModel, resume: boolean): Capabilit
     schedulers: [...new Set(pairs.map(({ pair }) => pair.scheduler ?? "normal"))],
     outputFormats: imageFormats,
     limits: limitsOf(find, (side) => sideLimits(view, side)),
+    defaults: defaultsOf(view),
     resume,
   };
 }
@@ -49,6 +51,17 @@ export function capabilitiesOf(model: ResolvedModel, resume: boolean): Capabilit
 /** Whether an iterator's items are unfinished states of one picture, rather than several pictures. */
 export function previews({ output }: ModelSchema, find: (role: Role) => unknown): boolean {
   return output.iterator && find("count") === undefined;
+}
+
+/** What the model's schema says for what a request leaves open. */
+function defaultsOf(view: Parameters<typeof samplerPairs>[0]): Defaults {
+  const numbers = Object.fromEntries(
+    (["steps", "guidanceScale"] as const).flatMap((role) => {
+      const value = view.find(role)?.default;
+      return typeof value === "number" ? [[role, value] as const] : [];
+    }),
+  );
+  return { ...defaultSize(view), ...numbers };
 }
 
 function tasksOf(schema: ModelSchema, family: Family, find: (role: Role) => { required: boolean } | undefined): Task[] {

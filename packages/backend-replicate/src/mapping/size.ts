@@ -93,7 +93,7 @@ export function sideLimits(mapping: Pick<Mapping, "find" | "family">, side: "wid
 }
 
 /** The size the model uses where the request is silent, as far as its schema tells. */
-export function defaultSize(mapping: Mapping): { width?: number; height?: number } {
+export function defaultSize(mapping: Pick<Mapping, "find">): { width?: number; height?: number } {
   const of = (side: "width" | "height") => {
     const value = mapping.find(side)?.default;
     return typeof value === "number" ? { [side]: value } : {};

@@ -134,6 +134,7 @@ function capabilitiesOf(
     samplers: ["euler"],
     schedulers: ["normal"],
     outputFormats: ["png", "jpeg", "webp"],
+    defaults: { width: 16, height: 16, steps: 4 },
     limits: { width: { ...sides, multipleOf: 8 }, height: { ...sides, multipleOf: 8 } },
     resume: resumable,
     ...(usdPerImage === undefined ? {} : { usdPerImage }),
