@@ -1,5 +1,5 @@
 import { validateHeaderName, validateHeaderValue } from "node:http";
-import { ConfigError, redact, registerSecret } from "@latentkit/core";
+import { ConfigError, optionIssues, redact, registerSecret } from "@latentkit/core";
 import type { Dispatcher } from "undici";
 import { z } from "zod";
 import { FilenamePrefixSchema } from "./filename-prefix.ts";
@@ -121,7 +121,9 @@ export function resolveOptions(input: ComfyOptions | Record<string, unknown> = {
   const defined = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
   const parsed = OptionsSchema.safeParse(defined);
   if (!parsed.success) {
-    const problems = parsed.error.issues.map(({ path, message }) => about(path.join(".") || "options", message));
+    const problems = optionIssues(parsed.error, OptionsSchema).map(({ field, message }) =>
+      about(field || "options", message),
+    );
     throw new ConfigError(`comfy: ${problems.join("; ")}`, { backend: "comfy", cause: parsed.error });
   }
   const options = parsed.data;

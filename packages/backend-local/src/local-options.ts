@@ -1,4 +1,4 @@
-import { ConfigError } from "@latentkit/core";
+import { ConfigError, describeOptions } from "@latentkit/core";
 import { z } from "zod";
 
 /** Where networks can be run, by onnxruntime's names spelled out. */
@@ -97,6 +97,6 @@ export type ResolvedLocalOptions = z.output<typeof LocalOptionsSchema>;
 export function parseLocalOptions(options: unknown = {}): ResolvedLocalOptions {
   const parsed = LocalOptionsSchema.safeParse(options);
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(({ path, message }) => `${path.join(".") || "options"}: ${message}`);
-  throw new ConfigError(`local(): ${problems.join("; ")}`, { cause: parsed.error, backend: "local" });
+  const problems = describeOptions(parsed.error, LocalOptionsSchema);
+  throw new ConfigError(`local(): ${problems}`, { cause: parsed.error, backend: "local" });
 }

@@ -29,7 +29,7 @@ describe("options", () => {
   });
 
   it.each([
-    [{ modle: "a/b" }, /modle: is not an option/],
+    [{ modle: "a/b" }, /modle: is not known; did you mean model/],
     [{ wait: 61 }, /wait/],
     [{ url: "ftp://x" }, /url/],
     [{ cancelAfter: "soon" }, /cancelAfter: must be seconds/],

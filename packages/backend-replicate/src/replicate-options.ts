@@ -1,4 +1,12 @@
-import { ConfigError, type ImageSource, ImageSourceSchema, type Issue, UnsupportedError } from "@latentkit/core";
+import {
+  ConfigError,
+  describeOptions,
+  type ImageSource,
+  ImageSourceSchema,
+  type Issue,
+  optionIssues,
+  UnsupportedError,
+} from "@latentkit/core";
 import type { Dispatcher } from "undici";
 import { z } from "zod";
 import { backendId } from "./replicate-error.ts";
@@ -90,12 +98,8 @@ export type ReplicateOptions = z.input<typeof OptionsSchema>;
 export function parseOptions(options: unknown): ReplicateOptions {
   const parsed = OptionsSchema.safeParse(options ?? {});
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((issue) =>
-    issue.code === "unrecognized_keys"
-      ? `${issue.keys.join(", ")}: is not an option; there are ${Object.keys(shape).join(", ")}`
-      : `${issue.path.join(".") || "options"}: ${issue.message}`,
-  );
-  throw new ConfigError(`replicate: ${problems.join("; ")}`, { backend: backendId, cause: parsed.error });
+  const problems = describeOptions(parsed.error, OptionsSchema);
+  throw new ConfigError(`replicate: ${problems}`, { backend: backendId, cause: parsed.error });
 }
 
 const OwnOptionsSchema = z.strictObject({
@@ -113,12 +117,12 @@ export type ReplicateRequestOptions = z.input<typeof OwnOptionsSchema>;
 export function parseOwnOptions(options: unknown): z.output<typeof OwnOptionsSchema> {
   const parsed = OwnOptionsSchema.safeParse(options ?? {});
   if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues.flatMap((issue): Issue[] => {
-    const field = ["backendOptions.replicate", ...issue.path].join(".");
-    if (issue.code !== "unrecognized_keys") return [{ field, message: issue.message }];
-    const message = `is not an option; there are ${Object.keys(OwnOptionsSchema.shape).join(", ")}`;
-    return issue.keys.map((key) => ({ field: `${field}.${key}`, message }));
-  });
+  const issues = optionIssues(parsed.error, OwnOptionsSchema).map(
+    ({ field, ...issue }): Issue => ({
+      field: ["backendOptions.replicate", field].filter(Boolean).join("."),
+      ...issue,
+    }),
+  );
   throw new UnsupportedError(issues, { backend: backendId });
 }
 

@@ -18,6 +18,7 @@ export { type LimitedBackend, type Limits, withLimits } from "./compose/with-lim
 export { type RetryRules, withRetry } from "./compose/with-retry.ts";
 export { configJsonSchema, defineConfig, type LatentKitConfig } from "./config/config.ts";
 export { type BackendModule, type LoadClientOptions, loadClient } from "./config/load-client.ts";
+export { describeOptions, optionIssues } from "./config/option-issues.ts";
 export { readConfig } from "./config/read-config.ts";
 export { AbortedError } from "./errors/aborted-error.ts";
 export { AuthenticationError } from "./errors/authentication-error.ts";

@@ -1,5 +1,5 @@
 import type { GenerationRequest } from "@latentkit/core";
-import { InvalidRequestError } from "@latentkit/core";
+import { InvalidRequestError, optionIssues } from "@latentkit/core";
 import { z } from "zod";
 import { comfyDetails } from "../comfy-error.ts";
 import { families } from "../comfy-options.ts";
@@ -34,9 +34,9 @@ export type ResolvedRequestOptions = z.output<typeof RequestOptionsSchema>;
 export function requestOptions(request: GenerationRequest): ResolvedRequestOptions {
   const parsed = RequestOptionsSchema.safeParse(request.backendOptions["comfy"] ?? {});
   if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues.map(({ path, message }) => ({
-    field: ["backendOptions", "comfy", ...path].join("."),
-    message,
+  const issues = optionIssues(parsed.error, RequestOptionsSchema).map(({ field, ...issue }) => ({
+    field: ["backendOptions", "comfy", field].filter(Boolean).join("."),
+    ...issue,
   }));
   throw new InvalidRequestError(issues, comfyDetails({ cause: parsed.error }));
 }

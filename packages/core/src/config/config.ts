@@ -3,6 +3,7 @@ import type { Backend } from "../backend.ts";
 import type { ClientOptions } from "../client.ts";
 import { ConfigError } from "../errors/config-error.ts";
 import { compositionSchemas } from "./composition-config.ts";
+import { describeOptions } from "./option-issues.ts";
 
 /** What `latentkit.config.{ts,js,mjs,json}` holds. Secrets do not belong in it: they come from the environment. */
 export interface LatentKitConfig extends Partial<Omit<ClientOptions, "backend">> {
@@ -72,6 +73,6 @@ export function parseConfig(value: unknown, file: string): LatentKitConfig {
     const { $schema: _, ...config } = parsed.data;
     return config as LatentKitConfig;
   }
-  const problems = parsed.error.issues.map((issue) => `${issue.path.join(".") || "the whole file"}: ${issue.message}`);
-  throw new ConfigError(`${file}: ${problems.join("; ")}`, { cause: parsed.error, details: { file } });
+  const problems = describeOptions(parsed.error, ConfigSchema, "the whole file");
+  throw new ConfigError(`${file}: ${problems}`, { cause: parsed.error, details: { file } });
 }

@@ -51,7 +51,8 @@ describe("loadClient", () => {
 
   it.each([
     ["broken.json", "{", /cannot be loaded/],
-    ["wrong.json", '{"backnd": "local"}', /backnd/],
+    ["wrong.json", '{"backnd": "local"}', /backnd: is not known; did you mean backend or backends\?/],
+    ["other.json", '{"colour": 1}', /colour: is not known; there are backend, backends, defaults/],
     ["type.json", '{"timeoutMs": -1}', /timeoutMs/],
   ])("names the file and field of a wrong configuration: %s", async (file, text, message) => {
     await writeFile(join(cwd, file), text);
@@ -61,7 +62,14 @@ describe("loadClient", () => {
   });
 
   it("says what is missing", async () => {
+    await writeFile(join(cwd, "backends.json"), '{"backends": {"locl": {}}}');
+    await expect(loadClient({ cwd, config: "backends.json", env: {}, modules })).rejects.toThrow(
+      /backends.locl: is not known; did you mean local\?/,
+    );
     await expect(loadClient({ cwd, config: "none.json", env: {}, modules })).rejects.toThrow(/no configuration file/);
+    await expect(loadClient({ cwd, backend: "comfi", env: {}, modules })).rejects.toThrow(
+      /"comfi" \(did you mean comfy\?\)/,
+    );
     await expect(loadClient({ cwd, backend: "nowhere", env: {}, modules })).rejects.toThrow(
       /@latentkit\/backend-nowhere/,
     );

@@ -4,6 +4,7 @@ import { pathToFileURL } from "node:url";
 import type { Backend } from "../backend.ts";
 import { type Client, type ClientOptions, createClient } from "../client.ts";
 import { ConfigError } from "../errors/config-error.ts";
+import { nearest } from "../request/nearest.ts";
 import { buildBackend, type MakeBackend } from "./build-backend.ts";
 import { readConfig } from "./read-config.ts";
 
@@ -47,6 +48,8 @@ export async function loadClient(options: LoadClientOptions = {}): Promise<Clien
   const config = await readConfig(cwd, file);
   const chosen = named ?? (env.LATENTKIT_BACKEND || undefined) ?? config.backend ?? "local";
   const { backend: _, backends = {}, ...settings } = config;
+  const ids = new Set(["local", "replicate", "comfy", ...Object.keys(modules)]);
+  if (typeof chosen === "string") checkNames(backends, [...ids.add(chosen)]);
   if (typeof chosen !== "string") return createClient({ ...settings, ...given, backend: chosen });
   const make: MakeBackend = async (id, own) => {
     const module = await moduleOf(id, cwd, modules);
@@ -57,6 +60,14 @@ export async function loadClient(options: LoadClientOptions = {}): Promise<Clien
   const own = Object.hasOwn(backends, chosen) ? backends[chosen] : {};
   const configured = backendOptions === undefined ? backends : { ...backends, [chosen]: { ...own, ...backendOptions } };
   return createClient({ ...settings, ...given, backend: await buildBackend(chosen, configured, make) });
+}
+
+/** Options under a misspelt name would be passed over without a word; an entry with a name of its own says whose it is by `use`. */
+function checkNames(backends: Readonly<Record<string, Record<string, unknown>>>, known: readonly string[]): void {
+  for (const [name, options] of Object.entries(backends)) {
+    const near = known.includes(name) || "use" in options ? [] : nearest(name, known);
+    if (near.length > 0) throw new ConfigError(`backends.${name}: is not known; did you mean ${near.join(" or ")}?`);
+  }
 }
 
 async function moduleOf(
@@ -72,8 +83,10 @@ async function moduleOf(
     const path = createRequire(join(cwd, "noop.js")).resolve(name);
     return (await import(pathToFileURL(path).href)) as BackendModule;
   } catch (cause) {
+    const near = nearest(id, ["local", "replicate", "comfy", ...Object.keys(modules)]);
+    const hint = near.length === 0 ? "" : ` (did you mean ${[...new Set(near)].join(" or ")}?)`;
     throw new ConfigError(
-      `backend: "${id}" needs the package ${name}, which cannot be loaded from ${cwd}; install it, or use another backend`,
+      `backend: "${id}"${hint} needs the package ${name}, which cannot be loaded from ${cwd}; install it, or use another backend`,
       { cause },
     );
   }
