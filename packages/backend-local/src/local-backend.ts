@@ -75,7 +75,8 @@ export class LocalBackend implements Backend {
     checkOwnOptions(request, familyOf(model));
     settle(request, model);
     const { request: sized, inputs } = await unlessAborted(readInputs(request, model.traits, before, rules), before);
-    const { width, height, prompt } = settle(sized, model);
+    const { width, height } = settle(sized, model);
+    const prompt = "prompt" in sized ? (sized.prompt ?? "") : "";
     const doubts = await expectationWarnings(model, { width, height, prompt });
     // Only now: a picture that is slow to come keeps no one else waiting.
     const engine = this.#engine();

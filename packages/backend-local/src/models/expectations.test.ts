@@ -23,6 +23,7 @@ describe("words that the embedded model does not know", () => {
     "an apple and a banana at sunset",
     "",
     "7 stars",
+    "(a red apple:1.2), [star:heart:0.5] BREAK embedding:easy <lora:ink:0.8> a cat",
   ])("are none in %j", async (prompt) => {
     expect(await warningsOf(prompt)).toEqual([]);
   });

@@ -54,7 +54,9 @@ export async function expectationWarnings(model: Model, expected: Expected): Pro
 
 /** A prompt's words that are not among those that are known, each once. Punctuation and numbers are none. */
 function unknownWords(prompt: string, known: readonly string[]): string[] {
-  const words = prompt.toLowerCase().match(/[\p{L}\p{M}\p{N}]+(?:['’][\p{L}]+)?/gu) ?? [];
+  // What a prompt's syntax says, rather than draws, is left out: ComfyUI's embeddings, A1111's networks and its BREAK.
+  const plain = prompt.replace(/embedding:\S+|<[\w-]+:[^>]*>|\bBREAK\b/g, " ");
+  const words = plain.toLowerCase().match(/[\p{L}\p{M}\p{N}]+(?:['’][\p{L}]+)?/gu) ?? [];
   return [...new Set(words)].filter((word) => !known.includes(word) && !binding.test(word) && !/^\p{N}+$/u.test(word));
 }
 

@@ -52,7 +52,7 @@ describe("loadClient", () => {
   it.each([
     ["broken.json", "{", /cannot be loaded/],
     ["wrong.json", '{"backnd": "local"}', /backnd: is not known; did you mean backend or backends\?/],
-    ["other.json", '{"colour": 1}', /colour: is not known; there are backend, backends, defaults/],
+    ["other.json", '{"colour": 1}', /colour: is not known; there are .*backend, backends, defaults/],
     ["type.json", '{"timeoutMs": -1}', /timeoutMs/],
   ])("names the file and field of a wrong configuration: %s", async (file, text, message) => {
     await writeFile(join(cwd, file), text);
