@@ -7,7 +7,7 @@ import { fixtureModel } from "../testing/test-model.ts";
 import { expectationWarnings } from "./expectations.ts";
 import { ModelLibrary } from "./model-library.ts";
 
-const library = new ModelLibrary(undefined, undefined);
+const library = new ModelLibrary();
 const embedded = await library.find(undefined);
 
 async function warningsOf(prompt: string, size: { width: number; height: number } = { width: 64, height: 64 }) {
