@@ -12,6 +12,8 @@ import { InvalidRequestError } from "./errors/invalid-request-error.ts";
 import { NotFoundError } from "./errors/not-found-error.ts";
 import { UnsupportedError } from "./errors/unsupported-error.ts";
 import type { WarningEvent } from "./events.ts";
+import { type Explanation, explain } from "./explain/explain.ts";
+import { entryOf, type History, memoryHistory } from "./explain/history.ts";
 import { checkPictures } from "./image/check-pictures.ts";
 import { fingerprintImages } from "./image/fingerprint-images.ts";
 import { type CallInputs, checkInputRules, type InputRules } from "./image/input-rules.ts";
@@ -53,6 +55,8 @@ export interface ClientOptions {
   inputs?: InputRules | undefined;
   /** What recipes from outside (from a file, from JSON) may reach. Default: nothing but their own words. */
   trust?: RecipeTrust | undefined;
+  /** Where it is kept how long jobs took, for the estimates of `explain`. Default: in memory, for this process. */
+  history?: History | undefined;
   /** When `timeoutMs` begins to count: with the call (default), or once the backend has begun to work, without the wait in its queue. */
   timeoutFrom?: "call" | "started" | undefined;
 }
@@ -95,6 +99,13 @@ export interface Client {
    * contact sheet. It begins when it is iterated or awaited.
    */
   sweep(input: SweepInput, options?: SweepOptions): Sweep;
+  /**
+   * What would become of a request, without doing any of it: which backends can serve it and why others can't, what would be left out or
+   * put in other words, and about how long it takes and what it costs.
+   *
+   * @throws InvalidRequestError for a request that no backend could be given.
+   */
+  explain(input: GenerationInput | Recipe, options?: Pick<GenerateOptions, "signal">): Promise<Explanation>;
   /** Draws a request several times, and finds the picture that a function scores highest. */
   bestOf(input: GenerationInput, options: BestOfOptions): Promise<BestOf>;
   /** Cancels what runs and frees the backend. */
@@ -119,12 +130,15 @@ export function createClient(options: ClientOptions): Client {
 
 /** So many jobs may be unfinished at once: each holds its inputs. */
 const defaultMaxJobs = 1000;
+/** How long jobs of this process took. */
+const processHistory = memoryHistory();
 
 class BackendClient implements Client {
   readonly backend: Backend;
   readonly #options: ClientOptions;
   readonly #inputs: CallInputs;
   readonly #jobs = new Set<Job>();
+  readonly #history: History;
   #disposed = false;
 
   constructor(options: ClientOptions) {
@@ -141,6 +155,7 @@ class BackendClient implements Client {
     if (typeof maxPromptLength !== "number" || !(maxPromptLength > 0))
       throw new ConfigError("maxPromptLength: must be a number of characters above 0");
     this.backend = backend;
+    this.#history = options.history ?? processHistory;
     this.#inputs = checkInputRules(options.inputs, options.maxInputPixels);
     this.#options = options;
   }
@@ -177,6 +192,19 @@ class BackendClient implements Client {
     return new Sweep(this, input, options);
   }
 
+  async explain(
+    input: GenerationInput | Recipe,
+    { signal }: Pick<GenerateOptions, "signal"> = {},
+  ): Promise<Explanation> {
+    const recipe = isRecipe(input) ? parseRecipe(input) : undefined;
+    const given = recipe ? { ...recipe.request } : withDefaults(input, this.#options.defaults);
+    const request = recipe ? recipe.request : parseRequest(await readInputObjects(given));
+    return explain(this.backend, request, (recipe?.request ?? input) as Record<string, unknown>, {
+      history: this.#history,
+      signal,
+    });
+  }
+
   bestOf(input: GenerationInput, options: BestOfOptions): Promise<BestOf> {
     return bestOf(this, input, options);
   }
@@ -209,7 +237,11 @@ class BackendClient implements Client {
     const job = new Job(new JobRun({ backend: this.backend, signal, timeoutMs, timeoutFrom, prepare: guarded }));
     if (!isTooMany) this.#jobs.add(job);
     const forget = () => void this.#jobs.delete(job);
-    job.then(forget, forget);
+    job.then((result) => {
+      forget();
+      const entry = entryOf(result);
+      if (entry !== undefined) void this.#history.record(entry);
+    }, forget);
     return job;
   }
 

@@ -56,6 +56,9 @@ export type {
   StartedEvent,
   WarningEvent,
 } from "./events.ts";
+export type { Estimate } from "./explain/estimate.ts";
+export type { BackendExplanation, Explanation, Translation } from "./explain/explain.ts";
+export { fileHistory, type History, type HistoryEntry, memoryHistory } from "./explain/history.ts";
 export { type DecodeOptions, decodeImage, encodeImage, type Pixels, probeImage } from "./image/codec.ts";
 export { GeneratedImage } from "./image/generated-image.ts";
 export type { Bytes, FileOptions, ImageFile, ResponseOptions } from "./image/image-file.ts";
