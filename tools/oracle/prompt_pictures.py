@@ -4,17 +4,18 @@
 
 The states come from both programs' own code, and from A1111's which of them each step looks at. The sampling is DDIM over a fixture's UNet,
 with the predictions put together as the two programs do: uncond + scale · Σ weight · (cond - uncond); ComfyUI's combined conditions
-averaged. Output: fixtures/prompts/pictures.json, `[{name, model, request}]`, and pictures.safetensors, by name, uint8 [height, width, 3].
+averaged. Stable Diffusion XL's encoders are weighed each by itself; A1111 has zeros for an empty negative prompt. Output: fixtures/prompts/pictures.json, `[{name, model, request}]`, and pictures.safetensors, by name, uint8 [height, width, 3].
 """
 
 import json
 
+import diffusers
 import numpy
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from diffusers import AutoencoderKL, UNet2DConditionModel
 from prompt_syntaxes import FIXTURES, LONG, OUT, comfy_encoder, load_comfy, load_webui, webui_engine
 from safetensors.torch import save_file
-from transformers import CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 SEED, STEPS, SCALE, SIDE = 7, 6, 7.5, 64
 
@@ -32,30 +33,50 @@ CASES = {
         conditioning=[dict(kind="text", prompt="on blue (background)", weight=1.3), dict(kind="text", prompt="a cat", start=0.5)],
     ),
     "plain-clip-skip": dict(prompt="a red apple", negativePrompt="blurry", clipSkip=2),
+    "xl-a1111": dict(promptSyntax="a1111", prompt=f"a (red:1.4) apple, {LONG * 5}", negativePrompt="(blurry:1.2)"),
+    "xl-a1111-editing": dict(promptSyntax="a1111", prompt="a [(red:1.3):green:0.5] apple AND a cat :0.5", negativePrompt="", clipSkip=2),
+    "xl-comfyui": dict(promptSyntax="comfyui", prompt=f"a (red:1.4) apple, {LONG * 5}", negativePrompt=""),
+    "xl-comfyui-clip-skip-1": dict(promptSyntax="comfyui", prompt="a (red:1.4) apple", negativePrompt="blurry", clipSkip=1),
+    "xl-comfyui-clip-skip-2": dict(promptSyntax="comfyui", prompt="a (red:1.4) apple", negativePrompt="blurry", clipSkip=2),
 }  # fmt: skip
 
 
 class Model:
-    def __init__(self, name):
-        folder = FIXTURES / "pipelines" / name
-        read = dict(torch_dtype=torch.float32, local_files_only=True)
-        self.folder = folder
+    def __init__(self, path):
+        self.folder = folder = FIXTURES / path
+        self.read = dict(torch_dtype=torch.float32, local_files_only=True)
+        index = json.loads((folder / "model_index.json").read_text())
+        self.unet = UNet2DConditionModel.from_pretrained(folder / "unet", **self.read)
+        self.vae = AutoencoderKL.from_pretrained(folder / "vae", **self.read)
+        self.scheduler = getattr(diffusers, index["scheduler"][1]).from_pretrained(folder / "scheduler")
+        self.isXL = (folder / "text_encoder_2").exists()
         self.tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
-        self.unet = UNet2DConditionModel.from_pretrained(folder / "unet", **read)
-        self.vae = AutoencoderKL.from_pretrained(folder / "vae", **read)
-        self.scheduler = DDIMScheduler.from_pretrained(folder / "scheduler")
 
     def text_encoder(self):
-        return CLIPTextModel.from_pretrained(self.folder / "text_encoder", torch_dtype=torch.float32, local_files_only=True).eval()
+        return CLIPTextModel.from_pretrained(self.folder / "text_encoder", **self.read).eval()
+
+    def text_encoder_2(self):
+        return CLIPTextModelWithProjection.from_pretrained(self.folder / "text_encoder_2", **self.read).eval()
+
+    def denoise(self, latent, t, cond):
+        """A prediction with states, or of XL with states and pooled text."""
+        more = {}
+        if self.isXL:
+            ids = torch.tensor([[SIDE, SIDE, 0, 0, SIDE, SIDE]], dtype=torch.float32)
+            more = dict(added_cond_kwargs=dict(text_embeds=cond["vector"], time_ids=ids))
+            cond = cond["crossattn"]
+        return self.unet(latent, t, encoder_hidden_states=cond, **more).sample
 
 
 def sample(model, predict):
-    """DDIM from seeded noise; `predict(step, denoise)` gives a step's prediction from `denoise(states)`."""
+    """The folder's own sampler, from seeded noise; `predict(step, denoise)` gives a step's prediction from `denoise(cond)`."""
     scale = 2 ** (len(model.vae.config.block_out_channels) - 1)
     latent = torch.randn((1, 4, SIDE // scale, SIDE // scale), generator=torch.Generator().manual_seed(SEED))
     model.scheduler.set_timesteps(STEPS)
+    latent = latent * model.scheduler.init_noise_sigma
     for step, t in enumerate(model.scheduler.timesteps):
-        noise = predict(step, lambda states: model.unet(latent, t, encoder_hidden_states=states).sample)
+        scaled = model.scheduler.scale_model_input(latent, t)
+        noise = predict(step, lambda cond: model.denoise(scaled, t, cond))
         latent = model.scheduler.step(noise, t, latent).prev_sample
     picture = model.vae.decode(latent / model.vae.config.scaling_factor).sample[0]
     return ((picture / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous()
@@ -65,29 +86,64 @@ def guided(uncond, conds):
     return uncond + sum(weight * SCALE * (cond - uncond) for cond, weight in conds)
 
 
-def webui_picture(model, request, webui, engine):
+def rows(cond, place):
+    """One row of a batch of conditions."""
+    return {name: each[place : place + 1] for name, each in cond.items()} if isinstance(cond, dict) else cond[place : place + 1]
+
+
+def webui_learned(model, request, engine):
+    """A1111's `get_learned_conditioning`: states, or of XL both encoders' beside each other with the second's pooled text."""
     pad = model.tokenizer.pad_token_id
-    text = webui_engine(engine, model.text_encoder(), model.tokenizer, pad, request.get("clipSkip", 1))
+    if not model.isXL:
+        return webui_engine(engine, model.text_encoder(), model.tokenizer, pad, request.get("clipSkip", 1))
+    options = dict(minimal_clip_skip=2, final_layer_norm=False)
+    first = webui_engine(engine, model.text_encoder(), model.tokenizer, pad, 2, **options)
+    second = webui_engine(engine, model.text_encoder_2(), model.tokenizer, pad, 2, return_pooled=True, **options)
 
+    def learned(texts):
+        states, pooled = second(texts)
+        cond = {"crossattn": torch.cat([first(texts), states], dim=2), "vector": pooled}
+        blank = getattr(texts, "is_negative_prompt", False) and all(text == "" for text in texts)
+        return {name: torch.zeros_like(each) for name, each in cond.items()} if blank else cond
+
+    return learned
+
+
+def webui_picture(model, request, webui, engine):
     class Learned:
-        get_learned_conditioning = staticmethod(text)
+        get_learned_conditioning = staticmethod(webui_learned(model, request, engine))
 
+    negative = webui.SdConditioning([request["negativePrompt"]], is_negative_prompt=True)
     cond = webui.get_multicond_learned_conditioning(Learned, webui.SdConditioning([request["prompt"]]), STEPS)
-    uncond = webui.get_learned_conditioning(Learned, webui.SdConditioning([request["negativePrompt"]]), STEPS)
+    uncond = webui.get_learned_conditioning(Learned, negative, STEPS)
 
     def predict(step, denoise):
         places, states = webui.reconstruct_multicond_batch(cond, step)
         base = denoise(webui.reconstruct_cond_batch(uncond, step))
-        return guided(base, [(denoise(states[place : place + 1]), weight) for place, weight in places[0]])
+        return guided(base, [(denoise(rows(states, place)), weight) for place, weight in places[0]])
 
     return sample(model, predict)
 
 
-def comfy_picture(model, request, comfy):
+def comfy_encode(model, request, comfy):
     special = {"start": model.tokenizer.bos_token_id, "end": model.tokenizer.eos_token_id, "pad": model.tokenizer.pad_token_id}
-    clip = comfy_encoder(comfy, model.text_encoder(), special, request.get("clipSkip", 1))
     words = comfy.SDTokenizer(str(model.folder / "tokenizer"))
-    encode = lambda text: clip.encode_token_weights(words.tokenize_with_weights(text))[0]
+    if not model.isXL:
+        clip = comfy_encoder(comfy, model.text_encoder(), special, request.get("clipSkip", 1))
+        return lambda text: clip.encode_token_weights(words.tokenize_with_weights(text))[0]
+    skip = request.get("clipSkip", 2)
+    first, second = (comfy_encoder(comfy, each, special, skip, False) for each in (model.text_encoder(), model.text_encoder_2()))
+
+    def encode(text):
+        pairs = words.tokenize_with_weights(text)
+        states, pooled = second.encode_token_weights(pairs)
+        return {"crossattn": torch.cat([first.encode_token_weights(pairs)[0], states], dim=-1), "vector": pooled}
+
+    return encode
+
+
+def comfy_picture(model, request, comfy):
+    encode = comfy_encode(model, request, comfy)
     negative, conds = encode(request["negativePrompt"]), [(encode(request["prompt"]), 0)]
     for entry in request.get("conditioning", []):
         weight = entry.get("weight", 1)
@@ -121,16 +177,17 @@ def plain_picture(model, request):
 def main():
     webui, engine = load_webui()
     comfy = load_comfy()
-    model = Model("sd1")
+    models = {path: Model(path) for path in ("pipelines/sd1", "families/sdxl")}
+    path_of = lambda name: "families/sdxl" if name.startswith("xl") else "pipelines/sd1"
     pictures = {}
     for name, request in CASES.items():
-        syntax = request.get("promptSyntax", "plain")
+        syntax, model = request.get("promptSyntax", "plain"), models[path_of(name)]
         if syntax == "a1111":
             pictures[name] = webui_picture(model, request, webui, engine)
         else:
             pictures[name] = comfy_picture(model, request, comfy) if syntax == "comfyui" else plain_picture(model, request)
     common = dict(seed=SEED, steps=STEPS, guidanceScale=SCALE, width=SIDE, height=SIDE)
-    cases = [dict(name=name, model="sd1", request={**request, **common}) for name, request in CASES.items()]
+    cases = [dict(name=name, model=path_of(name), request={**request, **common}) for name, request in CASES.items()]
     (OUT / "pictures.json").write_text(json.dumps(cases, indent=1))
     save_file(pictures, OUT / "pictures.safetensors")
     flat = {name: picture.numpy().astype(int) for name, picture in pictures.items()}

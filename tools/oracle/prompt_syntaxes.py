@@ -124,24 +124,28 @@ class WebuiEncoder(torch.nn.Module):
         self.text_model = getattr(model, "text_model", model)
 
     def forward(self, tokens, output_hidden_states):
-        return self.model(tokens, output_hidden_states=output_hidden_states)
+        output = self.model(tokens, output_hidden_states=output_hidden_states)
+        # A1111's own has the projection in the pooled text.
+        embeds = getattr(output, "text_embeds", None)
+        return output if embeds is None else types.SimpleNamespace(hidden_states=output.hidden_states, pooler_output=embeds)
 
 
-def webui_engine(engine, model, tokenizer, pad, clip_skip):
-    found = engine(types.SimpleNamespace(transformer=WebuiEncoder(model)), tokenizer, clip_skip=clip_skip)
+def webui_engine(engine, model, tokenizer, pad, clip_skip, **options):
+    found = engine(types.SimpleNamespace(transformer=WebuiEncoder(model)), tokenizer, clip_skip=clip_skip, **options)
     found.id_pad = pad
     # It has put a layer of its own in front of the embedding, for textual inversions.
     return found
 
 
-def comfy_encoder(comfy, model, special, clip_skip):
+def comfy_encoder(comfy, model, special, clip_skip, norm=True):
     class Encoder(comfy.ClipTokenWeightEncoder):
         special_tokens = special
 
         def encode(self, tokens):
             output = model(torch.tensor(tokens), output_hidden_states=True)
             states = output.hidden_states[-clip_skip]
-            return getattr(model, "text_model", model).final_layer_norm(states), output.pooler_output
+            pooled = output.text_embeds if hasattr(output, "text_embeds") else output.pooler_output
+            return getattr(model, "text_model", model).final_layer_norm(states) if norm else states, pooled
 
     return Encoder()
 

@@ -1,19 +1,14 @@
 import { readFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
 import { createClient, type GenerationInput } from "@latentkit/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { readSafetensors } from "../files/safetensors.ts";
 import { local } from "../local.ts";
 import type { LocalBackend } from "../local-backend.ts";
-import { fixtureModel } from "../testing/test-model.ts";
+import { fixture, fixtureModel, recordedTensor } from "../testing/test-model.ts";
 
 // Pictures over what A1111's and ComfyUI's own code makes of the prompts (tools/oracle/prompt_pictures.py), through the public API.
-const fixture = fileURLToPath(new URL("../../fixtures/prompts/pictures", import.meta.url));
 const cases: { name: string; model: string; request: GenerationInput }[] = JSON.parse(
-  await readFile(`${fixture}.json`, "utf8"),
+  await readFile(fixture("prompts/pictures.json"), "utf8"),
 );
-const bytes = await readFile(`${fixture}.safetensors`);
-const { tensors } = await readSafetensors(`${fixture}.safetensors`);
 
 let backend: LocalBackend;
 beforeAll(() => {
@@ -24,13 +19,12 @@ const generate = (request: object) => createClient({ backend }).generate(request
 
 describe("pictures of prompts", () => {
   test.each(cases)("$name", async ({ name, model, request }) => {
-    const { images, recipe } = await generate({ ...request, model: fixtureModel(model) });
+    const { images, recipe } = await generate({ ...request, model: fixture(model) });
     const { data } = await images[0]!.pixels();
-    const { offset, length } = tensors.get(name)!;
-    const oracle = bytes.subarray(offset, offset + length);
-    expect(data.length).toBe(length);
+    const oracle = await recordedTensor(fixture("prompts/pictures.safetensors"), name);
+    expect(data.length).toBe(oracle.length);
     const differences = data.map((value, i) => Math.abs(value - oracle[i]!));
-    expect(differences.reduce((sum, value) => sum + value, 0) / length).toBeLessThan(0.5);
+    expect(differences.reduce((sum, value) => sum + value, 0) / data.length).toBeLessThan(0.5);
     expect(Math.max(...differences)).toBeLessThanOrEqual(8);
     expect(recipe.request).toMatchObject({ promptSyntax: "promptSyntax" in request ? request.promptSyntax : "plain" });
     expect((await (await generate(recipe)).images[0]!.pixels()).data).toEqual(data);
