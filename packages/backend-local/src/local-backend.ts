@@ -30,10 +30,15 @@ export class LocalBackend implements Backend {
   readonly #life = new AbortController();
 
   constructor(options: ResolvedLocalOptions) {
-    const { executionProvider, threads, cacheModels, isolation, engineOutput, idleMs, stallMs } = options;
+    const { executionProvider, threads, cacheModels, isolation, engineOutput, idleMs, stallMs, maxMemory } = options;
     this.#models = new ModelLibrary(options);
     this.#options = {
-      settings: { executionProvider, cacheModels, ...(threads === undefined ? {} : { threads }) },
+      settings: {
+        executionProvider,
+        cacheModels,
+        ...(threads === undefined ? {} : { threads }),
+        ...(maxMemory === undefined ? {} : { maxMemory }),
+      },
       isolation,
       output: engineOutput,
       idleMs,

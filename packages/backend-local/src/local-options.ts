@@ -29,6 +29,19 @@ const LocalOptionsSchema = z.strictObject({
   threads: z.int().min(1).max(1024).optional(),
   isolation: z.enum(["process", "thread"]).default("process"),
   cacheModels: z.int().min(1).max(16).default(1),
+  maxMemory: z
+    .union(
+      [
+        z.int(),
+        z
+          .string()
+          .regex(/^\d+(\.\d+)? ?[MG]i?B$/i)
+          .transform(toBytes),
+      ],
+      'must be bytes, or a text such as "6 GB"',
+    )
+    .refine((bytes) => bytes >= 256e6, "must be at least 256 MB")
+    .optional(),
   engineOutput: z.enum(["ignore", "inherit"]).default("ignore"),
   idleMs: z
     .custom<number>((value) => typeof value === "number" && value >= 0, "must be milliseconds from 0, or Infinity")
@@ -46,6 +59,12 @@ export interface LocalParts {
   textEncoder?: string;
   textEncoder2?: string;
   textEncoder3?: string;
+}
+
+function toBytes(text: string): number {
+  const [, count, unit, binary] = /^([\d.]+) ?([MG])(i?)B$/i.exec(text)!;
+  const exponent = unit!.toUpperCase() === "G" ? 3 : 2;
+  return Math.round(Number(count) * (binary ? 1024 : 1000) ** exponent);
 }
 
 /** Settings of {@link local}. Everything has a default. */
@@ -76,6 +95,12 @@ export interface LocalOptions {
   isolation?: "process" | "thread";
   /** How many models stay loaded, 1 to 16. Default 1. */
   cacheModels?: number;
+  /**
+   * Most memory that the engine is to take of its own, beside the weights' files that it maps: bytes, or a text such as `"6 GB"` or `"512 MiB"`,
+   * from 256 MB. Where it is short, networks that are not at work are put to rest, and pictures are decoded in more and thinner stripes; a
+   * size that can't be had is refused before any work. Default: no bound, with 4 GB for decoding.
+   */
+  maxMemory?: number | string;
   /** `"inherit"` lets the engine write to this process's terminal. Default `"ignore"`. */
   engineOutput?: "ignore" | "inherit";
   /**

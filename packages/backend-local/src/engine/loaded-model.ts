@@ -1,7 +1,8 @@
-import type { NetworkChoice, OpenModel } from "../families/family.ts";
+import type { NetworkChoice, NetworkRule, OpenModel } from "../families/family.ts";
 import { buildNetwork, networkOf } from "../models/build-network.ts";
-import type { Model } from "../models/model.ts";
+import { type Model, partOf } from "../models/model.ts";
 import { openTokenizer } from "../models/open-tokenizer.ts";
+import { openWeights } from "../models/open-weights.ts";
 import type { NetworkGraph } from "../networks/network-graph.ts";
 import type { PromptTokenizer } from "../prompts/prompt-tokenizer.ts";
 import { Network } from "./network.ts";
@@ -55,6 +56,26 @@ export class LoadedModel implements OpenModel {
     const loaded = this.#networks.get(key) ?? this.#load(choice);
     this.#networks.set(key, loaded);
     return loaded;
+  }
+
+  assemble(key: string, part: string, build: NetworkRule["build"]): Promise<Network> {
+    const load = async () => {
+      const { weights, config } = partOf(this.model, part);
+      return Network.load(build(config, await openWeights(weights), {}), this.runtime);
+    };
+    const loaded = this.#networks.get(key) ?? load();
+    this.#networks.set(key, loaded);
+    loaded.catch(() => this.#networks.delete(key));
+    return loaded;
+  }
+
+  async rest(): Promise<void> {
+    for (const loading of [...this.#networks.values()]) {
+      const network = await loading;
+      if (!network.awake) continue;
+      this.replaced++;
+      await network.release();
+    }
   }
 
   /** Milliseconds spent inside onnxruntime's runs so far. */

@@ -6,28 +6,21 @@ import type { Runtime } from "./runtime.ts";
 
 /** A network that is loaded and can be run. */
 export class Network {
-  readonly #session: InferenceSession;
+  readonly #graph: NetworkGraph;
+  readonly #runtime: Runtime;
+  #session: InferenceSession | undefined;
   /** Milliseconds spent inside onnxruntime's runs so far. */
   runMs = 0;
 
-  constructor(session: InferenceSession) {
+  private constructor(graph: NetworkGraph, runtime: Runtime, session: InferenceSession) {
+    this.#graph = graph;
+    this.#runtime = runtime;
     this.#session = session;
   }
 
   /** @throws ConfigError when the execution provider cannot be used, such as for want of a device or a library. */
   static async load(graph: NetworkGraph, runtime: Runtime): Promise<Network> {
-    const { InferenceSession: Session, sessionOptions, executionProvider } = runtime;
-    try {
-      return new Network(await Session.create(graph.model, { ...graph.sessionOptions, ...sessionOptions }));
-    } catch (cause) {
-      if (executionProvider === "cpu") throw cause;
-      const reason = (cause as Error).message.split(" was false. ").at(-1);
-      throw new ConfigError(`executionProvider: "${executionProvider}" cannot be used here: ${reason}`, {
-        backend: "local",
-        details: { field: "executionProvider" },
-        cause,
-      });
-    }
+    return new Network(graph, runtime, await open(graph, runtime));
   }
 
   /**
@@ -44,13 +37,37 @@ export class Network {
   async runAll(feeds: Record<string, Tensor>, outputs: readonly string[], signal: AbortSignal): Promise<Tensor[]> {
     await setImmediate();
     signal.throwIfAborted();
+    this.#session ??= await open(this.#graph, this.#runtime);
     const from = performance.now();
     const results = await this.#session.run(feeds, [...outputs]);
     this.runMs += performance.now() - from;
     return outputs.map((output) => results[output]!);
   }
 
+  /** Whether it holds memory. */
+  get awake(): boolean {
+    return this.#session !== undefined;
+  }
+
+  /** Gives its memory back. The next run loads it again. */
   async release(): Promise<void> {
-    await this.#session.release();
+    const session = this.#session;
+    this.#session = undefined;
+    await session?.release();
+  }
+}
+
+async function open(graph: NetworkGraph, runtime: Runtime): Promise<InferenceSession> {
+  const { InferenceSession: Session, sessionOptions, executionProvider } = runtime;
+  try {
+    return await Session.create(graph.model, { ...graph.sessionOptions, ...sessionOptions });
+  } catch (cause) {
+    if (executionProvider === "cpu") throw cause;
+    const reason = (cause as Error).message.split(" was false. ").at(-1);
+    throw new ConfigError(`executionProvider: "${executionProvider}" cannot be used here: ${reason}`, {
+      backend: "local",
+      details: { field: "executionProvider" },
+      cause,
+    });
   }
 }

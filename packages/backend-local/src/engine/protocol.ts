@@ -18,6 +18,8 @@ export interface EngineSettings {
   executionProvider: ExecutionProvider;
   threads?: number;
   cacheModels: number;
+  /** In bytes. */
+  maxMemory?: number;
 }
 
 /** One generation, complete: the engine reads no file but the model's weights and tokenizer. */

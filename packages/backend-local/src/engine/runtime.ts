@@ -11,6 +11,8 @@ export interface Runtime {
   readonly executionProvider: ExecutionProvider;
   /** Version of onnxruntime-node. */
   readonly version: string;
+  /** Most bytes that the engine is to take of its own, where there is a bound. */
+  readonly maxMemory?: number | undefined;
   /** What every session is given beside its graph's own options. */
   readonly sessionOptions: InferenceSession.SessionOptions;
 }
@@ -31,7 +33,8 @@ const onnxruntimeNames: Readonly<Record<ExecutionProvider, string>> = {
 export async function loadRuntime({
   executionProvider,
   threads,
-}: Pick<EngineSettings, "executionProvider" | "threads">): Promise<Runtime> {
+  maxMemory,
+}: Pick<EngineSettings, "executionProvider" | "threads" | "maxMemory">): Promise<Runtime> {
   const ort = await importOnnxruntime();
   const available = ort.listSupportedBackends().map(({ name }) => name);
   const name = onnxruntimeNames[executionProvider];
@@ -45,6 +48,7 @@ export async function loadRuntime({
   }
   return {
     executionProvider,
+    maxMemory,
     InferenceSession: ort.InferenceSession,
     Tensor: ort.Tensor,
     version: ort.env.versions.node ?? "unknown",

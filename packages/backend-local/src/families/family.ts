@@ -123,6 +123,8 @@ export interface Beside {
 
 /** Pictures to latents and back. */
 export interface Codec {
+  /** Whether there is memory for pictures of that size, also for encoding them. @throws OutOfMemoryError saying what would fit. */
+  check?(model: OpenModel, dims: LatentDims, encodes: boolean): void;
   /** A picture's distribution over latents. */
   encode(model: OpenModel, picture: Planes, signal: AbortSignal): Promise<Float32Array>;
   /** A latent drawn from it. */
@@ -136,6 +138,10 @@ export interface OpenModel {
   readonly model: Model;
   readonly runtime: Runtime;
   network(choice: NetworkChoice): Promise<Network>;
+  /** A graph over a part's weights that is none of the family's networks; it stays loaded under its key as they do. */
+  assemble(key: string, part: string, build: NetworkRule["build"]): Promise<Network>;
+  /** Gives back the memory of all networks; each wakes when it is next run. */
+  rest(): Promise<void>;
   tokenizer(name: string): Promise<PromptTokenizer>;
   /** Texts that were encoded before. */
   readonly texts: TextCache;

@@ -42,8 +42,8 @@ test("a size below the smallest is raised to it, one beyond the largest is refus
   const config = await json("unet/config.json");
   const tiny = await copyModel("sd1", { "unet/config.json": { ...config, sample_size: 1 } });
   expect((await readModelFolder(tiny)).traits).toMatchObject({ minSide: 16, defaultWidth: 16, defaultHeight: 16 });
-  const largest = await copyModel("sd1", { "unet/config.json": { ...config, sample_size: 256 } });
-  expect((await readModelFolder(largest)).traits).toMatchObject({ maxSide: 2048, defaultWidth: 2048 });
+  const largest = await copyModel("sd1", { "unet/config.json": { ...config, sample_size: 512 } });
+  expect((await readModelFolder(largest)).traits).toMatchObject({ maxSide: 4096, defaultWidth: 4096 });
 });
 
 test("a size below 64 of a config from before diffusers 0.9 is taken for a slip, as its pipelines take it", async () => {
@@ -160,7 +160,7 @@ describe("a folder that cannot be used is a ModelError naming the file", async (
     ["unet", "in_channels", 7],
     ["unet", "class_embed_type", "timestep"],
     ["unet", "sample_size", "large"],
-    ["unet", "sample_size", 257],
+    ["unet", "sample_size", 513],
     ["unet", "sample_size", 1e9],
     ["unet", "sample_size", [8, 8, 8]],
     ["unet", "cross_attention_dim", 12],

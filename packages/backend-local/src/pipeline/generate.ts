@@ -1,7 +1,8 @@
-import { GenerationError, parseRequest, type SerializedError } from "@latentkit/core";
+import { parseRequest, type SerializedError } from "@latentkit/core";
 import { runPlan } from "@latentkit/core/diffusion";
 import type { LoadedModel } from "../engine/loaded-model.ts";
 import type { EngineEvent, EngineJob } from "../engine/protocol.ts";
+import type { Runtime } from "../engine/runtime.ts";
 import { familyOf } from "../families/families.ts";
 import type { Codec, Denoiser, FamilyEngine, FamilyJob, NetworkChoice } from "../families/family.ts";
 import { serializeError } from "../local-error.ts";
@@ -11,6 +12,7 @@ import { guidedDenoiser } from "./guided-denoiser.ts";
 import { fromPixels, toLatentMask } from "./image-tensor.ts";
 import { JobClock } from "./job-clock.ts";
 import { randomOf, seedOf } from "./random-of-image.ts";
+import { requireFinite } from "./require-finite.ts";
 import { resolved } from "./settings.ts";
 import { type Source, startOf } from "./start.ts";
 
@@ -37,11 +39,14 @@ export async function* generate(
   const names = family.needs(job, model.model);
   const clock = new JobClock(settings.count);
   await clock.time("load", () => model.check(names));
+  family.codec.check?.(model, job.dims, inputs.image !== undefined);
   const versions = { "onnxruntime-node": model.runtime.version };
   yield { type: "started", resolved: resolved(settings), model: model.model.identity, versions };
   const runMsBefore = await model.runMs();
   yield* load(model, names, clock, signal);
   const context = yield* prepare(job, family, model, clock, signal);
+  // The text encoders have done their work. Whatever is needed on wakes by itself.
+  if (isShort(model.runtime)) await model.rest();
 
   const failures: unknown[] = [];
   for (let index = 0; index < settings.count; index++) {
@@ -56,6 +61,11 @@ export async function* generate(
   }
   const timings = { ...clock.timings, engineRunMs: (await model.runMs()) - runMsBefore };
   yield { type: "completed", timings };
+}
+
+/** Whether what is at work now leaves less than half of the memory that there may be. */
+function isShort({ maxMemory }: Runtime): boolean {
+  return maxMemory !== undefined && process.memoryUsage.rss() > maxMemory / 2;
 }
 
 /** Loads what the shortest request takes. */
@@ -147,11 +157,7 @@ async function* makeImage(index: number, context: Context): AsyncGenerator<Engin
     }
     from = performance.now();
   }
-  if (latent.some(Number.isNaN)) {
-    throw new GenerationError("The network gave values that are no numbers (NaN): its weights may be damaged.", {
-      backend: "local",
-    });
-  }
+  requireFinite(latent, "denoising network");
   yield clock.image("decode", index, 0, 1);
   const pixels = await clock.time("decode", () => codec.decode(model, latent, dims, signal));
   const { seed, resolved: own } = random;

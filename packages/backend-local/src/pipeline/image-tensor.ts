@@ -1,7 +1,13 @@
 import type { Pixels } from "@latentkit/core";
+import { requireFinite } from "./require-finite.ts";
 
-/** 8-bit RGB of a network's picture, `[3, height, width]` in −1 to 1; values outside are clipped. */
+/**
+ * 8-bit RGB of a decoder's picture, `[3, height, width]` in −1 to 1; values outside are clipped.
+ *
+ * @throws GenerationError for values that are no finite numbers.
+ */
 export function toPixels(data: Float32Array, width: number, height: number): Pixels {
+  requireFinite(data, "VAE decoder");
   const n = width * height;
   // It rounds half to even, as numpy does in diffusers.
   const rgb = new Uint8ClampedArray(3 * n);

@@ -50,7 +50,7 @@ test("a size that no capability was asked about is refused as well", async () =>
   const request = { ...parseRequest(quick), width: 64, height: 100 };
   const events = Array.fromAsync(backend.generate(request, { signal: new AbortController().signal }));
   await expect(events).rejects.toMatchObject({
-    issues: [{ field: "height", allowed: { min: 16, max: 2048, multipleOf: 8 } }],
+    issues: [{ field: "height", allowed: { min: 16, max: 4096, multipleOf: 8 } }],
   });
 });
 

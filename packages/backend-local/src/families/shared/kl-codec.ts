@@ -1,5 +1,7 @@
 import { toPixels } from "../../pipeline/image-tensor.ts";
 import type { Codec, OpenModel } from "../family.ts";
+import { decodeStriped, encodeStriped, specOf } from "./striped-kl.ts";
+import { requireMemory, vaeBudget } from "./vae-memory.ts";
 
 /** From a VAE's own latents to the network's, and back. Both leave what they are given as it is. */
 export interface LatentScaling {
@@ -14,7 +16,18 @@ export interface LatentScaling {
  */
 export function klCodec(scalingOf: (model: OpenModel) => LatentScaling): Codec {
   return {
-    async encode(model, { width, height, data: planes }, signal) {
+    check(model, [, height, width], encodes) {
+      const spec = specOf(model);
+      requireMemory(model, spec, { half: "decoder", height, width });
+      if (encodes) requireMemory(model, spec, { half: "encoder", height, width });
+    },
+
+    async encode(model, picture, signal) {
+      const { width, height, data: planes } = picture;
+      const { scale } = model.model.traits;
+      const work = { half: "encoder", height: height / scale, width: width / scale } as const;
+      const budget = await vaeBudget(model, specOf(model), work);
+      if (budget !== "whole") return encodeStriped(model, picture, { budget, signal });
       const encoder = await model.network("vaeEncoder");
       const tensor = new model.runtime.Tensor("float32", planes, [1, 3, height, width]);
       const { data } = await encoder.run({ sample: tensor }, "moments", signal);
@@ -32,8 +45,13 @@ export function klCodec(scalingOf: (model: OpenModel) => LatentScaling): Codec {
 
     async decode(model, latent, [channels, height, width], signal) {
       const { scale } = model.model.traits;
-      const decoder = await model.network("vaeDecoder");
       const input = scalingOf(model).fromLatent(latent);
+      const budget = await vaeBudget(model, specOf(model), { half: "decoder", height, width });
+      if (budget !== "whole") {
+        const planes = await decodeStriped(model, input, [channels, height, width], { budget, signal });
+        return toPixels(planes, width * scale, height * scale);
+      }
+      const decoder = await model.network("vaeDecoder");
       const tensor = new model.runtime.Tensor("float32", input, [1, channels, height, width]);
       const { data } = await decoder.run({ latent_sample: tensor }, "sample", signal);
       return toPixels(data as Float32Array, width * scale, height * scale);

@@ -4,8 +4,8 @@ import type { UNetConfig } from "../../networks/unet-2d-condition/unet-2d-condit
 import type { Traits } from "../traits.ts";
 import { sampleSize, unsupported } from "./config-check.ts";
 
-/** Largest side in pixels: beyond it the VAE alone takes tens of gigabytes. */
-const largestSide = 2048;
+/** Largest side in pixels: there the VAE takes 9 GB in stripes, and each step of the UNet minutes. */
+const largestSide = 4096;
 
 /** What a VAE and a UNet take and make, each with its part. */
 export interface VaeAndUnet {

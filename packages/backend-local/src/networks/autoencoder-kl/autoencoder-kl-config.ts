@@ -2,6 +2,9 @@ import { z } from "zod";
 import { activationNames } from "../../graph/activation.ts";
 import { layers, maxBlocks, parseConfig, size } from "../parse-config.ts";
 
+/** What its group norms add to variances. */
+export const normEpsilon = 1e-6;
+
 /** The options of an AutoencoderKL's config.json that shape its graphs; defaults are diffusers'. */
 const autoencoderSchema = z
   .object({

@@ -5,12 +5,11 @@ import { GraphBuilder, type Value } from "../../graph/graph-builder.ts";
 import { groupNorm } from "../../graph/norm.ts";
 import { downsample, upsample } from "../../graph/resample.ts";
 import { Scope } from "../../graph/scope.ts";
+import { outputStripe, stripe } from "../../graph/stripes.ts";
 import { attentionBlock } from "../blocks/attention-block.ts";
 import { type ResnetStyle, resnetBlock2d } from "../blocks/resnet-block-2d.ts";
 import { type BuildOptions, type NetworkGraph, networkGraph } from "../network-graph.ts";
-import { type AutoencoderKLConfig, autoencoderKLConfig } from "./autoencoder-kl-config.ts";
-
-const epsilon = 1e-6;
+import { type AutoencoderKLConfig, autoencoderKLConfig, normEpsilon as epsilon } from "./autoencoder-kl-config.ts";
 
 /**
  * The decoder of a VAE (Kingma & Welling 2014, as in Rombach et al. 2022), diffusers' AutoencoderKL: `latent_sample`
@@ -24,6 +23,26 @@ export function buildVaeDecoder(config: unknown, weights: Weights, options: Buil
   const graph = new GraphBuilder("AutoencoderKL decoder");
   const root = new Scope(graph, weights, options.adapter);
   const scope = root.in("decoder");
+  const [x, channels] = decoderBlocks(root, spec, spec.block_out_channels.length);
+  const output = head(scope, x, channels, spec.out_channels, spec);
+  graph.output(output, "sample", "float32", ["batch", spec.out_channels, "image_height", "image_width"]);
+  return networkGraph(graph);
+}
+
+/**
+ * The beginning of the decoder, all that is of the latent's size: `latent_sample` to `rows` `[height, channels, width]`, for the layers
+ * that follow in stripes (stripe-stages.ts).
+ */
+export function buildVaeDecoderTrunk(config: unknown, weights: Weights, options: BuildOptions = {}): NetworkGraph {
+  const graph = new GraphBuilder("AutoencoderKL decoder, trunk");
+  outputStripe(graph, ...decoderBlocks(new Scope(graph, weights, options.adapter), autoencoderKLConfig(config), 1));
+  return networkGraph(graph);
+}
+
+/** The decoder up to the end of its first `count` levels, and how many channels it then has. */
+function decoderBlocks(root: Scope, spec: AutoencoderKLConfig, count: number): [x: Value, channels: number] {
+  const { graph } = root;
+  const scope = root.in("decoder");
   const style = resnetStyle(spec);
   const { latent_channels: latent, block_out_channels: levels } = spec;
 
@@ -33,17 +52,15 @@ export function buildVaeDecoder(config: unknown, weights: Weights, options: Buil
   let channels = levels.at(-1)!;
   let x = conv(scope.in("conv_in"), mixed, { inChannels: latent, outChannels: channels });
   x = midBlock(scope.in("mid_block"), x, channels, spec);
-  for (const [i, to] of levels.toReversed().entries()) {
+  for (const [i, to] of levels.toReversed().slice(0, count).entries()) {
     const block = scope.in("up_blocks", i);
     for (let j = 0; j <= spec.layers_per_block; j++) {
       x = resnetBlock2d(block.in("resnets", j), x, channels, to, style);
       channels = to;
     }
-    if (i < levels.length - 1) x = upsample(block.in("upsamplers", 0), x, channels);
+    if (i < count - 1) x = upsample(block.in("upsamplers", 0), x, channels);
   }
-  const output = head(scope, x, channels, spec.out_channels, spec);
-  graph.output(output, "sample", "float32", ["batch", spec.out_channels, "image_height", "image_width"]);
-  return networkGraph(graph);
+  return [x, channels];
 }
 
 /**
@@ -59,7 +76,6 @@ export function buildVaeEncoder(config: unknown, weights: Weights, options: Buil
   const scope = root.in("encoder");
   const style = resnetStyle(spec);
   const { block_out_channels: levels } = spec;
-  const moments = 2 * spec.latent_channels;
 
   const input = graph.input("sample", "float32", ["batch", spec.in_channels, "image_height", "image_width"]);
   let channels = levels[0]!;
@@ -72,7 +88,30 @@ export function buildVaeEncoder(config: unknown, weights: Weights, options: Buil
     }
     if (i < levels.length - 1) x = downsample(block.in("downsamplers", 0), x, channels, 0);
   }
-  x = midBlock(scope.in("mid_block"), x, channels, spec);
+  return encoderEnd(root, x, spec);
+}
+
+/** The end of the encoder, all that is of the latent's size: input `x` `[height, channels, width]` to `moments`. */
+export function buildVaeEncoderTrunk(config: unknown, weights: Weights, options: BuildOptions = {}): NetworkGraph {
+  const spec = autoencoderKLConfig(config);
+  const graph = new GraphBuilder("AutoencoderKL encoder, trunk");
+  const root = new Scope(graph, weights, options.adapter);
+  const last = spec.block_out_channels.length - 1;
+  const [from, to] = [spec.block_out_channels[Math.max(0, last - 1)]!, spec.block_out_channels[last]!];
+  let [x, channels] = [stripe(graph, "x", from), from];
+  for (let j = 0; j < spec.layers_per_block; j++) {
+    x = resnetBlock2d(root.in("encoder.down_blocks", last, "resnets", j), x, channels, to, resnetStyle(spec));
+    channels = to;
+  }
+  return encoderEnd(root, x, spec);
+}
+
+function encoderEnd(root: Scope, from: Value, spec: AutoencoderKLConfig): NetworkGraph {
+  const { graph } = root;
+  const scope = root.in("encoder");
+  const channels = spec.block_out_channels.at(-1)!;
+  const moments = 2 * spec.latent_channels;
+  let x = midBlock(scope.in("mid_block"), from, channels, spec);
   x = head(scope, x, channels, moments, spec);
   const mixing = { inChannels: moments, outChannels: moments, kernel: 1 };
   const output = spec.use_quant_conv ? conv(root.in("quant_conv"), x, mixing) : x;
