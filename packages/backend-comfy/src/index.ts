@@ -10,6 +10,7 @@ export type { ServerHealth } from "./pool/pool-member.ts";
 export type { ComfyServer } from "./server/comfy-server.ts";
 export type { InputSpec } from "./server/input-spec.ts";
 export type { NodeSpec, ObjectInfo } from "./server/object-info.ts";
+export type { ConvertedWorkflow } from "./workflow/converted-workflow.ts";
 export {
   defineWorkflow,
   type OutputSpec,
@@ -17,10 +18,18 @@ export {
   type OutputValues,
   type Workflow,
 } from "./workflow/define-workflow.ts";
+export {
+  inputNamed,
+  inspectWorkflow,
+  type WorkflowInput,
+  type WorkflowInspection,
+} from "./workflow/inspect-workflow.ts";
 export { generateNodeTypes, type NodeTypesOptions } from "./workflow/node-types.ts";
 export type { ParameterSpec, ParameterSpecs, ParameterValues, Target } from "./workflow/parameters.ts";
+export { parseWorkflow, stringifyWorkflow } from "./workflow/parse-workflow.ts";
 export type { RunOptions, WorkflowResult } from "./workflow/run-workflow.ts";
 export { type NodeLink, type NodeTypes, type TypedGraph, typedGraph } from "./workflow/typed-graph.ts";
 export { type ConvertOptions, uiToApi } from "./workflow/ui-to-api.ts";
 export type { UiWorkflow } from "./workflow/ui-workflow.ts";
 export type { WorkflowFile } from "./workflow/workflow-file.ts";
+export { generateWorkflowFunction, type WorkflowTypesOptions } from "./workflow/workflow-types.ts";

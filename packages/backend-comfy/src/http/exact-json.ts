@@ -28,8 +28,12 @@ export function parseExact(text: string): unknown {
 }
 
 /** JSON text in which bigints are written as whole numbers. */
-export function stringifyExact(value: unknown): string {
-  return JSON.stringify(value, (_, entry) => (typeof entry === "bigint" ? json.rawJSON(entry.toString()) : entry));
+export function stringifyExact(value: unknown, indent?: number): string {
+  return JSON.stringify(
+    value,
+    (_, entry) => (typeof entry === "bigint" ? json.rawJSON(entry.toString()) : entry),
+    indent,
+  );
 }
 
 /** A number where that is exact, else a bigint. */

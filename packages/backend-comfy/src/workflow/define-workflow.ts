@@ -90,7 +90,7 @@ export function defineWorkflow<const P extends ParameterSpecs, const O extends O
  * What is in an envelope: `{ "prompt": … }` as `POST /prompt` takes it, with the editor's file where it came along, or
  * `{ "workflow": …, "output": … }`, of which the second is what ran.
  */
-function unwrapped(given: unknown): { workflow: unknown; pngInfo?: unknown } {
+export function unwrapped(given: unknown): { workflow: unknown; pngInfo?: unknown } {
   const envelope = (typeof given === "object" && given !== null ? given : {}) as Record<string, unknown>;
   const { prompt, output, workflow, extra_data: extra } = envelope;
   const isGraph = (value: unknown) =>
@@ -104,7 +104,7 @@ function unwrapped(given: unknown): { workflow: unknown; pngInfo?: unknown } {
 }
 
 /** Reads API format; every node gets `inputs`, whose absence would kill the server's worker. */
-function readApi(workflow: unknown): Graph {
+export function readApi(workflow: unknown): Graph {
   const entries = typeof workflow === "object" && workflow !== null ? Object.entries(workflow) : [];
   if (entries.length === 0)
     throw broken("workflow", "must be a workflow's JSON, in API format or as the editor saves it");
