@@ -47,7 +47,7 @@ describe("latentkit generate takes all of a request", () => {
       ..."--control canny=edges.png:0.5 --image-prompt edges.png --format jpg --quality 70 --no-embed-recipe".split(
         " ",
       ),
-      ..."--embed-inputs --set guidance.rescale=0.7 --set conditioning[1].end=0.5".split(" "),
+      ..."--prompt-syntax a1111 --embed-inputs --set guidance.rescale=0.7 --set conditioning[1].end=0.5".split(" "),
       "a fox",
     ]);
     const image = { path: "edges.png" };
@@ -55,6 +55,7 @@ describe("latentkit generate takes all of a request", () => {
       prompt: "a fox",
       negativePrompt: "no",
       clipSkip: 2,
+      promptSyntax: "a1111",
       hires: { scale: 1.5, strength: 0.4, steps: 9, upscaler: "bilinear" },
       loras: [
         { model: "ink.safetensors", strength: 0.8 },

@@ -31,7 +31,7 @@ describe("pictures of prompts", () => {
   });
 });
 
-const request = { prompt: "a red apple", steps: 2, seed: 5, width: 32, height: 32 };
+const request = { prompt: "a red apple", steps: 2, seed: 5, width: 64, height: 64 };
 
 test.each([
   ["a (red:1.2) apple", '"(red:1.2)"'],
@@ -64,6 +64,8 @@ test.each([
   [{ prompt: "a (red:1.2.3) apple", promptSyntax: "a1111" }, "prompt"],
   [{ negativePrompt: "(a:.)", promptSyntax: "a1111" }, "negativePrompt"],
   [{ promptSyntax: "forge" }, "promptSyntax"],
+  [{ prompt: "(".repeat(30_000), promptSyntax: "a1111" }, "prompt"],
+  [{ prompt: `${"(".repeat(9_000)}a${")".repeat(9_000)}`, promptSyntax: "comfyui" }, "prompt"],
 ])("what cannot be read is refused before any work: %o", async (more, field) => {
   await expect(generate({ ...request, ...more })).rejects.toMatchObject({
     code: "invalid_request",

@@ -1,4 +1,4 @@
-import { pythonSpace, wholeWord } from "./python-text.ts";
+import { pythonSpace, trimmedEnd, trimmedStart, wholeWord } from "./python-text.ts";
 import type { Segment } from "./segment.ts";
 
 /** An escaped sign, a bracket, a weight with its bracket, a stretch without any of these, or a colon. */
@@ -6,7 +6,7 @@ const signs = new RegExp(
   String.raw`\\[()[\]\\]|\\|\(|\[|:${pythonSpace}*([+-]?[.\d]+)${pythonSpace}*\)|\)|\]|[^\\()[\]:]+|:`,
   "gu",
 );
-const breaks = new RegExp(`${pythonSpace}*${wholeWord("BREAK")}${pythonSpace}*`, "u");
+const breaks = new RegExp(wholeWord("BREAK"), "u");
 
 /** What BREAK leaves in the list of segments. Within brackets its weight is another, and it is a word: so in A1111. */
 export const breakSegment: Readonly<Segment> = { text: "BREAK", weight: -1 };
@@ -32,9 +32,13 @@ export function a1111Segments(prompt: string): Segment[] | undefined {
       multiply(open.round.pop()!, by);
     } else if (start !== undefined) multiply(start, sign === ")" ? 1.1 : 1 / 1.1);
     else
-      for (const [i, text] of sign.split(breaks).entries()) {
-        if (i > 0) segments.push({ ...breakSegment });
-        segments.push({ text, weight: 1 });
+      for (const [i, part] of sign.split(breaks).entries()) {
+        if (i > 0) {
+          // A BREAK takes the blanks around it.
+          segments.at(-1)!.text = trimmedEnd(segments.at(-1)!.text);
+          segments.push({ ...breakSegment });
+        }
+        segments.push({ text: i > 0 ? trimmedStart(part) : part, weight: 1 });
       }
   }
   for (const from of open.round) multiply(from, 1.1);

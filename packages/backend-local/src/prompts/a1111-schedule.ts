@@ -1,4 +1,4 @@
-import { pythonFloat, pythonSpace, wholeWord } from "./python-text.ts";
+import { pythonFloat, pythonSpace, trimmedEnd, wholeWord } from "./python-text.ts";
 
 /** A text that is used up to and including a step, counted from 1. */
 export interface ScheduledText {
@@ -147,15 +147,16 @@ class Parser {
 }
 
 const and = new RegExp(wholeWord("AND"), "u");
-const weighted = new RegExp(
-  `^([^]*?)(?:${pythonSpace}*:${pythonSpace}*([-+]?(?:\\d+\\.?|\\d*\\.\\d+)))?${pythonSpace}*$`,
-  "u",
-);
+const weight = new RegExp(`^${pythonSpace}*([-+]?(?:\\d+\\.?|\\d*\\.\\d+))$`, "u");
 
 /** The parts of a prompt between its ANDs, with their weights: `"a AND b :1.2"`. As A1111's `get_multicond_prompt_list`. */
 export function splitAtAnd(prompt: string): { text: string; weight: number }[] {
   return prompt.split(and).map((part) => {
-    const [, text = part, weight] = weighted.exec(part) ?? [];
-    return { text, weight: weight === undefined ? 1 : Number(weight) };
+    const text = trimmedEnd(part);
+    const colon = text.lastIndexOf(":");
+    const [, found] = colon < 0 ? [] : (weight.exec(text.slice(colon + 1)) ?? []);
+    return found === undefined
+      ? { text, weight: 1 }
+      : { text: trimmedEnd(text.slice(0, colon)), weight: Number(found) };
   });
 }

@@ -6,10 +6,27 @@ export function wholeWord(word: string): string {
   return `(?<![\\p{L}\\p{N}_])${word}(?![\\p{L}\\p{N}_])`;
 }
 
+const space = new RegExp(pythonSpace, "u");
+
+/** A text without the blanks at its beginning. */
+export function trimmedStart(text: string): string {
+  let from = 0;
+  while (from < text.length && space.test(text[from]!)) from++;
+  return text.slice(from);
+}
+
+/** A text without the blanks at its end. */
+export function trimmedEnd(text: string): string {
+  let end = text.length;
+  while (end > 0 && space.test(text[end - 1]!)) end--;
+  return text.slice(0, end);
+}
+
+const digits = String.raw`\d+(?:_\d+)*`;
+const float = new RegExp(`^[+-]?(?:${digits}(?:\\.(?:${digits})?)?|\\.${digits})(?:e[+-]?${digits})?$`, "i");
+
 /** A finite number as Python's `float()` reads it; undefined where it would raise. */
 export function pythonFloat(text: string): number | undefined {
-  const trimmed = text.trim();
-  if (!/^[+-]?(?:\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+(?:_\d+)*)(?:e[+-]?\d+(?:_\d+)*)?$/i.test(trimmed))
-    return undefined;
-  return Number(trimmed.replaceAll("_", ""));
+  const trimmed = trimmedStart(trimmedEnd(text));
+  return float.test(trimmed) ? Number(trimmed.replaceAll("_", "")) : undefined;
 }

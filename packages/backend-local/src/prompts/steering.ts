@@ -84,11 +84,15 @@ export function steeringOf(request: GenerationRequest, options: SteeringOptions)
   const groups: TextGroup[] = [];
   const schedules: { ends: readonly ScheduledText[]; texts: readonly number[] }[] = [];
   const add = (field: string, text: string, negative = false, weight = 1): number => {
+    if (syntax !== "plain") requireShallow(field, text);
     const ends = syntax === "a1111" ? promptSchedule(text, calls) : [{ until: calls, text }];
-    const texts = [...new Set(ends.map((each) => each.text))];
-    if (syntax === "a1111") for (const each of texts) requireWeights(field, each);
-    const counts = texts.map((each) => ends.filter((other) => other.text === each).length);
-    schedules.push({ ends, texts: ends.map((each) => texts.indexOf(each.text)) });
+    const places = new Map<string, number>();
+    for (const each of ends) if (!places.has(each.text)) places.set(each.text, places.size);
+    const texts = [...places.keys()];
+    if (syntax === "a1111") requireWeights(field, texts);
+    const counts = texts.map(() => 0);
+    for (const each of ends) counts[places.get(each.text)!]!++;
+    schedules.push({ ends, texts: ends.map((each) => places.get(each.text)!) });
     return groups.push({ field, negative, texts, counts, weight }) - 1;
   };
 
@@ -151,9 +155,23 @@ export function steeringOf(request: GenerationRequest, options: SteeringOptions)
   };
 }
 
+const maxDepth = 100;
+
+/** No prompt that means something nests its brackets any deeper; both programs end in an error where they go much deeper. */
+function requireShallow(field: string, text: string): void {
+  let depth = 0;
+  for (const sign of text) {
+    if (sign === "(" || sign === "[") depth++;
+    else if (depth > 0 && (sign === ")" || sign === "]")) depth--;
+    if (depth <= maxDepth) continue;
+    const message = `nests brackets more than ${maxDepth} deep`;
+    throw new InvalidRequestError([{ field, message }], { backend: "local" });
+  }
+}
+
 /** A1111 ends in an error where a weight is no number. */
-function requireWeights(field: string, text: string): void {
-  if (a1111Segments(text) !== undefined) return;
+function requireWeights(field: string, texts: readonly string[]): void {
+  if (texts.every((text) => a1111Segments(text) !== undefined)) return;
   const message = "has a weight that is no number, such as (word:1.2.3); write (word:1.2), or \\( and \\) for brackets";
   throw new InvalidRequestError([{ field, message }], { backend: "local" });
 }

@@ -41,6 +41,15 @@ test("AND takes a prompt apart as A1111's", () => {
   expect(found).toEqual(cases.map(({ prompt, and }) => ({ prompt, and })));
 });
 
+// With work that grows with the square of the length this would not end in the time that a test has.
+test("long prompts of blanks and digits are read in one go", () => {
+  const blanks = " ".repeat(500_000);
+  expect(a1111Segments(`a${blanks}b`)).toHaveLength(1);
+  expect(splitAtAnd(`a${blanks}b`)).toHaveLength(1);
+  expect(promptSchedule(`[a${blanks}:${blanks}b`, 20)).toHaveLength(1);
+  expect(comfySegments(`(a:${"1".repeat(500_000)}x)`)).toHaveLength(1);
+});
+
 test("a step looks at the text that A1111's step counter finds", () => {
   const schedule = promptSchedule("a [b:c:3]", 10);
   // Its counter begins at 0, its steps at 1; past the end it finds the first.

@@ -1,4 +1,4 @@
-import { controlTypes, type GenerationInput, imageFormats } from "@latentkit/core";
+import { controlTypes, type GenerationInput, imageFormats, promptSyntaxes } from "@latentkit/core";
 import { InvalidArgumentError, Option } from "commander";
 import { decimal, whole } from "./sampling-flags.ts";
 
@@ -13,6 +13,7 @@ export interface RequestFlags {
   hiresSteps?: number;
   hiresUpscaler?: string;
   clipSkip?: number;
+  promptSyntax?: string;
   feather?: number;
   /** False where `--no-keep-unmasked` was given. */
   keepUnmasked?: boolean;
@@ -57,6 +58,7 @@ export function requestOptions(): Option[] {
     new Option("--hires-steps <n>", "steps of the second pass").argParser(whole),
     new Option("--hires-upscaler <name>", "nearest, bilinear, bicubic, or an upscale model"),
     new Option("--clip-skip <n>", "text encoder layers left off at the end; 1 is none").argParser(whole),
+    new Option("--prompt-syntax <syntax>", "how brackets and breaks in the prompts are read").choices(promptSyntaxes),
     new Option("--feather <pixels>", "soft edge between old and new (task outpaint)").argParser(whole),
     new Option("--no-keep-unmasked", "let the model change what the mask leaves black (tasks inpaint, outpaint)"),
     new Option("--format <format>", `${imageFormats.join(", ")} (default: by --out's ending, else png)`).argParser(
@@ -92,6 +94,7 @@ export function requestFields(flags: RequestFlags): Partial<GenerationInput> {
     conditioning: conditioning.length === 0 ? undefined : conditioning,
     hires: Object.keys(hires).length === 0 ? undefined : hires,
     clipSkip: flags.clipSkip,
+    promptSyntax: flags.promptSyntax,
     feather: flags.feather,
     keepUnmasked: flags.keepUnmasked === false ? false : undefined,
     output: Object.keys(output).length === 0 ? undefined : output,
@@ -107,6 +110,7 @@ const flagOf: Readonly<Record<string, string>> = {
   "hires.steps": "--hires-steps",
   "hires.upscaler": "--hires-upscaler",
   clipSkip: "--clip-skip",
+  promptSyntax: "--prompt-syntax",
   feather: "--feather",
   keepUnmasked: "--no-keep-unmasked",
   "output.format": "--format",

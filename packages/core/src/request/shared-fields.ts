@@ -176,7 +176,10 @@ export const sharedFields = {
    */
   endStep: z.int().min(1).max(10_000).optional(),
   noise: NoiseSchema.optional(),
-  /** Text encoder layers left off at the end; 1 is none, as in A1111 and ComfyUI. */
+  /**
+   * Text encoder layers left off at the end; 1 is none, as in A1111 and ComfyUI. With `promptSyntax` `"plain"` for the prompt alone, as diffusers'
+   * `clip_skip` (which is one less); with the others for the negative prompt too.
+   */
   clipSkip: z.int().min(1).max(24).optional(),
   conditioning: z.array(ConditioningSchema).default([]),
   loras: z.array(LoraSchema).default([]),
