@@ -71,6 +71,9 @@ export function comfy(options: ComfyOptions = {}): ComfyBackend {
   return new ServerBackend(options);
 }
 
+/** A picture of 16384 × 16384 pixels as PNG has less. */
+const maxPictureBytes = 512 * 2 ** 20;
+
 /** The backend itself: runs of workflows are streams of events here, as requests are. */
 export class ServerBackend implements ComfyBackend {
   readonly id = backendId;
@@ -130,7 +133,10 @@ export class ServerBackend implements ComfyBackend {
 
   async fetchImage({ url }: UrlPayload, { signal }: CallOptions): Promise<Uint8Array> {
     const { http } = this.server;
-    const reply = await http.patiently(() => http.fetch(new URL(url), "GET", { signal }), signal);
+    const reply = await http.patiently(
+      () => http.fetch(new URL(url), "GET", { signal, maxBytes: maxPictureBytes }),
+      signal,
+    );
     if (reply.status === 200) return reply.body;
     throw replyError(reply, "generated image");
   }

@@ -1,6 +1,7 @@
 import {
   AbortedError,
   AuthenticationError,
+  BodyTooLarge,
   ConnectionError,
   connectionCode,
   describeIssues,
@@ -28,6 +29,8 @@ export function comfyDetails(details: ErrorDetails = {}): ErrorDetails {
 export function networkError(cause: unknown, url: string, signal?: AbortSignal): unknown {
   if (LatentKitError.isInstance(cause)) return cause;
   if (signal?.aborted) return abortReason(signal);
+  if (cause instanceof BodyTooLarge)
+    return new ConnectionError(`${cause.message}.`, comfyDetails({ cause, retryable: false, details: { url } }));
   const code = connectionCode(cause) ?? (cause as Error | undefined)?.name ?? "unknown";
   const details = { url, code, sent: !neverArrived(cause) };
   if (code === "UND_ERR_HEADERS_TIMEOUT" || code === "UND_ERR_BODY_TIMEOUT") {
@@ -99,7 +102,7 @@ export function statusError(status: number, body: string, what: string, retryAft
 function retryAfterMsOf(header: string | undefined): number {
   const seconds = Number(header ?? Number.NaN);
   const ms = Number.isNaN(seconds) ? Date.parse(header ?? "") - Date.now() : seconds * 1000;
-  return Number.isNaN(ms) ? 1000 : Math.max(0, ms);
+  return Number.isFinite(ms) && ms > 0 ? ms : 1000;
 }
 
 /** The address answers, but not as ComfyUI does. */

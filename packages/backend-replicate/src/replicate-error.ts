@@ -1,6 +1,7 @@
 import {
   AbortedError,
   AuthenticationError,
+  BodyTooLarge,
   ConnectionError,
   ContentRefusedError,
   connectionCode,
@@ -83,6 +84,9 @@ export function errorOfPrediction(prediction: Prediction, what = "prediction"): 
 /** The server cannot be reached, or stopped in the middle of its answer. */
 export function connectionError(call: string, cause: unknown): ConnectionError {
   const code = connectionCode(cause);
+  const about = { cause, backend: backendId, details: { call } };
+  if (cause instanceof BodyTooLarge) return new ConnectionError(`${cause.message}.`, { ...about, retryable: false });
+  if (TimeoutError.isInstance(cause)) return new ConnectionError(cause.message, { ...about, retryable: true });
   return new ConnectionError(`${call} got no answer${code === undefined ? "" : ` (${code})`}.`, {
     cause,
     backend: backendId,

@@ -1,4 +1,4 @@
-import { LatentKitError, RateLimitError } from "@latentkit/core";
+import { ConnectionError, headDeadline, LatentKitError, RateLimitError, readBody } from "@latentkit/core";
 import { type Dispatcher, type FormData, request } from "undici";
 import { networkError, notComfyError, statusError } from "../comfy-error.ts";
 import type { ResolvedOptions } from "../comfy-options.ts";
@@ -13,6 +13,8 @@ export interface Call {
   form?: FormData;
   signal?: AbortSignal;
   timeoutMs?: number;
+  /** Larger answers are refused. Default: 128 MiB, for lists of nodes and of files. */
+  maxBytes?: number;
   /** What the call is about, for errors: a request's field or a short phrase. */
   what?: string;
 }
@@ -29,6 +31,13 @@ type HttpMethod = "GET" | "HEAD" | "POST";
 const maxRedirects = 5;
 /** How often a server that is busy is asked. */
 const busyAttempts = 3;
+/** How often a question is asked whose connection broke: asking twice is asking once. */
+const brokenAttempts = 3;
+/** Wait before the second attempt, in milliseconds; it doubles each time. */
+const backoffMs = 500;
+const maxAnswerBytes = 128 * 2 ** 20;
+/** Of an answer that says no. */
+const maxErrorBytes = 2 ** 20;
 
 /** HTTP to one ComfyUI server: base path, headers, key, exact JSON, and redirects that never carry the key elsewhere. */
 export class ComfyHttp {
@@ -90,7 +99,7 @@ export class ComfyHttp {
   async fetch(start: URL, method: HttpMethod = "GET", call: Call = {}): Promise<Reply> {
     let url = start;
     for (let hops = 0; hops <= maxRedirects; hops++) {
-      const reply = await this.#once(url, method, call);
+      const reply = await this.#steadily(url, method, call);
       const { location } = reply.headers;
       if (reply.status < 300 || reply.status >= 400 || typeof location !== "string") return reply;
       const next = new URL(location, url);
@@ -114,7 +123,12 @@ export class ComfyHttp {
     for (let attempt = 1; ; attempt++) {
       const reply = await ask();
       if (reply.status !== 429 || attempt === busyAttempts) return reply;
-      await sleep(Math.min(askedWaitMs(replyError(reply, "")), this.#longestWaitMs), ending);
+      // Never less than a wait of our own, whatever the server says; with jitter, as many are told the same moment.
+      const asked = Math.min(
+        Math.max(askedWaitMs(replyError(reply, "")), backoffMs * 2 ** (attempt - 1)),
+        this.#longestWaitMs,
+      );
+      await sleep(asked * (1 + Math.random() / 5), ending);
       if (ending.aborted) return reply;
     }
   }
@@ -124,10 +138,29 @@ export class ComfyHttp {
     if (this.#ownsDispatcher) await this.dispatcher.destroy().catch(() => {});
   }
 
-  async #once(url: URL, method: HttpMethod, { json, form, signal, timeoutMs = this.#timeoutMs }: Call): Promise<Reply> {
+  /** A question whose connection broke is asked again, soon and with jitter. */
+  async #steadily(url: URL, method: HttpMethod, call: Call): Promise<Reply> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#once(url, method, call);
+      } catch (error) {
+        const { signal } = call;
+        if (method === "POST" || attempt === brokenAttempts || !isBroken(error) || signal?.aborted) throw error;
+        await sleep((backoffMs / 4) * 2 ** (attempt - 1) * (0.5 + Math.random()), signal);
+        if (this.#closing.signal.aborted) throw error;
+      }
+    }
+  }
+
+  async #once(
+    url: URL,
+    method: HttpMethod,
+    { json, form, signal, timeoutMs = this.#timeoutMs, maxBytes = maxAnswerBytes }: Call,
+  ): Promise<Reply> {
     const own = url.origin === new URL(this.url).origin ? this.#headers : {};
     const body = json === undefined ? form : stringifyExact(json);
     const shown = url.origin + url.pathname;
+    using deadline = headDeadline(timeoutMs, shown, signal);
     try {
       const {
         statusCode,
@@ -138,15 +171,32 @@ export class ComfyHttp {
         dispatcher: this.dispatcher,
         headers: { ...own, accept: "*/*", ...(json === undefined ? {} : { "content-type": "application/json" }) },
         ...(body === undefined ? {} : { body }),
-        ...(signal === undefined ? {} : { signal }),
+        signal: deadline.signal,
         headersTimeout: timeoutMs,
         bodyTimeout: timeoutMs,
       });
-      return { status: statusCode, headers, body: Buffer.from(await answer.arrayBuffer()) };
+      deadline.met();
+      const limits = {
+        maxBytes: statusCode >= 400 ? Math.min(maxBytes, maxErrorBytes) : maxBytes,
+        timeoutMs,
+        wholeMs: 20 * timeoutMs,
+        what: shown,
+        length: Number(headers["content-length"] ?? 0),
+      };
+      return { status: statusCode, headers, body: await readBody(answer, limits) };
     } catch (cause) {
       throw networkError(cause, shown, signal);
     }
   }
+}
+
+/** A connection that was there and broke: it was reset, or closed in the middle of an answer. */
+function isBroken(error: unknown): boolean {
+  if (!ConnectionError.isInstance(error)) return false;
+  const { code, sent } = error.details;
+  return (
+    sent === true && /^(ECONNRESET|EPIPE|UND_ERR_SOCKET|UND_ERR_RES_CONTENT_LENGTH_MISMATCH|HPE_)/.test(String(code))
+  );
 }
 
 /** How long a busy server asks to be left alone, in milliseconds; 0 where an error is of another kind. */

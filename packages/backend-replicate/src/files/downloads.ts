@@ -1,5 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { ConnectionError, ImageError, LatentKitError, NotFoundError, type UrlPayload } from "@latentkit/core";
+import {
+  BodyTooLarge,
+  boundedBody,
+  ConnectionError,
+  ImageError,
+  LatentKitError,
+  NotFoundError,
+  readBody,
+  type UrlPayload,
+} from "@latentkit/core";
 import { type Dispatcher, request } from "undici";
 import type { ReplicateHttp } from "../http/replicate-http.ts";
 import { type RetryOptions, withRetries } from "../http/retry.ts";
@@ -88,24 +97,31 @@ export class Downloads {
       yield* this.#checked(payload, reply);
     } catch (error) {
       signal.throwIfAborted();
+      if (error instanceof BodyTooLarge)
+        throw new ImageError(
+          `The output is larger than ${this.#options.maxBytes} bytes (maxOutputBytes).`,
+          about(payload.url),
+        );
       throw LatentKitError.isInstance(error) ? error : connectionError(`GET ${hostOf(payload.url)}`, error);
     }
   }
 
   async *#checked(payload: UrlPayload, { headers, body }: Dispatcher.ResponseData): AsyncGenerator<Uint8Array> {
-    const { maxBytes } = this.#options;
+    const { maxBytes, timeoutMs } = this.#options;
     checkType(headers["content-type"], payload.url);
     let bytes = 0;
-    for await (const chunk of withHead(body as AsyncIterable<Buffer>)) {
+    const limits = {
+      maxBytes,
+      timeoutMs,
+      wholeMs: 60 * timeoutMs,
+      what: `GET ${hostOf(payload.url)}`,
+      length: Number(headers["content-length"] ?? 0),
+    };
+    for await (const chunk of withHead(boundedBody(body, limits) as AsyncIterable<Buffer>)) {
       if (bytes === 0 && sniffImage(chunk) === undefined) {
-        body.destroy();
         throw notAnImage(headers["content-type"], payload.url);
       }
       bytes += chunk.length;
-      if (bytes > maxBytes) {
-        body.destroy();
-        throw new ImageError(`The output is larger than ${maxBytes} bytes (maxOutputBytes).`, about(payload.url));
-      }
       yield chunk;
     }
     if (bytes === 0) throw new ImageError("The output is empty.", about(payload.url));
@@ -194,7 +210,11 @@ async function* withHead(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
 
 async function failure({ url, expiresAt }: UrlPayload, reply: Dispatcher.ResponseData): Promise<Error> {
   const { statusCode: status, headers } = reply;
-  const body = await reply.body.text().catch(() => "");
+  const limits = { maxBytes: 2 ** 20, timeoutMs: 10_000, wholeMs: 20_000, what: hostOf(url) };
+  const body = await readBody(reply.body, limits).then(
+    (bytes) => bytes.toString("utf8"),
+    () => "",
+  );
   const gone = expiresAt !== undefined && Date.parse(expiresAt) <= Date.now();
   if (status === 404 || status === 410 || status === 403)
     return new NotFoundError(

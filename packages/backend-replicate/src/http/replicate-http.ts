@@ -1,4 +1,12 @@
-import { ConnectionError, LatentKitError, neverArrived, redact } from "@latentkit/core";
+import {
+  ConnectionError,
+  headDeadline,
+  LatentKitError,
+  neverArrived,
+  type ReadBodyOptions,
+  readBody,
+  redact,
+} from "@latentkit/core";
 import { type Dispatcher, FormData, request } from "undici";
 import type { z } from "zod";
 import { backendId, connectionError, errorOfResponse } from "../replicate-error.ts";
@@ -43,7 +51,10 @@ export interface HttpOptions {
   busy?: readonly number[];
 }
 
-const maxBodyBytes = 512 * 2 ** 20;
+/** Predictions hold their log, and may hold pictures as data URLs. */
+const maxBodyBytes = 256 * 2 ** 20;
+/** Of an answer that says no. */
+const maxErrorBytes = 2 ** 20;
 
 /** JSON calls to one origin: authorised, rate-limited, repeated where that is safe, checked against a schema. */
 export class ReplicateHttp {
@@ -79,11 +90,21 @@ export class ReplicateHttp {
 
   async #once<S extends z.ZodType>(call: ApiCall<S>, signal: AbortSignal | undefined): Promise<z.output<S>> {
     const name = `${call.method} ${call.path}`;
-    const reply = await this.#send(call, signal).catch((cause: unknown) => {
+    const { timeoutMs } = this.#options;
+    using deadline = headDeadline(timeoutMs + (call.extraMs ?? 0), name, signal);
+    const reply = await this.#send(call, deadline.signal).catch((cause: unknown) => {
       throw connectionError(name, cause);
     });
+    deadline.met();
     const { statusCode: status, headers } = reply;
-    const text = await readText(reply.body).catch((cause: unknown) => {
+    const limits = {
+      maxBytes: status >= 400 ? maxErrorBytes : maxBodyBytes,
+      timeoutMs,
+      wholeMs: 20 * timeoutMs,
+      what: name,
+    };
+    const length = Number(headers["content-length"] ?? 0);
+    const text = await readText(reply.body, { ...limits, length }).catch((cause: unknown) => {
       throw status >= 400 ? errorOfResponse({ ...callOf(call), status, body: "" }) : connectionError(name, cause);
     });
     if (status >= 300 && status < 400)
@@ -126,15 +147,8 @@ export class ReplicateHttp {
   }
 }
 
-async function readText(body: Dispatcher.ResponseData["body"]): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > maxBodyBytes) throw new Error(`the answer is larger than ${maxBodyBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
+async function readText(body: Dispatcher.ResponseData["body"], limits: ReadBodyOptions): Promise<string> {
+  return (await readBody(body, limits)).toString("utf8");
 }
 
 function callOf({ method, path }: ApiCall<z.ZodType>) {

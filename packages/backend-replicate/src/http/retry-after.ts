@@ -5,8 +5,9 @@
 export function retryAfterMs(header: string | undefined, detail: string, now = Date.now()): number | undefined {
   const value = header?.trim() ?? "";
   if (/^\d+(\.\d+)?$/.test(value)) return Math.ceil(Number(value) * 1000);
-  const date = value === "" ? Number.NaN : Date.parse(value);
-  if (!Number.isNaN(date)) return Math.max(0, date - now);
+  // Date.parse takes "-1" for a year: an HTTP date begins with a weekday. One that is past asks for nothing.
+  const date = /^[A-Z][a-z]{2}/.test(value) ? Date.parse(value) : Number.NaN;
+  if (date > now) return date - now;
   const seconds = /resets in ~?(\d+(?:\.\d+)?)\s*s/i.exec(detail)?.[1];
   return seconds === undefined ? undefined : Math.ceil(Number(seconds) * 1000);
 }

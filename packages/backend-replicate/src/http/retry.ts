@@ -43,6 +43,7 @@ export async function withRetries<T>(attempt: () => Promise<T>, call: RetryCall)
   const { retries = 4, minDelayMs = 500, maxDelayMs = 15_000, rateLimitPatienceMs = 300_000, idempotent } = call;
   let done: { value: T } | undefined;
   let waited = 0;
+  let asks = 0;
   let again = false;
   let lost: unknown;
   const once = async () => {
@@ -67,8 +68,9 @@ export async function withRetries<T>(attempt: () => Promise<T>, call: RetryCall)
       again = mayRetry(error, idempotent);
       const asked = retryAfterOf(error);
       if (!again || asked === undefined) return;
-      // Jitter spreads the many who were told to come back at the same moment.
-      const ms = Math.max(asked, 50) * (1 + Math.random() / 10);
+      // Never less than a wait of our own, which grows; jitter spreads the many who were told to come back at the same moment.
+      const own = Math.min(minDelayMs * 2 ** asks++, maxDelayMs);
+      const ms = Math.max(asked, own) * (1 + Math.random() / 10);
       waited += ms;
       again = waited <= rateLimitPatienceMs;
       if (again) await call.wait(ms);

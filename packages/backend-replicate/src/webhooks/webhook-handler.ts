@@ -1,4 +1,11 @@
-import { AuthenticationError, type GenerationEvent, type LatentKitError } from "@latentkit/core";
+import {
+  AuthenticationError,
+  BodyTooLarge,
+  type GenerationEvent,
+  type LatentKitError,
+  readBody,
+  TimeoutError,
+} from "@latentkit/core";
 import { isEnded, type Prediction, PredictionSchema } from "../api/prediction.ts";
 import { sumMetrics } from "../metrics.ts";
 import { Recent } from "../recent.ts";
@@ -33,6 +40,8 @@ export interface WebhookHandlerOptions {
 
 /** How long a secret is used before it is asked for again: it may be changed. */
 const secretLifeMs = 5 * 60_000;
+/** How long a delivery may take to come. */
+const longestBodyMs = 30_000;
 
 interface Tracked {
   reader: PredictionReader;
@@ -52,7 +61,7 @@ interface Tracked {
  */
 export function webhookHandler(options: WebhookHandlerOptions): (request: Request) => Promise<Response> {
   const { secret, onNews, previews = false, remember = 10_000, maxBytes = 16 * 2 ** 20 } = options;
-  const deliveries = new Recent<string, true>(remember);
+  const deliveries = new Recent<string, Promise<boolean>>(remember);
   const predictions = new Recent<string, Tracked>(remember);
   const keyOf = typeof secret === "string" ? () => secret : remembered(secret);
 
@@ -65,25 +74,51 @@ export function webhookHandler(options: WebhookHandlerOptions): (request: Reques
     // Strangers must not make us ask for the secret: what is wrong without it is refused first.
     const unsigned = refusal(() => checkHeaders({ id, timestamp, signature }));
     if (unsigned !== undefined) return answer(401, unsigned);
-    const body = await request.text();
-    if (body.length > maxBytes) return answer(413, "too large");
+    const body = await readText(request, maxBytes);
+    if (body === undefined) return answer(413, "too large, or too slow");
     const key = await keyOf();
     const forged = refusal(() => verifyWebhook({ id, timestamp, signature, body }, key));
     if (forged !== undefined) return answer(401, forged);
     // A delivery is made again when its answer was lost: it must not be told twice.
-    if (deliveries.get(id!) !== undefined) return answer(200, "known already");
+    // One that comes again while the first is still being told waits for that one's end: if it fails, this one is told.
+    for (let known = deliveries.get(id!); known !== undefined; known = deliveries.get(id!)) {
+      if (await known) return answer(200, "known already");
+      if (deliveries.get(id!) === known) break;
+    }
     const parsed = parse(body);
     if (parsed === undefined) return answer(400, "not a prediction");
-    deliveries.set(id!, true);
+    const { promise: told, resolve } = Promise.withResolvers<boolean>();
+    deliveries.set(id!, told);
     try {
       await onNews(toNews(parsed, predictions, previews));
+      resolve(true);
     } catch (error) {
       deliveries.delete(id!);
       predictions.delete(parsed.id);
+      resolve(false);
       throw error;
     }
     return answer(200, "thank you");
   };
+}
+
+/** The body as text; undefined for one that is too large, or does not come to its end in half a minute. */
+async function readText(request: Request, maxBytes: number): Promise<string | undefined> {
+  if (request.body === null) return "";
+  const reader = request.body.getReader();
+  const body = {
+    async *[Symbol.asyncIterator]() {
+      for (let next = await reader.read(); !next.done; next = await reader.read()) yield next.value as Uint8Array;
+    },
+    destroy: () => void reader.cancel().catch(() => {}),
+  };
+  try {
+    const limits = { maxBytes, timeoutMs: longestBodyMs / 2, wholeMs: longestBodyMs, what: "the delivery" };
+    return (await readBody(body, limits)).toString("utf8");
+  } catch (error) {
+    if (error instanceof BodyTooLarge || TimeoutError.isInstance(error)) return undefined;
+    throw error;
+  }
 }
 
 /** What an AuthenticationError says against a delivery. */
@@ -129,7 +164,8 @@ function toNews(prediction: Prediction, known: Recent<string, Tracked>, previews
     const identity = model ? { model: { id: version && version !== "hidden" ? `${model}:${version}` : model } } : {};
     events.push({ type: "started", ...identity });
   }
-  events.push(...read);
+  // Not spread: a log may have a million lines.
+  for (const event of read) events.push(event);
   const news: WebhookNews = { predictionId: prediction.id, events, prediction };
   // Several deliveries may bring the final state: the end is told once.
   if (tracked.ended) return news;
