@@ -25,6 +25,7 @@ const LocalOptionsSchema = z.strictObject({
     .string()
     .regex(/^[\w-]+$/, 'must be a variant\'s name, such as "fp16"')
     .optional(),
+  loraFolder: path,
   executionProvider: z.enum(executionProviders).default("cpu"),
   threads: z.int().min(1).max(1024).optional(),
   isolation: z.enum(["process", "thread"]).default("process"),
@@ -83,6 +84,8 @@ export interface LocalOptions {
   prediction?: "epsilon" | "v_prediction" | "sample";
   /** Which files to take where a folder holds several: `"fp16"` takes `*.fp16.safetensors`. Default: the plain ones. */
   variant?: string;
+  /** Where a LoRA lies that is called by its name alone, as in `loras: [{ model: "name" }]` and in A1111's `<lora:name:0.8>`. */
+  loraFolder?: string;
   /** What computes. Default `"cpu"`; the others need a build of onnxruntime-node that has them. */
   executionProvider?: ExecutionProvider;
   /** Threads for one network run. Default: onnxruntime's choice, one a physical core. */

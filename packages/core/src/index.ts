@@ -81,6 +81,7 @@ export { plugAndPlay } from "./plug-and-play.ts";
 export { readPngText, writePngText } from "./png/chunks.ts";
 export { ProgressClock } from "./progress.ts";
 export { formatParameters, parseParameters } from "./recipe/a1111-parameters.ts";
+export { type TaggedLora, takeLoraTags } from "./recipe/foreign/lora-tags.ts";
 export type { RecipeInput, RecipeInputs } from "./recipe/named-inputs.ts";
 export { embedRecipe, readRecipe } from "./recipe/png-recipe.ts";
 export { isRecipe, parseRecipe, type Recipe } from "./recipe/recipe.ts";

@@ -1,5 +1,5 @@
 import type { NetworkChoice, NetworkRule, OpenModel } from "../families/family.ts";
-import { buildNetwork, networkOf } from "../models/build-network.ts";
+import { buildNetwork } from "../models/build-network.ts";
 import { type Model, partOf } from "../models/model.ts";
 import { openTokenizer } from "../models/open-tokenizer.ts";
 import { openWeights } from "../models/open-weights.ts";
@@ -50,7 +50,7 @@ export class LoadedModel implements OpenModel {
     }
   }
 
-  /** A network, loaded. Of those with perturbed attention only the last one that was asked for stays. */
+  /** A network, loaded. Of those that are built otherwise only the last one that was asked for stays, each network's. */
   network(choice: NetworkChoice): Promise<Network> {
     const key = keyOf(choice);
     const loaded = this.#networks.get(key) ?? this.#load(choice);
@@ -102,7 +102,7 @@ export class LoadedModel implements OpenModel {
   async #load(choice: NetworkChoice): Promise<Network> {
     const key = keyOf(choice);
     try {
-      if (typeof choice !== "string") await this.#releaseOthers(key);
+      if (typeof choice !== "string") await this.#releaseOthers(key, choice.network);
       const graph = this.#graphs.get(key) ?? (await buildNetwork(this.model, choice));
       this.#graphs.delete(key);
       return await Network.load(graph, this.runtime);
@@ -112,22 +112,23 @@ export class LoadedModel implements OpenModel {
     }
   }
 
-  /** Releases the networks with perturbed attention other than that of `key`. */
-  async #releaseOthers(key: string): Promise<void> {
+  /** Releases the network's variants other than that of `key`. */
+  async #releaseOthers(key: string, network: string): Promise<void> {
     for (const [other, loaded] of [...this.#networks]) {
-      if (other === key || !other.includes(perturbedMark)) continue;
+      if (other === key || !other.startsWith(variantStart(network))) continue;
       this.#networks.delete(other);
-      const network = await loaded;
+      const replaced = await loaded;
       this.replaced++;
-      this.#replacedRunMs += network.runMs;
-      await network.release();
+      this.#replacedRunMs += replaced.runMs;
+      await replaced.release();
     }
   }
 }
 
-const perturbedMark = " without ";
+const variantStart = (network: string) => `${network} with `;
 
 function keyOf(choice: NetworkChoice): string {
   if (typeof choice === "string") return choice;
-  return `${networkOf(choice)}${perturbedMark}${choice.perturbedLayers.join(" ")}`;
+  const { network, ...built } = choice;
+  return `${variantStart(network)}${JSON.stringify(built)}`;
 }

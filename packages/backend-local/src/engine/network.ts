@@ -9,13 +9,27 @@ export class Network {
   readonly #graph: NetworkGraph;
   readonly #runtime: Runtime;
   #session: InferenceSession | undefined;
+  /** The network that this one is with more fed to it in each run. */
+  readonly #fed: { network: Network; more: Record<string, Tensor> } | undefined;
   /** Milliseconds spent inside onnxruntime's runs so far. */
   runMs = 0;
 
-  private constructor(graph: NetworkGraph, runtime: Runtime, session: InferenceSession) {
+  private constructor(
+    graph: NetworkGraph,
+    runtime: Runtime,
+    session?: InferenceSession,
+    fed?: { network: Network; more: Record<string, Tensor> },
+  ) {
     this.#graph = graph;
     this.#runtime = runtime;
     this.#session = session;
+    this.#fed = fed;
+  }
+
+  /** The same network, with these fed in each run: what adapters add. Its memory and its time are this one's. */
+  feeding(more: Record<string, Tensor>): Network {
+    if (Object.keys(more).length === 0) return this;
+    return new Network(this.#graph, this.#runtime, undefined, { network: this, more });
   }
 
   /** @throws ConfigError when the execution provider cannot be used, such as for want of a device or a library. */
@@ -35,6 +49,7 @@ export class Network {
 
   /** {@link run} for several of its outputs. */
   async runAll(feeds: Record<string, Tensor>, outputs: readonly string[], signal: AbortSignal): Promise<Tensor[]> {
+    if (this.#fed) return this.#fed.network.runAll({ ...this.#fed.more, ...feeds }, outputs, signal);
     await setImmediate();
     signal.throwIfAborted();
     this.#session ??= await open(this.#graph, this.#runtime);

@@ -1,5 +1,6 @@
 import type { GenerationRequest, Pixels, WarningEvent } from "@latentkit/core";
 import type { z } from "zod";
+import type { AdaptedLayer } from "../adapters/adapted-layers.ts";
 import type { Network } from "../engine/network.ts";
 import type { EngineJob } from "../engine/protocol.ts";
 import type { Runtime } from "../engine/runtime.ts";
@@ -65,8 +66,15 @@ export interface NetworkOptions extends BuildOptions {
   readonly perturbedLayers?: readonly string[];
 }
 
-/** A network by its name, or one whose self-attentions of these names can be perturbed. */
-export type NetworkChoice = string | { readonly network: string; readonly perturbedLayers: readonly string[] };
+/** A network by its name, or one that is built otherwise. */
+export type NetworkChoice = string | NetworkVariant;
+
+/** A network whose self-attentions of these names can be perturbed, or with places for adapters in its layers. */
+export interface NetworkVariant {
+  readonly network: string;
+  readonly perturbedLayers?: readonly string[];
+  readonly adapted?: readonly AdaptedLayer[];
+}
 
 /** A job as a family sees it. */
 export interface FamilyJob {

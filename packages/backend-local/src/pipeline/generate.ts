@@ -1,10 +1,11 @@
 import { parseRequest, type SerializedError } from "@latentkit/core";
 import { runPlan } from "@latentkit/core/diffusion";
+import { type AdaptedModel, adaptedModel } from "../adapters/adapted-model.ts";
 import type { LoadedModel } from "../engine/loaded-model.ts";
 import type { EngineEvent, EngineJob } from "../engine/protocol.ts";
 import type { Runtime } from "../engine/runtime.ts";
 import { familyOf } from "../families/families.ts";
-import type { Codec, Denoiser, FamilyEngine, FamilyJob, NetworkChoice } from "../families/family.ts";
+import type { Codec, Denoiser, FamilyEngine, FamilyJob, NetworkChoice, OpenModel } from "../families/family.ts";
 import { serializeError } from "../local-error.ts";
 import { guidanceOver } from "./choose-guidance.ts";
 import { familyJob } from "./family-job.ts";
@@ -18,7 +19,7 @@ import { type Source, startOf } from "./start.ts";
 
 /** What all images of a job share. */
 interface Context {
-  model: LoadedModel;
+  model: OpenModel;
   job: FamilyJob;
   source: Source;
   denoiser: Denoiser;
@@ -36,15 +37,16 @@ export async function* generate(
   const family = await familyOf(model.model).engine();
   const job = familyJob(request, model.model, inputs);
   const { settings } = job;
-  const names = family.needs(job, model.model);
   const clock = new JobClock(settings.count);
+  const adapted = await clock.time("load", () => adaptedModel(model, request.loras));
+  const names = family.needs(job, model.model).map(adapted.chosen);
   await clock.time("load", () => model.check(names));
   family.codec.check?.(model, job.dims, inputs.image !== undefined);
   const versions = { "onnxruntime-node": model.runtime.version };
   yield { type: "started", resolved: resolved(settings), model: model.model.identity, versions };
   const runMsBefore = await model.runMs();
   yield* load(model, names, clock, signal);
-  const context = yield* prepare(job, family, model, clock, signal);
+  const context = yield* prepare(job, family, adapted, clock, signal);
   // The text encoders have done their work. Whatever is needed on wakes by itself.
   if (isShort(model.runtime)) await model.rest();
 
@@ -90,7 +92,7 @@ async function* load(model: LoadedModel, names: readonly NetworkChoice[], clock:
 async function* prepare(
   job: FamilyJob,
   family: FamilyEngine,
-  model: LoadedModel,
+  model: AdaptedModel,
   clock: JobClock,
   signal: AbortSignal,
 ): AsyncGenerator<EngineEvent, Context> {
@@ -100,7 +102,7 @@ async function* prepare(
   const steps = image === undefined || !job.settings.startsFromPicture ? 1 : 2;
   yield clock.phase("encode", 0, steps);
   const denoiser = await clock.time("encode", () => family.open(model, job, signal));
-  yield* [...job.steering.warnings, ...denoiser.warnings];
+  yield* [...model.warnings, ...job.steering.warnings, ...denoiser.warnings];
   yield clock.phase("encode", 1, steps);
 
   const source: Source = { strength: "strength" in request ? request.strength : 1 };

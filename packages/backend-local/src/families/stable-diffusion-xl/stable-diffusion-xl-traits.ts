@@ -20,7 +20,13 @@ export function stableDiffusionXLTraits(model: ModelParts): Traits {
   );
   return {
     tasks,
-    features: ["promptSyntax", "clipSkip", ...(embedded ? [] : (["negativePrompt", "guidance"] as const)), ...features],
+    features: [
+      "promptSyntax",
+      "clipSkip",
+      "loras",
+      ...(embedded ? [] : (["negativePrompt", "guidance"] as const)),
+      ...features,
+    ],
     conditioning,
     ...pictureSizes({ vae, unet, autoencoder: config.vae, net: config.unet }),
     scalingFactor: scalingFactorOf(vae, 0.18215),

@@ -27,7 +27,13 @@ export function stableDiffusionTraits(model: ModelParts): Traits {
 
   return {
     tasks,
-    features: ["promptSyntax", "clipSkip", ...(embedded ? [] : (["negativePrompt", "guidance"] as const)), ...features],
+    features: [
+      "promptSyntax",
+      "clipSkip",
+      "loras",
+      ...(embedded ? [] : (["negativePrompt", "guidance"] as const)),
+      ...features,
+    ],
     conditioning,
     ...pictureSizes({ vae, unet: withMendedSize(unet), autoencoder, net }),
     scalingFactor: scalingFactorOf(vae, 0.18215),
