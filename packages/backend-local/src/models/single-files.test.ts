@@ -20,7 +20,7 @@ const request = {
   seed: 7,
 } as const;
 
-for (const name of ["sd1", "sd2"]) {
+for (const name of ["sd1", "sd1-inpainting", "instruct-pix2pix", "sd2", "sdxl", "sdxl-refiner"]) {
   const { cases } = await singleFileCases(name);
   describe(`${name}.safetensors makes diffusers' pictures`, () => {
     test.each(cases)("$name", async ({ name: label, task, strength }) => {
@@ -39,5 +39,12 @@ for (const name of ["sd1", "sd2"]) {
 async function inputOf(task: string, strength: number): Promise<object> {
   const { width, height, data } = await oraclePicture("input");
   if (task === "text-to-image") return { width, height };
-  return { task, image: await encodeImage({ width, height, channels: 3, data }, "png"), strength };
+  const image = await encodeImage({ width, height, channels: 3, data }, "png");
+  // InstructPix2Pix edits a picture: image-to-image, whose strength it doesn't have.
+  if (task === "instruct") return { task: "image-to-image", image, imageGuidanceScale: 1.5 };
+  if (task !== "inpaint") return { task, image, strength };
+  const covered = (i: number) => Math.floor(i / width) >= 16 && Math.floor(i / width) < 48 && i % width >= 24;
+  const mask = Uint8Array.from({ length: 3 * width * height }, (_, i) => (covered(Math.floor(i / 3)) ? 255 : 0));
+  const png = await encodeImage({ width, height, channels: 3, data: mask }, "png");
+  return { task, image, mask: png, strength, keepUnmasked: false };
 }
