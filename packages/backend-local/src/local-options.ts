@@ -20,6 +20,7 @@ const LocalOptionsSchema = z.strictObject({
       textEncoder3: path,
     })
     .optional(),
+  previewVae: path,
   prediction: z.enum(["epsilon", "v_prediction", "sample"]).optional(),
   variant: z
     .string()
@@ -77,6 +78,8 @@ export interface LocalOptions {
   model?: string;
   /** Files or folders to take in place of the parts of `model`, or that it lacks, such as `{ vae: "vae.safetensors" }`. */
   parts?: LocalParts;
+  /** A tiny VAE (TAESD), as a file or folder, that previews are decoded with: they are rougher then, and cost next to nothing. */
+  previewVae?: string;
   /**
    * What the network of a single file predicts, where the file doesn't say so, or says it wrongly. Default: as its tensors and
    * metadata tell.

@@ -139,6 +139,8 @@ export interface Codec {
   draw(model: OpenModel, distribution: Float32Array, randn: (n: number) => Float32Array): Float32Array;
   /** The picture that a latent stands for. */
   decode(model: OpenModel, latent: Float32Array, dims: LatentDims, signal: AbortSignal): Promise<Pixels>;
+  /** The same for a look at what is not finished, where that is had more cheaply. */
+  preview?(model: OpenModel, latent: Float32Array, dims: LatentDims, signal: AbortSignal): Promise<Pixels>;
 }
 
 /** A model in the engine, as a family sees it: what is asked for is loaded when it is first used. */

@@ -46,9 +46,9 @@ export class ModelLibrary {
   }
 
   async #open(wanted: string): Promise<Model> {
-    const { model, variant, parts, prediction } = this.#options;
+    const { model, variant, parts, prediction, previewVae } = this.#options;
     // Parts belong to the model that they were given with; a model that a request names is as it is.
-    const own = (model ?? embedded) === wanted ? { parts, prediction } : {};
+    const own = (model ?? embedded) === wanted ? { parts, prediction, previewVae } : {};
     if (wanted !== embedded) return withHubCache(wanted, (path) => readModel(path, { variant, ...own }));
     const { modelPath } = await import("@latentkit/tiny-model");
     return readModel(modelPath, { name: embedded, ...own });

@@ -1,11 +1,12 @@
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
+import { isTinyVae, vaeShape } from "../families/shared/vae-shape.ts";
 import { modelError } from "../files/model-error.ts";
 import type { Model } from "./model.ts";
 import { readModelFile } from "./model-file.ts";
 import { readModelFolder } from "./model-folder.ts";
 import type { PredictionType } from "./original/prediction.ts";
-import type { PartPaths } from "./part-source.ts";
+import { type PartPaths, readPart } from "./part-source.ts";
 
 /** How a model is to be read. */
 export interface ReadOptions {
@@ -13,6 +14,8 @@ export interface ReadOptions {
   variant?: string | undefined;
   /** Files to take in place of the model's own parts. */
   parts?: PartPaths | undefined;
+  /** A tiny VAE (TAESD) that previews are decoded with. */
+  previewVae?: string | undefined;
   /** What the network predicts, where a single file doesn't say so or says it wrongly. */
   prediction?: PredictionType | undefined;
   /** The name that recipes give the model, where that is not its path's. */
@@ -29,5 +32,22 @@ export async function readModel(place: string, options: ReadOptions = {}): Promi
   const stats = await stat(path).catch((cause: Error) => {
     throw modelError("missing", `There is no model ${path}`, { file: path, cause });
   });
-  return stats.isDirectory() ? readModelFolder(path, options) : readModelFile(path, options);
+  const model = await (stats.isDirectory() ? readModelFolder(path, options) : readModelFile(path, options));
+  return options.previewVae === undefined ? model : withPreviewVae(model, options.previewVae);
+}
+
+/** The model with a VAE for previews beside its own. It makes no other pictures, and so the model's hash stays. */
+async function withPreviewVae(model: Model, place: string): Promise<Model> {
+  const previewVae = await readPart("vae", place);
+  const { file, weights } = previewVae;
+  const fail = (message: string) =>
+    modelError("unsupported", `previewVae: ${file} ${message}`, { file, option: "previewVae" });
+  if (!isTinyVae(previewVae.config)) throw fail("is no AutoencoderTiny (TAESD)");
+  const { latent_channels: channels, levels } = vaeShape(previewVae);
+  const { latentChannels, scale } = model.traits;
+  if (channels !== latentChannels || 2 ** (levels - 1) !== scale) {
+    const message = `decodes latents of ${channels} channels to ${2 ** (levels - 1)} times their side; the model's have ${latentChannels}, for ${scale} times`;
+    throw fail(message);
+  }
+  return { ...model, parts: { ...model.parts, previewVae }, files: [...model.files, weights.path] };
 }

@@ -154,7 +154,10 @@ async function* makeImage(index: number, context: Context): AsyncGenerator<Engin
     yield clock.image("sample", index, step, steps);
     if (previewEvery > 0 && step % previewEvery === 0 && step < steps) {
       // Looked at here only: some samplers make it when it is.
-      const pixels = await clock.time("decode", () => codec.decode(model, state.denoised, dims, signal));
+      const look = state.denoised;
+      const pixels = await clock.time("decode", () =>
+        codec.preview ? codec.preview(model, look, dims, signal) : codec.decode(model, look, dims, signal),
+      );
       yield { type: "preview", index, step, pixels };
     }
     from = performance.now();

@@ -91,7 +91,7 @@ export function startOf(
   // diffusers' inpainting also encodes the masked picture, once for all images; a 4-channel UNet then does not look at it.
   if (firstNoise !== noise) void firstNoise.first;
   const late = more?.drawn === "after noise" ? more.draw(draws ? firstNoise.draw : middle) : undefined;
-  if (late === undefined && draws && firstNoise === noise) noise.draw(first.length);
+  if (late === undefined && draws && firstNoise === noise) picture(noise.draw);
   const x = whole ? startFromNoise(grid, first) : addNoise(grid, latent!, first);
   const beside = late ?? early;
   if (!blends) return { x, steps, beside };

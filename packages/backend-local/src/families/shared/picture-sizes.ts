@@ -1,8 +1,8 @@
 import type { ModelPart } from "../../models/model.ts";
-import type { AutoencoderKLConfig } from "../../networks/autoencoder-kl/autoencoder-kl-config.ts";
 import type { UNetConfig } from "../../networks/unet-2d-condition/unet-2d-condition-config.ts";
 import type { Traits } from "../traits.ts";
 import { sampleSize, unsupported } from "./config-check.ts";
+import type { VaeShape } from "./vae-shape.ts";
 
 /** Largest side in pixels: there the VAE takes 9 GB in stripes, and each step of the UNet minutes. */
 const largestSide = 4096;
@@ -11,7 +11,7 @@ const largestSide = 4096;
 export interface VaeAndUnet {
   vae: ModelPart;
   unet: ModelPart;
-  autoencoder: AutoencoderKLConfig;
+  autoencoder: VaeShape;
   net: UNetConfig;
 }
 
@@ -29,7 +29,7 @@ export function pictureSizes({
     if (autoencoder[option] !== 3)
       throw unsupported(vae)(option, `is ${autoencoder[option]}; pictures have 3 channels`);
   }
-  const scale = 2 ** (autoencoder.block_out_channels.length - 1);
+  const scale = 2 ** (autoencoder.levels - 1);
   const deepest = 2 ** (net.levels.length - 1);
   const minSide = Math.max(8, scale * deepest);
   const maxSide = largestSide - (largestSide % scale);

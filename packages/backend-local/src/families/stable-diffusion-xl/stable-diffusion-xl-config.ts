@@ -1,9 +1,9 @@
 import { type ModelPart, type ModelParts, partOf } from "../../models/model.ts";
-import { type AutoencoderKLConfig, autoencoderKLConfig } from "../../networks/autoencoder-kl/autoencoder-kl-config.ts";
 import { type ClipTextConfig, clipTextConfig } from "../../networks/clip-text/clip-text-config.ts";
 import { type UNetConfig, unetConfig } from "../../networks/unet-2d-condition/unet-2d-condition-config.ts";
 import { parsed, unsupported } from "../shared/config-check.ts";
 import { refuseUnknownInputs, type UNetKind, unetKind } from "../shared/unet-kind.ts";
+import { type VaeShape, vaeShape } from "../shared/vae-shape.ts";
 
 /** What a Stable Diffusion XL model's configs say, held against each other. */
 export interface XLConfig {
@@ -11,7 +11,7 @@ export interface XLConfig {
   textEncoder?: ClipTextConfig | undefined;
   textEncoder2: ClipTextConfig;
   unet: UNetConfig;
-  vae: AutoencoderKLConfig;
+  vae: VaeShape;
   kind: UNetKind;
   /** What the UNet is told beside the pooled text: sizes and crop, or, as the refiner, a size, the crop and an aesthetic score. */
   timeIds: "sizes" | "aesthetics";
@@ -24,7 +24,7 @@ export function xlConfig(model: Pick<ModelParts, "parts" | "path">): XLConfig {
   const text = textEncoder && parsed(textEncoder, clipTextConfig);
   const text2 = parsed(textEncoder2, projected(textEncoder2));
   const net = parsed(unet, unetConfig);
-  const autoencoder = parsed(vae, autoencoderKLConfig);
+  const autoencoder = vaeShape(vae);
   const kind = unetKind(unet, net, autoencoder.latent_channels);
   refuseUnknownInputs(unet, net, ["time_cond_proj_dim", "addition_embed_type"]);
   const width = (text?.hidden_size ?? 0) + text2.hidden_size;

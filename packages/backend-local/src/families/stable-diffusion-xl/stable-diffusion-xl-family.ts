@@ -1,4 +1,5 @@
 import type { Family } from "../family.ts";
+import { vaeClasses } from "../shared/vae-shape.ts";
 import { stableDiffusionXLTraits } from "./stable-diffusion-xl-traits.ts";
 import { xlOptionsSchema } from "./xl-options.ts";
 
@@ -20,7 +21,7 @@ export const stableDiffusionXL: Family = {
     textEncoder: { classes: clip, optional: true },
     textEncoder2: { classes: clip },
     unet: { classes: ["UNet2DConditionModel"] },
-    vae: { classes: ["AutoencoderKL"] },
+    vae: { classes: vaeClasses },
   },
   tokenizers: { tokenizer: { classes: tokenizer, optional: true }, tokenizer2: { classes: tokenizer } },
   requestOptions: xlOptionsSchema,

@@ -1,8 +1,8 @@
 import { type ModelParts, partOf } from "../../models/model.ts";
 import { selfAttentions } from "../../networks/unet-2d-condition/self-attentions.ts";
-import { scalingFactorOf } from "../shared/config-check.ts";
 import { pictureSizes } from "../shared/picture-sizes.ts";
 import { kindTraits } from "../shared/unet-kind.ts";
+import { vaeScaling } from "../shared/vae-shape.ts";
 import type { Traits } from "../traits.ts";
 import { channelScaling } from "./channel-scaling.ts";
 import { xlConfig } from "./stable-diffusion-xl-config.ts";
@@ -29,7 +29,7 @@ export function stableDiffusionXLTraits(model: ModelParts): Traits {
     ],
     conditioning,
     ...pictureSizes({ vae, unet, autoencoder: config.vae, net: config.unet }),
-    scalingFactor: scalingFactorOf(vae, 0.18215),
+    scalingFactor: vaeScaling(vae),
     guidanceScale: 5,
     guidance: embedded ? "embedded" : "classifier-free",
     startsFromPicture: config.kind !== "instruct",

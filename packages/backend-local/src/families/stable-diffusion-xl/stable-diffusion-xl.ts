@@ -1,19 +1,19 @@
 import { partOf } from "../../models/model.ts";
-import { buildVaeDecoder, buildVaeEncoder } from "../../networks/autoencoder-kl/autoencoder-kl.ts";
 import { buildClipText } from "../../networks/clip-text/clip-text.ts";
 import { buildUNet } from "../../networks/unet-2d-condition/unet-2d-condition.ts";
 import type { FamilyEngine, FamilyJob, OpenModel } from "../family.ts";
 import { encodeTexts } from "../shared/encode-texts.ts";
-import { klCodec } from "../shared/kl-codec.ts";
 import { besideEachOther } from "../shared/rows.ts";
 import { skippedLayers } from "../shared/skipped-layers.ts";
 import type { Condition } from "../shared/steered-passes.ts";
 import { needsVaeEncoder, unetDenoiser, unetOf } from "../shared/unet-denoiser.ts";
+import { vaeCodec } from "../shared/vae-codec.ts";
+import { vaeNetworks } from "../shared/vae-networks.ts";
 import { channelScaling } from "./channel-scaling.ts";
 import { type XLConfig, xlConfig } from "./stable-diffusion-xl-config.ts";
 import { timeIds } from "./time-ids.ts";
 
-const codec = klCodec(({ model }) => channelScaling(partOf(model, "vae"), model.traits.latentChannels));
+const codec = vaeCodec(({ model }) => channelScaling(partOf(model, "vae"), model.traits.latentChannels));
 
 /**
  * Stable Diffusion XL: the last but one states of two CLIP text encoders side by side, the second's pooled text and the
@@ -24,8 +24,7 @@ export const engine: FamilyEngine = {
     textEncoder: { part: "textEncoder", build: buildClipText },
     textEncoder2: { part: "textEncoder2", build: buildClipText },
     unet: { part: "unet", build: buildUNet },
-    vaeDecoder: { part: "vae", build: buildVaeDecoder },
-    vaeEncoder: { part: "vae", build: buildVaeEncoder },
+    ...vaeNetworks,
   },
 
   needs: (job, { parts }) => [

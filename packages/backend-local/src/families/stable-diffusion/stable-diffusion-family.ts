@@ -1,4 +1,5 @@
 import type { Family } from "../family.ts";
+import { vaeClasses } from "../shared/vae-shape.ts";
 import { stableDiffusionTraits } from "./stable-diffusion-traits.ts";
 
 /** Stable Diffusion 1 and 2 (Rombach et al. 2022, https://arxiv.org/abs/2112.10752) and whatever was made of them. */
@@ -15,7 +16,7 @@ export const stableDiffusion: Family = {
   parts: {
     textEncoder: { classes: ["CLIPTextModel", "CLIPTextModelWithProjection"] },
     unet: { classes: ["UNet2DConditionModel"] },
-    vae: { classes: ["AutoencoderKL"] },
+    vae: { classes: vaeClasses },
   },
   tokenizers: { tokenizer: { classes: ["CLIPTokenizer", "CLIPTokenizerFast"] } },
   describe: stableDiffusionTraits,

@@ -1,11 +1,11 @@
 import { type ModelParts, partOf } from "../../models/model.ts";
-import { autoencoderKLConfig } from "../../networks/autoencoder-kl/autoencoder-kl-config.ts";
 import { clipTextConfig } from "../../networks/clip-text/clip-text-config.ts";
 import { selfAttentions } from "../../networks/unet-2d-condition/self-attentions.ts";
 import { unetConfig } from "../../networks/unet-2d-condition/unet-2d-condition-config.ts";
-import { parsed, scalingFactorOf, unsupported, withMendedSize } from "../shared/config-check.ts";
+import { parsed, unsupported, withMendedSize } from "../shared/config-check.ts";
 import { pictureSizes } from "../shared/picture-sizes.ts";
 import { kindTraits, refuseUnknownInputs, unetKind } from "../shared/unet-kind.ts";
+import { vaeScaling, vaeShape } from "../shared/vae-shape.ts";
 import type { Traits } from "../traits.ts";
 
 /** Checks a model's configs, each alone and together. @throws {@link ModelError} naming the file and the option. */
@@ -13,7 +13,7 @@ export function stableDiffusionTraits(model: ModelParts): Traits {
   const [textEncoder, unet, vae] = [partOf(model, "textEncoder"), partOf(model, "unet"), partOf(model, "vae")];
   const text = parsed(textEncoder, clipTextConfig);
   const net = parsed(unet, unetConfig);
-  const autoencoder = parsed(vae, autoencoderKLConfig);
+  const autoencoder = vaeShape(vae);
 
   const kind = unetKind(unet, net, autoencoder.latent_channels);
   refuseUnknownInputs(unet, net, ["time_cond_proj_dim"]);
@@ -36,7 +36,7 @@ export function stableDiffusionTraits(model: ModelParts): Traits {
     ],
     conditioning,
     ...pictureSizes({ vae, unet: withMendedSize(unet), autoencoder, net }),
-    scalingFactor: scalingFactorOf(vae, 0.18215),
+    scalingFactor: vaeScaling(vae),
     guidanceScale: embedded ? 8.5 : 7.5,
     guidance: embedded ? "embedded" : "classifier-free",
     distilledSteps: distilledSteps(model),

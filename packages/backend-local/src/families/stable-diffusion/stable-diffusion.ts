@@ -1,25 +1,25 @@
 import { partOf } from "../../models/model.ts";
-import { buildVaeDecoder, buildVaeEncoder } from "../../networks/autoencoder-kl/autoencoder-kl.ts";
 import { buildClipText } from "../../networks/clip-text/clip-text.ts";
 import { clipTextConfig } from "../../networks/clip-text/clip-text-config.ts";
 import { buildUNet } from "../../networks/unet-2d-condition/unet-2d-condition.ts";
 import { unetConfig } from "../../networks/unet-2d-condition/unet-2d-condition-config.ts";
 import type { FamilyEngine } from "../family.ts";
 import { encodeTexts } from "../shared/encode-texts.ts";
-import { klCodec, scaledBy } from "../shared/kl-codec.ts";
+import { scaledBy } from "../shared/kl-codec.ts";
 import { skippedLayers } from "../shared/skipped-layers.ts";
 import { needsVaeEncoder, unetDenoiser, unetOf } from "../shared/unet-denoiser.ts";
 import { unetKind } from "../shared/unet-kind.ts";
+import { vaeCodec } from "../shared/vae-codec.ts";
+import { vaeNetworks } from "../shared/vae-networks.ts";
 
-const codec = klCodec(({ model }) => scaledBy(model.traits.scalingFactor));
+const codec = vaeCodec(({ model }) => scaledBy(model.traits.scalingFactor));
 
 /** Stable Diffusion 1 and 2: a CLIP text encoder's last states, attended to by a UNet over a VAE's latents. */
 export const engine: FamilyEngine = {
   networks: {
     textEncoder: { part: "textEncoder", build: buildClipText },
     unet: { part: "unet", build: buildUNet },
-    vaeDecoder: { part: "vae", build: buildVaeDecoder },
-    vaeEncoder: { part: "vae", build: buildVaeEncoder },
+    ...vaeNetworks,
   },
 
   needs: (job) => ["textEncoder", unetOf(job), "vaeDecoder", ...needsVaeEncoder(job)],

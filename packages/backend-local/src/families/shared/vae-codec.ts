@@ -1,0 +1,55 @@
+import { partOf } from "../../models/model.ts";
+import { toPixels } from "../../pipeline/image-tensor.ts";
+import type { Codec, LatentDims, OpenModel } from "../family.ts";
+import { klCodec, type LatentScaling } from "./kl-codec.ts";
+import { isTinyVae } from "./vae-shape.ts";
+
+/** Pictures to latents and back through a model's VAE, of whichever class it is; previews through its `previewVae`, where it has one. */
+export function vaeCodec(scalingOf: (model: OpenModel) => LatentScaling): Codec {
+  const [kl, tiny] = [klCodec(scalingOf), tinyCodec(scalingOf)];
+  const of = ({ model }: OpenModel) => (isTinyVae(partOf(model, "vae").config) ? tiny : kl);
+  return {
+    check: (model, ...rest) => of(model).check?.(model, ...rest),
+    encode: (model, ...rest) => of(model).encode(model, ...rest),
+    draw: (model, ...rest) => of(model).draw(model, ...rest),
+    decode: (model, ...rest) => of(model).decode(model, ...rest),
+    preview: (model, ...rest) =>
+      model.model.parts.previewVae === undefined
+        ? of(model).decode(model, ...rest)
+        : decodeTiny(model, "previewDecoder", ...rest),
+  };
+}
+
+/**
+ * Through an AutoencoderTiny, in whose place no random number is drawn. What it makes of a picture has the form of a distribution of no
+ * width, for those who look at the middle of one.
+ */
+function tinyCodec(scalingOf: (model: OpenModel) => LatentScaling): Codec {
+  return {
+    async encode(model, { width, height, data: planes }, signal) {
+      const encoder = await model.network("vaeEncoder");
+      const tensor = new model.runtime.Tensor("float32", planes, [1, 3, height, width]);
+      const { data } = await encoder.run({ sample: tensor }, "latents", signal);
+      const distribution = new Float32Array(2 * data.length).fill(Number.NEGATIVE_INFINITY);
+      distribution.set(data as Float32Array);
+      return distribution;
+    },
+    draw: (model, distribution) => scalingOf(model).toLatent(distribution.subarray(0, distribution.length / 2)),
+    decode: (model, latent, dims, signal) =>
+      decodeTiny(model, "vaeDecoder", scalingOf(model).fromLatent(latent), dims, signal),
+  };
+}
+
+async function decodeTiny(
+  model: OpenModel,
+  network: string,
+  latent: Float32Array,
+  [channels, height, width]: LatentDims,
+  signal: AbortSignal,
+) {
+  const { scale } = model.model.traits;
+  const decoder = await model.network(network);
+  const tensor = new model.runtime.Tensor("float32", latent, [1, channels, height, width]);
+  const { data } = await decoder.run({ latent_sample: tensor }, "sample", signal);
+  return toPixels(data as Float32Array, width * scale, height * scale);
+}

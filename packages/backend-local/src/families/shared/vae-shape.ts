@@ -1,0 +1,36 @@
+import type { ModelPart } from "../../models/model.ts";
+import { autoencoderKLConfig } from "../../networks/autoencoder-kl/autoencoder-kl-config.ts";
+import { autoencoderTinyConfig } from "../../networks/autoencoder-tiny/autoencoder-tiny-config.ts";
+import { parsed, scalingFactorOf } from "./config-check.ts";
+
+/** Classes that a VAE part can be of. */
+export const vaeClasses: readonly string[] = ["AutoencoderKL", "AutoencoderTiny"];
+
+/** Whether a VAE is a tiny one (TAESD), which works with the network's own latents and draws none. */
+export function isTinyVae(config: unknown): boolean {
+  return (config as { _class_name?: unknown })._class_name === "AutoencoderTiny";
+}
+
+/** What a VAE's config says about its pictures and latents. */
+export interface VaeShape {
+  in_channels: number;
+  out_channels: number;
+  latent_channels: number;
+  /** Halvings of a picture's side, and one. */
+  levels: number;
+}
+
+/** @throws ModelError naming the file and the option. */
+export function vaeShape(vae: ModelPart): VaeShape {
+  if (!isTinyVae(vae.config)) {
+    const config = parsed(vae, autoencoderKLConfig);
+    return { ...config, levels: config.block_out_channels.length };
+  }
+  const config = parsed(vae, autoencoderTinyConfig);
+  return { ...config, levels: config.num_decoder_blocks.length };
+}
+
+/** What latents are multiplied by: diffusers' default is Stable Diffusion 1's, or none for a tiny VAE. @throws ModelError */
+export function vaeScaling(vae: ModelPart): number {
+  return scalingFactorOf(vae, isTinyVae(vae.config) ? 1 : 0.18215);
+}
