@@ -34,16 +34,43 @@ const pickled = /\.(bin|ckpt|pt|pth|pkl)$/i;
  * @throws {@link ModelError} when the folder has no safetensors weights; pickled ones are refused, never read.
  */
 export async function folderWeights(folder: string, variant?: string): Promise<Weights> {
-  const files = await readdir(folder).catch((cause: Error) => {
-    throw modelError("missing", `Cannot read the folder ${folder}: ${cause.message}`, { file: folder, cause });
-  });
+  const files = await filesOf(folder);
   for (const name of candidates(variant)) {
     if (!files.includes(name)) continue;
     return name.endsWith(".json") ? shardedWeights(folder, name) : fileWeights(join(folder, name));
   }
+  const others = variantsIn(files);
+  if (variant === undefined && others.length === 1) return folderWeights(folder, others[0]);
+  if (others.length > 0) {
+    const has = `${folder} has no ${variant === undefined ? "plain weights" : `variant "${variant}"`}; its variants are ${others.join(", ")}`;
+    throw modelError("missing", has, { file: folder });
+  }
   const pickle = files.find((name) => pickled.test(name));
   if (pickle !== undefined) refusePickle(join(folder, pickle));
   throw modelError("missing", `${folder} holds no weights: expected ${candidates(variant)[0]}`, { file: folder });
+}
+
+/** The variants that a network's folder has: `fp16` where there is a `diffusion_pytorch_model.fp16.safetensors` or its like. */
+export async function variantsOf(folder: string): Promise<string[]> {
+  return variantsIn(await filesOf(folder));
+}
+
+async function filesOf(folder: string): Promise<string[]> {
+  return readdir(folder).catch((cause: Error) => {
+    throw modelError("missing", `Cannot read the folder ${folder}: ${cause.message}`, { file: folder, cause });
+  });
+}
+
+function variantsIn(files: readonly string[]): string[] {
+  const whole = /^\.([\w-]+?)\.safetensors(?:\.index\.json)?$/;
+  const index = /^\.safetensors\.index\.([\w-]+)\.json$/;
+  const tags = files.flatMap((file) => {
+    const stem = stems.find((each) => file.startsWith(`${each}.`));
+    const end = stem === undefined ? "" : file.slice(stem.length);
+    const tag = (whole.exec(end) ?? index.exec(end))?.[1];
+    return tag === undefined || /-\d{5}-of-\d{5}$/.test(tag) ? [] : [tag];
+  });
+  return [...new Set(tags)];
 }
 
 function candidates(variant: string | undefined): string[] {

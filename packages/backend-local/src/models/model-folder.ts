@@ -5,6 +5,7 @@ import type { Family } from "../families/family.ts";
 import { modelError } from "../files/model-error.ts";
 import { quote } from "../files/quote.ts";
 import { readJson } from "../files/read-json.ts";
+import { variantsOf } from "../files/weights.ts";
 import { withGivenParts } from "./given-parts.ts";
 import type { Model, ModelPart, ModelParts } from "./model.ts";
 import { defaultsFile, modelDefaults } from "./model-defaults.ts";
@@ -38,6 +39,7 @@ export async function readModelFolder(
   const family = familyOfIndex(index, indexFile);
   const schedulerFile = join(path, "scheduler", "scheduler_config.json");
   const read = await readParts(path, family, index, { variant, given });
+  if (variant !== undefined) await requireVariant(path, read, variant);
   const parts = await withGivenParts({ path, family, parts: read, variant }, given);
   const scheduler = underIndexClass(await readJson(schedulerFile), index.scheduler);
   ownPlan(path, scheduler);
@@ -71,6 +73,18 @@ async function requireFolder(path: string): Promise<void> {
   });
   if (stats.isDirectory()) return;
   throw modelError("unsupported", `${path} is a file; a folder in the diffusers layout is needed`, { file: path });
+}
+
+/** A variant may be there for some parts only; one that no part has is a slip. */
+async function requireVariant(path: string, parts: Record<string, ModelPart>, variant: string): Promise<void> {
+  const folders = Object.values(parts).flatMap(({ weights }) => (weights.kind === "folder" ? [weights.path] : []));
+  const found = [...new Set((await Promise.all(folders.map(variantsOf))).flat())];
+  if (folders.length === 0 || found.includes(variant)) return;
+  const has = found.length === 0 ? "it has none" : `it has ${found.join(", ")}`;
+  throw modelError("missing", `No part of ${path} has the variant "${variant}": ${has}`, {
+    file: path,
+    option: "variant",
+  });
 }
 
 function notAModel(path: string, file: string) {
