@@ -47,6 +47,11 @@ export const checks: readonly Check[] = [
   { name: "snippets", what: "TypeScript in README and docs compiles", command: ["tools/check/snippets.ts"] },
   { name: "links", what: "links between the documents", command: ["tools/check/links.ts"] },
   { name: "packages", what: "packed packages (publint, attw)", command: ["tools/check/packages.ts"] },
+  {
+    name: "hover",
+    what: "texts that an editor shows over a request's fields (built types)",
+    command: ["tools/check/hover.ts"],
+  },
   { name: "built", what: "the built command line draws with the embedded model", command: ["tools/check/built.ts"] },
   {
     name: "install",

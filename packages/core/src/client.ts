@@ -26,8 +26,9 @@ import { isRecipe, parseRecipe, type Recipe } from "./recipe/recipe.ts";
 import { type InputFile, withInputs } from "./recipe/recipe-inputs.ts";
 import { checkTrust, type RecipeTrust, untrustedError, untrustedTouches } from "./recipe/recipe-trust.ts";
 import { canonicalNames, knownVariant } from "./request/canonical-names.ts";
+import type { GenerationInput, TaskInputs, UntitledInput } from "./request/input-types.ts";
 import { parseRequest } from "./request/parse-request.ts";
-import type { GenerationInput, GenerationRequest } from "./request/request.ts";
+import type { GenerationRequest, Task } from "./request/request.ts";
 import { checkBounds } from "./request/request-bounds.ts";
 import { randomSeed } from "./request/seed.ts";
 import { runRequest } from "./run-request.ts";
@@ -80,11 +81,20 @@ export interface GenerateOptions {
   inputs?: readonly InputFile[] | RecipeInputs | undefined;
 }
 
+/** A request that names its task, one that names none, or a recipe. Where the task is known, an error is about that task's fields alone. */
+export type GenerateInput<T extends Task = Task> = ({ task: T } & TaskInputs[T]) | UntitledInput | RecipeRequest;
+
+/** A recipe as a request: it has none of a request's own fields, by which an editor tells which of both is being written. */
+export interface RecipeRequest extends Recipe {
+  task?: undefined;
+  prompt?: undefined;
+}
+
 /** One typed request, any backend, one stream of events. */
 export interface Client {
   readonly backend: Backend;
   /** Starts a generation from a request or from a recipe. Never throws: errors are the job's. */
-  generate(input: GenerationInput | Recipe, options?: GenerateOptions): Job;
+  generate<T extends Task = never>(input: GenerateInput<T>, options?: GenerateOptions): Job;
   /** Goes on with a job whose handle was kept, after a crash or in another process. */
   resume(handle: JobHandle, options?: GenerateOptions): Job;
   /** What the backend can do with a model, or with its default one. */

@@ -4,7 +4,15 @@ export type { BestOf, BestOfOptions } from "./batch/best-of.ts";
 export type { BatchFile } from "./batch/manifest.ts";
 export { type Capabilities, type Defaults, type FeatureName, featureNames, type Range } from "./capabilities.ts";
 export { checkCapabilities } from "./check-capabilities.ts";
-export { type Client, type ClientOptions, createClient, type GenerateOptions, type OnUnsupported } from "./client.ts";
+export {
+  type Client,
+  type ClientOptions,
+  createClient,
+  type GenerateInput,
+  type GenerateOptions,
+  type OnUnsupported,
+  type RecipeRequest,
+} from "./client.ts";
 export { compareImages, differenceMap, type ImageDifference } from "./compare/compare-images.ts";
 export { type CacheStore, diskStore, memoryStore } from "./compose/cache-store.ts";
 export type { Candidate } from "./compose/choose.ts";
@@ -91,12 +99,47 @@ export { type RecipeTouch, recipeTouches } from "./recipe/recipe-touches.ts";
 export { type RecipeTrust, untrustedTouches } from "./recipe/recipe-trust.ts";
 export { redact, registerSecret } from "./redact.ts";
 export { type Conditioning, type ConditioningKind, controlTypes } from "./request/conditioning.ts";
+export type { ImageObject } from "./request/image-object.ts";
 export { type HashedSource, type ImageSource, ImageSourceSchema, isHashed } from "./request/image-source.ts";
-export { type LatentInput, type LatentSource, LatentSourceSchema } from "./request/latent-source.ts";
+export { impliedTask } from "./request/implied-task.ts";
+export type {
+  BatchPlaceInput,
+  ConditioningInput,
+  ControlInput,
+  EmbeddingInput,
+  GenerationInput,
+  GuidanceInput,
+  HiresInput,
+  ImageInput,
+  ImagePromptInput,
+  ImageToImageInput,
+  InpaintInput,
+  JsonInput,
+  LatentInput,
+  LatentValues,
+  LoraInput,
+  NoiseDeviceInput,
+  NoiseInput,
+  OptionsInput,
+  OutpaintInput,
+  OutputInput,
+  PromptInput,
+  SeedInput,
+  SharedInput,
+  SizeInput,
+  TaskInputs,
+  TextConditioningInput,
+  TextToImageInput,
+  UnconditionalInput,
+  UntitledInput,
+  UpscaleInput,
+  WindowInput,
+} from "./request/input-types.ts";
+export { requestJsonSchema } from "./request/json-schema.ts";
+export { type LatentSource, LatentSourceSchema } from "./request/latent-source.ts";
 export { nearest } from "./request/nearest.ts";
-export { parseRequest, requestJsonSchema } from "./request/parse-request.ts";
+export { parseRequest } from "./request/parse-request.ts";
 export {
-  type GenerationInput,
   type GenerationRequest,
   GenerationRequestSchema,
   type RequestOf,

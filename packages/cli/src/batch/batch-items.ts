@@ -28,7 +28,7 @@ export async function itemMaker(flags: ItemFlags): Promise<MakeItem> {
       throw new UsageError("id: must be a text or a number");
     const own = (inner ?? rest) as GenerationInput;
     const request = isRecipe(value) ? value : requestOf({ ...model, ...own }, settings);
-    if (expands && !isRecipe(request)) expand(request as Fields, { variables, wildcards, line });
+    if (expands && !isRecipe(request)) expand(request as unknown as Fields, { variables, wildcards, line });
     return id === undefined ? request : { id: String(id), request };
   };
 }

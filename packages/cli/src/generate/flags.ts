@@ -134,12 +134,3 @@ function merged<T extends object>(...parts: (T | undefined)[]): T | undefined {
   const given = parts.filter((part) => part !== undefined);
   return given.length === 0 ? undefined : Object.assign({}, ...given);
 }
-
-/** The task of a request that names none: by the pictures it brings, and by what is to be done to them. */
-export function impliedTask(request: Readonly<Record<string, unknown>>): string | undefined {
-  const has = (field: string) => request[field] !== undefined;
-  if (has("mask")) return "inpaint";
-  if (!has("image")) return undefined;
-  if (["left", "right", "top", "bottom"].some(has)) return "outpaint";
-  return has("scale") ? "upscale" : "image-to-image";
-}

@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
-import { type GenerationInput, parseRecipe, type Recipe, readRecipe } from "@latentkit/core";
+import { type GenerationInput, impliedTask, parseRecipe, type Recipe, readRecipe } from "@latentkit/core";
 import { UsageError } from "../report-error.ts";
 import type { CliIo } from "../run-cli.ts";
-import { flagsToFields, type GenerateFlags, impliedTask } from "./flags.ts";
+import { flagsToFields, type GenerateFlags } from "./flags.ts";
 import { readRequest } from "./read-request.ts";
 import { withSettings } from "./set-fields.ts";
 
@@ -62,7 +62,7 @@ function withTask(
   const isOpen = task === undefined && (request.task ?? "text-to-image") === (base.task ?? "text-to-image");
   if (!isOpen || (base.task ?? "text-to-image") !== "text-to-image") return request;
   const implied = impliedTask(request);
-  return implied === undefined ? request : ({ ...request, task: implied } as Partial<GenerationInput>);
+  return { ...request, task: implied } as Partial<GenerationInput>;
 }
 
 async function recipeFrom(path: string): Promise<Recipe> {

@@ -10,7 +10,7 @@ import { NotFoundError } from "../errors/not-found-error.ts";
 import type { Job } from "../job/job.ts";
 import { isRecipe, type Recipe } from "../recipe/recipe.ts";
 import { stableJson } from "../recipe/stable-json.ts";
-import type { GenerationInput } from "../request/request.ts";
+import type { GenerationInput } from "../request/input-types.ts";
 import type { BatchInput, BatchItem, BatchOptions } from "./batch.ts";
 import { type BatchFile, Manifest, type ManifestEntry } from "./manifest.ts";
 import { fileNameOf, writePictures } from "./write-pictures.ts";

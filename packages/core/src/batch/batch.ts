@@ -1,7 +1,7 @@
 import type { Client, GenerateOptions } from "../client.ts";
 import type { GeneratedImage } from "../image/generated-image.ts";
 import type { Recipe } from "../recipe/recipe.ts";
-import type { GenerationInput } from "../request/request.ts";
+import type { GenerationInput } from "../request/input-types.ts";
 import { BatchRun } from "./batch-run.ts";
 import type { BatchFile } from "./manifest.ts";
 

@@ -1,7 +1,7 @@
 import type { Client, GenerateOptions } from "../client.ts";
 import { ConfigError } from "../errors/config-error.ts";
 import type { GeneratedImage } from "../image/generated-image.ts";
-import type { GenerationInput } from "../request/request.ts";
+import type { GenerationInput } from "../request/input-types.ts";
 
 /** How the best is found. */
 export interface BestOfOptions extends GenerateOptions {

@@ -1,4 +1,5 @@
-import type { GenerationInput, GenerationRequest } from "../request/request.ts";
+import type { GenerationInput } from "../request/input-types.ts";
+import type { GenerationRequest } from "../request/request.ts";
 import type { TakenSettings } from "./foreign/taken-settings.ts";
 
 /** A1111's words for where its random numbers come from; its own default, the GPU's, it leaves unsaid. */

@@ -1,5 +1,6 @@
 import { a1111Labels } from "../diffusion/sampler-names.ts";
-import type { GenerationInput, GenerationRequest } from "../request/request.ts";
+import type { GenerationInput } from "../request/input-types.ts";
+import type { GenerationRequest } from "../request/request.ts";
 import { noiseParameters } from "./a1111-noise.ts";
 import { readParameters } from "./foreign/read-parameters.ts";
 import type { Recipe } from "./recipe.ts";

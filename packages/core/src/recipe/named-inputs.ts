@@ -2,7 +2,8 @@ import { InvalidRequestError } from "../errors/invalid-request-error.ts";
 import type { WarningEvent } from "../events.ts";
 import { type ImageSource, ImageSourceSchema } from "../request/image-source.ts";
 import { inputFiles, mapInputFiles } from "../request/input-files.ts";
-import { type LatentInput, LatentSourceSchema } from "../request/latent-source.ts";
+import type { LatentInput } from "../request/input-types.ts";
+import { LatentSourceSchema } from "../request/latent-source.ts";
 import type { GenerationRequest } from "../request/request.ts";
 
 /** A file in the place of one that a recipe names: a path, a URL, bytes; for `latent` also its values. */

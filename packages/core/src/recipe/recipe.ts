@@ -7,12 +7,15 @@ import type { RecipeNote } from "./recipe-note.ts";
 
 /** Everything that decided the pixels: given to `client.generate`, it makes them again on the same backend. */
 export interface Recipe {
+  /** Marks a recipe. */
   latentkit: "recipe";
+  /** Version of this format. */
   version: 1;
   /** Id of the backend that made the picture. */
   backend: string;
   /** The request with every setting resolved. */
   request: GenerationRequest;
+  /** The model that made the picture. */
   model?: ModelIdentity;
   /** Versions of what bears on the pixels. */
   versions: Record<string, string>;

@@ -2,9 +2,7 @@ import { z } from "zod";
 import { ImageSourceSchema } from "./image-source.ts";
 
 const window = {
-  /** Fraction of the sampling at which it begins to act, 0 to 1. */
   start: z.number().min(0).max(1).default(0),
-  /** Fraction of the sampling after which it no longer acts, 0 to 1. */
   end: z.number().min(0).max(1).default(1),
 };
 
@@ -24,7 +22,6 @@ export const controlTypes = [
 export const TextConditioningSchema = z.strictObject({
   kind: z.literal("text"),
   prompt: z.string(),
-  /** Multiplies the text's influence; 1 is neutral. */
   weight: z.number().min(-10).max(10).default(1),
   ...window,
 });
@@ -33,7 +30,6 @@ export const TextConditioningSchema = z.strictObject({
 export const ImagePromptConditioningSchema = z.strictObject({
   kind: z.literal("image-prompt"),
   image: ImageSourceSchema,
-  /** Adapter to use; the backend's default where absent. */
   model: z.string().optional(),
   strength: z.number().min(0).max(10).default(1),
   ...window,
@@ -44,7 +40,6 @@ export const ControlConditioningSchema = z.strictObject({
   kind: z.literal("control"),
   control: z.enum(controlTypes),
   image: ImageSourceSchema,
-  /** ControlNet to use; the backend's default for `control` where absent. */
   model: z.string().optional(),
   strength: z.number().min(0).max(10).default(1),
   ...window,

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { toSafetensors } from "../latent/safetensors-bytes.ts";
 import { type ImageSource, ImageSourceSchema } from "./image-source.ts";
+import type { LatentInput } from "./input-types.ts";
 
 /** Where a latent comes from, as plain data: the file of a latent, wherever it lies. */
 export type LatentSource = ImageSource;
@@ -46,9 +47,6 @@ export const LatentSourceSchema = z.unknown().transform((input, context): Latent
   }
   return z.NEVER;
 }) as z.ZodType<LatentSource, LatentInput>;
-
-/** What a user may write for a latent. */
-export type LatentInput = z.input<typeof Values> | z.input<typeof ImageSourceSchema>;
 
 function describe({ code, message }: z.core.$ZodIssue): string {
   return code === "invalid_union"

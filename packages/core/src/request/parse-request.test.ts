@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { InvalidRequestError } from "../errors/invalid-request-error.ts";
-import { parseRequest, requestJsonSchema } from "./parse-request.ts";
+import { requestJsonSchema } from "./json-schema.ts";
+import { parseRequest } from "./parse-request.ts";
 
 function issuesOf(input: unknown): Record<string, string> {
   try {
@@ -124,9 +125,19 @@ describe("parseRequest", () => {
     expect(Object.keys(issuesOf(input))).toContain(field);
   });
 
+  it.each([
+    [{}, "text-to-image"],
+    [{ image: "a.png" }, "image-to-image"],
+    [{ image: "a.png", mask: "m.png" }, "inpaint"],
+    [{ image: "a.png", left: 8 }, "outpaint"],
+    [{ image: "a.png", scale: 2 }, "upscale"],
+  ])("tells the task of %j: %s", (fields, task) => {
+    expect(parseRequest({ prompt: "a", ...fields }).task).toBe(task);
+  });
+
   it("says what would be right", () => {
     expect(issuesOf({ prompt: "a", promtp: "b" }).promtp).toContain("did you mean prompt");
-    expect(issuesOf({ prompt: "a", image: "a.png" }).image).toContain('task "image-to-image"');
+    expect(issuesOf({ prompt: "a", task: "text-to-image", image: "a.png" }).image).toContain('task "image-to-image"');
     expect(issuesOf({ prompt: "a", seed: 2 ** 60 }).seed).toContain("bigint");
     expect(issuesOf({ prompt: "a", output: { format: "bmp" } })["output.format"]).toContain("png, jpeg, webp");
   });

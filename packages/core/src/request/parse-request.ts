@@ -1,7 +1,8 @@
-import { z } from "zod";
+import type { z } from "zod";
 import { InvalidRequestError } from "../errors/invalid-request-error.ts";
 import type { Issue } from "../errors/issue.ts";
 import { canonicalNames } from "./canonical-names.ts";
+import { impliedTask } from "./implied-task.ts";
 import { nearest } from "./nearest.ts";
 import {
   defaultStrength,
@@ -29,15 +30,10 @@ export function parseRequest(
   }
   checkBounds(input, maxPromptLength);
   const defined = canonicalNames(Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined)));
-  const request = { task: "text-to-image", ...defined };
+  const request = { task: impliedTask(defined), ...defined };
   const parsed = GenerationRequestSchema.safeParse(request);
   if (parsed.success) return checkTogether(parsed.data);
   throw new InvalidRequestError(parsed.error.issues.flatMap((issue) => toIssues(issue, request.task as Task)));
-}
-
-/** JSON Schema (draft 2020-12) of a request, from the same source as the types. */
-export function requestJsonSchema(): Record<string, unknown> {
-  return z.toJSONSchema(GenerationRequestSchema, { io: "input", unrepresentable: "any" }) as Record<string, unknown>;
 }
 
 /** Rules that span several fields. */

@@ -1,5 +1,5 @@
 import { InvalidRequestError } from "../errors/invalid-request-error.ts";
-import type { GenerationInput } from "../request/request.ts";
+import type { GenerationInput } from "../request/input-types.ts";
 
 /** A field that is varied, and its values in their order. */
 export interface Axis {

@@ -2,7 +2,7 @@ import { Batch } from "../batch/batch.ts";
 import type { Client, GenerateOptions } from "../client.ts";
 import type { Pixels } from "../image/codec.ts";
 import type { GeneratedImage } from "../image/generated-image.ts";
-import type { GenerationInput } from "../request/request.ts";
+import type { GenerationInput } from "../request/input-types.ts";
 import { type Axis, axesOf, type Combination, combinationsOf } from "./axes.ts";
 import { contactSheet, type SheetOptions } from "./contact-sheet.ts";
 import { sheetHtml } from "./sheet-html.ts";
