@@ -86,7 +86,7 @@ function table(fields: readonly Field[], rule: Rule): string {
       .filter((part) => part !== undefined && part !== "")
       .join(" ");
     const initial = field.optional ? defaultOf(own) : "required";
-    return `| \`${field.name}\` | ${range} | ${initial} | ${escape(field.description)} |`;
+    return `| \`${field.name}\` | ${range} | ${initial} | ${escapeBars(field.description)} |`;
   });
   return ["| Field | Values | Default | |", "| --- | --- | --- | --- |", ...rows].join("\n");
 }
@@ -126,6 +126,6 @@ function defaultOf({ default: value }: Rule): string {
   return text === "{}" || text === "[]" ? "none" : `\`${text}\``;
 }
 
-function escape(text: string): string {
+function escapeBars(text: string): string {
   return text.replaceAll("|", "\\|");
 }

@@ -42,7 +42,7 @@ test("a schema has a description of each field, and its unit where it has one", 
   };
   const { oneOf } = requestJsonSchema() as { oneOf: Rule[] };
   // A file's own parts are told by the file's field.
-  for (const task of oneOf) look(task, String((task.properties?.task as { const?: string }).const));
+  for (const task of oneOf) look(task, String((task.properties?.task as { const?: string } | undefined)?.const));
   expect(missing).toEqual([]);
   expect(oneOf[0]?.properties?.width).toMatchObject({ type: "integer", minimum: 8, maximum: 16384, unit: "pixels" });
   expect(oneOf[0]?.properties?.count).toMatchObject({ default: 1, unit: "pictures" });

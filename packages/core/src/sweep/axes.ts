@@ -49,7 +49,7 @@ export function combinationsOf(input: Readonly<Record<string, unknown>>, axes: r
   let all: Record<string, unknown>[] = [{}];
   for (const { field, values } of axes.toReversed())
     all = all.flatMap((others) => values.map((value) => ({ [field]: value, ...others })));
-  return all.map((values) => ({ values, request: merged(fixed, values) as GenerationInput }));
+  return all.map((values) => ({ values, request: merged(fixed, values) as unknown as GenerationInput }));
 }
 
 function merged(fixed: Record<string, unknown>, values: Record<string, unknown>): Record<string, unknown> {
