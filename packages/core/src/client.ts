@@ -209,7 +209,7 @@ class BackendClient implements Client {
     const recipe = isRecipe(input) ? parseRecipe(input) : undefined;
     const given = recipe ? { ...recipe.request } : withDefaults(input, this.#options.defaults);
     const request = recipe ? recipe.request : parseRequest(await readInputObjects(given));
-    return explain(this.backend, request, (recipe?.request ?? input) as Record<string, unknown>, {
+    return explain(this.backend, request, (recipe?.request ?? input) as unknown as Record<string, unknown>, {
       history: this.#history,
       signal,
     });
