@@ -165,7 +165,8 @@ export const fieldTexts: Readonly<Record<string, FieldText>> = {
     description: "Number of pictures in the batch.",
   },
   "*.clipSkip": {
-    description: "Text encoder layers left off at the end; 1 is none, as in A1111 and ComfyUI.",
+    description:
+      'Text encoder layers left off at the end; 1 is none, as in A1111 and ComfyUI. With `promptSyntax` `"plain"` for the prompt alone, as diffusers\' `clip_skip` (which is one less); with the others for the negative prompt too.',
     unit: "layers",
   },
   "*.conditioning": {

@@ -266,7 +266,10 @@ export interface SharedInput {
   endStep?: number | undefined;
   /** Where the random numbers come from: whose pictures of the same seed are made. */
   noise?: NoiseInput | undefined;
-  /** Text encoder layers left off at the end; 1 is none, as in A1111 and ComfyUI. @unit layers */
+  /**
+   * Text encoder layers left off at the end; 1 is none, as in A1111 and ComfyUI. With `promptSyntax` `"plain"` for the prompt alone, as diffusers'
+   * `clip_skip` (which is one less); with the others for the negative prompt too. @unit layers
+   */
   clipSkip?: number | undefined;
   /** What steers beside the prompt: further texts, pictures as prompts, structures to follow. */
   conditioning?: ConditioningInput[] | undefined;
