@@ -15,7 +15,7 @@ const anything = `
 import { writeFileSync } from "node:fs";
 export default { backend: { id: "anything", dispose: async () => {},
   capabilities: async () => ({ backend: "anything", tasks: ["text-to-image", "image-to-image", "inpaint", "outpaint", "upscale"],
-    features: ["negativePrompt", "seed", "steps", "guidanceScale", "guidance", "sampler", "scheduler", "clipSkip", "loras", "embeddings",
+    features: ["negativePrompt", "seed", "steps", "guidanceScale", "guidance", "sampler", "scheduler", "clipSkip", "promptSyntax", "loras", "embeddings",
       "hires", "strength"], conditioning: ["text", "control", "image-prompt"], samplers: ["euler", "own_sampler"], schedulers: ["karras"],
     outputFormats: ["png", "jpeg", "webp"], limits: { width: { min: 8, max: 64, multipleOf: 8 } }, keepsUnmasked: true, resume: false,
     defaults: { width: 16, height: 8, steps: 7, sampler: "euler" } }),
