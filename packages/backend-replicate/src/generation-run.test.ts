@@ -3,6 +3,7 @@ import {
   AuthenticationError,
   ContentRefusedError,
   createClient,
+  encodeImage,
   GenerationError,
   type GenerationEvent,
   NotFoundError,
@@ -88,6 +89,19 @@ describe("a job", () => {
     job.on("started", () => job.cancel());
     await failureOf(job);
     expect(warnings).toMatchObject([{ code: "cancel_failed", message: expect.stringContaining("may run on") }]);
+  });
+
+  it("has a recipe with the picture's size where the model decides it, read from the head of the file, and lets it decide again", async () => {
+    await using h = await harness();
+    const image = await encodeImage({ width: 24, height: 16, channels: 3, data: new Uint8Array(24 * 16 * 3) }, "png");
+    const { recipe, images } = await h.client.generate({ task: "image-to-image", prompt: "a", image });
+    const size = await images[0]!.size();
+    expect(recipe).toMatchObject({ request: size, observed: size });
+    expect(images[0]!.recipe.request).toMatchObject(size);
+    await h.client.generate(recipe, { inputs: [image] });
+    const last = [...h.fake.state.predictions.values()].at(-1);
+    expect(last!.input).toMatchObject({ prompt: "a", image: expect.stringContaining("base64") });
+    expect(last!.input).not.toHaveProperty("width");
   });
 
   it("of several pictures makes a prediction each, with seeds of their own", async () => {

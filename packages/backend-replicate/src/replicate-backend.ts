@@ -239,7 +239,10 @@ export class ReplicateBackend implements Backend {
     this.#running.add(over.promise);
     try {
       for await (const event of run.events()) {
-        if (event.type === "image") this.#watch(event.image);
+        if (event.type === "image") {
+          this.#watch(event.image);
+          await this.#measure(event.image, { ...request, ...handle.resolved, ...event.resolved }, signal);
+        }
         yield event;
       }
     } finally {
@@ -249,9 +252,20 @@ export class ReplicateBackend implements Backend {
     }
   }
 
+  /** Tells the size of a picture that no setting says, from its file's head: for the recipe. */
+  async #measure(image: ImagePayload, { width, height }: Size, signal: AbortSignal): Promise<void> {
+    if (image.kind !== "url" || (width !== undefined && height !== undefined)) return;
+    Object.assign(image, await this.#downloads.sizeOf(image, signal));
+  }
+
   #watch(image: ImagePayload): void {
     if (image.kind === "url") this.#downloads.watch(image);
   }
+}
+
+interface Size {
+  width?: number | undefined;
+  height?: number | undefined;
 }
 
 /** A file of the escape hatch as a place for it; anything else as it stands. */

@@ -6,6 +6,7 @@ import {
   ImageError,
   LatentKitError,
   NotFoundError,
+  probeImage,
   readBody,
   type UrlPayload,
 } from "@latentkit/core";
@@ -37,6 +38,8 @@ export interface DownloadOptions {
 }
 
 const maxRedirects = 5;
+/** A JPEG's size may stand behind a thumbnail. */
+const mostHeadBytes = 256 * 1024;
 /** As many as the signatures of images are looked for in. */
 const headBytes = 256;
 const longestTimer = 2 ** 31 - 1;
@@ -125,6 +128,23 @@ export class Downloads {
       yield chunk;
     }
     if (bytes === 0) throw new ImageError("The output is empty.", about(payload.url));
+  }
+
+  /** An output's size, from the head of its file: the rest is not waited for. Undefined where that cannot be had. */
+  async sizeOf(payload: UrlPayload, signal: AbortSignal): Promise<{ width: number; height: number } | undefined> {
+    const kept = this.#files.get(payload);
+    let head = Buffer.alloc(0);
+    try {
+      for await (const chunk of kept === undefined ? this.stream(payload, signal) : [await kept]) {
+        head = Buffer.concat([head, chunk]);
+        const size = await probeImage(head, "output", Number.POSITIVE_INFINITY).catch(() => undefined);
+        if (size !== undefined) return { width: size.width, height: size.height };
+        if (head.length > mostHeadBytes) return undefined;
+      }
+    } catch {
+      signal.throwIfAborted();
+    }
+    return undefined;
   }
 
   /** Forgets the timers. */

@@ -23,6 +23,8 @@ export function unionOf(id: string, all: readonly Capabilities[]): Capabilities 
     schedulers: names("schedulers"),
     outputFormats: unite(all.map(({ outputFormats }) => outputFormats)),
     limits: limitsOf(all),
+    // Who takes a request is not known yet: the client keeps what one of them would not.
+    keepsUnmasked: all.every(({ keepsUnmasked = false }) => keepsUnmasked),
     resume: all.some(({ resume }) => resume),
   };
 }
