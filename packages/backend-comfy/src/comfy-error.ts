@@ -73,9 +73,17 @@ export function abortReason(signal: AbortSignal): unknown {
     : new AbortedError(undefined, comfyDetails({ cause: signal.reason }));
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is taken out
+const orders = /\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
+
+/** A server's words without what a terminal would take for orders: colours, titles, cursor moves. */
+export function plain(text: string): string {
+  return text.replace(orders, "");
+}
+
 /** An HTTP status that was not wanted, as a typed error. */
 export function statusError(status: number, body: string, what: string, retryAfter?: string): LatentKitError {
-  const details = { status, body: body.slice(0, 500) };
+  const details = { status, body: plain(body.slice(0, 500)) };
   if (status === 401 || status === 403) {
     const hint = "set apiKey or headers, or check that a proxy does not rewrite Host, Origin or Sec-Fetch-Site";
     return new AuthenticationError(`${what}: the server answered HTTP ${status}; ${hint}.`, comfyDetails({ details }));
@@ -124,10 +132,13 @@ export interface ExecutionFailure {
 
 /** A node's exception as a typed error. */
 export function executionError(failure: ExecutionFailure, promptId: string): LatentKitError {
-  const { node_id: node, node_type: nodeType, exception_type: type = "", traceback } = failure;
-  const said = (failure.exception_message ?? "no message").trim();
-  const details = { promptId, node, nodeType, exceptionType: type, traceback: traceback?.slice(-5).join("") };
-  if (/OutOfMemory|OOM/i.test(type) || /out of memory|not enough memory/i.test(said)) {
+  const { exception_type: type = "", traceback } = failure;
+  const [node, nodeType, said] = [failure.node_id, failure.node_type, failure.exception_message ?? "no message"].map(
+    (text) => (text === undefined ? undefined : plain(String(text)).trim()),
+  );
+  const last = traceback?.slice(-5).join("");
+  const details = { promptId, node, nodeType, exceptionType: plain(type), traceback: last && plain(last) };
+  if (/OutOfMemory|OOM/i.test(type) || /out of memory|not enough memory/i.test(said ?? "")) {
     return new OutOfMemoryError(
       `The ComfyUI server ran out of memory in ${nodeType}: ${said}`,
       comfyDetails({ details }),

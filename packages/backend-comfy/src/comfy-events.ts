@@ -1,4 +1,5 @@
 import { type GenerationEvent, LatentKitError } from "@latentkit/core";
+import { plain } from "./comfy-error.ts";
 import type { Graph } from "./graph/graph.ts";
 import type { PromptNews } from "./run/follow.ts";
 import { ProgressTracker } from "./run/progress-tracker.ts";
@@ -29,6 +30,9 @@ export class Translator {
   /** Nodes whose files are of an earlier run, and may be gone: they wait for the end, where that is looked at. */
   readonly #cached = new Set<string>();
   #started = false;
+  /** Whether a preview has come, or could not: nothing is heard. */
+  #isPreviewKnown = false;
+  #sampled = 0;
   #position: number | undefined;
 
   constructor(options: TranslatorOptions) {
@@ -45,12 +49,15 @@ export class Translator {
     } else if (news.kind === "ended") {
       this.history = news.history;
       yield* this.#start();
+      const { previewEvery } = this.#options;
+      if (previewEvery > 0 && this.#sampled >= previewEvery && !this.#isPreviewKnown) yield noPreviews;
     } else if (news.kind === "deaf") {
+      this.#isPreviewKnown = true;
       yield deafWarning(news.failure, this.#options.previewEvery);
     } else if (news.kind === "running") {
       yield* this.#start();
     } else if (news.kind === "text") {
-      if (news.text !== "") yield { type: "log", level: "info", message: `${news.nodeId}: ${news.text}` };
+      if (news.text !== "") yield { type: "log", level: "info", message: plain(`${news.nodeId}: ${news.text}`) };
     } else if (news.kind === "image") {
       yield* this.#image(news);
     } else if (typeof news.data["prompt_id"] === "string") {
@@ -78,14 +85,14 @@ export class Translator {
       yield* this.#files(node, data["output"]);
     }
     if (type === "progress" && typeof node === "string") {
-      yield* some(this.#tracker.progress(node, Number(data["value"]), Number(data["max"])));
+      yield* this.#progress(node, Number(data["value"]), Number(data["max"]));
     }
     if (type === "progress_state") yield* this.#progressState(data["nodes"]);
     if (type === "execution_error" && data["exception_type"] === "ExecutionBlocked") {
       yield {
         type: "warning",
         code: "branch_blocked",
-        message: `Node ${data["node_id"]} was left out: ${data["exception_message"]}`,
+        message: plain(`Node ${data["node_id"]} was left out: ${data["exception_message"]}`),
       };
     }
   }
@@ -96,6 +103,12 @@ export class Translator {
     for (const file of images) yield* some(this.#options.picture({ nodeId, file }));
   }
 
+  *#progress(nodeId: string, value: number, max: number): Generator<GenerationEvent> {
+    const event = this.#tracker.progress(nodeId, value, max);
+    if (event?.type === "progress" && event.phase === "sample") this.#sampled = Math.max(this.#sampled, event.step);
+    yield* some(event);
+  }
+
   /** Cumulative: every node that has begun, each time. */
   *#progressState(nodes: unknown): Generator<GenerationEvent> {
     if (typeof nodes !== "object" || nodes === null) return;
@@ -103,7 +116,7 @@ export class Translator {
       const shown = typeof state["display_node_id"] === "string" ? state["display_node_id"] : id;
       if (state["state"] === "finished" && shown === id) yield* some(this.#tracker.executed(id));
       else if (state["state"] === "running" && Number(state["max"]) > 1) {
-        yield* some(this.#tracker.progress(id, Number(state["value"]), Number(state["max"])));
+        yield* this.#progress(id, Number(state["value"]), Number(state["max"]));
       }
     }
   }
@@ -114,6 +127,7 @@ export class Translator {
       yield* some(this.#options.picture({ nodeId: node, mediaType, bytes }));
       return;
     }
+    this.#isPreviewKnown = true;
     const { previewEvery } = this.#options;
     const step = this.#tracker.stepAt(node);
     if (previewEvery === 0 || (step > 0 && step % previewEvery !== 0)) return;
@@ -123,6 +137,15 @@ export class Translator {
     yield { type: "preview", index, step, image: { kind: "encoded", mediaType, base64 } };
   }
 }
+
+/** Older servers go by `--preview-method` alone, whose default is none. */
+const noPreviews: GenerationEvent = {
+  type: "warning",
+  code: "no_previews",
+  field: "previewEvery",
+  message:
+    "The server sent no previews: one before 0.3.76 makes them only when it was started with --preview-method auto (or latent2rgb, taesd).",
+};
 
 /** The work goes on without a socket; what then does not come must not be waited for. */
 function deafWarning(failure: unknown, previewEvery: number): GenerationEvent {

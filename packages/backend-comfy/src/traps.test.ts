@@ -176,6 +176,13 @@ describe("traps of the real server", () => {
     expect(error).toMatchObject({ code: "generation", message: "ComfyUI failed in node decode (VAEDecode): broken" });
   });
 
+  it("4: hands no orders to the terminal on", async () => {
+    const message = "\u001b[31mred\u001b[0m \u001b]0;title\u0007and\u001b[2J\u009b1m plain\r";
+    const { client } = await setup({ fails: (id) => (id === "decode" ? { message } : undefined) });
+    const error = await rejection(client.generate(quick));
+    expect(error!.message).toBe("ComfyUI failed in node decode (VAEDecode): red and1m plain");
+  });
+
   it("4: tells running out of memory apart", async () => {
     const { client } = await setup({
       fails: (id) =>
@@ -221,6 +228,25 @@ describe("traps of the real server", () => {
     expect(fake.worker.runs).toHaveLength(1);
     expect(fake.globalInterrupts).toBe(0);
   });
+
+  it.each([100, 4])(
+    "7: cancels in one call where the server has one for it (waiting behind %s steps)",
+    async (steps) => {
+      const { fake, client } = await setup({ stepMs: 5, hasJobsApi: true });
+      const running = client.generate({ ...long, steps });
+      await until(running, sampling);
+      const waiting = client.generate({ ...long, steps: 300, seed: 2 });
+      await until(waiting, (event) => event.type === "queued");
+      if (steps === 4) await until(waiting, sampling);
+      await waiting.cancel();
+      expect((await running).images).toHaveLength(1);
+      expect(fake.isIdle).toBe(true);
+      expect(fake.requests.some(({ path }) => /^\/api\/jobs\/[^/]+\/cancel$/.test(path))).toBe(true);
+      expect(
+        fake.requests.some(({ method, path }) => method === "POST" && ["/queue", "/interrupt"].includes(path)),
+      ).toBe(false);
+    },
+  );
 
   it("7: cancels a running job by its id, and the next one goes on", async () => {
     const { fake, client } = await setup({ stepMs: 10 });
@@ -343,6 +369,15 @@ describe("traps of the real server", () => {
       "latent2rgb",
       "none",
     ]);
+  });
+
+  it("14: says so where previews were asked for and the server makes none", async () => {
+    const { client } = await setup({ lacksPreviews: true });
+    const { warnings } = await client.generate({ ...quick, previewEvery: 1 });
+    expect(warnings).toMatchObject([{ code: "no_previews", field: "previewEvery" }]);
+    expect((await client.generate(quick)).warnings).toEqual([]);
+    const { client: other } = await setup();
+    expect((await other.generate({ ...quick, previewEvery: 2 })).warnings).toEqual([]);
   });
 
   it("14: pings, and leaves a connection whose other end is gone", async () => {

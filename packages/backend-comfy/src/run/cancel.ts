@@ -7,7 +7,7 @@ import { sleep } from "./abortable.ts";
 const pauseMs = 150;
 
 /**
- * Stops a prompt in whatever state it is: `/queue delete` takes it out while it waits, `/interrupt` with its id stops it
+ * Stops a prompt in whatever state it is. Newer servers have a call for that; on others `/queue delete` takes it out while it waits, `/interrupt` with its id stops it
  * while it runs, and as it may pass from one to the other in between, both are repeated until it is in neither list.
  * The interrupt without an id is never used: it would stop other people's jobs.
  *
@@ -21,17 +21,31 @@ export async function cancelPrompt(
 ): Promise<boolean> {
   while (!limit.aborted) {
     try {
-      await server.http.post("/queue", { delete: [promptId] }, { signal: limit });
+      const isTold = await cancelJob(server, promptId, limit);
+      if (!isTold) await server.http.post("/queue", { delete: [promptId] }, { signal: limit });
       const { running, pending } = await readQueue(server.http, limit);
       const isRunning = running.includes(promptId);
       if (!isRunning && !pending.includes(promptId)) return true;
-      if (isRunning) await server.http.post("/interrupt", { prompt_id: promptId }, { signal: limit });
+      if (isRunning && !isTold) await server.http.post("/interrupt", { prompt_id: promptId }, { signal: limit });
     } catch (error) {
       if (!LatentKitError.isInstance(error)) throw error;
     }
     await sleep(pauseMs, limit);
   }
   return false;
+}
+
+/** Servers, by whether they have the jobs API. */
+const jobsApi = new WeakMap<ComfyServer, boolean>();
+
+/** Newer servers stop a job in one call, whatever its state. @returns false where the server has none. */
+async function cancelJob(server: ComfyServer, promptId: string, signal: AbortSignal): Promise<boolean> {
+  if (jobsApi.get(server) === false) return false;
+  const { status, body } = await server.http.send("POST", `/api/jobs/${promptId}/cancel`, { json: {}, signal });
+  const isKnown = status === 200 && /"cancelled"/.test(body.toString("utf8"));
+  // A server that is busy or away says nothing of what it has.
+  if (isKnown || [400, 404, 405].includes(status)) jobsApi.set(server, isKnown);
+  return isKnown;
 }
 
 /** The error of a job whose prompt the server may still run: it says so, and how to find the prompt. */

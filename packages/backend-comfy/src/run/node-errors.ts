@@ -1,4 +1,5 @@
 import type { Issue } from "@latentkit/core";
+import { plain } from "../comfy-error.ts";
 import type { FieldMap } from "../graph/graph.ts";
 
 /** Errors of one node, as `POST /prompt` reports them. */
@@ -24,10 +25,13 @@ export function flattenNodeErrors({ error, node_errors: nodes = {} }: Refusal, f
     }),
   );
   if (issues.length > 0) return issues;
-  if (typeof error === "string") return [{ field: "", message: error }];
+  if (typeof error === "string") return [{ field: "", message: plain(error) }];
   if (error === undefined) return [];
   return [
-    { field: "", message: [error.message, error.details].filter(Boolean).join(": ") || (error.type ?? "refused") },
+    {
+      field: "",
+      message: plain([error.message, error.details].filter(Boolean).join(": ") || (error.type ?? "refused")),
+    },
   ];
 }
 
@@ -37,7 +41,7 @@ function wording({ type, message, details, extra_info: extra }: Entry, { class_t
   const received = extra?.["received_value"];
   const given = received === undefined ? "" : ` (${JSON.stringify(String(received)).slice(0, 120)} was given)`;
   const said = [message, details].filter((part) => part !== undefined && part !== "").join(": ");
-  return `${said || type || "refused"}${given} [${class_type}]`;
+  return plain(`${said || type || "refused"}${given} [${class_type}]`);
 }
 
 /** The range or list that an input's declaration has. */

@@ -94,4 +94,37 @@ describe("checkGraph", () => {
       "t.cfg: must be a number from 0 to 100",
     ]);
   });
+
+  const ends = ObjectInfo.parse({
+    Loader: { input: { required: { name: [["a"]] } }, output: ["MODEL"] },
+    Mix: { input: { required: { a: ["MODEL"] }, optional: { b: ["MODEL"] } }, output: ["MODEL"] },
+    Save: { input: { required: { model: ["MODEL"] } }, output: [], output_node: true },
+  });
+  const load = { class_type: "Loader", inputs: { name: "a" } };
+
+  it("explains a graph without an end, and one that goes in a circle", () => {
+    const told = (graph: Graph) => checkGraph(graph, ends).map(({ field, message }) => `${field}: ${message}`);
+    expect(told({ l: load })).toEqual([
+      expect.stringContaining("workflow: has no node that saves, shows or sends anything"),
+    ]);
+    const circle: Graph = {
+      l: load,
+      x: { class_type: "Mix", inputs: { a: ["l", 0], b: ["z", 0] } },
+      y: { class_type: "Mix", inputs: { a: ["x", 0] } },
+      z: { class_type: "Mix", inputs: { a: ["y", 0] } },
+      s: { class_type: "Save", inputs: { model: ["z", 0] } },
+    };
+    expect(told(circle)).toEqual([
+      expect.stringMatching(/its links go in a circle \((x → y → z → x|y → z → x → y|z → x → y → z)\)/),
+    ]);
+  });
+
+  it("says nothing of nodes that lead to no end: the server does not look at them", () => {
+    const graph: Graph = {
+      l: load,
+      s: { class_type: "Save", inputs: { model: ["l", 0] } },
+      x: { class_type: "Mix", inputs: {} },
+    };
+    expect(checkGraph(graph, ends)).toEqual([]);
+  });
 });

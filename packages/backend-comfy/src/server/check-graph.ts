@@ -6,7 +6,21 @@ import type { ObjectInfo } from "./object-info.ts";
 /** What of a graph a server would refuse, told by request field where the value came from one. Empty when all is well. */
 export function checkGraph(graph: Graph, info: ObjectInfo, fields: FieldMap = {}): Issue[] {
   const issues: Issue[] = [];
+  const ends = Object.keys(graph).filter((id) => info.node(graph[id]!.class_type)?.isOutput === true);
+  const isUnknown = Object.values(graph).some(({ class_type }) => !info.has(class_type));
+  if (ends.length === 0 && !isUnknown && knowsOutputs(info)) {
+    const message = "has no node that saves, shows or sends anything (such as SaveImage): the server would run nothing";
+    issues.push({ field: "workflow", message });
+  }
+  const circle = circleIn(graph);
+  if (circle !== undefined) {
+    const message = `its links go in a circle (${circle.join(" → ")}): none of these nodes could ever run`;
+    issues.push({ field: fields[circle[0]!] ?? circle[0]!, message });
+  }
+  const used = ends.length === 0 ? new Set(Object.keys(graph)) : leadingTo(graph, ends);
   for (const [id, node] of Object.entries(graph)) {
+    // What leads to no end is never run, nor looked at by the server.
+    if (!used.has(id) && info.has(node.class_type)) continue;
     const spec = info.node(node.class_type);
     if (spec === undefined) {
       issues.push(missingNode(id, node, info));
@@ -20,6 +34,47 @@ export function checkGraph(graph: Graph, info: ObjectInfo, fields: FieldMap = {}
     }
   }
   return unique(issues);
+}
+
+/** Whether the server tells which nodes are ends: one that tells of none is not asked for any. */
+function knowsOutputs(info: ObjectInfo): boolean {
+  return [...info.nodes.values()].some(({ isOutput }) => isOutput);
+}
+
+function sourcesOf({ inputs }: GraphNode): string[] {
+  return Object.values(inputs).flatMap((value) => (isLink(value) ? [value[0]] : []));
+}
+
+/** Nodes from which the ends get something, and the ends. */
+function leadingTo(graph: Graph, ends: readonly string[]): Set<string> {
+  const found = new Set<string>();
+  const open = [...ends];
+  for (let id = open.pop(); id !== undefined; id = open.pop()) {
+    if (found.has(id) || graph[id] === undefined) continue;
+    found.add(id);
+    open.push(...sourcesOf(graph[id]!));
+  }
+  return found;
+}
+
+/** Nodes that get, by way of others, what they give; the first such circle, from a node back to itself. */
+function circleIn(graph: Graph): string[] | undefined {
+  const sound = new Set<string>();
+  for (const start of Object.keys(graph)) {
+    // Depth first, by a stack of its own: graphs may be longer than the engine's.
+    const way: { id: string; rest: string[] }[] = [{ id: start, rest: sourcesOf(graph[start]!) }];
+    while (way.length > 0) {
+      const next = way.at(-1)!.rest.pop();
+      if (next === undefined) {
+        sound.add(way.pop()!.id);
+        continue;
+      }
+      const at = way.findIndex(({ id }) => id === next);
+      if (at >= 0) return [...way.slice(at).map(({ id }) => id), next].reverse();
+      if (!sound.has(next) && graph[next] !== undefined) way.push({ id: next, rest: sourcesOf(graph[next]!) });
+    }
+  }
+  return undefined;
 }
 
 function missingNode(id: string, { class_type }: GraphNode, info: ObjectInfo): Issue {

@@ -24,6 +24,8 @@ export interface HttpFaults {
   dropsOutputs?: readonly string[];
   /** What the first requests for a prompt's history are answered with, in place of it. */
   historyAnswers?: readonly { status: number; body: string }[];
+  /** It has the jobs API, as newer servers do: one call stops a job in any state. */
+  hasJobsApi?: boolean;
   /** False: pings are not answered, as from a host that is gone. */
   answersPings?: boolean;
   /** Every request is answered with this status. */

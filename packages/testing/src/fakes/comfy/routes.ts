@@ -68,6 +68,15 @@ export async function route(fake: FakeComfy, request: IncomingMessage, response:
       for (const id of ids) fake.worker.delete(id);
       return plain(200);
     }
+    case "POST /jobs": {
+      const id = /^\/jobs\/([^/]+)\/cancel$/.exec(path)?.[1];
+      if (id === undefined || fake.options.hasJobsApi !== true) return plain(404);
+      const isPending = fake.worker.queue.some((item) => item[1] === id);
+      const isRunning = fake.worker.running?.[1] === id;
+      fake.worker.delete(id);
+      if (isRunning) fake.worker.interrupt();
+      return json(200, { cancelled: isPending || isRunning });
+    }
     case "POST /interrupt": {
       const { prompt_id: id } = JSON.parse(body.toString() || "{}") as { prompt_id?: string };
       if (id === undefined) fake.globalInterrupts++;

@@ -20,6 +20,8 @@ export interface WorkerFaults {
   historyDelayMs?: number;
   /** Somebody clears the history the moment that a job is written there. */
   clearsHistory?: boolean;
+  /** It makes no previews, as older servers that were not told to on their command line. */
+  lacksPreviews?: boolean;
   /** The history says success although an execution error is among its messages. */
   lyingStatus?: boolean;
   /** Samplers report under ids of nodes that they were expanded to. */
@@ -210,7 +212,7 @@ export class Worker {
       tell("progress_state", { nodes: states });
       tell("progress", { value, max, node: reporter });
       if (this.#faults.foreignFrames) this.#foreign(value, max);
-      if (preview_method !== "none" && client !== undefined) {
+      if (preview_method !== "none" && this.#faults.lacksPreviews !== true && client !== undefined) {
         const meta = {
           node_id: reporter,
           display_node_id: id,
