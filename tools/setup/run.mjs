@@ -60,7 +60,7 @@ async function bench(tools, names) {
   return 0;
 }
 
-const benchmarks = ["local", "samplers", "guidance", "sd15-unet", "vae-decode", "replicate", "comfy"];
+const benchmarks = ["local", "samplers", "guidance", "sd15-unet", "sdxl-unet", "vae-decode", "replicate", "comfy"];
 
 function benchmarkFile(name) {
   return join("tools", "bench", `${name}.ts`);
