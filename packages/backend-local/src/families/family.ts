@@ -129,6 +129,9 @@ export interface Beside {
   draw(randn: (n: number) => Float32Array): Float32Array;
 }
 
+/** Told how much of a work is done, of how much. */
+export type OnProgress = (done: number, of: number) => void;
+
 /** Pictures to latents and back. */
 export interface Codec {
   /** Whether there is memory for pictures of that size, also for encoding them. @throws OutOfMemoryError saying what would fit. */
@@ -138,7 +141,13 @@ export interface Codec {
   /** A latent drawn from it. */
   draw(model: OpenModel, distribution: Float32Array, randn: (n: number) => Float32Array): Float32Array;
   /** The picture that a latent stands for. */
-  decode(model: OpenModel, latent: Float32Array, dims: LatentDims, signal: AbortSignal): Promise<Pixels>;
+  decode(
+    model: OpenModel,
+    latent: Float32Array,
+    dims: LatentDims,
+    signal: AbortSignal,
+    onProgress?: OnProgress,
+  ): Promise<Pixels>;
   /** The same for a look at what is not finished, where that is had more cheaply. */
   preview?(model: OpenModel, latent: Float32Array, dims: LatentDims, signal: AbortSignal): Promise<Pixels>;
 }

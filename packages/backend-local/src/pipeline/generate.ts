@@ -13,6 +13,7 @@ import { guidedDenoiser } from "./guided-denoiser.ts";
 import { fromPixels, toLatentMask } from "./image-tensor.ts";
 import { JobClock } from "./job-clock.ts";
 import { randomOf, seedOf } from "./random-of-image.ts";
+import { reporting } from "./reporting.ts";
 import { requireFinite } from "./require-finite.ts";
 import { resolved } from "./settings.ts";
 import { type Source, startOf } from "./start.ts";
@@ -164,7 +165,12 @@ async function* makeImage(index: number, context: Context): AsyncGenerator<Engin
   }
   requireFinite(latent, "denoising network");
   yield clock.image("decode", index, 0, 1);
-  const pixels = await clock.time("decode", () => codec.decode(model, latent, dims, signal));
+  from = performance.now();
+  const decoding = reporting((onProgress) => codec.decode(model, latent, dims, signal, onProgress));
+  let next = await decoding.next();
+  for (; !next.done; next = await decoding.next()) yield clock.image("decode", index, ...next.value);
+  const pixels = next.value;
+  clock.add("decode", performance.now() - from);
   const { seed, resolved: own } = random;
   const left = settings.givesLatent ? { latent: { shape: dims, data: latent.slice() } } : {};
   yield { type: "image", index, seed, ...(own ? { resolved: own } : {}), pixels, ...left };

@@ -36,7 +36,8 @@ export class JobClock {
   /** Progress of image `index`. */
   image(phase: "sample" | "decode", index: number, step: number, steps: number): ProgressEvent {
     this.#sampledFrom ??= performance.now();
-    const done = phase === "decode" ? samplingShare + (1 - samplingShare) * step : samplingShare * (step / steps);
+    const done =
+      phase === "decode" ? samplingShare + (1 - samplingShare) * (step / steps) : samplingShare * (step / steps);
     const fraction = (index + done) / this.#count;
     const elapsed = performance.now() - this.#sampledFrom;
     const eta = fraction > 0 ? { etaMs: Math.round((elapsed * (1 - fraction)) / fraction) } : {};

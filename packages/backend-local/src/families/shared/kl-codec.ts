@@ -43,12 +43,12 @@ export function klCodec(scalingOf: (model: OpenModel) => LatentScaling): Codec {
       return scalingOf(model).toLatent(drawn);
     },
 
-    async decode(model, latent, [channels, height, width], signal) {
+    async decode(model, latent, [channels, height, width], signal, onProgress) {
       const { scale } = model.model.traits;
       const input = scalingOf(model).fromLatent(latent);
       const budget = await vaeBudget(model, specOf(model), { half: "decoder", height, width });
       if (budget !== "whole") {
-        const planes = await decodeStriped(model, input, [channels, height, width], { budget, signal });
+        const planes = await decodeStriped(model, input, [channels, height, width], { budget, signal, onProgress });
         return toPixels(planes, width * scale, height * scale);
       }
       const decoder = await model.network("vaeDecoder");

@@ -10,13 +10,14 @@ import { buildStage, type Stage, stageName } from "../../networks/autoencoder-kl
 import type { Planes } from "../../pipeline/image-tensor.ts";
 import { type Extent, planStripes } from "../../pipeline/stripes/plan-stripes.ts";
 import { runStripes } from "../../pipeline/stripes/run-stripes.ts";
-import type { LatentDims, OpenModel } from "../family.ts";
+import type { LatentDims, OnProgress, OpenModel } from "../family.ts";
 
 /** How much memory there is for the values between layers, in bytes, and what ends the work early. */
 export interface StripesOptions {
   budget: number;
   /** Most bytes of a stripe's widest layer. */
   stripeBytes?: number;
+  onProgress?: OnProgress | undefined;
   signal: AbortSignal;
 }
 
@@ -70,7 +71,7 @@ export function specOf({ model }: OpenModel): AutoencoderKLConfig {
 function run(
   model: OpenModel,
   spec: AutoencoderKLConfig,
-  options: Pick<Parameters<typeof runStripes>[0], "plan" | "start" | "write" | "stripeBytes" | "signal">,
+  options: Pick<Parameters<typeof runStripes>[0], "plan" | "start" | "write" | "stripeBytes" | "onProgress" | "signal">,
 ): Promise<Float32Array> {
   const network = (stage: Stage) =>
     model.assemble(`vae, ${stageName(stage)}`, "vae", (config, weights) => buildStage(config, weights, stage));

@@ -24,6 +24,7 @@ export interface PassRun {
   write?: ((rows: Float32Array, from: number) => void) | undefined;
   /** Most bytes of a stripe's widest layer. Default 64 MB. */
   stripeBytes?: number | undefined;
+  onStripe?: (() => void) | undefined;
   signal: AbortSignal;
 }
 
@@ -37,8 +38,8 @@ export async function runPass(run: PassRun): Promise<ChannelMoments | undefined>
   const { from, out } = pass;
   const [inLength, outLength] = [from.channels * from.width, out.channels * out.width];
   const times = out.rows / from.rows;
-  const height = stripeRows(pass, run.stripeBytes ?? defaultStripeBytes);
-  const starts = Array.from({ length: Math.ceil(out.rows / height) }, (_, i) => i * height);
+  const height = stripeRows(pass, run.stripeBytes);
+  const starts = Array.from({ length: stripeCount(pass, run.stripeBytes) }, (_, i) => i * height);
   const upwards = target === source && outLength * times >= inLength;
   if (upwards) starts.reverse();
 
@@ -65,12 +66,18 @@ export async function runPass(run: PassRun): Promise<ChannelMoments | undefined>
       const exact = { mean: Float64Array.from(mean), squares: Float64Array.from(squares) };
       moments = merged(moments, { count: (end - start) * out.width, ...exact });
     }
+    run.onStripe?.();
   }
   return moments;
 }
 
+/** How many stripes a pass has. */
+export function stripeCount(pass: Pass, bytes?: number | undefined): number {
+  return Math.ceil(pass.out.rows / stripeRows(pass, bytes));
+}
+
 /** Rows of a stripe of the result: even, as few as keep its widest layer within bounds. */
-function stripeRows({ stage, from, out }: Pass, bytes: number): number {
+function stripeRows({ stage, from, out }: Pass, bytes = defaultStripeBytes): number {
   const enter = "enter" in stage ? stage.enter : undefined;
   const read = (from.channels * from.width * from.rows) / out.rows;
   const widest = Math.max(read, out.channels * out.width, (enter?.to ?? 0) * out.width);

@@ -3,7 +3,7 @@ import type { Runtime } from "../../engine/runtime.ts";
 import type { Stage } from "../../networks/autoencoder-kl/stripe-stages.ts";
 import { type ChannelMoments, groupMoments } from "./group-moments.ts";
 import type { Pass, StripePlan } from "./plan-stripes.ts";
-import { runPass } from "./run-pass.ts";
+import { runPass, stripeCount } from "./run-pass.ts";
 
 /** What a plan is run with. */
 export interface StripesRun {
@@ -17,6 +17,8 @@ export interface StripesRun {
   /** Takes the head's rows. */
   write?: (rows: Float32Array, from: number) => void;
   stripeBytes?: number | undefined;
+  /** Told after each stripe. */
+  onProgress?: ((done: number, of: number) => void) | undefined;
   signal: AbortSignal;
 }
 
@@ -42,6 +44,9 @@ export async function runStripes(run: StripesRun): Promise<Float32Array> {
     ...(part === "first" || part === "both" || part === "head" ? norm("norm", moments) : {}),
     ...(part === "second" || part === "both" ? norm("norm2", between) : {}),
   });
+  let done = 0;
+  const stripes = plan.passes.reduce((sum, pass) => sum + stripeCount(pass, run.stripeBytes), 0);
+  const onStripe = () => run.onProgress?.(++done, stripes);
   for (const pass of plan.passes) {
     const { stage, to } = pass;
     const found = await runPass({
@@ -53,6 +58,7 @@ export async function runStripes(run: StripesRun): Promise<Float32Array> {
       norms: normsOf(stage),
       target: to === "main" ? main : to === "side" ? side : undefined,
       stripeBytes: run.stripeBytes,
+      onStripe,
       write: stage.part === "head" ? write : undefined,
       signal,
     });

@@ -53,13 +53,18 @@ describe.each(vaes)("%s in stripes", (name) => {
     const whole = await model.assemble("whole decoder", "vae", buildVaeDecoder);
     const input = new runtime.Tensor("float32", latent, [1, channels, height, width]);
     const { data } = await whole.run({ latent_sample: input }, "sample", signal);
+    const progress: [number, number][] = [];
+    const onProgress = (...at: [number, number]) => void progress.push(at);
     const striped = await decodeStriped(model, latent, [channels, height, width], {
+      onProgress,
       budget,
       signal,
       stripeBytes: 4000,
     });
     const spread = Math.max(...(data as Float32Array).map(Math.abs));
     expect(furthest(striped, data as Float32Array) / spread).toBeLessThan(1e-5);
+    expect(progress.length).toBeGreaterThan(10);
+    expect(progress).toEqual(progress.map((_, i) => [i + 1, progress.length]));
   });
 
   test.each(budgets)("encodes as the whole does, with %d bytes", async (budget) => {
