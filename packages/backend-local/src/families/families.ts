@@ -2,9 +2,10 @@ import { modelError } from "../files/model-error.ts";
 import type { Family } from "./family.ts";
 import { stableDiffusion } from "./stable-diffusion/stable-diffusion-family.ts";
 import { stableDiffusionXL } from "./stable-diffusion-xl/stable-diffusion-xl-family.ts";
+import { unconditional } from "./unconditional/unconditional-family.ts";
 
 /** Every family. Adding one is a folder and a line here. */
-export const families: readonly Family[] = [stableDiffusion, stableDiffusionXL];
+export const families: readonly Family[] = [stableDiffusion, stableDiffusionXL, unconditional];
 
 /** The family of that id. */
 export function familyOf({ family: id, path }: { family: string; path: string }): Family {

@@ -20,6 +20,8 @@ export interface Traits {
   readonly latentChannels: number;
   /** Latents are `z · scaling` of what the VAE works with: the scale of a latent in another program's file. */
   readonly scalingFactor: number;
+  /** Steps where neither the request nor the model's own defaults name any. Default 20. */
+  readonly steps?: number | undefined;
   /** Scale of guidance where neither the request nor the model's own defaults name one. */
   readonly guidanceScale: number;
   /** Whether image-to-image begins with the picture noised, or with noise alone, the picture being what steers. */

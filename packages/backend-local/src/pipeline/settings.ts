@@ -27,6 +27,8 @@ export interface Settings {
   guidanceScale: number;
   /** Scale of guidance by the picture (InstructPix2Pix). */
   imageGuidanceScale: number;
+  /** Whether the picture has such a scale. */
+  guidedByPicture: boolean;
   /** Whether sampling begins with the picture, noised. */
   startsFromPicture: boolean;
   guidance: GuidanceSettings;
@@ -55,7 +57,7 @@ export interface Settings {
  */
 export function settle(request: GenerationRequest, model: Model): Settings {
   const { traits, defaults } = model;
-  const { clipSkip = 1, steps = defaults.steps ?? 20 } = request;
+  const { clipSkip = 1, steps = defaults.steps ?? traits.steps ?? 20 } = request;
   if (clipSkip > Math.max(1, traits.textLayers)) {
     const message = `must be 1 to ${traits.textLayers}: the text encoder has ${traits.textLayers} layers`;
     throw invalid({ field: "clipSkip", message, allowed: { min: 1, max: traits.textLayers } });
@@ -93,6 +95,7 @@ export function settle(request: GenerationRequest, model: Model): Settings {
     guidanceScale,
     guidance,
     imageGuidanceScale: pictureScale ?? traits.imageGuidanceScale ?? 1,
+    guidedByPicture: !startsFromPicture && traits.imageGuidanceScale !== undefined,
     startsFromPicture,
     perturbed: perturbedOf(request, traits.selfAttentions),
     noise: checkedNoise(noiseOf(request.noise, traits)),
@@ -161,7 +164,7 @@ export function resolved(settings: Settings): Partial<GenerationRequest> {
     seed: typeof seed === "bigint" ? seed.toString() : seed,
     steps,
     guidanceScale,
-    ...(settings.startsFromPicture ? {} : { imageGuidanceScale: settings.imageGuidanceScale }),
+    ...(settings.guidedByPicture ? { imageGuidanceScale: settings.imageGuidanceScale } : {}),
     ...(promptSyntax ? { promptSyntax } : {}),
     ...(perturbed ? { guidance: perturbed.recorded } : {}),
     sampler: plan.sampler,
