@@ -29,6 +29,8 @@ export interface Family {
   readonly parts: Readonly<Record<string, PartRule>>;
   /** Its tokenizers, likewise. */
   readonly tokenizers: Readonly<Record<string, PartRule>>;
+  /** Folders of the schedulers that its pipelines have beside the one that samples. */
+  readonly schedulers?: readonly string[] | undefined;
   /** What `backendOptions.local` of a request may say to it, beyond what every family takes. */
   readonly requestOptions?: z.ZodObject | undefined;
   /** Holds a model's configs against each other and says what it can do. @throws ModelError naming the file and the option. */

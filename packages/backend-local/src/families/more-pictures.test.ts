@@ -21,7 +21,7 @@ beforeAll(() => {
 });
 afterAll(() => backend.dispose());
 
-const models = ["ddpm", "ddpm-grey", "ddim"];
+const models = ["ddpm", "ddpm-grey", "ddim", "x4-upscaler"];
 for (const model of models) {
   const folder = fixture(`families/${model}`);
   const cases = JSON.parse(await readFile(`${folder}.json`, "utf8")) as Case[];
@@ -100,5 +100,31 @@ describe("unconditional models", () => {
     ["a learned variance", { "unet/config.json": { ...unet, out_channels: 6 } }, /learn a variance/],
   ])("%s is refused by name", async (_, files, message) => {
     await expect(readModel(await copyFixture("families/ddpm", files))).rejects.toThrow(message);
+  });
+});
+
+describe("the upscaler", () => {
+  const model = fixture("families/x4-upscaler");
+  const upscale = { task: "upscale", prompt: "a red apple", scale: 4, steps: 2, seed: 1, model } as const;
+
+  test("makes four times the picture, with and without a prompt", async () => {
+    const client = createClient({ backend });
+    const input = await inputsOf({ task: "upscale" } as GenerationInput, model);
+    for (const prompt of ["a red apple", undefined]) {
+      const { images } = await client.generate({ ...upscale, prompt, ...input } as GenerationInput);
+      expect(await images[0]!.pixels()).toMatchObject({ width: 48, height: 128 });
+    }
+  });
+
+  test.each([
+    [{ scale: 2 }, /scale: must be 4, by which this model enlarges, not 2/],
+    [{ width: 64 }, /width: must be 48, 4 times the picture's/],
+    [{ backendOptions: { local: { noiseLevel: 400 } } }, /noiseLevel: must be at most 350/],
+    [{ backendOptions: { local: { noiseLevel: -1 } } }, /noiseLevel/],
+    [{ backendOptions: { local: { noise: 1 } } }, /noise: is not known: .* takes noiseLevel/],
+  ])("%j is refused", async (fields, message) => {
+    const input = await inputsOf({ task: "upscale" } as GenerationInput, model);
+    const asked = { ...upscale, ...input, ...fields } as GenerationInput;
+    await expect(createClient({ backend }).generate(asked)).rejects.toThrow(message);
   });
 });

@@ -20,6 +20,8 @@ export interface Traits {
   readonly latentChannels: number;
   /** Latents are `z · scaling` of what the VAE works with: the scale of a latent in another program's file. */
   readonly scalingFactor: number;
+  /** How many times the input picture's sides the output's are, where the task is to upscale. */
+  readonly enlarges?: number | undefined;
   /** Steps where neither the request nor the model's own defaults name any. Default 20. */
   readonly steps?: number | undefined;
   /** Scale of guidance where neither the request nor the model's own defaults name one. */

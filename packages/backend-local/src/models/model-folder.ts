@@ -43,7 +43,10 @@ export async function readModelFolder(
   const parts = await withGivenParts({ path, family, parts: read, variant }, given);
   const scheduler = underIndexClass(await readJson(schedulerFile), index.scheduler);
   ownPlan(path, scheduler);
-  const found: ModelParts = { path, pipeline: String(index._class_name), index, parts, scheduler };
+  const others = (family.schedulers ?? []).map((each) => join(path, each, "scheduler_config.json"));
+  const configs = await Promise.all(others.map(readJson));
+  const schedulers = Object.fromEntries(configs.map((config, i) => [family.schedulers![i]!, config]));
+  const found: ModelParts = { path, pipeline: String(index._class_name), index, parts, scheduler, schedulers };
   const traits = family.describe(found);
   const defaults = await modelDefaults(path);
   const tokenizers = tokenizersOf(path, family, index);
@@ -51,6 +54,7 @@ export async function readModelFolder(
   const texts = [
     indexFile,
     schedulerFile,
+    ...others,
     ...Object.values(parts).map(({ file }) => file),
     ...(await Promise.all(Object.values(tokenizers).map(tokenizerFiles))).flat(),
     ...(defaults === undefined ? [] : [defaultsFile(path)]),

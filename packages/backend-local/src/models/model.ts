@@ -32,6 +32,8 @@ export interface ModelParts {
   readonly parts: Readonly<Record<string, ModelPart>>;
   /** The scheduler's configuration, under the class that the index names. */
   readonly scheduler: Readonly<Record<string, unknown>>;
+  /** Those of the family's other schedulers, by their folders. */
+  readonly schedulers?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
 /** A model, read and checked but for its weights. Plain data: it crosses processes. */

@@ -4,6 +4,7 @@ import {
   decodeImage,
   type GenerationRequest,
   type ImageSource,
+  InvalidRequestError,
   loadImageSource,
 } from "@latentkit/core";
 import type { EngineJob } from "../engine/protocol.ts";
@@ -33,8 +34,8 @@ export async function readInputs(
     const { data, width, height } = latents;
     return { request: { ...request, width, height }, inputs: { latents: data } };
   }
-  if ((request.task !== "image-to-image" && request.task !== "inpaint") || request.image === undefined)
-    return { request, inputs: {} };
+  const takesPicture = ["image-to-image", "inpaint", "upscale"].includes(request.task);
+  if (!takesPicture || !("image" in request) || request.image === undefined) return { request, inputs: {} };
   const { maxPixels, timeoutMs } = rules;
   const read = async (source: ImageSource, field: string, opaque: boolean, size: DecodeOptions["size"]) =>
     decodeImage(await loadImageSource(source, { ...rules, field, signal }), field, {
@@ -48,6 +49,20 @@ export async function readInputs(
     const bounded = Math.min(Math.max(side, traits.minSide), traits.maxSide);
     return bounded - (bounded % traits.multipleOf);
   };
+  if (request.task === "upscale") {
+    const times = traits.enlarges ?? 1;
+    const image = await read(request.image, "image", true, (own) => ({
+      width: fit(own.width * times) / times,
+      height: fit(own.height * times) / times,
+    }));
+    const [width, height] = [image.width * times, image.height * times];
+    for (const [field, side] of [["width", width] as const, ["height", height] as const]) {
+      if ((request[field] ?? side) === side) continue;
+      const message = `must be ${side}, ${times} times the picture's, or left out; not ${request[field]}`;
+      throw new InvalidRequestError([{ field, message }], { backend: "local" });
+    }
+    return { request: { ...request, width, height }, inputs: { image } };
+  }
   // Without its transparency, which diffusers' examples drop before all else.
   const image = await read(request.image, "image", true, (own) => ({
     width: request.width ?? fit(own.width),

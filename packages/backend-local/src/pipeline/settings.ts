@@ -62,6 +62,7 @@ export function settle(request: GenerationRequest, model: Model): Settings {
     const message = `must be 1 to ${traits.textLayers}: the text encoder has ${traits.textLayers} layers`;
     throw invalid({ field: "clipSkip", message, allowed: { min: 1, max: traits.textLayers } });
   }
+  checkScale(request, traits);
   const width = sideOf("width", request.width ?? traits.defaultWidth, traits);
   const height = sideOf("height", request.height ?? traits.defaultHeight, traits);
   const own = ownPlan(model.path, model.scheduler, {
@@ -171,6 +172,14 @@ export function resolved(settings: Settings): Partial<GenerationRequest> {
     // Levels of the request's own stand in a scheduler's place.
     ...(settings.ownLevels ? {} : { scheduler: plan.scheduler }),
   };
+}
+
+/** A model enlarges by what it was made for. */
+function checkScale(request: GenerationRequest, { enlarges }: Traits): void {
+  const scale = "scale" in request ? request.scale : enlarges;
+  if (request.task !== "upscale" || enlarges === undefined || scale === enlarges) return;
+  const message = `must be ${enlarges}, by which this model enlarges, not ${scale}`;
+  throw invalid({ field: "scale", message, allowed: [enlarges] });
 }
 
 /** Capabilities say the same of what a request names; this holds for every size, from wherever it comes. */

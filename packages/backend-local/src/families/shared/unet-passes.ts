@@ -15,6 +15,8 @@ export interface UnetPassesOptions {
   dims: LatentDims;
   /** Channels that the network sees beside the latent. */
   besideChannels?: number;
+  /** The class that every row is told, where the network takes one. */
+  classLabel?: number;
   /** How many of the first rows see zeros there. */
   blankRows?: number;
   signal: AbortSignal;
@@ -25,7 +27,7 @@ export interface UnetPassesOptions {
  * passes than rows, it is the last rows that count.
  */
 export function unetPasses(options: UnetPassesOptions): Denoiser["predict"] {
-  const { unet, perturbs, runtime, rows, dims, besideChannels = 0, blankRows = 0, signal } = options;
+  const { unet, perturbs, runtime, rows, dims, besideChannels = 0, blankRows = 0, classLabel, signal } = options;
   const [channels, height, width] = dims;
   const plane = height * width;
   const n = channels * plane;
@@ -46,6 +48,9 @@ export function unetPasses(options: UnetPassesOptions): Denoiser["predict"] {
       width,
     ]),
     timestep: time,
+    ...(classLabel === undefined
+      ? {}
+      : { class_labels: new runtime.Tensor("int32", new Int32Array(count).fill(classLabel), [count]) }),
     ...Object.fromEntries(Object.entries(rows).map(([name, each]) => [name, lastRows(each, count)])),
     ...perturbation,
   });
