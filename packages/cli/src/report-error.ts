@@ -37,10 +37,18 @@ export function reportError(error: unknown, io: { stderr: NodeJS.WritableStream;
 function describeError(error: unknown): string[] {
   if (!(error instanceof Error)) return [String(error)];
   const issues = (error as { issues?: readonly Issue[] }).issues;
-  if (!LatentKitError.isInstance(error) || !Array.isArray(issues)) return [oneLine(error.message)];
+  if (!LatentKitError.isInstance(error)) return [oneLine(error.message)];
+  if (!Array.isArray(issues)) return [oneLine(withFlag(error))];
   return issues.map(({ field, message }: Issue) =>
     oneLine(field === "" ? message : `${fieldToFlag(field)}: ${message}`),
   );
+}
+
+/** What an error says of one field it says of its flag. */
+function withFlag({ message, details }: LatentKitError): string {
+  const { field } = details;
+  if (typeof field !== "string" || field === "" || !message.startsWith(`${field}: `)) return message;
+  return fieldToFlag(field) + message.slice(field.length);
 }
 
 function oneLine(text: string): string {

@@ -17,6 +17,7 @@ import { entryOf, type History, memoryHistory } from "./explain/history.ts";
 import { checkPictures } from "./image/check-pictures.ts";
 import { fingerprintImages } from "./image/fingerprint-images.ts";
 import { type CallInputs, checkInputRules, type InputRules } from "./image/input-rules.ts";
+import { namingInput } from "./image/name-input.ts";
 import { readInputObjects } from "./image/read-input-objects.ts";
 import { Job } from "./job/job.ts";
 import { JobRun, type Prepared } from "./job/job-run.ts";
@@ -289,7 +290,9 @@ class BackendClient implements Client {
     const needsSeed = request.seed === undefined && capabilities.features.includes("seed");
     const seed = needsSeed ? { seed: randomSeed(capabilities.limits.seed?.max) } : {};
     const whole = await fingerprintImages({ ...request, ...seed }, signal);
-    await checkPictures(whole, this.#inputs.maxPixels);
+    await checkPictures(whole, this.#inputs.maxPixels).catch((error: unknown) => {
+      throw namingInput(error, whole);
+    });
     const differing = [...foreignRecipe(recipe, backend, capabilities), ...differingInputs(whole, given)];
     const run = { backend, capabilities, drops, inputs: this.#inputs };
     return {

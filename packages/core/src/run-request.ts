@@ -6,6 +6,7 @@ import { planEdit } from "./edit/edit.ts";
 import { UnsupportedError } from "./errors/unsupported-error.ts";
 import type { GenerationEvent } from "./events.ts";
 import type { CallInputs } from "./image/input-rules.ts";
+import { namingInput } from "./image/name-input.ts";
 import type { GenerationRequest } from "./request/request.ts";
 
 /** What a request is run with. */
@@ -36,7 +37,8 @@ export async function* runRequest(request: GenerationRequest, run: RequestRun): 
       }
       return;
     } catch (error) {
-      if (begun || !run.drops || round === mostRounds || !UnsupportedError.isInstance(error)) throw error;
+      if (begun || !run.drops || round === mostRounds || !UnsupportedError.isInstance(error))
+        throw namingInput(error, asked);
       const dropped = dropUnsupported(asked, error.issues, run.backend.id);
       asked = dropped.request;
       run.revise(asked);

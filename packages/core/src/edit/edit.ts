@@ -134,6 +134,7 @@ async function read(
   } catch (cause) {
     if (!ImageError.isInstance(cause) || !keepUnmasked) throw cause;
     const hint = "keepUnmasked needs it here; false leaves it to the backend alone.";
-    throw new ImageError(`${cause.message} (${hint})`, { cause, retryable: cause.retryable });
+    const { details, retryable } = cause;
+    throw new ImageError(`${cause.message} (${hint})`, { cause, details, retryable });
   }
 }

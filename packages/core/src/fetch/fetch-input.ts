@@ -59,7 +59,8 @@ export async function fetchInput(start: string, options: FetchOptions): Promise<
       });
     if (ImageError.isInstance(cause) || InvalidRequestError.isInstance(cause)) throw cause;
     if (cause instanceof NotPublic) throw new InvalidRequestError([{ field, message: notPublic(hostOf(url)) }]);
-    const why = (cause as NodeJS.ErrnoException).code ?? "no answer";
+    const { code = "no answer" } = cause as NodeJS.ErrnoException;
+    const why = Object.hasOwn(reasons, code) ? `${reasons[code]}: ${code}` : code;
     throw new ImageError(`${field}: ${shown(url)} cannot be fetched (${why}).`, {
       cause,
       retryable: true,
@@ -69,6 +70,18 @@ export async function fetchInput(start: string, options: FetchOptions): Promise<
 }
 
 class NotPublic extends Error {}
+
+/** What the system's codes mean to whoever gave the address. */
+const reasons: Readonly<Record<string, string>> = {
+  ENOTFOUND: "no such host, by DNS",
+  EAI_AGAIN: "DNS does not answer",
+  ECONNREFUSED: "the connection was refused",
+  ECONNRESET: "the connection was broken off",
+  EHOSTUNREACH: "no way leads to the host",
+  ENETUNREACH: "no way leads to the network",
+  CERT_HAS_EXPIRED: "its certificate has expired",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is self-signed",
+};
 
 function get(url: URL, { allowPrivate = false }: InputRules, signal: AbortSignal): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
