@@ -45,7 +45,7 @@ PIECES = [
 LONG = "a red apple, a green dog, a photo of a cat on blue background, "
 ENCODED = [
     "a red apple on a blue background", "a (red:1.4) apple", "a [red] apple on a (blue (background:1.3))", "", "(a:0) (red:-1.2) apple!",
-    LONG * 6, f"({LONG}:1.2)" + LONG * 3 + "blurry, (cat dog:0.7) " * 8, "red apple BREAK (blue:1.5) background BREAK cat", "cat! " * 36 + "(a red green dog:1.3)" + " cat" * 3, "zz" * 40,
+    LONG * 6, f"({LONG}:1.2)" + LONG * 3 + "blurry, (cat dog:0.7) " * 8, "red apple BREAK (blue:1.5) background BREAK cat", "cat! " * 36 + "(a red green dog:1.3)" + " cat" * 3, "zz" * 40, "a <|endoftext|> (red:1.2) apple",
 ]  # fmt: skip
 
 

@@ -52,7 +52,7 @@ function framed(
 ): Chunk {
   const ids = new Int32Array(length).fill(end);
   ids.set([begin, ...tokens]);
-  ids.fill(pad, ids.indexOf(end) + 1);
+  if (pad !== end) ids.fill(pad, ids.indexOf(end) + 1);
   const all = new Float64Array(length).fill(1);
   all.set(weights, 1);
   return { ids, weights: all };
