@@ -52,11 +52,22 @@ export const checks: readonly Check[] = [
     what: "texts that an editor shows over a request's fields (built types)",
     command: ["tools/check/hover.ts"],
   },
+  {
+    name: "sizes",
+    what: "bundles for browsers and workers: what they import and weigh",
+    command: ["tools/check/sizes.ts"],
+  },
   { name: "built", what: "the built command line draws with the embedded model", command: ["tools/check/built.ts"] },
   {
     name: "install",
     what: "installing and drawing with each package manager, in empty folders (from the network)",
     command: ["tools/install/try-managers.ts"],
+    onDemand: true,
+  },
+  {
+    name: "bundlers",
+    what: "programs bundled by esbuild, webpack, Vite and Next, and run (from the network)",
+    command: ["tools/install/try-bundlers.ts"],
     onDemand: true,
   },
   { name: "tests", what: "tests (vitest)", command: ["node_modules/vitest/vitest.mjs", "run"] },
