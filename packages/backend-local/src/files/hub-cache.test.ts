@@ -5,7 +5,7 @@ import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { local } from "../local.ts";
 import { inspectModel } from "../models/inspect-model.ts";
 import { hubCache } from "../testing/test-model.ts";
-import { findInHubCache, hubCacheFolder, readHubId } from "./hub-cache.ts";
+import { findInHubCache, hubCacheFolder, readHubId, withHubCache } from "./hub-cache.ts";
 
 afterEach(() => vi.unstubAllEnvs());
 
@@ -52,6 +52,17 @@ describe("a model of the Hub's", () => {
     expect(recipe.model?.id).toBe("someone/sd1@0123abcd");
     const again = await client.generate({ ...recipe, request: { ...recipe.request, model: recipe.model!.id } });
     expect(await again.images[0]!.pixels()).toEqual(await images[0]!.pixels());
+  });
+
+  test("that is one file of weights is that file", async () => {
+    const { snapshot } = await cacheOfSd1();
+    await rm(join(snapshot, "model_index.json"));
+    for (const part of ["unet", "vae"]) await rm(join(snapshot, part), { recursive: true });
+    const open = (path: string) => Promise.resolve(path);
+    const only = join(snapshot, "text_encoder", "model.safetensors");
+    expect(await withHubCache("someone/sd1", open)).toBe(only);
+    await writeFile(join(snapshot, "other.safetensors"), "");
+    expect(await withHubCache("someone/sd1", open)).toBe(snapshot);
   });
 
   test("that isn't there is an error with the two commands that bring it", async () => {

@@ -63,9 +63,18 @@ export async function withHubCache<T>(name: string, open: (path: string) => Prom
   const path = name.startsWith("file:") ? fileURLToPath(name) : name;
   const id = existsSync(path) ? undefined : readHubId(name);
   if (id === undefined) return open(path);
-  return open(await findInHubCache(id)).catch((error: unknown) => {
+  const snapshot = await findInHubCache(id);
+  return open(await onlyFileOf(snapshot)).catch((error: unknown) => {
     throw ModelError.isInstance(error) && error.details.problem === "missing" ? incompleteInCache(id, error) : error;
   });
+}
+
+/** The one file of weights in a snapshot that is no model folder, such as a checkpoint that was brought alone; else the folder itself. */
+async function onlyFileOf(snapshot: string): Promise<string> {
+  if (existsSync(join(snapshot, "model_index.json"))) return snapshot;
+  const names = await readdir(snapshot, { recursive: true });
+  const [only, ...others] = names.filter((name) => /\.(safetensors|gguf)$/i.test(name));
+  return only === undefined || others.length > 0 ? snapshot : join(snapshot, only);
 }
 
 /** What is missing where a model of the Hub's lacks files: a download that was not finished. */

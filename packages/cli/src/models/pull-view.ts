@@ -27,7 +27,7 @@ export function pullView(stream: NodeJS.WritableStream): PullView & { close(): v
       const perSecond = (bytes - first) / Math.max(0.5, (now - startedAt) / 1000);
       const left = perSecond > 0 ? `, ${Math.ceil((total - bytes) / perSecond)} s left` : "";
       const counts = ` ${prettyBytes(bytes)} of ${prettyBytes(total)}, ${prettyBytes(perSecond)}/s${left}`;
-      const room = Math.min(30, (stream.columns ?? 80) - counts.length - 1);
+      const room = Math.min(30, (stream.columns || 80) - counts.length - 1);
       live(`${path}\n${room < 8 ? "" : bar(total === 0 ? 1 : bytes / total, room)}${counts}`);
     },
     close() {
