@@ -79,6 +79,7 @@ describe("bad input", () => {
     ],
     ["an upscaler that is not there", { hires: { upscaler: "ESRGAN_4x" } }, "hires.upscaler", "upscale model"],
     ["a sampler that is not there", { sampler: "eulr" }, "sampler", "did you mean euler"],
+    ["prompts in A1111's syntax", { promptSyntax: "a1111" }, "promptSyntax", "must be one of plain, comfyui"],
     ["a width that is no multiple of 8", { width: 100 }, "width", "a multiple of 8"],
     [
       "a strength beyond the node's range",

@@ -148,6 +148,12 @@ describe("createClient", () => {
     expect(backend.requests[0]).not.toHaveProperty("steps");
   });
 
+  it("lets a plain prompt through to whoever reads no signs", async () => {
+    const backend = testBackend();
+    await createClient({ backend }).generate({ prompt: "a (red:1.2) apple", promptSyntax: "plain" });
+    expect(backend.requests[0]).toMatchObject({ promptSyntax: "plain" });
+  });
+
   it("treats seed 0 as a seed, and lets a request win over the defaults", async () => {
     const backend = testBackend();
     await createClient({ backend, defaults: { steps: 9, seed: 4 } }).generate({ prompt: "a", seed: 0, steps: 3 });
@@ -158,6 +164,7 @@ describe("createClient", () => {
     [{ prompt: "a", sampler: "dpmpp_2n" }, "sampler", /did you mean dpmpp_2m/],
     [{ prompt: "a", negativePrompt: "b" }, "negativePrompt", /no effect/],
     [{ prompt: "a", clipSkip: 2 }, "clipSkip", /needs a newer server/],
+    [{ prompt: "a", promptSyntax: "a1111" }, "promptSyntax", /no effect/],
     [{ prompt: "a", width: 100 }, "width", /64 to 512, a multiple of 8/],
     [{ prompt: "a", output: { format: "webp" } }, "output.format", /png/],
     [{ task: "unconditional" }, "task", /text-to-image/],

@@ -43,6 +43,27 @@ test.each([
   expect(warnings).toMatchObject([{ code: "prompt_syntax", field: "prompt", message: expect.stringContaining(sign) }]);
 });
 
+const pixels = async (more: object) => (await (await generate({ ...request, ...more })).images[0]!.pixels()).data;
+
+test("a text's weight acts in a plain request as ComfyUI's", async () => {
+  const conditioning = [{ kind: "text", prompt: "on a blue background", weight: 1.6 }];
+  const plain = await pixels({ conditioning });
+  expect(plain).toEqual(await pixels({ conditioning, promptSyntax: "comfyui" }));
+  expect(plain).not.toEqual(await pixels({ conditioning: [{ ...conditioning[0], weight: 1 }] }));
+  expect(plain).not.toEqual(await pixels({}));
+});
+
+test.each([
+  ["without guidance", { guidanceScale: 1 }],
+  ["with guidance in some steps", { guidanceScale: 5, guidance: { start: 0.5 } }],
+  ["with perturbed attention", { guidanceScale: 5, guidance: { pagScale: 3 } }],
+])("two halves of one prompt are that prompt, %s", async (_, more) => {
+  const whole = await pixels({ ...more, prompt: "a red apple" });
+  const halves = await pixels({ ...more, prompt: "a red apple :0.5 AND a red apple :0.5", promptSyntax: "a1111" });
+  expect(Math.max(...whole.map((value, i) => Math.abs(value - halves[i]!)))).toBeLessThanOrEqual(1);
+  expect(halves).not.toEqual(await pixels({ ...more, prompt: "a red apple :0.5", promptSyntax: "a1111" }));
+});
+
 test("signs that the request's syntax reads draw no warning, an embedding that nobody knows does", async () => {
   const prompt = "a (red:1.2) apple embedding:easynegative, cat";
   const { warnings } = await generate({ ...request, prompt, promptSyntax: "comfyui" });
