@@ -13,6 +13,7 @@ const usage = `Usage: node tools/setup/run.mjs <command>
   test [arguments]    run the tests (arguments go to vitest)
   check [names]       run the gate, or only the named checks
   bench [names]       print the measured figures
+  soak [kinds]        try hostile inputs of every kind for some minutes; figures: what harm they can do
   registry            serve the packages to projects on this machine, as npm's registry would (README)
   exec program [...]  run a program with the right Node, pnpm and the workspace's tools on the PATH`;
 
@@ -22,6 +23,7 @@ const commands = {
   test: (tools, args) => tools.node(["node_modules/vitest/vitest.mjs", "run", ...args]),
   check: (tools, names) => tools.node(["tools/check/run.ts", ...names]),
   bench: (tools, names) => bench(tools, names),
+  soak: (tools, args) => tools.node(["--conditions=latentkit-source", "--expose-gc", "tools/soak/run.ts", ...args]),
   registry: (tools) => tools.node(["tools/registry/serve.ts"]),
   exec: (tools, [program, ...args]) => runProgram(program, args, { env: tools.env }),
 };

@@ -13,7 +13,7 @@ export interface Call {
   form?: FormData;
   signal?: AbortSignal;
   timeoutMs?: number;
-  /** Larger answers are refused. Default: 128 MiB, for lists of nodes and of files. */
+  /** Larger answers are refused. Default: 64 MiB, for lists of nodes and of files. */
   maxBytes?: number;
   /** What the call is about, for errors: a request's field or a short phrase. */
   what?: string;
@@ -35,7 +35,7 @@ const busyAttempts = 3;
 const brokenAttempts = 3;
 /** Wait before the second attempt, in milliseconds; it doubles each time. */
 const backoffMs = 500;
-const maxAnswerBytes = 128 * 2 ** 20;
+const maxAnswerBytes = 64 * 2 ** 20;
 /** Of an answer that says no. */
 const maxErrorBytes = 2 ** 20;
 

@@ -52,7 +52,7 @@ export interface HttpOptions {
 }
 
 /** Predictions hold their log, and may hold pictures as data URLs. */
-const maxBodyBytes = 256 * 2 ** 20;
+const maxBodyBytes = 128 * 2 ** 20;
 /** Of an answer that says no. */
 const maxErrorBytes = 2 ** 20;
 

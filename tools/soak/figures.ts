@@ -1,0 +1,137 @@
+import { crc32, deflateSync } from "node:zlib";
+import { createClient, decodeImage, LatentKitError, readRecipe } from "../../packages/core/src/index.ts";
+import { forms, HostileServer, retryAfters, tooMany } from "./hostile-server.ts";
+import { backends } from "./kinds/http.ts";
+
+/** Prints the figures that tell how much harm an input can do. Names: memory, calls, deadlines. */
+export async function figures(names: readonly string[]): Promise<void> {
+  const all = { memory: peakMemory, calls: callsUnder429, deadlines: deadlinesKept };
+  for (const [name, print] of Object.entries(all)) if (names.length === 0 || names.includes(name)) await print();
+  process.exit(0);
+}
+
+const many = 50;
+
+/** Peak memory of this process while fifty of each hostile picture are decoded at once. */
+async function peakMemory(): Promise<void> {
+  console.log(`peak memory of the caller, ${many} at once (MB above the start; ended as)`);
+  const lines = (width: number, height: number) => deflateSync(Buffer.alloc((width * 3 + 1) * height), { level: 9 });
+  const texts = Array.from({ length: 20 }, () =>
+    chunk("zTXt", Buffer.concat([Buffer.from("a\0\0"), deflateSync(Buffer.alloc(2 ** 26))])),
+  );
+  const hostile: [string, Uint8Array][] = [
+    ["PNG of 8000×8000, allowed", png(8000, 8000, chunk("IDAT", lines(8000, 8000)))],
+    ["PNG of 10000×10000", png(10_000, 10_000, chunk("IDAT", lines(10_000, 10_000)))],
+    ["PNG of 100000000×1", png(100_000_000, 1, chunk("IDAT", lines(100, 1)))],
+    ["PNG with 1.3 GB of zipped text", png(64, 64, ...texts, chunk("IDAT", lines(64, 64)))],
+    [
+      "SVG of 236 bytes",
+      Buffer.from(
+        `<svg xmlns="http://www.w3.org/2000/svg" width="9000" height="7000"><filter id="a"><feTurbulence baseFrequency="0.9" numOctaves="9"/><feGaussianBlur stdDeviation="90"/></filter><rect width="9000" height="7000" filter="url(#a)"/></svg>`,
+      ),
+    ],
+  ];
+  for (const [name, file] of hostile) {
+    const [peak, ended] = await measured(
+      () => decodeImage(file).then(() => "decoded"),
+      name.startsWith("SVG") ? 4 : many,
+    );
+    console.log(`  ${name.padEnd(32)} ${String(peak).padStart(6)}  ${ended}`);
+  }
+  const recipe = png(64, 64, chunk("tEXt", Buffer.from(`parameters\0${"Negative prompt: ".repeat(100_000)}`)));
+  const [peak, ended] = await measured(() => readRecipe(recipe).then(() => "read"), 4);
+  console.log(`  ${"recipe text of 1.7 MB, 4 at once".padEnd(32)} ${String(peak).padStart(6)}  ${ended}`);
+}
+
+async function measured(once: () => Promise<string>, times: number): Promise<[number, string]> {
+  globalThis.gc?.();
+  const before = process.memoryUsage.rss();
+  let peak = before;
+  const timer = setInterval(() => {
+    peak = Math.max(peak, process.memoryUsage.rss());
+  }, 5);
+  const begun = performance.now();
+  const limit = new Promise<string>((resolve) => setTimeout(resolve, 120_000, "no answer in 120 s").unref());
+  const code = (error: unknown) =>
+    LatentKitError.isInstance(error) ? `refused: ${error.code}` : `untyped: ${String(error).slice(0, 60)}`;
+  const endings = await Promise.all(Array.from({ length: times }, () => Promise.race([once().catch(code), limit])));
+  clearInterval(timer);
+  return [
+    Math.round((peak - before) / 2 ** 20),
+    `${[...new Set(endings)].join(", ")} in ${Math.round(performance.now() - begun)} ms`,
+  ];
+}
+
+/** How often a server is asked in ten seconds that always answers 429. */
+async function callsUnder429(): Promise<void> {
+  console.log("calls made in 10 s by one job, by what Retry-After says");
+  for (const [name, make] of Object.entries({ comfy: defaults.comfy, replicate: defaults.replicate })) {
+    for (const retryAfter of retryAfters) {
+      await using server = await HostileServer.start(tooMany(retryAfter));
+      const client = createClient({ backend: make(server.url) });
+      await client.generate({ prompt: "a" }, { timeoutMs: 10_000 }).catch(() => {});
+      console.log(`  ${name.padEnd(10)} ${(retryAfter || "(none)").padEnd(30)} ${String(server.calls).padStart(5)}`);
+      await client.dispose();
+    }
+  }
+}
+
+/** How long a call is held by each form of an answer, with a limit of 400 ms of silence. */
+async function deadlinesKept(): Promise<void> {
+  console.log("milliseconds until a job ends and its client is disposed, by the form of the answer (timeoutMs 400)");
+  for (const [name, make] of Object.entries(backends)) {
+    for (const [form, answer] of Object.entries(forms)) {
+      await using server = await HostileServer.start(answer);
+      const client = createClient({ backend: make(server.url) });
+      const begun = performance.now();
+      const before = process.memoryUsage.rss();
+      const limit = new Promise<string>((resolve) => setTimeout(resolve, 60_000, "held beyond 60 s").unref());
+      const ended = await Promise.race([
+        client.generate({ prompt: "a" }).then(
+          () => "drawn",
+          (error: unknown) => (LatentKitError.isInstance(error) ? error.code : "untyped"),
+        ),
+        limit,
+      ]);
+      const ms = Math.round(performance.now() - begun);
+      const mb = Math.round((process.memoryUsage.rss() - before) / 2 ** 20);
+      await Promise.race([client.dispose(), limit]);
+      const disposed = Math.round(performance.now() - begun) - ms;
+      console.log(
+        `  ${name.padEnd(10)} ${form.padEnd(24)} ${String(ms).padStart(6)} + ${String(disposed).padStart(4)}  ${ended}, ${mb} MB more`,
+      );
+    }
+  }
+}
+
+const { comfy, replicate } = await Promise.all([
+  import("../../packages/backend-comfy/src/index.ts"),
+  import("../../packages/backend-replicate/src/index.ts"),
+]).then(([a, b]) => ({ ...a, ...b }));
+/** With the limits that users have. */
+const defaults = {
+  comfy: (url: string) => comfy({ url, checkpoint: "a.safetensors" }),
+  replicate: (url: string) => replicate({ url, token: "r8_0123456789abcdef", model: "acme/painter" }),
+};
+
+function chunk(type: string, data: Uint8Array): Buffer {
+  const body = Buffer.concat([Buffer.from(type, "latin1"), data]);
+  const bytes = Buffer.alloc(body.length + 8);
+  bytes.writeUInt32BE(data.length);
+  body.copy(bytes, 4);
+  bytes.writeUInt32BE(crc32(body), body.length + 4);
+  return bytes;
+}
+
+function png(width: number, height: number, ...more: Buffer[]): Buffer {
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(width, 0);
+  header.writeUInt32BE(height, 4);
+  header.set([8, 2, 0, 0, 0], 8);
+  return Buffer.concat([
+    Buffer.from("89504e470d0a1a0a", "hex"),
+    chunk("IHDR", header),
+    ...more,
+    chunk("IEND", Buffer.alloc(0)),
+  ]);
+}
