@@ -2,6 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { ConfigError } from "@latentkit/core";
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import type { NetworkGraph } from "../networks/network-graph.ts";
+import { runExported } from "./run-exported.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** A network that is loaded and can be run. */
@@ -54,7 +55,12 @@ export class Network {
     signal.throwIfAborted();
     this.#session ??= await open(this.#graph, this.#runtime);
     const from = performance.now();
-    const results = await this.#session.run(feeds, [...outputs]);
+    const { Tensor } = this.#runtime;
+    const { exported } = this.#graph;
+    const results =
+      exported === undefined
+        ? await this.#session.run(feeds, [...outputs])
+        : await runExported(this.#session, { path: exported, feeds, outputs, Tensor });
     this.runMs += performance.now() - from;
     return outputs.map((output) => results[output]!);
   }
@@ -75,7 +81,10 @@ export class Network {
 async function open(graph: NetworkGraph, runtime: Runtime): Promise<InferenceSession> {
   const { InferenceSession: Session, sessionOptions, executionProvider } = runtime;
   try {
-    return await Session.create(graph.model, { ...graph.sessionOptions, ...sessionOptions });
+    const options = { ...graph.sessionOptions, ...sessionOptions };
+    // An exported graph finds the files of its weights beside it.
+    if (graph.exported !== undefined) return await Session.create(graph.exported, options);
+    return await Session.create(graph.model, options);
   } catch (cause) {
     if (executionProvider === "cpu") throw cause;
     const reason = (cause as Error).message.split(" was false. ").at(-1);

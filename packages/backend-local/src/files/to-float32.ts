@@ -34,3 +34,25 @@ function fromHalf(bits: number): number {
   if (exponent === 0x1f) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
   return sign * (exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15));
 }
+
+/** float32 values in half precision (IEEE 754), rounded to the nearest, ties to even: as their bits. */
+export function toHalf(values: Float32Array): Uint16Array<ArrayBuffer> {
+  return Uint16Array.from(values, (value) => {
+    word.setFloat32(0, value);
+    const bits = word.getUint32(0);
+    const sign = (bits >>> 16) & 0x8000;
+    const magnitude = bits & 0x7fffffff;
+    if (magnitude > 0x7f800000) return sign | 0x7e00;
+    if (magnitude >= 0x477ff000) return sign | 0x7c00;
+    // Below the smallest normal number: in steps of 2^-24.
+    if (magnitude < 0x38800000) return sign | roundHalfEven(Math.abs(value) * 2 ** 24);
+    const rest = magnitude - 0x38000000;
+    return sign | ((rest + 0xfff + ((rest >>> 13) & 1)) >>> 13);
+  });
+}
+
+function roundHalfEven(value: number): number {
+  const floor = Math.floor(value);
+  const over = value - floor;
+  return over > 0.5 || (over === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
+}

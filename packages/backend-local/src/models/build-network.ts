@@ -1,10 +1,28 @@
 import { layerAdapter } from "../adapters/adapted-layers.ts";
 import { familyOf } from "../families/families.ts";
 import type { NetworkChoice } from "../families/family.ts";
+import { modelError } from "../files/model-error.ts";
 import type { LayerAdapter } from "../graph/scope.ts";
 import type { NetworkGraph } from "../networks/network-graph.ts";
-import { type Model, partOf } from "./model.ts";
+import { type Model, partOf, type WeightsSource } from "./model.ts";
 import { openWeights } from "./open-weights.ts";
+
+/** A graph that was exported as a whole: nothing can be put into it. @throws ModelError */
+function exportedNetwork(
+  { graphs, path }: Extract<WeightsSource, { kind: "onnx" }>,
+  choice: NetworkChoice,
+  adapter: LayerAdapter | undefined,
+): NetworkGraph {
+  const file = graphs[networkOf(choice)];
+  if (file === undefined) {
+    const message = `${path} holds no exported ${networkOf(choice)}; it has ${Object.keys(graphs).join(", ")}`;
+    throw modelError("missing", message, { file: path });
+  }
+  if (typeof choice === "string" && adapter === undefined)
+    return { model: new Uint8Array(), exported: file, inputs: [], outputs: [], sessionOptions: {} };
+  const message = `${file} is an exported graph, which LoRAs and perturbed attention can't change; use the model's safetensors files`;
+  throw modelError("unsupported", message, { file });
+}
 
 /** A network's name. */
 export function networkOf(choice: NetworkChoice): string {
@@ -21,6 +39,7 @@ export async function buildNetwork(model: Model, choice: NetworkChoice, adapter?
   const { networks } = await familyOf(model).engine();
   const { part, build } = networks[networkOf(choice)]!;
   const { weights, config } = partOf(model, part);
+  if (weights.kind === "onnx") return exportedNetwork(weights, choice, adapter);
   const { adapted, ...options } = typeof choice === "string" ? {} : choice;
   const own = adapter ?? (adapted && layerAdapter(adapted));
   return build(config, await openWeights(weights), { ...options, ...(own && { adapter: own }) });

@@ -4,6 +4,7 @@ import type { Task } from "@latentkit/core";
 import { familyOf } from "../families/families.ts";
 import { withHubCache } from "../files/hub-cache.ts";
 import { fileWeights, type Weights } from "../files/weights.ts";
+import { type ExportedWeights, filesOf } from "./exported-part.ts";
 import type { ModelDefaults } from "./model-defaults.ts";
 import { hashModel } from "./model-hash.ts";
 import { modelId } from "./model-id.ts";
@@ -19,7 +20,7 @@ export interface ComponentInfo {
   name: string;
   /** Class in its config.json, such as `"UNet2DConditionModel"`. */
   architecture: string;
-  /** Elements of all tensors. */
+  /** Elements of all tensors; 0 of an exported ONNX graph, which is not taken apart. */
   parameters: number;
   /** Bytes of all tensors. */
   bytes: number;
@@ -77,7 +78,9 @@ async function inspectWhole(place: string, variant: string | undefined): Promise
     hash: identity.hash ?? "",
     components: await Promise.all(
       Object.entries(parts).map(async ([name, { weights, config }]) =>
-        inspectPart(folderNameOf(name), config, await openWeights(weights)),
+        weights.kind === "onnx"
+          ? inspectExported(folderNameOf(name), weights)
+          : inspectPart(folderNameOf(name), config, await openWeights(weights)),
       ),
     ),
     scheduler: {
@@ -109,6 +112,13 @@ async function inspectNetworkFile(place: string): Promise<ModelInfo | undefined>
   const { hash } = await hashModel([], [weights]);
   const component = inspectPart(folderNameOf(part), network.config, network.weights);
   return { id: modelId(path), family: `${part} alone`, tasks: [], path, hash, components: [component], defaults: {} };
+}
+
+/** An exported graph tells its size alone. */
+async function inspectExported(name: string, weights: ExportedWeights): Promise<ComponentInfo> {
+  const sizes = await Promise.all((await filesOf(weights)).map(async (file) => (await stat(file)).size));
+  const bytes = sizes.reduce((sum, size) => sum + size, 0);
+  return { name, architecture: "ONNX", parameters: 0, bytes, dtypes: [] };
 }
 
 function inspectPart(name: string, config: Readonly<Record<string, unknown>>, weights: Weights): ComponentInfo {

@@ -6,6 +6,7 @@ import { modelError } from "../files/model-error.ts";
 import { quote } from "../files/quote.ts";
 import { readJson } from "../files/read-json.ts";
 import { variantsOf } from "../files/weights.ts";
+import { exportedFiles, exportedPart, withoutExporter } from "./exported-part.ts";
 import { withGivenParts } from "./given-parts.ts";
 import type { Model, ModelPart, ModelParts } from "./model.ts";
 import { defaultsFile, modelDefaults } from "./model-defaults.ts";
@@ -33,9 +34,10 @@ export async function readModelFolder(
   const path = resolve(folder);
   await requireFolder(path);
   const indexFile = join(path, "model_index.json");
-  const index = await readJson(indexFile).catch((error) => {
+  const saved = await readJson(indexFile).catch((error) => {
     throw error.details?.problem === "missing" ? notAModel(path, indexFile) : error;
   });
+  const index: Record<string, unknown> = { ...saved, _class_name: withoutExporter(saved._class_name) };
   const family = familyOfIndex(index, indexFile);
   const schedulerFile = join(path, "scheduler", "scheduler_config.json");
   const read = await readParts(path, family, index, { variant, given });
@@ -50,7 +52,9 @@ export async function readModelFolder(
   const traits = family.describe(found);
   const defaults = await modelDefaults(path);
   const tokenizers = tokenizersOf(path, family, index);
-  const weights = await Promise.all(Object.values(parts).map((part) => openWeights(part.weights)));
+  const exported = await exportedFiles(parts);
+  const safetensors = Object.values(parts).filter((part) => part.weights.kind !== "onnx");
+  const weights = await Promise.all(safetensors.map((part) => openWeights(part.weights)));
   const texts = [
     indexFile,
     schedulerFile,
@@ -59,7 +63,7 @@ export async function readModelFolder(
     ...(await Promise.all(Object.values(tokenizers).map(tokenizerFiles))).flat(),
     ...(defaults === undefined ? [] : [defaultsFile(path)]),
   ];
-  const { hash, files } = await hashModel(texts, weights);
+  const { hash, files } = await hashModel(texts, weights, exported.note);
   return {
     ...found,
     family: family.id,
@@ -67,7 +71,7 @@ export async function readModelFolder(
     tokenizers,
     traits,
     defaults: defaults ?? {},
-    files: defaults === undefined ? [...files, defaultsFile(path)] : files,
+    files: [...files, ...exported.files, ...(defaults === undefined ? [defaultsFile(path)] : [])],
   };
 }
 
@@ -120,6 +124,8 @@ async function readParts(
     Object.entries(parts).map(async ([name, { classes, optional }]) => {
       const folder = folderNameOf(name);
       const named = classOf(index[folder]);
+      const onnx = given[name as PartName] === undefined ? await exportedPart(path, name) : undefined;
+      if (onnx !== undefined) return [[name, onnx] as const];
       if (optional && named == null) return [];
       // What is given in its place need not be there; but a VAE's config tells how the latents are scaled.
       if (given[name as PartName] !== undefined && (name !== "vae" || named == null)) return [];

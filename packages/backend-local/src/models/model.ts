@@ -7,7 +7,9 @@ import type { PartName } from "./recognised-model.ts";
 /** Where a part's tensors lie: in a folder of diffusers' layout, or among others in a file. */
 export type WeightsSource =
   | { readonly kind: "folder"; readonly path: string; readonly variant?: string | undefined }
-  | { readonly kind: "file"; readonly path: string; readonly part: PartName };
+  | { readonly kind: "file"; readonly path: string; readonly part: PartName }
+  /** An exported graph with its weights: one folder for each of the part's networks, by their names. */
+  | { readonly kind: "onnx"; readonly path: string; readonly graphs: Readonly<Record<string, string>> };
 
 /** Where a tokenizer is: its folder, or one that comes with this package. */
 export type TokenizerSource = string | { readonly shipped: ShippedTokenizer };

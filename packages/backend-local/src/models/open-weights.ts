@@ -10,6 +10,7 @@ import { networkOf, recogniseFile } from "./recognise-file.ts";
  */
 export async function openWeights(source: WeightsSource): Promise<Weights> {
   const { path } = source;
+  if (source.kind === "onnx") throw new Error(`${path} is a graph of its own`);
   if (source.kind === "file") return networkOf(await recogniseFile(await fileWeights(path)), source.part, path).weights;
   const { variant } = source;
   if (variant === undefined) return folderWeights(path);

@@ -8,6 +8,8 @@ import { sessionOptions } from "../graph/session-options.ts";
 export interface NetworkGraph {
   /** `onnx.ModelProto`, which points into the weights' files. */
   readonly model: Uint8Array;
+  /** Path of a graph that another program exported, in place of `model`: its ports say themselves what they take. */
+  readonly exported?: string;
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
   readonly sessionOptions: InferenceSession.SessionOptions;

@@ -133,7 +133,8 @@ function table({ id, family, tasks, path, hash, components, scheduler, size, max
 }
 
 function describe({ architecture, parameters, bytes, dtypes }: ComponentInfo): string {
-  return `${architecture}, ${scaled(parameters)} parameters, ${scaled(bytes)}B ${dtypes.join("+")}`;
+  const count = parameters === 0 ? [] : [`${scaled(parameters)} parameters`];
+  return [architecture, ...count, `${scaled(bytes)}B ${dtypes.join("+")}`.trim()].join(", ");
 }
 
 /** Three digits and a decimal prefix: 859520964 is `860 M`. */

@@ -1,5 +1,6 @@
 import { OutOfMemoryError } from "@latentkit/core";
 import { memoryHere, ownMemory, sayBytes } from "../../engine/memory.ts";
+import { partOf } from "../../models/model.ts";
 import type { AutoencoderKLConfig } from "../../networks/autoencoder-kl/autoencoder-kl-config.ts";
 import { decoderLayers, encoderLayers } from "../../networks/autoencoder-kl/stripe-layers.ts";
 import { planStripes } from "../../pipeline/stripes/plan-stripes.ts";
@@ -56,6 +57,8 @@ export function leastBytes(spec: AutoencoderKLConfig, { half, height, width }: V
 export async function vaeBudget(model: OpenModel, spec: AutoencoderKLConfig, work: VaeWork): Promise<"whole" | number> {
   const { maxMemory } = model.runtime;
   const whole = wholeBytes(spec, work);
+  // An exported graph has nothing to cut either.
+  if (partOf(model.model, "vae").weights.kind === "onnx") return "whole";
   if (spec.block_out_channels.length === 1) return "whole";
   if (maxMemory === undefined) return whole <= byDefault.whole ? "whole" : byDefault.kept;
   const least = leastBytes(spec, work);
