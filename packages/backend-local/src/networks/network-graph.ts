@@ -21,6 +21,11 @@ export interface BuildOptions {
   adapter?: LayerAdapter;
 }
 
+/** A graph whose memory goes back at the end of each run, as others need it before it runs again. */
+export function withoutArena(graph: NetworkGraph): NetworkGraph {
+  return { ...graph, sessionOptions: { ...graph.sessionOptions, enableCpuMemArena: false } };
+}
+
 /** Finishes a graph. */
 export function networkGraph(graph: GraphBuilder): NetworkGraph {
   const { inputs, outputs } = graph;

@@ -8,7 +8,7 @@ import { Scope } from "../../graph/scope.ts";
 import { outputStripe, stripe } from "../../graph/stripes.ts";
 import { attentionBlock } from "../blocks/attention-block.ts";
 import { type ResnetStyle, resnetBlock2d } from "../blocks/resnet-block-2d.ts";
-import { type BuildOptions, type NetworkGraph, networkGraph } from "../network-graph.ts";
+import { type BuildOptions, type NetworkGraph, networkGraph, withoutArena } from "../network-graph.ts";
 import { type AutoencoderKLConfig, autoencoderKLConfig, normEpsilon as epsilon } from "./autoencoder-kl-config.ts";
 
 /**
@@ -36,7 +36,7 @@ export function buildVaeDecoder(config: unknown, weights: Weights, options: Buil
 export function buildVaeDecoderTrunk(config: unknown, weights: Weights, options: BuildOptions = {}): NetworkGraph {
   const graph = new GraphBuilder("AutoencoderKL decoder, trunk");
   outputStripe(graph, ...decoderBlocks(new Scope(graph, weights, options.adapter), autoencoderKLConfig(config), 1));
-  return networkGraph(graph);
+  return withoutArena(networkGraph(graph));
 }
 
 /** The decoder up to the end of its first `count` levels, and how many channels it then has. */
@@ -103,7 +103,7 @@ export function buildVaeEncoderTrunk(config: unknown, weights: Weights, options:
     x = resnetBlock2d(root.in("encoder.down_blocks", last, "resnets", j), x, channels, to, resnetStyle(spec));
     channels = to;
   }
-  return encoderEnd(root, x, spec);
+  return withoutArena(encoderEnd(root, x, spec));
 }
 
 function encoderEnd(root: Scope, from: Value, spec: AutoencoderKLConfig): NetworkGraph {

@@ -5,7 +5,7 @@ import { GraphBuilder, type Value } from "../../graph/graph-builder.ts";
 import { downsample, upsample } from "../../graph/resample.ts";
 import { Scope } from "../../graph/scope.ts";
 import { cropRows, normaliseBy, outputMoments, outputStripe, stripe } from "../../graph/stripes.ts";
-import { type BuildOptions, type NetworkGraph, networkGraph } from "../network-graph.ts";
+import { type BuildOptions, type NetworkGraph, networkGraph, withoutArena } from "../network-graph.ts";
 import { autoencoderKLConfig } from "./autoencoder-kl-config.ts";
 import type { DownLayer, EnterLayer, HeadLayer, ResnetLayer } from "./stripe-layers.ts";
 
@@ -41,9 +41,7 @@ export function buildStage(config: unknown, weights: Weights, stage: Stage, opti
   const [y, channels] = stageOutput(root, stage, act_fn);
   outputStripe(graph, y, channels);
   if (stage.part !== "head") outputMoments(graph, y, channels);
-  const built = networkGraph(graph);
-  // A stage's memory goes back at the end of each run: the next stage needs it.
-  return { ...built, sessionOptions: { ...built.sessionOptions, enableCpuMemArena: false } };
+  return withoutArena(networkGraph(graph));
 }
 
 type ActivationName = Parameters<typeof activate>[1];

@@ -66,9 +66,16 @@ export async function runPass(run: PassRun): Promise<ChannelMoments | undefined>
       const exact = { mean: Float64Array.from(mean), squares: Float64Array.from(squares) };
       moments = merged(moments, { count: (end - start) * out.width, ...exact });
     }
+    giveBack(x);
+    giveBack(rows!);
     run.onStripe?.();
   }
   return moments;
+}
+
+/** Gives an array's memory back at once. Collected in its own time, a stripe's would be there many times over. */
+export function giveBack({ buffer }: Float32Array): void {
+  (buffer as ArrayBuffer).transfer(0);
 }
 
 /** How many stripes a pass has. */

@@ -3,7 +3,7 @@ import type { Runtime } from "../../engine/runtime.ts";
 import type { Stage } from "../../networks/autoencoder-kl/stripe-stages.ts";
 import { type ChannelMoments, groupMoments } from "./group-moments.ts";
 import type { Pass, StripePlan } from "./plan-stripes.ts";
-import { runPass, stripeCount } from "./run-pass.ts";
+import { giveBack, runPass, stripeCount } from "./run-pass.ts";
 
 /** What a plan is run with. */
 export interface StripesRun {
@@ -27,7 +27,7 @@ export async function runStripes(run: StripesRun): Promise<Float32Array> {
   const { plan, runtime, groups, epsilon, start, write, signal } = run;
   const takesPicture = ({ stage }: Pass) => "enter" in stage && stage.enter?.how === "conv_in";
   const main = new Float32Array(plan.main);
-  const side = new Float32Array(plan.side);
+  let side = new Float32Array(0);
   if (!plan.passes.some(takesPicture)) main.set(start);
 
   // Moments of the rows as they lie in the buffer (or would, were they kept), and of those between a block's halves.
@@ -49,6 +49,7 @@ export async function runStripes(run: StripesRun): Promise<Float32Array> {
   const onStripe = () => run.onProgress?.(++done, stripes);
   for (const pass of plan.passes) {
     const { stage, to } = pass;
+    if (to === "side") side = new Float32Array(pass.out.rows * pass.out.width * pass.out.channels);
     const found = await runPass({
       pass,
       network: await run.network(stage),
@@ -62,6 +63,7 @@ export async function runStripes(run: StripesRun): Promise<Float32Array> {
       write: stage.part === "head" ? write : undefined,
       signal,
     });
+    if (stage.part === "second") giveBack(side);
     if (stage.part === "first") between = found;
     else moments = found;
   }
