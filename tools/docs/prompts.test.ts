@@ -10,7 +10,11 @@ const { words } = await readVocabulary();
 /** Prompts with words that the embedded model does not know. */
 function undrawable(prompts: readonly ShownPrompt[]): string[] {
   return prompts
-    .filter(({ prompt }) => (prompt.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []).some((word) => !words.includes(word)))
+    .filter(({ prompt }) =>
+      (prompt.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []).some(
+        (word) => !words.includes(word) && !/^\d+$/.test(word),
+      ),
+    )
     .map(({ prompt, line }) => `line ${line}: ${prompt}`);
 }
 
