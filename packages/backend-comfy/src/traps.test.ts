@@ -238,9 +238,10 @@ describe("traps of the real server", () => {
       const waiting = client.generate({ ...long, steps: 300, seed: 2 });
       await until(waiting, (event) => event.type === "queued");
       if (steps === 4) await until(waiting, sampling);
-      await waiting.cancel();
+      waiting.cancel();
+      expect(await rejection(waiting)).toMatchObject({ code: "aborted" });
       expect((await running).images).toHaveLength(1);
-      expect(fake.isIdle).toBe(true);
+      expect(await eventually(() => fake.isIdle)).toBe(true);
       expect(fake.requests.some(({ path }) => /^\/api\/jobs\/[^/]+\/cancel$/.test(path))).toBe(true);
       expect(
         fake.requests.some(({ method, path }) => method === "POST" && ["/queue", "/interrupt"].includes(path)),
