@@ -1,9 +1,11 @@
 import { type Capabilities, type Defaults, type FeatureName, InvalidRequestError, type Range } from "@latentkit/core";
 import { backendId, comfyDetails } from "./comfy-error.ts";
 import type { Family, ResolvedOptions } from "./comfy-options.ts";
+import { emptyLatentNode } from "./graph/text-to-image.ts";
 import { hasIpAdapter } from "./plan/controls.ts";
-import { defaultSteps, familyDefaults, guessFamily } from "./plan/family.ts";
+import { defaultGuidance, defaultSteps, familyDefaults, guessFamily } from "./plan/family.ts";
 import { type FoundModel, findModel, onlyModel } from "./plan/find-model.ts";
+import { hasReferences, takesReferences } from "./plan/references.ts";
 import { extraSchedulers } from "./plan/sampling-options.ts";
 import type { ObjectInfo } from "./server/object-info.ts";
 
@@ -38,12 +40,22 @@ export function capabilitiesOf(
     conditioning: [
       "text",
       ...(info.has("ControlNetApplyAdvanced") ? ["control" as const] : []),
-      ...(hasIpAdapter(info) ? ["image-prompt" as const] : []),
+      ...(takesReferences(family, model?.name ?? "")
+        ? hasReferences(info, family)
+          ? ["image-prompt" as const]
+          : []
+        : hasIpAdapter(info)
+          ? ["image-prompt" as const]
+          : []),
     ],
     controls: "any",
     promptSyntaxes: ["plain", "comfyui"],
     samplers: info.choices("KSampler", "sampler_name"),
-    schedulers: [...info.choices("KSampler", "scheduler"), ...extraSchedulers(info)],
+    schedulers: [
+      ...info.choices("KSampler", "scheduler"),
+      ...extraSchedulers(info),
+      ...(family === "flux2" ? ["flux2"] : []),
+    ],
     outputFormats: ["png", "jpeg", "webp"],
     limits: limitsOf(info, family),
     keepsUnmasked: true,
@@ -54,7 +66,8 @@ export function capabilitiesOf(
 
 /** What the family's authors give for what a request leaves open. */
 function defaultsOf(family: Family, model: string): Defaults {
-  const { side, guidanceScale, sampler, scheduler } = familyDefaults[family];
+  const { side, sampler, scheduler } = familyDefaults[family];
+  const guidanceScale = defaultGuidance(family, model);
   return { width: side, height: side, steps: defaultSteps(family, model), guidanceScale, sampler, scheduler };
 }
 
@@ -100,7 +113,7 @@ function missingOf(info: ObjectInfo): NonNullable<Capabilities["missing"]> {
 }
 
 function limitsOf(info: ObjectInfo, family: Family): Capabilities["limits"] {
-  const latent = family === "sd" || family === "sdxl" ? "EmptyLatentImage" : "EmptySD3LatentImage";
+  const latent = emptyLatentNode(family);
   const { multipleOf } = familyDefaults[family];
   const range = (node: string, input: string, step?: number): Range | undefined => {
     const spec = info.input(node, input);

@@ -5,9 +5,28 @@ import { z } from "zod";
 import { FilenamePrefixSchema } from "./filename-prefix.ts";
 
 /** Model families whose graphs differ. `"sd"` is Stable Diffusion 1.x and 2.x. */
-export const families = ["sd", "sdxl", "sd3", "flux", "qwen-image", "z-image"] as const;
+export const families = [
+  "sd",
+  "sdxl",
+  "sd3",
+  "flux",
+  "flux2",
+  "flux3",
+  "qwen-image",
+  "qwen-image-2.1",
+  "krea2",
+  "z-image",
+] as const;
 /** One of {@link families}. */
 export type Family = (typeof families)[number];
+
+/**
+ * How many steps a strength leaves: `"comfyui"` takes as many as were asked for, from a longer schedule; `"diffusers"`
+ * the last `floor(steps · strength)` of those that were asked for.
+ */
+export const strengthConventions = ["comfyui", "diffusers"] as const;
+/** One of {@link strengthConventions}. */
+export type StrengthConvention = (typeof strengthConventions)[number];
 
 const notEmpty = "must not be empty";
 const positive = z.number().positive();
@@ -26,6 +45,7 @@ const OptionsSchema = z.strictObject({
   clientId: z.string().min(1).optional(),
   delivery: z.enum(["view", "temp", "socket"]).default("view"),
   previewMethod: z.enum(["auto", "latent2rgb", "taesd"]).default("auto"),
+  strengthConvention: z.enum(strengthConventions).default("comfyui"),
   filenamePrefix: FilenamePrefixSchema.default("latentkit/image"),
   maxUploadBytes: positive.default(100 * 2 ** 20),
   timeoutMs: positive.default(60_000),
@@ -66,6 +86,11 @@ export interface ComfyOptions {
   textEncoders?: string[];
   /** VAE file. Default: the checkpoint's own, or the server's by its usual name. */
   vae?: string;
+  /**
+   * How many steps image-to-image takes: ComfyUI's own way, the default, takes `steps` at any strength; `"diffusers"`
+   * takes `floor(steps · strength)`, as the local backend and diffusers do.
+   */
+  strengthConvention?: StrengthConvention;
   /** Headers for every request and the WebSocket, for proxies. */
   headers?: Record<string, string>;
   /** Comfy Cloud's key: sent as `X-API-Key` and as the WebSocket's `token`, never to another host. */

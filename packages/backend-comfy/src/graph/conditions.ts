@@ -1,7 +1,9 @@
+import { isDev } from "../plan/family.ts";
 import { asWritten } from "../plan/prompt-syntax.ts";
 import type { GraphBuilder, Link } from "./graph.ts";
 import type { Pipeline } from "./model.ts";
 import { imageOf, type Plan } from "./plan.ts";
+import { addReferences, encodeWithPictures } from "./references.ts";
 
 /** What the sampler is steered by. */
 export interface Conditions {
@@ -12,10 +14,12 @@ export interface Conditions {
 /** Encodes the prompts, adds text conditioning, and applies the ControlNets. */
 export function condition(g: GraphBuilder, plan: Plan, pipeline: Pipeline): Conditions {
   const { clip } = pipeline;
+  const own = encodeWithPictures(g, plan, pipeline);
+  if (own !== undefined) return applyControls(g, plan, pipeline, own);
   const main = g.add("positive", "CLIPTextEncode", { text: plan.prompt, clip }, { text: "prompt" })();
   const positive = addTexts(g, plan, clip, main);
   const guided =
-    plan.family === "flux" && plan.guidanceScale > 0
+    (plan.family === "flux" || (plan.family === "flux2" && isDev(plan.model?.name ?? ""))) && plan.guidanceScale > 0
       ? g.add(
           "flux-guidance",
           "FluxGuidance",
@@ -23,12 +27,13 @@ export function condition(g: GraphBuilder, plan: Plan, pipeline: Pipeline): Cond
           { guidance: "guidanceScale" },
         )()
       : positive;
-  return applyControls(g, plan, pipeline, { positive: guided, negative: negativeOf(g, plan, clip, main) });
+  const texts = { positive: guided, negative: negativeOf(g, plan, clip, main) };
+  return applyControls(g, plan, pipeline, addReferences(g, plan, pipeline, texts));
 }
 
 /** Models that are run without guidance look at no negative prompt: it is zeros there, and costs no encoding. */
 function negativeOf(g: GraphBuilder, plan: Plan, clip: Link, positive: Link): Link {
-  const unused = plan.negativePrompt === "" && (plan.family === "flux" || plan.family === "z-image");
+  const unused = plan.negativePrompt === "" && ["flux", "flux2", "krea2", "z-image"].includes(plan.family);
   if (unused) return g.add("negative", "ConditioningZeroOut", { conditioning: positive })();
   return g.add("negative", "CLIPTextEncode", { text: plan.negativePrompt, clip }, { text: "negativePrompt" })();
 }

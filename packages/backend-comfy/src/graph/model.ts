@@ -44,6 +44,10 @@ const clipType = {
   flux: "flux",
   "qwen-image": "qwen_image",
   "z-image": "lumina2",
+  flux2: "flux2",
+  flux3: "flux3",
+  krea2: "krea2",
+  "qwen-image-2.1": "qwen_image",
 } as const;
 
 function textEncoder(g: GraphBuilder, plan: Plan): Link {
@@ -89,6 +93,11 @@ function skipClip(g: GraphBuilder, { request: { clipSkip = 1 } }: Plan, pipeline
 function shiftSampling(g: GraphBuilder, { family }: Plan, pipeline: Pipeline): Pipeline {
   const { model } = pipeline;
   if (family === "sd3") return { ...pipeline, model: g.add("shift", "ModelSamplingSD3", { model, shift: 3 })() };
+  if (family === "qwen-image-2.1") {
+    // What a step computes of text and reference pictures is the same at every step.
+    const cached = g.add("cache", "QwenImage21Cache", { model, device: "auto", dtype: "default" })();
+    return { ...pipeline, model: cached };
+  }
   const shift = family === "qwen-image" ? 3.1 : family === "z-image" ? 3 : undefined;
   if (shift === undefined) return pipeline;
   return { ...pipeline, model: g.add("shift", "ModelSamplingAuraFlow", { model, shift })() };

@@ -1,5 +1,5 @@
 import type { Conditioning, GenerationRequest, RequestOf, Task } from "@latentkit/core";
-import type { Family } from "../comfy-options.ts";
+import type { Family, StrengthConvention } from "../comfy-options.ts";
 import type { PlannedOptions } from "../plan/sampling-options.ts";
 
 /** An input image as it will lie on the server. */
@@ -64,6 +64,7 @@ export interface Plan {
   extra: { right: number; bottom: number };
   /** Strength of the second look that a prompt gives an upscale. */
   refine: number;
+  strengthConvention: StrengthConvention;
   delivery: "view" | "temp" | "socket";
   filenamePrefix: string;
 }

@@ -1,5 +1,6 @@
 import { maxSeed } from "@latentkit/core";
 import { exactInteger } from "../http/exact-json.ts";
+import { isDev } from "../plan/family.ts";
 import type { Conditions } from "./conditions.ts";
 import { type GraphBuilder, idOf, type Link } from "./graph.ts";
 import { guidedModel, type Stretch, stretchesOf } from "./guidance.ts";
@@ -24,7 +25,8 @@ export interface Pass {
 /** Samples one picture's latent, with its own seed. */
 export function sample(g: GraphBuilder, plan: Plan, pipeline: Pipeline, conditions: Conditions, asked: Pass): Link {
   // The step to start at says how much noise there is, in place of a strength.
-  const pass = plan.request.startStep === undefined || asked.name !== "sampler" ? asked : { ...asked, denoise: 1 };
+  const started = plan.request.startStep === undefined || asked.name !== "sampler" ? asked : { ...asked, denoise: 1 };
+  const pass = bySteps(plan, started);
   const steps = stepsOf(plan, pass);
   const range = rangeOf(plan, pass, steps);
   const isWhole = range.from === 0 && range.to === steps;
@@ -48,7 +50,7 @@ export function sample(g: GraphBuilder, plan: Plan, pipeline: Pipeline, conditio
       model: guided.model,
       seed: seedOf(plan, pass),
       steps: pass.steps,
-      cfg: plan.guidanceScale,
+      cfg: cfgOf(plan),
       sampler_name: plan.sampler,
       scheduler: plan.scheduler,
       ...conditions,
@@ -66,6 +68,16 @@ export function sample(g: GraphBuilder, plan: Plan, pipeline: Pipeline, conditio
   )();
 }
 
+/** As diffusers count them, a strength leaves the last of the asked steps: told by how the server works it out. */
+function bySteps({ strengthConvention, request }: Plan, pass: Pass): Pass {
+  const { steps, denoise } = pass;
+  if (strengthConvention !== "diffusers" || denoise === 1 || request.sigmas !== undefined) return pass;
+  const kept = Math.min(Math.floor(steps * denoise), steps);
+  if (kept === 0) return { ...pass, denoise: 0 };
+  // The server takes floor(kept / denoise) for the whole: a hair less than the share keeps that from falling short.
+  return { ...pass, steps: kept, denoise: kept === steps ? 1 : (kept / steps) * (1 - 1e-12) };
+}
+
 function sampleCustom(
   g: GraphBuilder,
   plan: Plan,
@@ -81,7 +93,7 @@ function sampleCustom(
       model: pipeline.model,
       add_noise: true,
       noise_seed: seedOf(plan, pass),
-      cfg: plan.guidanceScale,
+      cfg: cfgOf(plan),
       ...conditions,
       sampler: samplerNode(g, plan, pipeline),
       sigmas: sigmasNode(g, plan, pipeline, pass),
@@ -136,6 +148,11 @@ function sampleStretches(
     sigmas = split?.(1) ?? sigmas;
   }
   return latent;
+}
+
+/** A model that has its guidance inside is not guided once more. */
+function cfgOf({ family, model, guidanceScale }: Plan): number {
+  return family === "flux2" && isDev(model?.name ?? "") ? 1 : guidanceScale;
 }
 
 function seedOf(plan: Plan, { index }: Pass): number | bigint {

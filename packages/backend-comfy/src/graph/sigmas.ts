@@ -53,6 +53,15 @@ export function sigmasNode(g: GraphBuilder, plan: Plan, pipeline: Pipeline, pass
 function allSigmas(g: GraphBuilder, plan: Plan, pipeline: Pipeline, pass: Pass, id: string): Link {
   const { scheduler, schedulerOptions } = plan;
   const fields = { steps: pass.stepsField ?? "steps", denoise: pass.denoiseField ?? "strength" };
+  if (isFlux2(plan)) {
+    const { width, height } = plan;
+    const whole = Math.floor(pass.steps / pass.denoise);
+    const all = g.add(id, "Flux2Scheduler", { steps: whole, width, height }, { steps: fields.steps })();
+    if (whole === pass.steps) return all;
+    return g.add(`${id}-last`, "SplitSigmas", { sigmas: all, step: whole - pass.steps })(1);
+  }
+  const turbo = turboSigmas(plan, pass);
+  if (turbo !== undefined) return g.add(id, "ManualSigmas", { sigmas: turbo })();
   const own = needsSchedulerNode(plan) ? schedulerNodes[scheduler] : undefined;
   if (own === undefined) {
     const inputs = { model: pipeline.model, scheduler, steps: pass.steps, denoise: pass.denoise };
@@ -69,8 +78,25 @@ function allSigmas(g: GraphBuilder, plan: Plan, pipeline: Pipeline, pass: Pass, 
 }
 
 /** Whether the scheduler has options, or is none that a KSampler has. */
-export function needsSchedulerNode({ schedulerOptions, ownScheduler }: Plan): boolean {
-  return schedulerOptions !== undefined || ownScheduler === true;
+export function needsSchedulerNode(plan: Plan): boolean {
+  return plan.schedulerOptions !== undefined || plan.ownScheduler === true || isFlux2(plan) || isTurbo(plan);
+}
+
+/** FLUX.2's levels depend on the size of the picture, and on nothing of the model's. */
+function isFlux2({ family, scheduler }: Plan): boolean {
+  return family === "flux2" && scheduler === "flux2";
+}
+
+/** Qwen-Image 2.1 turbo was distilled at these levels, and is run at no others. */
+const turboLevels = [1, 0.978453, 0.95418, 0.926626, 0.89508, 0.845148, 0.704534, 0.414568, 0];
+
+function isTurbo({ family, model, scheduler, steps }: Plan): boolean {
+  return family === "qwen-image-2.1" && /turbo/i.test(model?.name ?? "") && scheduler === "simple" && steps === 8;
+}
+
+function turboSigmas(plan: Plan, { steps, denoise }: Pass): string | undefined {
+  if (!isTurbo(plan) || steps !== 8) return undefined;
+  return turboLevels.slice(turboLevels.length - 1 - Math.max(1, Math.round(8 * denoise))).join(", ");
 }
 
 function fieldsOf(field: string, options: object): Record<string, string> {

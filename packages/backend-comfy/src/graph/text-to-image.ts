@@ -1,3 +1,4 @@
+import type { Family } from "../comfy-options.ts";
 import { condition } from "./conditions.ts";
 import type { GraphBuilder, Link } from "./graph.ts";
 import { addImagePrompts } from "./image-prompt.ts";
@@ -15,8 +16,22 @@ export function textToImage(g: GraphBuilder, plan: Plan): Link[] {
   );
 }
 
-/** Stable Diffusion 1 to XL have 4 latent channels, the later families 16. */
+const latentNodes: Partial<Record<Family, string>> = {
+  sd: "EmptyLatentImage",
+  sdxl: "EmptyLatentImage",
+  flux2: "EmptyFlux2LatentImage",
+  flux3: "EmptyFlux2LatentImage",
+  // The server fits an empty latent of 4 channels to what these models have.
+  krea2: "EmptyLatentImage",
+  "qwen-image-2.1": "EmptyLatentImage",
+};
+
+/** Stable Diffusion 1 to XL have 4 latent channels, most later families 16, FLUX.2's autoencoder 128 of half the side. */
+export function emptyLatentNode(family: Family): string {
+  return latentNodes[family] ?? "EmptySD3LatentImage";
+}
+
 function emptyLatent(g: GraphBuilder, { family, width, height }: Plan): Link {
-  const classType = family === "sd" || family === "sdxl" ? "EmptyLatentImage" : "EmptySD3LatentImage";
+  const classType = emptyLatentNode(family);
   return g.add("latent", classType, { width, height, batch_size: 1 }, { width: "width", height: "height" })();
 }

@@ -59,13 +59,47 @@ export const familyDefaults: Readonly<Record<Family, FamilyDefaults>> = {
     textEncoders: [clipL, t5],
     vae: /(^|[\\/])(ae|flux[\w-]*)\./i,
   },
+  flux2: {
+    ...flow,
+    side: 1024,
+    steps: 4,
+    guidanceScale: 1,
+    scheduler: "flux2",
+    textEncoders: [/qwen[_-]?3[_-](4|8)b|mistral[_-]?3/i],
+    vae: /flux2[_-]?vae/i,
+  },
+  flux3: {
+    ...flow,
+    side: 1024,
+    steps: 15,
+    guidanceScale: 1,
+    sampler: "er_sde",
+    textEncoders: [/qwen[_-]?3[_-]?vl[_-]?4b/i],
+    vae: /flux2[_-]?vae/i,
+  },
+  krea2: {
+    ...flow,
+    side: 1024,
+    steps: 8,
+    guidanceScale: 1,
+    textEncoders: [/qwen[_-]?3[_-]?vl[_-]?4b/i],
+    vae: /qwen[_-]?image[_-]?vae/i,
+  },
+  "qwen-image-2.1": {
+    ...flow,
+    side: 1024,
+    steps: 25,
+    guidanceScale: 1,
+    textEncoders: [/qwen[_-]?3[_-]?vl[_-]?8b/i],
+    vae: /qwen[_-]?image[_-]?2[._]1[_-]?vae/i,
+  },
   "qwen-image": {
     ...flow,
     side: 1328,
     steps: 20,
     guidanceScale: 2.5,
     textEncoders: [/qwen[_-]?2[._]5[_-]?vl/i],
-    vae: /qwen[_-]?image/i,
+    vae: /qwen[_-]?image[_-]?vae/i,
   },
   "z-image": {
     ...flow,
@@ -79,7 +113,11 @@ export const familyDefaults: Readonly<Record<Family, FamilyDefaults>> = {
 };
 
 const byName: readonly (readonly [RegExp, Family])[] = [
+  [/flux[\s_.-]*3/i, "flux3"],
+  [/flux[\s_.-]*2/i, "flux2"],
   [/flux/i, "flux"],
+  [/krea[\s_.-]*2/i, "krea2"],
+  [/qwen[\s_.-]*image[\s_.-]*2[._]1/i, "qwen-image-2.1"],
   [/qwen[\s_.-]*image/i, "qwen-image"],
   [/z[\s_.-]*image/i, "z-image"],
   [/sd[\s_.-]*3|stable[\s_.-]*diffusion[\s_.-]*3/i, "sd3"],
@@ -98,5 +136,23 @@ function fromName(name: string): Family {
 
 /** Distilled models of a family need fewer steps. */
 export function defaultSteps(family: Family, name: string): number {
-  return family === "flux" && /schnell/i.test(name) ? 4 : familyDefaults[family].steps;
+  if (family === "flux" && /schnell/i.test(name)) return 4;
+  if (family === "flux2" && !isDistilled(name)) return 20;
+  if (family === "qwen-image-2.1" && /turbo/i.test(name)) return 8;
+  return familyDefaults[family].steps;
+}
+
+/** Models that were not distilled want guidance. */
+export function defaultGuidance(family: Family, name: string): number {
+  if (family !== "flux2" || isDistilled(name)) return familyDefaults[family].guidanceScale;
+  return isDev(name) ? 4 : 5;
+}
+
+/** FLUX.2 dev has its guidance inside the model. */
+export function isDev(name: string): boolean {
+  return /dev/i.test(name);
+}
+
+function isDistilled(name: string): boolean {
+  return !/base/i.test(name) && !isDev(name);
 }

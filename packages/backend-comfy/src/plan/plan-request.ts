@@ -7,10 +7,11 @@ import { resolveName } from "../server/names.ts";
 import type { ObjectInfo } from "../server/object-info.ts";
 import { planAdapters, planControls } from "./controls.ts";
 import { placeEmbeddings } from "./embeddings.ts";
-import { defaultSteps, familyDefaults, guessFamily } from "./family.ts";
+import { defaultGuidance, defaultSteps, familyDefaults, guessFamily } from "./family.ts";
 import { type FoundModel, findModel, onlyModel, upscaleModelsOf } from "./find-model.ts";
 import { planFiles } from "./model-files.ts";
 import { asWritten } from "./prompt-syntax.ts";
+import { referenceIssues, takesReferences } from "./references.ts";
 import { requestOptions } from "./request-options.ts";
 import { extraSchedulers, planSamplingOptions } from "./sampling-options.ts";
 import { planSize } from "./size.ts";
@@ -58,7 +59,9 @@ export function planRequest(request: GenerationRequest, context: PlanContext): P
   const written = prompts.map((prompt) => asWritten(prompt, request));
   const embedded = placeEmbeddings(request, context.embeddings, written);
   const { controls, issues: controlIssues } = planControls(request, info, own.preprocess);
-  const { adapters, issues: adapterIssues } = planAdapters(request, info);
+  const { adapters, issues: adapterIssues } = takesReferences(family, model?.name ?? "")
+    ? { adapters: new Map(), issues: referenceIssues(request, family, info) }
+    : planAdapters(request, info);
   const upscaler = upscalerOf(request, info);
   const upscaleModel = upscaler === undefined ? undefined : keep(upscaler)?.name;
   const size = planSize(request, images, defaults);
@@ -80,7 +83,8 @@ export function planRequest(request: GenerationRequest, context: PlanContext): P
     ...files,
     ...size,
     steps,
-    guidanceScale: request.guidanceScale ?? (request.task === "unconditional" ? 1 : defaults.guidanceScale),
+    guidanceScale:
+      request.guidanceScale ?? (request.task === "unconditional" ? 1 : defaultGuidance(family, model?.name ?? "")),
     sampler,
     scheduler,
     ...sampling,
@@ -98,6 +102,7 @@ export function planRequest(request: GenerationRequest, context: PlanContext): P
       growMaskBy: own.growMaskBy,
     },
     refine: own.refine,
+    strengthConvention: own.strengthConvention ?? options.strengthConvention,
     delivery: own.delivery ?? options.delivery,
     filenamePrefix: own.filenamePrefix ?? options.filenamePrefix,
   };

@@ -2,7 +2,7 @@ import type { GenerationRequest } from "@latentkit/core";
 import { InvalidRequestError, optionIssues } from "@latentkit/core";
 import { z } from "zod";
 import { comfyDetails } from "../comfy-error.ts";
-import { families } from "../comfy-options.ts";
+import { families, strengthConventions } from "../comfy-options.ts";
 import { FilenamePrefixSchema } from "../filename-prefix.ts";
 import { inpaintModes } from "../graph/plan.ts";
 
@@ -11,6 +11,7 @@ const RequestOptionsSchema = z.strictObject({
   textEncoders: z.array(z.string().min(1)).min(1).max(3).optional(),
   vae: z.string().min(1).optional(),
   inpaint: z.enum(inpaintModes).optional(),
+  strengthConvention: z.enum(strengthConventions).optional(),
   growMaskBy: z.int().min(0).max(64).default(6),
   refine: z.number().min(0).max(1).default(0.35),
   delivery: z.enum(["view", "temp", "socket"]).optional(),
@@ -21,7 +22,7 @@ const RequestOptionsSchema = z.strictObject({
 });
 
 /**
- * What `backendOptions.comfy` takes: `family`, `textEncoders`, `vae`, `delivery`, `filenamePrefix` and `previewMethod`
+ * What `backendOptions.comfy` takes: `family`, `textEncoders`, `vae`, `delivery`, `filenamePrefix`, `previewMethod` and `strengthConvention`
  * as in the backend's options; `inpaint` (`"noise-mask"`, `"vae-inpaint"`, `"inpaint-model"`) and `growMaskBy`; `refine`,
  * the strength that a prompt gives an upscale; `preprocess`, to have the server make control pictures from photos;
  * `front`, to go before the queue.
