@@ -1,15 +1,11 @@
 import { isDev } from "../plan/family.ts";
 import { asWritten } from "../plan/prompt-syntax.ts";
 import type { GraphBuilder, Link } from "./graph.ts";
+import type { Conditions } from "./guides.ts";
+import { loadImage } from "./load-image.ts";
 import type { Pipeline } from "./model.ts";
-import { imageOf, type Plan } from "./plan.ts";
+import type { Plan } from "./plan.ts";
 import { addReferences, encodeWithPictures } from "./references.ts";
-
-/** What the sampler is steered by. */
-export interface Conditions {
-  positive: Link;
-  negative: Link;
-}
 
 /** Encodes the prompts, adds text conditioning, and applies the ControlNets. */
 export function condition(g: GraphBuilder, plan: Plan, pipeline: Pipeline): Conditions {
@@ -109,9 +105,4 @@ function preprocess(
   if (preprocessor === "Canny") return g.add(id, "Canny", { image, low_threshold: 0.4, high_threshold: 0.8 })();
   const resolution = Math.min(width, height);
   return g.add(id, "AIO_Preprocessor", { image, preprocessor: preprocessor.name, resolution })();
-}
-
-/** A LoadImage node for a request field's upload: outputs are the picture and its alpha as a mask. */
-export function loadImage(g: GraphBuilder, plan: Plan, field: string, id: string): (slot?: number) => Link {
-  return g.add(id, "LoadImage", { image: imageOf(plan, field).name }, { image: field });
 }

@@ -1,5 +1,5 @@
-import { loadImage } from "./conditions.ts";
 import type { GraphBuilder } from "./graph.ts";
+import { loadImage } from "./load-image.ts";
 import type { Pipeline } from "./model.ts";
 import type { Plan } from "./plan.ts";
 

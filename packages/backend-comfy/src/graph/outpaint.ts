@@ -1,6 +1,6 @@
-import { loadImage } from "./conditions.ts";
 import { type GraphBuilder, idOf, type Link } from "./graph.ts";
 import { paintMasked } from "./inpaint.ts";
+import { loadImage } from "./load-image.ts";
 import type { PlanOf } from "./plan.ts";
 
 /** Pads the picture and paints the border. */

@@ -1,5 +1,5 @@
-import type { Conditions } from "./conditions.ts";
 import { type GraphBuilder, idOf, type Link } from "./graph.ts";
+import type { Conditions } from "./guides.ts";
 import type { Pipeline } from "./model.ts";
 import type { Plan } from "./plan.ts";
 import { sample } from "./sample.ts";

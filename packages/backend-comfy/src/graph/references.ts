@@ -1,5 +1,6 @@
-import { type Conditions, loadImage } from "./conditions.ts";
 import type { GraphBuilder, Link } from "./graph.ts";
+import type { Conditions } from "./guides.ts";
+import { loadImage } from "./load-image.ts";
 import type { Pipeline } from "./model.ts";
 import { encode } from "./picture.ts";
 import type { Plan } from "./plan.ts";

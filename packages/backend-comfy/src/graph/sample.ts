@@ -1,9 +1,9 @@
 import { maxSeed } from "@latentkit/core";
 import { exactInteger } from "../http/exact-json.ts";
 import { isDev } from "../plan/family.ts";
-import type { Conditions } from "./conditions.ts";
 import { type GraphBuilder, idOf, type Link } from "./graph.ts";
 import { guidedModel, type Stretch, stretchesOf } from "./guidance.ts";
+import type { Conditions } from "./guides.ts";
 import type { Pipeline } from "./model.ts";
 import type { Plan } from "./plan.ts";
 import { needsSchedulerNode, rangeOf, samplerNode, sigmasNode, stepsOf } from "./sigmas.ts";

@@ -1,6 +1,7 @@
-import { condition, loadImage } from "./conditions.ts";
+import { condition } from "./conditions.ts";
 import type { GraphBuilder, Link } from "./graph.ts";
 import { addImagePrompts } from "./image-prompt.ts";
+import { loadImage } from "./load-image.ts";
 import { loadPipeline } from "./model.ts";
 import { encode, makePicture, upscaleByModel } from "./picture.ts";
 import type { PlanOf } from "./plan.ts";
