@@ -18,7 +18,7 @@ function main(): void {
     const settings = {
       extends: "../../../tsconfig.base.json",
       compilerOptions: { noUnusedLocals: false },
-      include: ["*/*.ts"],
+      include: ["*/*.ts", "*/*.mts"],
     };
     writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(settings));
     const tsc = "node_modules/typescript-native/bin/tsc";
@@ -40,7 +40,7 @@ function main(): void {
 /** Each document is a folder; a block may name its file (```ts grey.ts), for others to import. */
 function writeSnippets(document: string, i: number): [path: string, origin: string][] {
   const text = readFileSync(document, "utf8");
-  const blocks = [...text.matchAll(/^```ts(?: (\S+\.ts))?\n(.*?)^```/gms)];
+  const blocks = [...text.matchAll(/^```ts(?: (\S+\.m?ts))?\n(.*?)^```/gms)];
   if (blocks.length > 0) mkdirSync(join(folder, `${i}`));
   return blocks.map(([, name, code], j) => {
     const path = `${i}/${name ?? `block-${j}.ts`}`;

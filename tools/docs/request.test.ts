@@ -8,6 +8,7 @@ import type { GenerationRequestSchema } from "../../packages/core/src/request/re
 import { fieldTextsModule } from "./field-texts.ts";
 import { compilerError, hoverTexts } from "./hover.ts";
 import { requestPage, requestPageFile } from "./request-page.ts";
+import { sourcePage, sourcePages } from "./source-pages.ts";
 
 const core = fileURLToPath(new URL("../../packages/core/src/index.ts", import.meta.url));
 
@@ -16,6 +17,10 @@ test("docs/request.md and the schema's texts are those of input-types.ts", () =>
   expect(readFileSync(requestPageFile, "utf8"), hint).toBe(requestPage());
   const [, json = ""] = /FieldText>> = (\{.*\});\n$/s.exec(fieldTextsModule()) ?? [];
   expect(fieldTexts, hint).toEqual(JSON.parse(json));
+});
+
+test.each(sourcePages)("docs page $title is that of the sources", (page) => {
+  expect(readFileSync(page.file, "utf8"), "run: node tools/docs/request.ts").toBe(sourcePage(page));
 });
 
 test("an editor shows each field's text, in each task", { timeout: 240_000 }, () => {

@@ -21,6 +21,7 @@ import { namingInput } from "./image/name-input.ts";
 import { readInputObjects } from "./image/read-input-objects.ts";
 import { Job } from "./job/job.ts";
 import { JobRun, type Prepared } from "./job/job-run.ts";
+import { checkNode } from "./node-floor.ts";
 import { differingInputs, type RecipeInputs, withNamedInputs } from "./recipe/named-inputs.ts";
 import { askedOf } from "./recipe/observed-size.ts";
 import { isRecipe, parseRecipe, type Recipe } from "./recipe/recipe.ts";
@@ -136,6 +137,7 @@ export interface Client {
  * @throws ConfigError when `backend` is not one.
  */
 export function createClient(options: ClientOptions): Client {
+  checkNode();
   return new BackendClient(options);
 }
 
