@@ -20,6 +20,10 @@ export interface Weights {
 /** Weights held in one safetensors file. @throws {@link ModelError} as {@link readSafetensors} does. */
 export async function fileWeights(path: string): Promise<Weights> {
   refusePickle(path);
+  if (/\.gguf$/i.test(path)) {
+    const message = `${path} is a GGUF file, whose quantised weights are not supported yet; use the model's .safetensors file`;
+    throw modelError("unsupported", message, { file: path });
+  }
   const { tensors, metadata } = await readSafetensors(path);
   return { source: path, find: (name) => tensors.get(name), names: () => tensors.keys(), metadata };
 }

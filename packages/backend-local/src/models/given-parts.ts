@@ -14,6 +14,8 @@ export interface BaseModel {
   /** How its VAE's latents are scaled, where the model says so without a VAE of its own. */
   latents?: Readonly<Record<string, unknown>>;
   variant?: string | undefined;
+  /** Parts that this model can't do without, though others of its family can. */
+  required?: readonly string[];
 }
 
 /**
@@ -23,7 +25,7 @@ export interface BaseModel {
  * for a part that is then still missing, naming the option that brings it.
  */
 export async function withGivenParts(base: BaseModel, given: PartPaths = {}): Promise<Record<string, ModelPart>> {
-  const { family, path, variant } = base;
+  const { family, path, variant, required = [] } = base;
   const parts: Record<string, ModelPart> = { ...base.parts };
   for (const [name, place] of Object.entries(given)) {
     if (place === undefined) continue;
@@ -41,9 +43,10 @@ export async function withGivenParts(base: BaseModel, given: PartPaths = {}): Pr
     }
     parts[name] = name === "vae" ? withLatents(part, base) : part;
   }
-  const missing = Object.entries(family.parts).find(([name, { optional }]) => !optional && parts[name] === undefined);
+  const isNeeded = (name: string) => !family.parts[name]?.optional || required.includes(name);
+  const missing = Object.keys(family.parts).find((name) => isNeeded(name) && parts[name] === undefined);
   if (missing === undefined) return parts;
-  const [name] = missing;
+  const name = missing;
   const message = `${path}: it holds ${Object.keys(parts).join(", ")} of a ${family.title} model, and no ${name}; give one: local({ model, parts: { ${name}: "path/to/file.safetensors" } })`;
   throw modelError("missing", message, { file: path, option: `parts.${name}` });
 }

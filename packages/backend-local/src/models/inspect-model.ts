@@ -70,6 +70,7 @@ async function inspectWhole(place: string, variant: string | undefined): Promise
   await checkModel(model);
   const { identity, path, traits, scheduler, parts } = model;
   const plan = ownPlan(path, scheduler, { pipeline: model.pipeline });
+  const limits = Object.values(traits.tokenizers).map(({ maxPositions }) => maxPositions);
   return {
     id: identity.id,
     family: familyOf(model).title,
@@ -96,7 +97,7 @@ async function inspectWhole(place: string, variant: string | undefined): Promise
       min: traits.minSide,
     },
     defaults: model.defaults,
-    maxPromptTokens: Math.min(...Object.values(traits.tokenizers).map(({ maxPositions }) => maxPositions)) - 2,
+    ...(limits.length === 0 ? {} : { maxPromptTokens: Math.min(...limits) - 2 }),
   };
 }
 

@@ -37,7 +37,10 @@ export async function readModelFile(file: string, options: ReadOptions = {}): Pr
     part,
     { weights: { kind: "file", path, part: part as PartName }, config, file: path },
   ]);
-  const parts = await withGivenParts({ path, family, parts: Object.fromEntries(own), latents }, options.parts);
+  // Each tokenizer is a text encoder's.
+  const required = Object.keys(tokenizers).map((name) => name.replace("tokenizer", "textEncoder"));
+  const base = { path, family, parts: Object.fromEntries(own), latents, required };
+  const parts = await withGivenParts(base, options.parts);
   ownPlan(path, scheduler, { pipeline });
   const model: ModelParts = { path, pipeline, index: { _class_name: pipeline, ...index }, parts, scheduler };
   const traits = family.describe(model);

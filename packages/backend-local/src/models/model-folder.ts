@@ -132,7 +132,8 @@ async function readParts(
       if (!classes.includes(named as string)) throw notOneOf(named, classes, indexFile, folder);
       const file = join(path, folder, "config.json");
       // Its class is the index's, whatever it is called here: so diffusers takes it.
-      const config = await readJson(file);
+      const saved = await readJson(file);
+      const config = saved._class_name === undefined ? saved : { ...saved, _class_name: named };
       const weights = {
         kind: "folder",
         path: join(path, folder),

@@ -88,6 +88,22 @@ describe("parts", () => {
     await expect(readModel(noVae)).rejects.toMatchObject({ details: { option: "parts.vae" } });
   });
 
+  test("Stable Diffusion XL without its first text encoder, which its refiner has not", async () => {
+    const xl = await singleFile("sdxl");
+    const half = await rewriteFile(
+      xl,
+      keep((name) => !name.startsWith("conditioner.embedders.0.")),
+    );
+    await expect(readModel(half)).rejects.toMatchObject({ details: { option: "parts.textEncoder" } });
+    expect(Object.keys((await readModel(half, { parts: { textEncoder: xl } })).parts)).toContain("textEncoder");
+  });
+
+  test("a GGUF file says what it is", async () => {
+    const path = join(dirname(await singleFile("sd1")), "model.gguf");
+    await writeFile(path, "GGUF");
+    await expect(readModel(path)).rejects.toThrow(/is a GGUF file/);
+  });
+
   test("a VAE or a text encoder alone says where it belongs", async () => {
     const vae = await rewriteFile(await singleFile("sd1"), keep(hasVae));
     await expect(readModel(vae)).rejects.toThrow(/holds a vae alone; .* as parts\.vae/);
