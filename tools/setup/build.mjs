@@ -19,7 +19,7 @@ function scriptsOf(name) {
 }
 
 function sharedInputs() {
-  return ["pnpm-lock.yaml", "tsconfig.base.json", "tools/setup/tsup.ts"];
+  return ["pnpm-lock.yaml", "tsconfig.base.json", "tools/setup/tsup.ts", "tools/setup/browser-build.ts"];
 }
 
 function inputsOf(name) {
