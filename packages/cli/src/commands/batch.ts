@@ -14,7 +14,7 @@ Examples:
   $ latentkit batch requests.jsonl --out pictures
   $ echo '{"prompt": "a red apple", "seed": 7}' | latentkit batch -
   $ latentkit batch requests.jsonl --concurrency 4 --keep-going --set steps=10
-  $ echo '{"prompt": "a {red|green} __fruit__"}' | latentkit batch - --wildcards lists
+  $ echo '{"prompt": "a {cat|dog|pig} in the {snow|desert}"}' | latentkit batch - --template
 
 Exit codes: 0 all drawn, 1 failed, 2 bad input, 130 interrupted by Ctrl-C.`;
 

@@ -13,7 +13,7 @@ what was varied.
 Examples:
   $ latentkit sweep "a red apple on a blue background" --vary steps=5,10,20 --vary guidanceScale=1,4,8
   $ latentkit sweep "a penguin on snow" --seed 7 --set steps=10 --vary sampler=euler,dpmpp_2m,uni_pc
-  $ latentkit sweep --vary 'prompt=["a fox, at night","a fox, at noon"]' --vary seed=1,2,3
+  $ latentkit sweep --vary 'prompt=["a penguin in the snow","a penguin in the desert"]' --vary seed=1,2,3
 
 Exit codes: 0 all drawn, 1 some failed, 2 bad input, 130 interrupted by Ctrl-C.`;
 

@@ -7,11 +7,16 @@ import { type Axis, axesOf, type Combination, combinationsOf } from "./axes.ts";
 import { contactSheet, type SheetOptions } from "./contact-sheet.ts";
 import { sheetHtml } from "./sheet-html.ts";
 
-/** A request in which any field may be a list of values to try; fields that are lists themselves, a list of lists. */
-export type SweepInput = { [K in keyof SweepFields]?: SweepFields[K] | readonly SweepFields[K][] } & {
-  [path: string]: unknown;
-};
-type SweepFields = Extract<GenerationInput, { task?: "text-to-image" }>;
+type KeysOf<U> = U extends unknown ? keyof U : never;
+type ValueOf<U, K extends PropertyKey> = U extends { [P in K]?: infer V } ? Exclude<V, undefined> : never;
+
+/**
+ * A request in which any field may be a list of values to try; a field that is a list itself, a list of lists. A dot reaches into a field:
+ * `"guidance.rescale": [0, 0.7]`.
+ */
+export type SweepInput = {
+  [K in KeysOf<GenerationInput> & string]?: ValueOf<GenerationInput, K> | readonly ValueOf<GenerationInput, K>[];
+} & { [path: string]: unknown };
 
 /** Settings of a sweep. */
 export interface SweepOptions extends GenerateOptions {

@@ -1,4 +1,5 @@
 import { JsonSettings, parseJsonObject } from "./json-settings.ts";
+import { promptSyntaxOf } from "./prompt-syntax.ts";
 import type { ForeignSettings } from "./read-parameters.ts";
 import { keepValid } from "./valid-request.ts";
 
@@ -46,9 +47,14 @@ export function readFooocus(text: string): ForeignSettings | undefined {
     loras: lorasOf(settings, object),
     noise: { convention: "comfyui", source: "torch-cpu" },
   };
+  const syntax = promptSyntaxOf("comfyui", [fields.prompt, fields.negativePrompt], (why) =>
+    settings.notes.push({ field: "prompt", message: why }),
+  );
   settings.ignore(...idle, "refiner_switch");
   if (settings.has("vae") && object.vae === "Default (model)") settings.ignore("vae");
-  const valid = keepValid(Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)));
+  const valid = keepValid(
+    Object.fromEntries(Object.entries({ ...fields, ...syntax }).filter(([, value]) => value !== undefined)),
+  );
   const { base_model: id, base_model_hash: hash } = object;
   return {
     tool: "fooocus",
