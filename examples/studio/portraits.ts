@@ -17,7 +17,9 @@ for (const [look, words] of Object.entries(looks)) {
     width: 832,
     height: 1216,
     seed: 1234,
-    ...(POSE === undefined ? {} : { conditioning: [{ kind: "control", control: "pose", image: POSE }] }),
+    ...(POSE === undefined
+      ? {}
+      : { conditioning: [{ kind: "control" as const, control: "pose" as const, image: POSE }] }),
   });
   console.log(await images[0]!.save(`portrait-${look}.png`));
 }

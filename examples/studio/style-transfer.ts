@@ -15,7 +15,7 @@ for (const strength of [0.5, 0.7, 0.9]) {
     strength,
     seed: 4,
     ...(LORA === undefined ? {} : { loras: [{ model: LORA }] }),
-    ...(REFERENCE === undefined ? {} : { conditioning: [{ kind: "image-prompt", image: REFERENCE }] }),
+    ...(REFERENCE === undefined ? {} : { conditioning: [{ kind: "image-prompt" as const, image: REFERENCE }] }),
   });
   console.log(await images[0]!.save(`style-${strength}.png`));
 }
