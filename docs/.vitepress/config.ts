@@ -10,7 +10,10 @@ const repository = "https://github.com/latentkit/latentkit";
 const decisions = readdirSync(resolve(docs, "decisions"))
   .filter((file) => file.endsWith(".md"))
   .sort()
-  .map((file) => ({ text: file.replace(/^(\d+)-(.*)\.md$/, "$1 $2").replaceAll("-", " "), link: `/decisions/${file.slice(0, -3)}` }));
+  .map((file) => ({
+    text: file.replace(/^(\d+)-(.*)\.md$/, "$1 $2").replaceAll("-", " "),
+    link: `/decisions/${file.slice(0, -3)}`,
+  }));
 
 /** A page that is there: others write theirs beside this one. */
 const pages = (...names: (readonly [name: string, text: string])[]) =>
@@ -29,7 +32,15 @@ export default defineConfig({
     search: { provider: "local" },
     socialLinks: [{ icon: "github", link: repository }],
     sidebar: [
-      { text: "Start", items: pages(["install", "Install"], ["guide", "Guide"], ["concepts", "What the settings do"], ["glossary", "Glossary"]) },
+      {
+        text: "Start",
+        items: pages(
+          ["install", "Install"],
+          ["guide", "Guide"],
+          ["concepts", "What the settings do"],
+          ["glossary", "Glossary"],
+        ),
+      },
       {
         text: "Tasks",
         items: pages(
@@ -52,14 +63,21 @@ export default defineConfig({
       },
       {
         text: "Reference",
-        items: pages(["request", "The request"], ["events", "Events"], ["image", "Pictures"], ["prompts", "Prompts"], ["samplers", "Samplers"]),
+        items: pages(
+          ["request", "The request"],
+          ["events", "Events"],
+          ["image", "Pictures"],
+          ["prompts", "Prompts"],
+          ["samplers", "Samplers"],
+        ),
       },
       { text: "Decisions", collapsed: true, items: decisions },
     ],
   },
   markdown: {
     config: (markdown) => {
-      const plain = markdown.renderer.rules.link_open ?? ((tokens, i, options, _, self) => self.renderToken(tokens, i, options));
+      const plain =
+        markdown.renderer.rules.link_open ?? ((tokens, i, options, _, self) => self.renderToken(tokens, i, options));
       markdown.renderer.rules.link_open = (tokens, i, options, env: { path?: string }, self) => {
         const token = tokens[i]!;
         const href = token.attrGet("href") ?? "";
