@@ -81,8 +81,8 @@ export interface LocalOptions {
   /** A tiny VAE (TAESD), as a file or folder, that previews are decoded with: they are rougher then, and cost next to nothing. */
   previewVae?: string;
   /**
-   * What the network of a single file predicts, where the file doesn't say so, or says it wrongly. Default: as its tensors and
-   * metadata tell.
+   * What the network predicts, where the files don't say so, or say it wrongly. Default: as a folder's scheduler_config.json, or a
+   * single file's tensors and metadata tell.
    */
   prediction?: "epsilon" | "v_prediction" | "sample";
   /** Which files to take where a folder holds several: `"fp16"` takes `*.fp16.safetensors`. Default: the plain ones. */

@@ -13,7 +13,7 @@ import { defaultsFile, modelDefaults } from "./model-defaults.ts";
 import { hashModel } from "./model-hash.ts";
 import { modelId } from "./model-id.ts";
 import { openWeights } from "./open-weights.ts";
-import { ownPlan } from "./own-plan.ts";
+import { predicting } from "./own-plan.ts";
 import { folderNameOf } from "./part-folder.ts";
 import type { PartPaths } from "./part-source.ts";
 import type { ReadOptions } from "./read-model.ts";
@@ -29,7 +29,7 @@ import { underIndexClass } from "./scheduler-as-run.ts";
  */
 export async function readModelFolder(
   folder: string,
-  { variant, name, parts: given }: ReadOptions = {},
+  { variant, name, parts: given, prediction }: ReadOptions = {},
 ): Promise<Model> {
   const path = resolve(folder);
   await requireFolder(path);
@@ -43,8 +43,8 @@ export async function readModelFolder(
   const read = await readParts(path, family, index, { variant, given });
   if (variant !== undefined) await requireVariant(path, read, variant);
   const parts = await withGivenParts({ path, family, parts: read, variant }, given);
-  const scheduler = underIndexClass(await readJson(schedulerFile), index.scheduler);
-  ownPlan(path, scheduler);
+  const stated = underIndexClass(await readJson(schedulerFile), index.scheduler);
+  const scheduler = predicting(path, stated, prediction);
   const others = (family.schedulers ?? []).map((each) => join(path, each, "scheduler_config.json"));
   const configs = await Promise.all(others.map(readJson));
   const schedulers = Object.fromEntries(configs.map((config, i) => [family.schedulers![i]!, config]));
@@ -63,7 +63,7 @@ export async function readModelFolder(
     ...(await Promise.all(Object.values(tokenizers).map(tokenizerFiles))).flat(),
     ...(defaults === undefined ? [] : [defaultsFile(path)]),
   ];
-  const { hash, files } = await hashModel(texts, weights, exported.note);
+  const { hash, files } = await hashModel(texts, weights, `${exported.note}${scheduler === stated ? "" : prediction}`);
   return {
     ...found,
     family: family.id,

@@ -3,6 +3,7 @@ import { InvalidRequestError } from "@latentkit/core";
 import { fromDiffusers, type Plan } from "@latentkit/core/diffusion";
 import { modelError } from "../files/model-error.ts";
 import { clip } from "../files/quote.ts";
+import type { PredictionType } from "./original/prediction.ts";
 import { type SchedulerUse, schedulerAsRun } from "./scheduler-as-run.ts";
 
 /**
@@ -22,4 +23,18 @@ export function ownPlan(path: string, config: Record<string, unknown>, use: Sche
     const problems = cause.issues.map(({ field, message }) => `${field} ${message}`).join("; ");
     throw modelError("unsupported", `${file}: ${clip(problems)}`, { file, option });
   }
+}
+
+/** A folder's scheduler config with what the caller says that the network predicts. @throws {@link ModelError} where its class can't. */
+export function predicting(
+  path: string,
+  config: Record<string, unknown>,
+  prediction: PredictionType | undefined,
+): Record<string, unknown> {
+  const own = ownPlan(path, config).prediction;
+  if (prediction === undefined || prediction === own) return config;
+  const changed = { ...config, prediction_type: prediction };
+  if (ownPlan(path, changed).prediction === prediction) return changed;
+  const message = `prediction: ${path} is sampled by ${config._class_name}, which takes no ${prediction}`;
+  throw modelError("unsupported", message, { file: path, option: "prediction" });
 }

@@ -16,7 +16,7 @@ export interface ReadOptions {
   parts?: PartPaths | undefined;
   /** A tiny VAE (TAESD) that previews are decoded with. */
   previewVae?: string | undefined;
-  /** What the network predicts, where a single file doesn't say so or says it wrongly. */
+  /** What the network predicts, where the files don't say so or say it wrongly. */
   prediction?: PredictionType | undefined;
   /** The name that recipes give the model, where that is not its path's. */
   name?: string | undefined;

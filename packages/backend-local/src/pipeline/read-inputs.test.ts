@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readSafetensors } from "../files/safetensors.ts";
 import { local } from "../local.ts";
 import type { LocalBackend } from "../local-backend.ts";
-import { copyModel, fixtureModel, schedulerOf } from "../testing/test-model.ts";
+import { copyModel, fixture, fixtureModel, schedulerOf } from "../testing/test-model.ts";
 
 // What diffusers makes of an input picture with the same model: tools/oracle/pipeline_inputs.py.
 interface Case {
@@ -93,5 +93,23 @@ test("a picture that is none is refused by its field, before any work", async ()
   });
   await expect(generate({ ...request, image: new TextEncoder().encode("no picture") })).rejects.toMatchObject({
     code: "image",
+  });
+});
+
+test("a picture that is larger than the model can make is not made smaller unasked", async () => {
+  const image = await encodeImage({ width: 4200, height: 16, channels: 3, data: new Uint8Array(4200 * 16 * 3) }, "png");
+  await expect(generate({ ...request, image })).rejects.toMatchObject({
+    issues: [
+      {
+        field: "image",
+        message: expect.stringMatching(/side of 4200 pixels; must have at most 4096: name width and height/),
+      },
+    ],
+  });
+  const named = await generate({ ...request, image, width: 64, height: 16 });
+  expect(await named.images[0]!.size()).toEqual({ width: 64, height: 16 });
+  const model = fixture("families/x4-upscaler");
+  await expect(generate({ task: "upscale", scale: 4, image, model })).rejects.toMatchObject({
+    issues: [{ field: "image", message: expect.stringMatching(/must have at most 1024, which become 4096/) }],
   });
 });

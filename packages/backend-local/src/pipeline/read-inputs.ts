@@ -19,7 +19,8 @@ export interface LocalInputs {
 
 /**
  * Reads a request's pictures. The output has the size that the request names, else the picture's own, rounded down to
- * what the model can make; pictures of another size are resized to it, as diffusers does.
+ * what the model can make; pictures of another size are resized to it, as diffusers does. One that is larger than the model can make is
+ * not made smaller unasked.
  *
  * @throws InvalidRequestError, ImageError
  */
@@ -37,23 +38,27 @@ export async function readInputs(
   const takesPicture = ["image-to-image", "inpaint", "upscale"].includes(request.task);
   if (!takesPicture || !("image" in request) || request.image === undefined) return { request, inputs: {} };
   const { maxPixels, timeoutMs } = rules;
-  const read = async (source: ImageSource, field: string, opaque: boolean, size: DecodeOptions["size"]) =>
-    decodeImage(await loadImageSource(source, { ...rules, field, signal }), field, {
-      maxPixels,
-      timeoutMs,
-      signal,
-      opaque,
-      size,
+  const read = async (source: ImageSource, field: string, opaque: boolean, size: DecodeOptions["size"]) => {
+    const bytes = await loadImageSource(source, { ...rules, field, signal });
+    return decodeImage(bytes, field, { maxPixels, timeoutMs, signal, opaque, size }).catch((error: Error) => {
+      // A size that was refused is the request's fault, and not the picture's.
+      throw InvalidRequestError.isInstance(error.cause) ? error.cause : error;
     });
+  };
+  const { minSide, maxSide, multipleOf } = traits;
+  const times = (request.task === "upscale" ? traits.enlarges : undefined) ?? 1;
   const fit = (side: number) => {
-    const bounded = Math.min(Math.max(side, traits.minSide), traits.maxSide);
-    return bounded - (bounded % traits.multipleOf);
+    const least = Math.max(side * times, minSide);
+    const rounded = least - (least % multipleOf);
+    if (rounded <= maxSide) return rounded / times;
+    const help = times > 1 ? `, which become ${maxSide}` : ": name width and height, to which it is resized";
+    const message = `has a side of ${side} pixels; must have at most ${Math.floor(maxSide / times)}${help}`;
+    throw new InvalidRequestError([{ field: "image", message }], { backend: "local" });
   };
   if (request.task === "upscale") {
-    const times = traits.enlarges ?? 1;
     const image = await read(request.image, "image", true, (own) => ({
-      width: fit(own.width * times) / times,
-      height: fit(own.height * times) / times,
+      width: fit(own.width),
+      height: fit(own.height),
     }));
     const [width, height] = [image.width * times, image.height * times];
     for (const [field, side] of [["width", width] as const, ["height", height] as const]) {

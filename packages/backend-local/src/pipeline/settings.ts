@@ -63,6 +63,7 @@ export function settle(request: GenerationRequest, model: Model): Settings {
     throw invalid({ field: "clipSkip", message, allowed: { min: 1, max: traits.textLayers } });
   }
   checkScale(request, traits);
+  checkStart(request, traits);
   const width = sideOf("width", request.width ?? traits.defaultWidth, traits);
   const height = sideOf("height", request.height ?? traits.defaultHeight, traits);
   const own = ownPlan(model.path, model.scheduler, {
@@ -180,6 +181,14 @@ function checkScale(request: GenerationRequest, { enlarges }: Traits): void {
   if (request.task !== "upscale" || enlarges === undefined || scale === enlarges) return;
   const message = `must be ${enlarges}, by which this model enlarges, not ${scale}`;
   throw invalid({ field: "scale", message, allowed: [enlarges] });
+}
+
+/** Where sampling begins with noise alone, there is no latent to begin with, nor to go on with. */
+function checkStart(request: GenerationRequest, { startsFromPicture }: Traits): void {
+  if (startsFromPicture || request.task === "text-to-image") return;
+  const message = "must be left out: this model begins with noise alone, and with the first step";
+  if ("latent" in request && request.latent !== undefined) throw invalid({ field: "latent", message });
+  if ((request.startStep ?? 0) > 0) throw invalid({ field: "startStep", message });
 }
 
 /** Capabilities say the same of what a request names; this holds for every size, from wherever it comes. */

@@ -1,3 +1,4 @@
+import type { WarningEvent } from "@latentkit/core";
 import type { FamilyJob } from "../family.ts";
 
 /**
@@ -20,4 +21,12 @@ export function skippedLayers(
       if (!penultimate) return clipSkip - 1;
       return request.clipSkip === undefined ? 0 : clipSkip - 2;
   }
+}
+
+/** Where A1111 leaves the text encoder as it is, whatever it is told. */
+export function clipSkipWarnings({ settings, steering }: FamilyJob, penultimate: boolean): readonly WarningEvent[] {
+  if (steering.syntax !== "a1111" || !penultimate || settings.clipSkip === 1) return [];
+  const message =
+    'clipSkip: A1111 does not skip layers of this text encoder, and so promptSyntax "a1111" does not either';
+  return [{ type: "warning", code: "unsupported", field: "clipSkip", message }];
 }

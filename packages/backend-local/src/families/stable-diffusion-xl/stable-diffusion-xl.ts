@@ -4,7 +4,7 @@ import { buildUNet } from "../../networks/unet-2d-condition/unet-2d-condition.ts
 import type { FamilyEngine, FamilyJob, OpenModel } from "../family.ts";
 import { encodeTexts } from "../shared/encode-texts.ts";
 import { besideEachOther } from "../shared/rows.ts";
-import { skippedLayers } from "../shared/skipped-layers.ts";
+import { clipSkipWarnings, skippedLayers } from "../shared/skipped-layers.ts";
 import type { Condition } from "../shared/steered-passes.ts";
 import { needsVaeEncoder, unetDenoiser, unetOf } from "../shared/unet-denoiser.ts";
 import { vaeCodec } from "../shared/vae-codec.ts";
@@ -81,7 +81,7 @@ async function encode(model: OpenModel, job: FamilyJob, config: XLConfig, signal
     return { encoder_hidden_states, text_embeds, time_ids: timeIds(job, config.timeIds, negative) };
   });
   // Both encoders cut a text at the same place.
-  return { conditions, warnings: (first ?? second).warnings };
+  return { conditions, warnings: [...(first ?? second).warnings, ...clipSkipWarnings(job, true)] };
 }
 
 /**

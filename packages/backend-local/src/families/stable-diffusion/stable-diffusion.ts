@@ -6,7 +6,7 @@ import { unetConfig } from "../../networks/unet-2d-condition/unet-2d-condition-c
 import type { FamilyEngine } from "../family.ts";
 import { encodeTexts } from "../shared/encode-texts.ts";
 import { scaledBy } from "../shared/kl-codec.ts";
-import { skippedLayers } from "../shared/skipped-layers.ts";
+import { clipSkipWarnings, skippedLayers } from "../shared/skipped-layers.ts";
 import { needsVaeEncoder, unetDenoiser, unetOf } from "../shared/unet-denoiser.ts";
 import { unetKind } from "../shared/unet-kind.ts";
 import { vaeCodec } from "../shared/vae-codec.ts";
@@ -26,12 +26,14 @@ export const engine: FamilyEngine = {
 
   async open(model, job, signal) {
     const { num_hidden_layers: layers } = clipTextConfig(partOf(model.model, "textEncoder").config);
+    const penultimate = layers === layersOfSD2;
     const encoder = {
       network: "textEncoder",
       tokenizer: "tokenizer",
-      states: (negative: boolean) => statesWithout(skippedLayers(job, negative, layers === layersOfSD2)),
+      states: (negative: boolean) => statesWithout(skippedLayers(job, negative, penultimate)),
     };
-    const { states, warnings } = await encodeTexts(model, job.steering, encoder, signal);
+    const { states, warnings: told } = await encodeTexts(model, job.steering, encoder, signal);
+    const warnings = [...told, ...clipSkipWarnings(job, penultimate)];
     const conditions = states.map((each) => ({ encoder_hidden_states: each }));
     const unet = partOf(model.model, "unet");
     const net = unetConfig(unet.config);

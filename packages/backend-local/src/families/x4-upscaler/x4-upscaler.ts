@@ -4,7 +4,7 @@ import { buildUNet } from "../../networks/unet-2d-condition/unet-2d-condition.ts
 import type { FamilyEngine } from "../family.ts";
 import { encodeTexts } from "../shared/encode-texts.ts";
 import { scaledBy } from "../shared/kl-codec.ts";
-import { skippedLayers } from "../shared/skipped-layers.ts";
+import { clipSkipWarnings, skippedLayers } from "../shared/skipped-layers.ts";
 import { stacked, steeredPasses } from "../shared/steered-passes.ts";
 import { unetOf } from "../shared/unet-denoiser.ts";
 import { unetPasses } from "../shared/unet-passes.ts";
@@ -36,7 +36,8 @@ export const engine: FamilyEngine = {
         return layers > 0 ? `clip_skip.${layers}` : "last_hidden_state";
       },
     };
-    const { states, warnings } = await encodeTexts(model, job.steering, encoder, signal);
+    const { states, warnings: told } = await encodeTexts(model, job.steering, encoder, signal);
+    const warnings = [...told, ...clipSkipWarnings(job, true)];
     const conditions = states.map((each) => ({ encoder_hidden_states: each }));
     const choice = unetOf(job);
     const unet = await model.network(choice);

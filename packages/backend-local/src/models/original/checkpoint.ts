@@ -160,7 +160,13 @@ function kindOf(weights: Weights, { config }: RecognisedPart, refiner: boolean):
       scheduler: "xl",
       prediction: "epsilon",
       size: 128,
-      options: refiner ? { requires_aesthetics_score: true } : { force_zeros_for_empty_prompt: true },
+      options: {
+        // As published, and as diffusers has it: the refiner encodes an empty negative prompt.
+        force_zeros_for_empty_prompt: !refiner,
+        ...(refiner ? { requires_aesthetics_score: true } : {}),
+        // CosXL's editor alone sees the picture's latent scaled; its mark is CosXL's noise.
+        ...(channels === 8 && weights.find("edm_vpred.sigma_max") !== undefined ? { is_cosxl_edit: true } : {}),
+      },
       latents: () => xlLatents(weights),
     };
   }

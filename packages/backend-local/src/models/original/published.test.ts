@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import type { WeightTensor } from "../../files/safetensors.ts";
@@ -22,10 +23,10 @@ interface Published {
 const file = new URL("../../../fixtures/published.json.gz", import.meta.url);
 const models = JSON.parse(gunzipSync(await readFile(file)).toString()) as Record<string, Published>;
 
-function weightsOf(shapes: Shapes): Weights {
+function weightsOf(shapes: Shapes, path = "/none"): Weights {
   const tensors = Object.entries(shapes).map(([name, shape]): [string, WeightTensor] => {
     const length = 2 * elements(shape);
-    return [name, { name, shape, dtype: "F16", file: "/none", offset: 0, length }];
+    return [name, { name, shape, dtype: "F16", file: path, offset: 0, length }];
   });
   return renamedWeights("/none", new Map(tensors));
 }
@@ -97,6 +98,30 @@ describe("published checkpoints are recognised from names and shapes", () => {
     buildVaeEncoder(vae!.config, vae!.weights);
     buildVaeDecoder(vae!.config, vae!.weights);
     for (const { config, weights } of Object.values(encoders)) buildClipText(config, weights);
+  });
+});
+
+describe("what a single file doesn't say is as published", () => {
+  test("the refiner encodes an empty negative prompt, and the base model does not", async () => {
+    for (const [name, zeros] of [
+      ["sdxl-refiner", false],
+      ["sdxl-base", true],
+    ] as const) {
+      const { options } = await readCheckpoint(weightsOf(models[name]!.original), "model.diffusion_model.");
+      expect(options.force_zeros_for_empty_prompt, name).toBe(zeros);
+    }
+  });
+
+  test("CosXL's editor sees the picture's latent scaled, SDXL's as it is", async () => {
+    const { original } = models["sdxl-base"]!;
+    const input = "model.diffusion_model.input_blocks.0.0.weight";
+    const editor = { ...original, [input]: [320, 8, 3, 3] };
+    const read = (shapes: Shapes) => readCheckpoint(weightsOf(shapes, fileURLToPath(file)), "model.diffusion_model.");
+    expect((await read(editor)).options).not.toHaveProperty("is_cosxl_edit");
+    // Its mark: a number that is empty here, for which the published one stands.
+    const marked = await read({ ...editor, "edm_vpred.sigma_max": [0] });
+    expect(marked.options).toMatchObject({ is_cosxl_edit: true });
+    expect(marked.scheduler).toMatchObject({ _class_name: "EDMEulerScheduler", sigma_max: 120 });
   });
 });
 

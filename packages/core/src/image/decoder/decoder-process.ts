@@ -60,12 +60,22 @@ export class DecoderProcess {
     try {
       await this.#send(options, parts);
       const size = await this.#next();
-      await this.#send(choose({ width: Number(size.head.width), height: Number(size.head.height) }) ?? {});
+      await this.#send(this.#chosen(choose, { width: Number(size.head.width), height: Number(size.head.height) }));
       const { head, bytes } = await this.#next();
       const { width, height, channels } = head as unknown as Omit<Pixels, "data">;
       return { width, height, channels, data: bytes };
     } finally {
       this.#hold(false);
+    }
+  }
+
+  /** A size that is refused leaves the process waiting for one: the next picture would be taken for it. */
+  #chosen(choose: ChooseSize, own: { width: number; height: number }): object {
+    try {
+      return choose(own) ?? {};
+    } catch (error) {
+      this.end();
+      throw error;
     }
   }
 
