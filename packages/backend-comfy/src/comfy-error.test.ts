@@ -7,7 +7,8 @@ describe("statusError", () => {
     ["0.5", 500],
     [undefined, 1000],
     ["soon", 1000],
-    [new Date(Date.now() - 60_000).toUTCString(), 0],
+    // A date that has passed asks for nothing: our own pause stands.
+    [new Date(Date.now() - 60_000).toUTCString(), 1000],
   ])("waits for as long as Retry-After %s asks", (retryAfter, retryAfterMs) => {
     const error = statusError(429, "", "POST /prompt", retryAfter);
     expect(error).toMatchObject({ code: "rate_limit", retryable: true, details: { retryAfterMs } });
