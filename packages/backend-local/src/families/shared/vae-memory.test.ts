@@ -17,8 +17,9 @@ const spec = autoencoderKLConfig({
 
 function modelWith(maxMemory: number | undefined) {
   const rests: number[] = [];
-  const model = { runtime: { maxMemory }, rest: async () => void rests.push(1) } as unknown as OpenModel;
-  return { model, rests };
+  const parts = { vae: { weights: { kind: "folder" } } };
+  const model = { model: { parts }, runtime: { maxMemory }, rest: async () => void rests.push(1) };
+  return { model: model as unknown as OpenModel, rests };
 }
 
 const square = (pixels: number, half: "encoder" | "decoder" = "decoder") => ({
