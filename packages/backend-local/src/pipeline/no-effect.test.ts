@@ -37,6 +37,16 @@ test.each([
   expect(warnings.filter(({ code }) => code === "unsupported").map(({ field }) => field)).toEqual(fields);
 });
 
+test.each([
+  ["sdxl", { aestheticScore: 3 }, ["backendOptions.local.aestheticScore"]],
+  ["sdxl-refiner", { aestheticScore: 3 }, []],
+  ["sdxl-refiner", { targetSize: { width: 32, height: 32 } }, ["backendOptions.local.targetSize"]],
+] as const)("%s with %j: warnings %j", async (name, own, fields) => {
+  const request = { prompt: "red", steps: 1, backendOptions: { local: own } };
+  const { warnings } = await client.generate({ ...request, model: fixture(`families/${name}`) });
+  expect(warnings.map(({ field }) => field)).toEqual(fields);
+});
+
 describe("the option prediction with a folder", () => {
   test("acts on its scheduler, and makes it another model", async () => {
     const folder = fixtureModel("sd1");

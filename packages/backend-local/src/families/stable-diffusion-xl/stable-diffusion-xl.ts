@@ -12,6 +12,7 @@ import { vaeNetworks } from "../shared/vae-networks.ts";
 import { channelScaling } from "./channel-scaling.ts";
 import { type XLConfig, xlConfig } from "./stable-diffusion-xl-config.ts";
 import { timeIds } from "./time-ids.ts";
+import { xlOptionWarnings } from "./xl-options.ts";
 
 const codec = vaeCodec(({ model }) => channelScaling(partOf(model, "vae"), model.traits.latentChannels));
 
@@ -81,7 +82,14 @@ async function encode(model: OpenModel, job: FamilyJob, config: XLConfig, signal
     return { encoder_hidden_states, text_embeds, time_ids: timeIds(job, config.timeIds, negative) };
   });
   // Both encoders cut a text at the same place.
-  return { conditions, warnings: [...(first ?? second).warnings, ...clipSkipWarnings(job, true)] };
+  return {
+    conditions,
+    warnings: [
+      ...(first ?? second).warnings,
+      ...clipSkipWarnings(job, true),
+      ...xlOptionWarnings(job.request, config.timeIds),
+    ],
+  };
 }
 
 /**

@@ -1,5 +1,6 @@
-import type { GenerationRequest } from "@latentkit/core";
+import type { GenerationRequest, WarningEvent } from "@latentkit/core";
 import { z } from "zod";
+import type { XLConfig } from "./stable-diffusion-xl-config.ts";
 
 const side = z.int().min(1).max(16_384);
 const size = z.strictObject({ width: side, height: side });
@@ -27,4 +28,21 @@ export const xlOptionsSchema = z.strictObject({
 /** A request's own, already checked. */
 export function xlOptions({ backendOptions }: GenerationRequest): z.output<typeof xlOptionsSchema> {
   return xlOptionsSchema.parse(backendOptions.local ?? {});
+}
+
+const otherKinds = {
+  sizes: ["aestheticScore", "negativeAestheticScore"],
+  aesthetics: ["targetSize", "negativeTargetSize"],
+} as const;
+
+/** Options that the other of base and refiner has a place for. */
+export function xlOptionWarnings(request: GenerationRequest, kind: XLConfig["timeIds"]): WarningEvent[] {
+  const given = xlOptions(request);
+  const without = kind === "sizes" ? "only a refiner is told a score" : "a refiner is told no target size";
+  return otherKinds[kind]
+    .filter((name) => given[name] !== undefined)
+    .map((name): WarningEvent => {
+      const field = `backendOptions.local.${name}`;
+      return { type: "warning", code: "unsupported", field, message: `${field}: has no effect: ${without}` };
+    });
 }
