@@ -103,7 +103,9 @@ describe.skipIf(url === "")("models on the server at COMFYUI_URL (not run when u
     ["sd3", "CheckpointLoaderSimple", "ckpt_name", /tiny-sd3/],
     ["sd3", "UNETLoader", "unet_name", /tiny-sd3/],
     ["flux", "UNETLoader", "unet_name", /tiny-flux/],
-    ["qwen-image", "UNETLoader", "unet_name", /tiny-qwen-image/],
+    ["flux2", "UNETLoader", "unet_name", /tiny-flux-2-klein/],
+    ["krea2", "UNETLoader", "unet_name", /tiny-krea2/],
+    ["qwen-image", "UNETLoader", "unet_name", /tiny-qwen-image\./],
     ["z-image", "UNETLoader", "unet_name", /tiny-z-image/],
   ] as const;
   it.for(families)("%s by %s %s like %s", async ([family, node, input, name], test) => {
@@ -120,5 +122,25 @@ describe.skipIf(url === "")("models on the server at COMFYUI_URL (not run when u
     const second = await paint({ ...request, model, task: "image-to-image", image, strength: 0.6 });
     expect(second.data).not.toEqual(first.data);
     expect(await paint({ ...request, model, steps: 1, hires: { scale: 1.5, steps: 1 } })).toMatchObject({ width: 96 });
+  });
+
+  it.for([
+    ["flux2", /tiny-flux-2-klein/],
+    ["qwen-image", /tiny-qwen-image-edit/],
+  ] as const)("%s goes by reference pictures, by a model like %s", async ([, name], test) => {
+    const [model = ""] = files(test, "UNETLoader", "unet_name", name);
+    const data = Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => (i * 31) % 241);
+    const other = await encodeImage({ ...size, channels: 3, data }, "png");
+    const input = (...pictures: Uint8Array[]): GenerationInput => ({
+      ...request,
+      model,
+      conditioning: pictures.map((picture) => ({ kind: "image-prompt", image: picture })),
+    });
+    const plain = await paint(input());
+    const one = await paint(input(image));
+    const another = await paint(input(other));
+    const both = await paint(input(image, other));
+    const all = [plain, one, another, both].map((picture) => Buffer.from(picture.data).toString("base64"));
+    expect(new Set(all).size).toBe(4);
   });
 });

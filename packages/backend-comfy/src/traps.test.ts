@@ -43,6 +43,8 @@ const rejection = (promise: PromiseLike<unknown>) =>
     () => undefined,
     (error: unknown) => error as LatentKitError,
   );
+/** No socket: only queue and history tell of a job. */
+const unheard = (fake: FakeComfy): ComfyOptions => ({ webSocketUrl: `${fake.url}/no-socket` });
 const sampling = (event: GenerationEvent) => event.type === "progress" && event.phase === "sample";
 
 afterEach(async () => {
@@ -129,20 +131,33 @@ describe("traps of the real server", () => {
     ["not found", { status: 404, body: "" }],
     ["an error of the server's", { status: 500, body: "boom" }],
   ])("3: asks again where the first answer about an ended job is %s", async (_, answer) => {
-    const { fake, client } = await setup({ historyAnswers: [answer, answer] });
-    expect((await client.generate(quick)).images).toHaveLength(1);
+    const { fake } = await setup({ historyAnswers: [answer, answer] });
+    expect((await connect(fake, unheard(fake)).generate(quick)).images).toHaveLength(1);
     expect(fake.worker.runs).toHaveLength(1);
     expect(fake.historyRequests).toBeGreaterThan(2);
   });
 
+  it("3: needs no history of a job that it has heard whole, and reads it after any gap", async () => {
+    const { fake, client } = await setup({ stepMs: 10 });
+    const looks = () => fake.requests.filter(({ path }) => path.startsWith("/history/")).length;
+    expect((await client.generate(quick)).images).toHaveLength(1);
+    expect((await client.generate(quick)).images, "from the server's cache").toHaveLength(1);
+    expect(looks()).toBe(0);
+    const job = client.generate({ ...quick, steps: 100, seed: 2 });
+    await until(job, sampling);
+    fake.sockets.dropAll();
+    expect((await job).images).toHaveLength(1);
+    expect(looks()).toBeGreaterThan(0);
+  });
+
   it("3: gives up asking after reconnectMs, and at once where a key is refused", async () => {
     const historyAnswers = Array.from({ length: 100 }, () => ({ status: 404, body: "" }));
-    const { client } = await setup({ historyAnswers }, { reconnectMs: 500 });
-    const error = await rejection(client.generate(quick));
+    const { fake } = await setup({ historyAnswers });
+    const error = await rejection(connect(fake, { ...unheard(fake), reconnectMs: 500 }).generate(quick));
     expect(error).toMatchObject({ code: "connection", details: { reason: "unreachable" } });
     expect(error!.message).toContain("HTTP 404");
-    const refused = await setup({ historyAnswers: [{ status: 401, body: "" }] });
-    expect(await rejection(refused.client.generate(quick))).toMatchObject({ code: "authentication" });
+    const { fake: closed } = await setup({ historyAnswers: [{ status: 401, body: "" }] });
+    expect(await rejection(connect(closed, unheard(closed)).generate(quick))).toMatchObject({ code: "authentication" });
   });
 
   it("8: takes the pictures that it heard of, where somebody has cleared the history", async () => {

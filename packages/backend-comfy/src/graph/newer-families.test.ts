@@ -54,14 +54,24 @@ const extraNodes = {
   CLIPLoader: node(
     {
       clip_name: [
-        ["qwen_3_4b.safetensors", "qwen3vl_4b_fp8.safetensors", "qwen3vl_8b.safetensors", "qwen_2.5_vl_7b.safetensors"],
+        [
+          ...["mistral_3_small_flux2_fp8.safetensors", "qwen3vl_4b_fp8.safetensors", "qwen3vl_8b.safetensors"],
+          ...["qwen_2.5_vl_7b.safetensors", "qwen_3_4b.safetensors", "qwen_3_8b_fp8mixed.safetensors"],
+        ],
       ],
-      type: [["stable_diffusion", "flux2", "flux3", "krea2", "qwen_image"]],
+      type: [["stable_diffusion", "flux2", "flux3", "krea2", "lumina2", "qwen_image"]],
     },
     ["CLIP"],
   ),
   VAELoader: node(
-    { vae_name: [["flux2-vae.safetensors", "qwen_image_2.1_vae_bf16.safetensors", "qwen_image_vae.safetensors"]] },
+    {
+      vae_name: [
+        [
+          ...["flux2-vae.safetensors", "flux_ae.safetensors"],
+          ...["qwen_image_2.1_vae_bf16.safetensors", "qwen_image_vae.safetensors"],
+        ],
+      ],
+    },
     ["VAE"],
   ),
 } as never;
@@ -72,7 +82,8 @@ beforeAll(async () => {
   const diffusionModels = [
     ...["flux-2-klein-4b.safetensors", "flux-2-klein-base-4b.safetensors", "flux3-image-klein.safetensors"],
     ...["krea2_turbo.safetensors", "qwen_image_2.1.safetensors", "qwen_image_2.1_turbo.safetensors"],
-    "qwen_image_edit_2511.safetensors",
+    ...["qwen_image_edit_2511.safetensors", "z_image_turbo.safetensors"],
+    ...["flux-2-klein-9b.safetensors", "flux2_dev_fp8mixed.safetensors"],
   ];
   fake = await FakeComfy.start({ extraNodes, models: { diffusionModels } });
   photo = await encodeImage({ width: 64, height: 64, channels: 3, data: new Uint8Array(64 * 64 * 3) }, "png");
@@ -132,6 +143,16 @@ describe("newer families", () => {
       "reference-2-negative: ReferenceLatent(conditioning<reference-1-negative>, latent<reference-2-latent>)",
     ]);
     expect(graph.join("\n")).toMatch(/positive<reference-2-positive>, negative<reference-2-negative>/);
+  });
+
+  it.each([
+    ["flux-2-klein-9b", "qwen_3_8b_fp8mixed.safetensors", "flux2-vae.safetensors"],
+    ["flux2_dev_fp8mixed", "mistral_3_small_flux2_fp8.safetensors", "flux2-vae.safetensors"],
+    ["z_image_turbo", "qwen_3_4b.safetensors", "flux_ae.safetensors"],
+  ])("%s: by the usual names, not by names of other families' files that begin alike", async (model, encoder, vae) => {
+    const graph = (await of({ model })).join("\n");
+    expect(graph).toContain(`clip_name=${encoder}`);
+    expect(graph).toContain(`vae_name=${vae}`);
   });
 
   it("FLUX.3 klein", async () => {

@@ -19,6 +19,8 @@ export interface FamilyDefaults {
 const flow = { multipleOf: 16, sampler: "euler", scheduler: "simple" } as const;
 const clipL = /clip[_-]?l\b|clip_l/i;
 const t5 = /t5[_-]?xxl/i;
+/** Not FLUX.2's, whose latents have other channels. */
+const flux1Vae = /(^|[\\/])(ae|flux(?![\s_.-]*[23])[\w-]*)\./i;
 
 /** By family. */
 export const familyDefaults: Readonly<Record<Family, FamilyDefaults>> = {
@@ -57,7 +59,7 @@ export const familyDefaults: Readonly<Record<Family, FamilyDefaults>> = {
     steps: 20,
     guidanceScale: 3.5,
     textEncoders: [clipL, t5],
-    vae: /(^|[\\/])(ae|flux[\w-]*)\./i,
+    vae: flux1Vae,
   },
   flux2: {
     ...flow,
@@ -65,7 +67,7 @@ export const familyDefaults: Readonly<Record<Family, FamilyDefaults>> = {
     steps: 4,
     guidanceScale: 1,
     scheduler: "flux2",
-    textEncoders: [/qwen[_-]?3[_-](4|8)b|mistral[_-]?3/i],
+    textEncoders: [/qwen[_-]?3[_-]4b/i],
     vae: /flux2[_-]?vae/i,
   },
   flux3: {
@@ -107,8 +109,8 @@ export const familyDefaults: Readonly<Record<Family, FamilyDefaults>> = {
     steps: 8,
     guidanceScale: 1,
     sampler: "res_multistep",
-    textEncoders: [/qwen[_-]?3/i],
-    vae: /(^|[\\/])(ae|flux[\w-]*)\./i,
+    textEncoders: [/qwen[_-]?3[_-]4b/i],
+    vae: flux1Vae,
   },
 };
 
@@ -132,6 +134,13 @@ export function guessFamily(name: string, architecture = ""): Family {
 
 function fromName(name: string): Family {
   return byName.find(([pattern]) => pattern.test(name))?.[1] ?? "sd";
+}
+
+/** Usual names of a model's text encoders: FLUX.2's differ by its size. */
+export function usualTextEncoders(family: Family, name: string): readonly RegExp[] {
+  if (family === "flux2" && isDev(name)) return [/mistral[_-]?3/i];
+  if (family === "flux2" && /9b/i.test(name)) return [/qwen[_-]?3[_-]8b/i];
+  return familyDefaults[family].textEncoders;
 }
 
 /** Distilled models of a family need fewer steps. */

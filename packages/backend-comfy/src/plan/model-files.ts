@@ -2,7 +2,7 @@ import type { Issue } from "@latentkit/core";
 import type { Family, ResolvedOptions } from "../comfy-options.ts";
 import { resolveName } from "../server/names.ts";
 import type { ObjectInfo } from "../server/object-info.ts";
-import { familyDefaults } from "./family.ts";
+import { familyDefaults, usualTextEncoders } from "./family.ts";
 import type { FoundModel } from "./find-model.ts";
 import type { ResolvedRequestOptions } from "./request-options.ts";
 
@@ -32,7 +32,7 @@ export function planFiles(
   };
   const alone = model.kind === "diffusion-model";
   const defaults = familyDefaults[family];
-  const encoders = own.textEncoders ?? options.textEncoders ?? (alone ? defaults.textEncoders : []);
+  const encoders = own.textEncoders ?? options.textEncoders ?? (alone ? usualTextEncoders(family, model.name) : []);
   const vae = own.vae ?? options.vae ?? (alone ? defaults.vae : undefined);
   const known = [
     ...new Set([...info.choices("CLIPLoader", "clip_name"), ...info.choices("DualCLIPLoader", "clip_name1")]),

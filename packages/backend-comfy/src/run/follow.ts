@@ -29,6 +29,8 @@ export interface Followed {
   clientId: string;
   /** News since before the prompt was queued, so that none of a fast job is missed. */
   inbox?: Inbox;
+  /** Nodes whose results are waited for: once all were heard of, a job that has ended well needs no history. */
+  ends?: readonly string[];
 }
 
 /** A prompt's unread news. */
@@ -75,12 +77,12 @@ const quickLookMs = 500;
  */
 export async function* followPrompt(
   server: ComfyServer,
-  { promptId, clientId, inbox }: Followed,
+  { promptId, clientId, inbox, ends = [] }: Followed,
   signal: AbortSignal,
 ): AsyncGenerator<PromptNews> {
   const socket = server.socket(clientId);
   const follower = new Follower(server, socket, promptId, inbox ?? new Inbox(socket, promptId), signal);
-  if (inbox !== undefined) follower.expectStatus();
+  if (inbox !== undefined) follower.expectStatus(ends);
   try {
     await abortable(socket.ready(), signal);
     if (!socket.isOpen) yield { kind: "deaf", failure: socket.failure };
@@ -109,11 +111,15 @@ class Follower {
   #lookAt: number;
   #lookDelayMs: number;
   #endSeen = false;
+  /** Nodes whose results suffice, where all has been heard since before the prompt was queued. */
+  #ends: readonly string[] = [];
   /** What the events have told of the job, for a history that somebody clears before it is read. */
   readonly #heard: HistoryEntry & { status: { messages: [string, Record<string, unknown>][] } } = {
     outputs: {},
     status: { messages: [] },
   };
+  /** The end is told by what was heard. */
+  #endHeard = false;
   #looksAfterEnd = 0;
   /** The sign of life since which the socket has been made anew. */
   #doubtedAt: number | undefined;
@@ -135,7 +141,8 @@ class Follower {
   }
 
   /** The prompt was queued since the inbox was made: a socket that is listened to has told so. */
-  expectStatus(): void {
+  expectStatus(ends: readonly string[]): void {
+    this.#ends = ends;
     this.#before = { queue: "", statusCount: this.#inbox.statusCount, isSuspect: false };
   }
 
@@ -155,7 +162,7 @@ class Follower {
         await this.#wait(this.#lookAt - performance.now());
         continue;
       }
-      const history = await this.#look();
+      const history = this.#endHeard ? this.#heard : await this.#look();
       if (history !== undefined) {
         // Pictures sent over the socket may still be in the inbox: the history was faster.
         for (let news = this.#inbox.shift(); news !== undefined; news = this.#inbox.shift()) {
@@ -176,6 +183,7 @@ class Follower {
   #note(news: SocketNews): void {
     if (news.kind === "gap") {
       this.#blindUntil = performance.now();
+      this.#ends = [];
       this.#lookSoon(0);
       return;
     }
@@ -190,8 +198,10 @@ class Follower {
     this.#lookDelayMs = this.#server.options.pollMs;
     if (news.kind === "json") this.#hear(news.type, news.data);
     const isWritten = news.kind === "json" && news.type === "executing" && news.data["node"] === null;
-    if (isWritten) this.#lookSoon(0);
-    else if (this.#endSeen) this.#lookSoon(historyGraceMs);
+    if (isWritten) {
+      this.#endHeard = this.#isHeardWhole();
+      this.#lookSoon(0);
+    } else if (this.#endSeen) this.#lookSoon(historyGraceMs);
     else this.#lookAt = performance.now() + this.#lookDelayMs;
   }
 
@@ -202,6 +212,16 @@ class Follower {
     }
     if (type.startsWith("execution_")) this.#heard.status.messages.push([type, data]);
     if (this.#isEnd(type, data)) this.#endSeen = true;
+  }
+
+  /**
+   * Whether the history would say nothing new: over one connection the job's beginning, its good end and the result of
+   * every node that counts. What failed, what was left out and pictures over the socket are looked up.
+   */
+  #isHeardWhole(): boolean {
+    const types = new Set(this.#heard.status.messages.map(([type]) => type));
+    if (!types.has("execution_start") || !types.has("execution_success") || types.has("execution_error")) return false;
+    return this.#ends.length > 0 && this.#ends.every((id) => this.#heard.outputs[id] !== undefined);
   }
 
   #isEnd(type: string, data: Record<string, unknown>): boolean {

@@ -16,6 +16,11 @@ export interface PromptJob extends Pick<Prompt, "extraData" | "front"> {
   images: readonly LocalImage[];
 }
 
+/** A job, and the nodes whose results are waited for. */
+export interface WaitedJob extends PromptJob {
+  ends: readonly string[];
+}
+
 /** The server has taken a prompt. */
 export interface Taken {
   kind: "taken";
@@ -32,7 +37,7 @@ export interface Taken {
  */
 export async function* runPrompt(
   server: ComfyServer,
-  job: PromptJob,
+  { ends, ...job }: WaitedJob,
   signal: AbortSignal,
 ): AsyncGenerator<Taken | PromptNews> {
   const { clientId } = server.options;
@@ -53,7 +58,7 @@ export async function* runPrompt(
     unfollowed = sent.promptId;
     yield { kind: "taken", promptId: sent.promptId, clientId, dropped: sent.dropped };
     unfollowed = undefined;
-    const heard = sent.promptId === promptId ? { inbox } : {};
+    const heard = sent.promptId === promptId ? { inbox, ends } : {};
     yield* followPrompt(server, { promptId: sent.promptId, clientId, ...heard }, signal);
   } finally {
     inbox.close();

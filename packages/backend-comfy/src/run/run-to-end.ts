@@ -47,7 +47,10 @@ export async function* runToEnd(
   for (let rerun = 0; ; rerun++) {
     let promptId = resumed?.promptId ?? "";
     const translator = run.translate(job.graph);
-    const news = resumed === undefined ? runPrompt(server, job, signal) : followPrompt(server, resumed, signal);
+    const news =
+      resumed === undefined
+        ? runPrompt(server, { ...job, ends: run.ends }, signal)
+        : followPrompt(server, resumed, signal);
     for await (const item of news) {
       if (item.kind !== "taken") yield* translator.events(item);
       else {
