@@ -287,3 +287,26 @@ describe("withRetry", () => {
     }
   });
 });
+
+describe("any composition", () => {
+  const all: Record<string, (backend: Backend) => Backend> = {
+    fallback: (backend) => fallback([backend, { ...backend, id: "other" }]),
+    route: (backend) => route([backend, { ...backend, id: "other" }]),
+    pool: (backend) => pool([backend, { ...backend, id: "other" }]),
+    withCache: (backend) => withCache(backend, memoryStore()),
+    withHooks: (backend) => withHooks(backend, {}),
+    withLimits: (backend) => withLimits(backend, { concurrency: 1 }),
+    withRetry: (backend) => withRetry(backend),
+  };
+
+  it.each(Object.entries(all))("%s passes on whether models are a server's own names", (_, compose) => {
+    const names = Object.assign(memoryBackend({ id: "server" }), { modelsAreNames: true });
+    expect(compose(names).modelsAreNames).toBe(true);
+    expect(compose(memoryBackend({ id: "files" })).modelsAreNames).toBe(false);
+  });
+
+  it("of several takes models for names only where all of them do", () => {
+    const names = Object.assign(memoryBackend({ id: "server" }), { modelsAreNames: true });
+    expect(fallback([names, memoryBackend({ id: "files" })]).modelsAreNames).toBe(false);
+  });
+});

@@ -15,14 +15,34 @@ const when = new RegExp(`${pythonSpace}*([+-]?(?:\\d+(?:\\.\\d*)?|\\.\\d+)(?:[eE
 /**
  * The texts of a prompt with `[from:to:when]` and `[a|b]`, as AUTOMATIC1111's `get_learned_conditioning_prompt_schedules` (1.10) over
  * `steps` steps. A `when` with a point is a share of the steps. Brackets that make neither stay as they are; a prompt with a `|` outside of
- * brackets has no schedule at all.
+ * brackets has no schedule at all. `undefined` where that makes more texts than {@link maxScheduled}.
  */
-export function promptSchedule(prompt: string, steps: number): ScheduledText[] {
+export function promptSchedule(prompt: string, steps: number): ScheduledText[] | undefined {
   const nodes = new Parser(prompt).whole();
   if (nodes === undefined) return [{ until: steps, text: prompt }];
-  const ends = [...new Set([steps, ...endsOf(nodes, steps)])].sort((a, b) => a - b);
-  return ends.map((until) => ({ until, text: textAt(nodes, until, steps) }));
+  const found = new Set([steps]);
+  const count = addEnds(nodes, steps, found);
+  const ends = [...found].sort((a, b) => a - b);
+  if (ends.length > 1 && ends.length * count > maxScheduled.places) return undefined;
+  const texts = new Set<string>();
+  const schedule: ScheduledText[] = [];
+  let length = 0;
+  for (const until of ends) {
+    const text = textAt(nodes, until, steps);
+    if (!texts.has(text)) length += text.length;
+    if (texts.add(text).size > 1 && length > maxScheduled.characters) return undefined;
+    schedule.push({ until, text });
+  }
+  return schedule;
 }
+
+/** What the texts of one schedule may come to: each of them is encoded and held. */
+export const maxScheduled = {
+  /** Characters of all the texts that differ. */
+  characters: 131_072,
+  /** Brackets and stretches of the prompt, times the steps at which any changes. */
+  places: 4_000_000,
+} as const;
 
 /** Index of the text that a step uses, counted from 0: A1111's `current_step <= end_at_step`, and the first where none fits. */
 export function scheduledAt(schedule: readonly ScheduledText[], step: number): number {
@@ -37,14 +57,21 @@ function endOf(text: string, steps: number): number {
   return Math.min(steps, Math.trunc(text.includes(".") ? value * steps : value));
 }
 
-function endsOf(nodes: readonly Node[], steps: number): number[] {
-  return nodes.flatMap((node) => {
-    if (typeof node === "string") return [];
-    if ("turns" in node)
-      return [...Array.from({ length: steps }, (_, i) => i + 1), ...node.turns.flatMap((each) => endsOf(each, steps))];
-    const end = endOf(node.when, steps);
-    return [...(end >= 1 ? [end] : []), ...endsOf(node.before, steps), ...endsOf(node.after, steps)];
-  });
+/** Adds the steps at which a text ends. @returns how many nodes there are. */
+function addEnds(nodes: readonly Node[], steps: number, ends: Set<number>): number {
+  let count = nodes.length;
+  for (const node of nodes) {
+    if (typeof node === "string") continue;
+    if ("turns" in node) {
+      for (let step = 1; ends.size < steps && step <= steps; step++) ends.add(step);
+      for (const each of node.turns) count += addEnds(each, steps, ends);
+    } else {
+      const end = endOf(node.when, steps);
+      if (end >= 1) ends.add(end);
+      count += addEnds(node.before, steps, ends) + addEnds(node.after, steps, ends);
+    }
+  }
+  return count;
 }
 
 function textAt(nodes: readonly Node[], step: number, steps: number): string {

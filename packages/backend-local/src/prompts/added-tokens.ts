@@ -15,9 +15,9 @@ export interface AddedToken {
 /** A part of a text: a stretch of it, or the id of a token that stood there. */
 export type TextPart = string | number;
 
-/** A letter, digit or underscore at the end or the beginning of a text, as Rust's `\w`. */
-const wordAtEnd = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]$/u;
-const wordAtStart = /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u;
+/** A letter, digit or underscore, as Rust's `\w`. */
+const wordSign = /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u;
+const blank = /^\p{White_Space}/u;
 
 /**
  * A function that takes a text apart at some tokens: of several at one place the longest is taken. Texts between them are left as they are.
@@ -33,17 +33,28 @@ export function splitAtTokens(tokens: ReadonlyMap<number, AddedToken>, contentOf
     let done = 0;
     for (const { 0: found, index } of text.matchAll(pattern)) {
       const { id, token } = byContent.get(found)!;
-      const [before, after] = [text.slice(0, index), text.slice(index + found.length)];
-      if (token.singleWord && (wordAtEnd.test(before) || wordAtStart.test(after))) continue;
-      const from = Math.max(done, token.lstrip ? before.replace(/\p{White_Space}+$/u, "").length : index);
+      const end = index + found.length;
+      if (token.singleWord && (wordSign.test(signBefore(text, index)) || wordSign.test(text.slice(end, end + 2))))
+        continue;
+      let from = Math.max(done, index);
+      // Looked at sign by sign: a pattern with `$` would read all of the text for each token. All blanks are one unit.
+      while (token.lstrip && from > done && blank.test(text[from - 1]!)) from--;
       if (from > done) parts.push(text.slice(done, from));
       parts.push(id);
-      const blanks = token.rstrip ? /^\p{White_Space}*/u.exec(after)![0].length : 0;
-      done = index + found.length + blanks;
+      done = end;
+      while (token.rstrip && done < text.length && blank.test(text[done]!)) done++;
     }
     if (done < text.length) parts.push(text.slice(done));
     return parts;
   };
+}
+
+/** The sign that ends before a place, of one unit or two. */
+function signBefore(text: string, at: number): string {
+  const point = text.codePointAt(at - 2);
+  return at >= 2 && point !== undefined && point > 0xffff
+    ? text.slice(at - 2, at)
+    : text.slice(Math.max(0, at - 1), at);
 }
 
 function escapePattern(text: string): string {

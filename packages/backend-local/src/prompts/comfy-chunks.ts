@@ -24,15 +24,15 @@ export function comfyChunks(prompt: string, tokenizer: PromptTokenizer): ComfyCh
   let batch = open();
   for (const { text, weight } of comfySegments(prompt)) {
     for (const words of withoutEmbeddings(text, missing)) {
-      let ids = tokenizer.words(words);
+      const ids = tokenizer.words(words);
       const isLarge = ids.length >= longestWhole;
-      while (ids.length > 0) {
+      for (let done = 0; done < ids.length; ) {
         const left = room - batch.ids.length;
-        const fits = ids.length <= left;
-        const taken = fits ? ids : isLarge ? ids.slice(0, left) : [];
+        const fits = ids.length - done <= left;
+        const taken = fits || isLarge ? ids.slice(done, done + left) : [];
         batch.ids.push(...taken);
         batch.weights.push(...taken.map(() => weight));
-        ids = ids.slice(taken.length);
+        done += taken.length;
         if (!fits) batch = open();
       }
     }

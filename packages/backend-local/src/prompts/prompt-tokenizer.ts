@@ -86,10 +86,17 @@ export class PromptTokenizer {
   }
 
   #idsOf(text: string, { written, normalized }: Splitters): number[] {
+    // A piece is encoded once, however often a text has it: a million digits are ten.
+    const known = new Map<string, readonly number[]>();
+    const encoded = (piece: string): readonly number[] => {
+      const ids = known.get(piece) ?? this.#encodePiece(piece);
+      known.set(piece, ids);
+      return ids;
+    };
     const ids = written(text).flatMap((part) => {
       if (typeof part === "number") return part;
       const parts = normalized(normalizeForClip(part));
-      return parts.flatMap((each) => (typeof each === "number" ? each : clipPieces(each).flatMap(this.#encodePiece)));
+      return parts.flatMap((each) => (typeof each === "number" ? each : clipPieces(each).flatMap(encoded)));
     });
     const without = ids.find((id) => id >= this.#vocabSize);
     if (without === undefined) return ids;

@@ -1,6 +1,6 @@
 import { type GenerationRequest, InvalidRequestError, type PromptSyntax, type WarningEvent } from "@latentkit/core";
 import { a1111Segments } from "./a1111-attention.ts";
-import { promptSchedule, type ScheduledText, scheduledAt, splitAtAnd } from "./a1111-schedule.ts";
+import { maxScheduled, promptSchedule, type ScheduledText, scheduledAt, splitAtAnd } from "./a1111-schedule.ts";
 import { syntaxWarnings } from "./syntax-warnings.ts";
 
 /** Texts that are encoded together. A1111 brings back the mean of all that one prompt becomes in the course of the steps. */
@@ -85,7 +85,7 @@ export function steeringOf(request: GenerationRequest, options: SteeringOptions)
   const schedules: { ends: readonly ScheduledText[]; texts: readonly number[] }[] = [];
   const add = (field: string, text: string, negative = false, weight = 1): number => {
     if (syntax !== "plain") requireShallow(field, text);
-    const ends = syntax === "a1111" ? promptSchedule(text, calls) : [{ until: calls, text }];
+    const ends = syntax === "a1111" ? scheduleOf(field, text, calls) : [{ until: calls, text }];
     const places = new Map<string, number>();
     for (const each of ends) if (!places.has(each.text)) places.set(each.text, places.size);
     const texts = [...places.keys()];
@@ -99,6 +99,8 @@ export function steeringOf(request: GenerationRequest, options: SteeringOptions)
   const negativePrompt = "negativePrompt" in request ? (request.negativePrompt ?? "") : "";
   const prompt = "prompt" in request ? (request.prompt ?? "") : "";
   const prompts = syntax === "a1111" ? splitAtAnd(prompt) : [{ text: prompt, weight: 1 }];
+  if (prompts.length > maxPrompts)
+    throw invalid("prompt", `joins ${prompts.length} prompts by AND; at most ${maxPrompts} are taken`);
   const composes = prompts.length > 1 || prompts[0]!.weight !== 1;
   const hasUncond = options.guided || composes;
   const negative = hasUncond ? add("negativePrompt", negativePrompt, true) : undefined;
@@ -155,7 +157,22 @@ export function steeringOf(request: GenerationRequest, options: SteeringOptions)
   };
 }
 
+/** Prompts joined by AND: each is a pass of the network in every step. */
+const maxPrompts = 32;
 const maxDepth = 100;
+
+function invalid(field: string, message: string): InvalidRequestError {
+  return new InvalidRequestError([{ field, message }], { backend: "local" });
+}
+
+/** Every text that differs is encoded and held: a prompt that becomes a thousand long ones would take all memory. */
+function scheduleOf(field: string, text: string, calls: number): readonly ScheduledText[] {
+  const schedule = promptSchedule(text, calls);
+  if (schedule !== undefined) return schedule;
+  const { characters } = maxScheduled;
+  const message = `its [from:to:when] and [a|b] make too much text over ${calls} steps: all that differ may have ${characters} characters; use fewer of them, a shorter prompt or fewer steps`;
+  throw invalid(field, message);
+}
 
 /** No prompt that means something nests its brackets any deeper; both programs end in an error where they go much deeper. */
 function requireShallow(field: string, text: string): void {
@@ -164,8 +181,7 @@ function requireShallow(field: string, text: string): void {
     if (sign === "(" || sign === "[") depth++;
     else if (depth > 0 && (sign === ")" || sign === "]")) depth--;
     if (depth <= maxDepth) continue;
-    const message = `nests brackets more than ${maxDepth} deep`;
-    throw new InvalidRequestError([{ field, message }], { backend: "local" });
+    throw invalid(field, `nests brackets more than ${maxDepth} deep`);
   }
 }
 
@@ -173,5 +189,5 @@ function requireShallow(field: string, text: string): void {
 function requireWeights(field: string, texts: readonly string[]): void {
   if (texts.every((text) => a1111Segments(text) !== undefined)) return;
   const message = "has a weight that is no number, such as (word:1.2.3); write (word:1.2), or \\( and \\) for brackets";
-  throw new InvalidRequestError([{ field, message }], { backend: "local" });
+  throw invalid(field, message);
 }

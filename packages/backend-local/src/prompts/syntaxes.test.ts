@@ -1,9 +1,11 @@
 import { readFile } from "node:fs/promises";
+import { parseRequest } from "@latentkit/core";
 import { expect, test } from "vitest";
 import { a1111Segments } from "./a1111-attention.ts";
 import { promptSchedule, scheduledAt, splitAtAnd } from "./a1111-schedule.ts";
 import { comfySegments } from "./comfy-weights.ts";
 import type { Segment } from "./segment.ts";
+import { steeringOf } from "./steering.ts";
 
 // What A1111's and ComfyUI's own code makes of these prompts: tools/oracle/prompt_syntaxes.py.
 interface Case {
@@ -31,7 +33,7 @@ test("brackets weigh as ComfyUI's", () => {
 test("prompt editing and alternation go by A1111's schedule", () => {
   const found = cases.map(({ prompt, steps }) => ({
     prompt,
-    schedule: promptSchedule(prompt, steps).map(({ until, text }) => [until, text]),
+    schedule: promptSchedule(prompt, steps)!.map(({ until, text }) => [until, text]),
   }));
   expect(found).toEqual(cases.map(({ prompt, schedule }) => ({ prompt, schedule })));
 });
@@ -50,8 +52,23 @@ test("long prompts of blanks and digits are read in one go", () => {
   expect(comfySegments(`(a:${"1".repeat(500_000)}x)`)).toHaveLength(1);
 });
 
+test("what a schedule makes is bounded, and told", () => {
+  const turns = `[${Array.from({ length: 1000 }, (_, i) => i).join("|")}]`;
+  const read = (prompt: string) =>
+    steeringOf(parseRequest({ prompt, promptSyntax: "a1111" }), {
+      steps: 1000,
+      run: 1000,
+      sampler: "euler",
+      guided: true,
+    });
+  expect(read(turns).groups[1]!.texts).toHaveLength(1000);
+  expect(read(`${"[".repeat(99)}a${"|b]".repeat(99)}`).groups[1]!.texts).toHaveLength(2);
+  for (const hostile of [`${"word ".repeat(4000)}${turns}`, "[a|b]".repeat(6000), "(a AND [b|c])".repeat(1000)])
+    expect(() => read(hostile)).toThrow(/prompt: (its \[from:to:when\]|joins \d+ prompts by AND)/);
+});
+
 test("a step looks at the text that A1111's step counter finds", () => {
-  const schedule = promptSchedule("a [b:c:3]", 10);
+  const schedule = promptSchedule("a [b:c:3]", 10)!;
   // Its counter begins at 0, its steps at 1; past the end it finds the first.
   expect([0, 3, 4, 10, 11].map((step) => schedule[scheduledAt(schedule, step)]!.text)).toEqual([
     "a b",

@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 
@@ -23,6 +24,9 @@ export async function gone(pid: number): Promise<void> {
     } catch {
       return;
     }
+    // One that has ended, and that nobody has asked about, as its thread is gone.
+    const state = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+    if (/\) Z /.test(state)) return;
     await setTimeout(20);
   }
 }

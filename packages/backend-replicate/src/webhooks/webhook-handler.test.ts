@@ -160,4 +160,41 @@ describe("the webhook handler", () => {
     expect((await failing(delivery(state("processing"), { id: "again" }))).status).toBe(200);
     expect(calls).toBe(2);
   });
+
+  it("makes a repeated delivery wait for the first: told once, or again where that failed", async () => {
+    for (const fails of [false, true]) {
+      const { promise: held, resolve: letGo } = Promise.withResolvers<void>();
+      const { promise: called, resolve: isCalled } = Promise.withResolvers<void>();
+      let calls = 0;
+      const handle = webhookHandler({
+        secret,
+        onNews: async () => {
+          if (++calls > 1) return;
+          isCalled();
+          await held;
+          if (fails) throw new Error("the database is down");
+        },
+      });
+      const send = () => handle(delivery(state("processing"), { id: "same" })).then(({ status }) => status);
+      const first = send().catch((error: Error) => error.message);
+      await called;
+      let answered = 0;
+      const others = [send(), send()].map((answer) => answer.finally(() => answered++));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      // An answer now would say that the news is safe.
+      expect([answered, calls]).toEqual([0, 1]);
+      letGo();
+      expect(await first).toBe(fails ? "the database is down" : 200);
+      expect(await Promise.all(others)).toEqual([200, 200]);
+      expect(calls).toBe(fails ? 2 : 1);
+    }
+  });
+
+  it("reads a log of a million lines", async () => {
+    const { news, handle } = listening();
+    const logs = "a line\n".repeat(1_000_000);
+    expect((await handle(delivery(state("succeeded", { logs })))).status).toBe(200);
+    expect(news[0]?.events.filter(({ type }) => type === "log")).toHaveLength(1_000_000);
+    expect(news[0]?.events.at(-1)?.type).toBe("completed");
+  });
 });

@@ -47,3 +47,34 @@ it.skipIf(process.platform !== "linux")("keeps the old file, and leaves no half 
   expect(await text("a")).toBe("old");
   expect(await readdir(folder)).toEqual(["a"]);
 });
+
+// A file system of its own, in a mount namespace: the kernel says ENOSPC. Not everywhere may one be made.
+const smallDisk = (command: string) =>
+  ["unshare", ["-m", "bash", "-c", `mount -t tmpfs -o size=256k none "$DISK" && ${command}`]] as const;
+const canMount = await promisify(execFile)(...smallDisk("true"), { env: { ...process.env, DISK: tmpdir() } }).then(
+  () => true,
+  () => false,
+);
+
+it.skipIf(!canMount)("keeps the old picture on a file system that is full, also through image.save()", async () => {
+  const program = `
+    import { randomBytes } from "node:crypto";
+    import { readdir, readFile } from "node:fs/promises";
+    const { GeneratedImage } = await import(${JSON.stringify(new URL("./generated-image.ts", import.meta.url).href)});
+    const { parseRequest } = await import(${JSON.stringify(new URL("../request/parse-request.ts", import.meta.url).href)});
+    const request = parseRequest({ prompt: "a", seed: 1 });
+    const image = (side) => new GeneratedImage({ index: 0, recipe: { latentkit: "recipe", version: 1, backend: "b", request, versions: {} },
+      backend: { id: "b" }, payload: { kind: "pixels", width: side, height: side, channels: 3,
+        base64: randomBytes(side * side * 3).toString("base64") } });
+    const path = process.env.DISK + "/a.png";
+    await image(8).save(path);
+    const old = await readFile(path);
+    const code = await image(512).save(path).then(() => "saved", (error) => [error.code, error.cause?.code]);
+    console.log(JSON.stringify([code, old.equals(await readFile(path)), await readdir(process.env.DISK)]));
+  `;
+  const run = `exec "${process.execPath}" --conditions=latentkit-source --input-type=module --disable-warning=ExperimentalWarning -e "$PROGRAM"`;
+  const { stdout } = await promisify(execFile)(...smallDisk(run), {
+    env: { ...process.env, DISK: folder, PROGRAM: program },
+  });
+  expect(JSON.parse(stdout)).toEqual([["image", "ENOSPC"], true, ["a.png"]]);
+});
