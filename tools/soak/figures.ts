@@ -1,11 +1,25 @@
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { availableParallelism, loadavg } from "node:os";
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { crc32, deflateSync } from "node:zlib";
+import { local } from "../../packages/backend-local/src/index.ts";
 import { createClient, decodeImage, LatentKitError, readRecipe } from "../../packages/core/src/index.ts";
 import { forms, HostileServer, retryAfters, tooMany } from "./hostile-server.ts";
 import { backends } from "./kinds/http.ts";
 
-/** Prints the figures that tell how much harm an input can do. Names: memory, calls, deadlines. */
+/** Prints the figures that tell how much harm an input can do. Names: memory, calls, deadlines, stall, engine. */
 export async function figures(names: readonly string[]): Promise<void> {
-  const all = { memory: peakMemory, calls: callsUnder429, deadlines: deadlinesKept };
+  const all = {
+    memory: peakMemory,
+    calls: callsUnder429,
+    deadlines: deadlinesKept,
+    stall: callerStalled,
+    engine: engineEnds,
+  };
+  console.log(
+    `${new Date().toISOString().slice(0, 10)}, Node ${process.version}, ${process.platform}-${process.arch}, ${availableParallelism()} cores, load ${loadavg()[0]!.toFixed(1)}`,
+  );
   for (const [name, print] of Object.entries(all)) if (names.length === 0 || names.includes(name)) await print();
   process.exit(0);
 }
@@ -101,6 +115,63 @@ async function deadlinesKept(): Promise<void> {
         `  ${name.padEnd(10)} ${form.padEnd(24)} ${String(ms).padStart(6)} + ${String(disposed).padStart(4)}  ${ended}, ${mb} MB more`,
       );
     }
+  }
+}
+
+/** The longest time that nothing else of this process runs, while many jobs are started at once. */
+async function callerStalled(): Promise<void> {
+  console.log("jobs started at once by one loop, on the embedded model: what the caller waits");
+  for (const count of [100, 1000, 10_000]) {
+    const client = createClient({ backend: local({ threads: 1 }) });
+    const lag = monitorEventLoopDelay({ resolution: 1 });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    lag.enable();
+    const begun = performance.now();
+    const jobs = Array.from({ length: count }, (_, seed) => client.generate({ prompt: "a red apple", seed, steps: 1 }));
+    const called = performance.now() - begun;
+    const ends = jobs.map((job) => job.then(String, (error: unknown) => (error as LatentKitError).code));
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    lag.disable();
+    await client.dispose();
+    const codes = await Promise.all(ends);
+    const refused = codes.filter((code) => code === "busy").length;
+    console.log(
+      `  ${String(count).padStart(6)} jobs: calls ${called.toFixed(0).padStart(5)} ms, longest stall ${(lag.max / 1e6).toFixed(0).padStart(5)} ms, refused as busy ${refused}`,
+    );
+  }
+}
+
+/** How long an engine outlives its parent, killed in the middle of a large picture. */
+async function engineEnds(): Promise<void> {
+  console.log(
+    "milliseconds from the parent's SIGKILL to the engine's end, in a step of a picture of 1024×1024 on all cores",
+  );
+  const program = `
+    import { createClient } from "${new URL("../../packages/core/src/index.ts", import.meta.url).href}";
+    import { local } from "${new URL("../../packages/backend-local/src/index.ts", import.meta.url).href}";
+    const client = createClient({ backend: local() });
+    const job = client.generate({ prompt: "a red apple", steps: 50, width: 1024, height: 1024 });
+    for await (const { type, phase } of job) if (type === "progress" && phase === "sample") process.stdout.write("sampling\\n");
+  `;
+  const options = ["--conditions=latentkit-source", "--disable-warning=ExperimentalWarning", "--input-type=module"];
+  for (let i = 0; i < 3; i++) {
+    const child = spawn(process.execPath, [...options, "-e", program], { stdio: ["ignore", "pipe", "inherit"] });
+    await once(child.stdout, "data");
+    const list = execFileSync("ps", ["-eo", "pid=,ppid=,args="], { encoding: "utf8" });
+    const [engine] = list
+      .split("\n")
+      .map((line) => line.trim().split(/\s+/))
+      .filter(([, parent, ...args]) => Number(parent) === child.pid && args.join(" ").includes("engine/main"))
+      .map(([pid]) => Number(pid));
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    const begun = performance.now();
+    child.kill("SIGKILL");
+    for (let alive = engine !== undefined; alive; await new Promise((resolve) => setTimeout(resolve, 5))) {
+      // One that has ended and waits to be buried by another has ended.
+      const { stdout: state } = spawnSync("ps", ["-o", "stat=", "-p", `${engine}`], { encoding: "utf8" });
+      alive = state.trim() !== "" && !state.trim().startsWith("Z");
+    }
+    console.log(`  ${engine === undefined ? "no engine found" : Math.round(performance.now() - begun)}`);
   }
 }
 

@@ -19,6 +19,7 @@ import { fingerprintImages } from "./image/fingerprint-images.ts";
 import { type CallInputs, checkInputRules, type InputRules } from "./image/input-rules.ts";
 import { namingInput } from "./image/name-input.ts";
 import { readInputObjects } from "./image/read-input-objects.ts";
+import { fairStart } from "./job/fair-start.ts";
 import { Job } from "./job/job.ts";
 import { JobRun, type Prepared } from "./job/job-run.ts";
 import { checkNode } from "./node-floor.ts";
@@ -245,7 +246,11 @@ class BackendClient implements Client {
         throw new BusyError(
           `${maxJobs} jobs are unfinished already (the client's maxJobs): try again when some have ended.`,
         );
-      return prepare(jobSignal);
+      await fairStart();
+      const prepared = await prepare(jobSignal);
+      // Many may have waited for the same answer.
+      await fairStart();
+      return prepared;
     };
     const job = new Job(new JobRun({ backend: this.backend, signal, timeoutMs, timeoutFrom, prepare: guarded }));
     if (!isTooMany) this.#jobs.add(job);
