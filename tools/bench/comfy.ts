@@ -65,7 +65,7 @@ async function onRealServer(server: string): Promise<void> {
   const runners = [latentkit, (at: string) => sdk(theirs, at)];
   if (wanted("overhead")) {
     console.log("\n100 jobs one after the other, each in turn, milliseconds a job beside the server's own work");
-    console.log(row(["", "median", "mean", "p95"]));
+    console.log(row(["", "median", "mean", "p95", "failed"]));
     await overhead(await Promise.all(runners.map((make) => make(server))), server, 100);
   }
   if (!wanted("breaks")) return;
@@ -76,12 +76,17 @@ async function onRealServer(server: string): Promise<void> {
 
 async function overhead(runners: readonly Runner[], server: string, jobs: number): Promise<void> {
   const costs = runners.map((): number[] => []);
+  const failed = runners.map(() => 0);
   for (let i = -5; i < jobs; i++) {
     for (const [which, runner] of runners.entries()) {
       const began = performance.now();
-      const { promptId } = await runner.run(graph(64));
+      const promptId = await runner.run(graph(64)).then(
+        (ended) => ended.promptId,
+        () => undefined,
+      );
       const wall = performance.now() - began;
-      if (i >= 0) costs[which]!.push(wall - (await serverMs(server, promptId)));
+      if (promptId === undefined) failed[which]!++;
+      else if (i >= 0) costs[which]!.push(wall - (await serverMs(server, promptId)));
     }
   }
   for (const [which, runner] of runners.entries()) {
@@ -89,7 +94,7 @@ async function overhead(runners: readonly Runner[], server: string, jobs: number
     const sorted = costs[which]!.sort((a, b) => a - b);
     const mean = sorted.reduce((sum, cost) => sum + cost, 0) / sorted.length;
     const at = (share: number) => sorted[Math.floor(sorted.length * share)]!.toFixed(1);
-    console.log(row([runner.name, at(0.5), mean.toFixed(1), at(0.95)]));
+    console.log(row([runner.name, at(0.5), mean.toFixed(1), at(0.95), failed[which]!]));
   }
 }
 
