@@ -6,6 +6,7 @@ import {
   type ImageSource,
   InvalidRequestError,
   loadImageSource,
+  resizeImage,
 } from "@latentkit/core";
 import type { EngineJob } from "../engine/protocol.ts";
 import type { Traits } from "../families/traits.ts";
@@ -56,10 +57,14 @@ export async function readInputs(
     throw new InvalidRequestError([{ field: "image", message }], { backend: "local" });
   };
   if (request.task === "upscale") {
-    const image = await read(request.image, "image", true, (own) => ({
-      width: fit(own.width),
-      height: fit(own.height),
-    }));
+    const own = await read(request.image, "image", true, (size) => {
+      // Refused before it is decoded.
+      fit(size.width);
+      fit(size.height);
+      return size;
+    });
+    // diffusers' upscaler brings odd sides to a multiple of the VAE's with another filter than its other pipelines.
+    const image = await resizeImage(own, fit(own.width), fit(own.height), "bicubic");
     const [width, height] = [image.width * times, image.height * times];
     for (const [field, side] of [["width", width] as const, ["height", height] as const]) {
       if ((request[field] ?? side) === side) continue;

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { resizeImage } from "./resize.ts";
@@ -46,6 +47,16 @@ describe("resizeImage", () => {
     }
     expect(x / sum).toBeCloseTo(to / 2, 2);
     expect(y / sum).toBeCloseTo(to / 2, 2);
+  });
+
+  // Pillow 12's Image.resize(…, BICUBIC) of the same bytes.
+  it.each([
+    [4, 4, "ec7a0550870433d658a2f52ab2cb63f490d7d3735fced001f29634fffb371964"],
+    [12, 8, "b1dc17c340f9b17cbdaf93ea03346fcd625992a015bff5d854299452a9a6b0e9"],
+  ])("resizes with Pillow's bicubic filter: 7×5 to %i×%i", async (width, height, hash) => {
+    const data = Uint8Array.from({ length: 7 * 5 * 3 }, (_, i) => (i * 37 + 11) % 256);
+    const resized = await resizeImage({ width: 7, height: 5, channels: 3, data }, width, height, "bicubic");
+    expect(createHash("sha256").update(resized.data).digest("hex")).toBe(hash);
   });
 
   it("gives pixels of its own, and leaves the thread to others in a large picture", async () => {

@@ -1,26 +1,36 @@
 import type { Pixels } from "./codec.ts";
-import { lanczosWeights, type ResampleWeights, weightBits } from "./lanczos-weights.ts";
+import { type ResampleFilter, type ResampleWeights, resampleWeights, weightBits } from "./resample-weights.ts";
 
 /** How long the work may hold up the thread, in milliseconds. */
 const breath = 12;
 
 /**
- * Pixels resized to exactly `width` × `height` with a Lanczos filter, as wide as a shrinking needs; the aspect ratio is not kept. Equal
+ * Pixels resized to exactly `width` × `height` with a Lanczos (or bicubic) filter, as wide as a shrinking needs; the aspect ratio is not kept. Equal
  * to Pillow's `Image.resize(…, LANCZOS)` byte for byte, which is what diffusers resizes pictures and masks with: columns first, then rows,
  * each in whole numbers of 22 bits after the point, with 8 bits kept between them. A transparent picture is resized multiplied by its alpha.
  */
-export async function resizeImage(pixels: Pixels, width: number, height: number): Promise<Pixels> {
+export async function resizeImage(
+  pixels: Pixels,
+  width: number,
+  height: number,
+  filter: ResampleFilter = "lanczos",
+): Promise<Pixels> {
   const pause = pauser();
   const source = pixels.channels === 4 ? multiplied(pixels) : pixels;
-  const wide = width === source.width ? source : await resizeColumns(source, width, pause);
-  const resized = height === source.height ? wide : await resizeRows(wide, height, pause);
+  const wide = width === source.width ? source : await resizeColumns(source, width, filter, pause);
+  const resized = height === source.height ? wide : await resizeRows(wide, height, filter, pause);
   if (resized === pixels) return { ...pixels, data: pixels.data.slice() };
   return pixels.channels === 4 ? divided(resized) : resized;
 }
 
-async function resizeColumns(from: Pixels, width: number, pause: () => Promise<void>): Promise<Pixels> {
+async function resizeColumns(
+  from: Pixels,
+  width: number,
+  filter: ResampleFilter,
+  pause: () => Promise<void>,
+): Promise<Pixels> {
   const { height, channels, data } = from;
-  const { first, count, weights, stride } = lanczosWeights(from.width, width);
+  const { first, count, weights, stride } = resampleWeights(from.width, width, filter);
   const out = new Uint8Array(width * height * channels);
   for (let y = 0, to = 0; y < height; y++) {
     const row = y * from.width * channels;
@@ -37,9 +47,14 @@ async function resizeColumns(from: Pixels, width: number, pause: () => Promise<v
   return { width, height, channels, data: out };
 }
 
-async function resizeRows(from: Pixels, height: number, pause: () => Promise<void>): Promise<Pixels> {
+async function resizeRows(
+  from: Pixels,
+  height: number,
+  filter: ResampleFilter,
+  pause: () => Promise<void>,
+): Promise<Pixels> {
   const { width, channels, data } = from;
-  const { first, count, weights, stride }: ResampleWeights = lanczosWeights(from.height, height);
+  const { first, count, weights, stride }: ResampleWeights = resampleWeights(from.height, height, filter);
   const row = width * channels;
   const out = new Uint8Array(row * height);
   const sums = new Int32Array(row);
