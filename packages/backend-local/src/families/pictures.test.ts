@@ -93,3 +93,13 @@ function difference(a: Uint8Array, b: Uint8Array): { mean: number; greatest: num
   }
   return { mean: sum / a.length, greatest };
 }
+
+test("the scale of guidance by default is that of the pipeline that a model is saved as", async () => {
+  const folder = fixture("families/sd1-lcm");
+  const index = JSON.parse(await readFile(`${folder}/model_index.json`, "utf8"));
+  const plain = await copyFixture("families/sd1-lcm", {
+    "model_index.json": { ...index, _class_name: "StableDiffusionPipeline" },
+  });
+  expect((await backend.capabilities(folder)).defaults).toMatchObject({ guidanceScale: 8.5 });
+  expect((await backend.capabilities(plain)).defaults).toMatchObject({ guidanceScale: 7.5 });
+});

@@ -37,7 +37,8 @@ export function stableDiffusionTraits(model: ModelParts): Traits {
     conditioning,
     ...pictureSizes({ vae, unet: withMendedSize(unet), autoencoder, net }),
     scalingFactor: vaeScaling(vae),
-    guidanceScale: embedded ? 8.5 : 7.5,
+    // As the pipeline that the model is saved as has it.
+    guidanceScale: model.pipeline === "LatentConsistencyModelPipeline" ? 8.5 : 7.5,
     guidance: embedded ? "embedded" : "classifier-free",
     distilledSteps: distilledSteps(model),
     startsFromPicture: kind !== "instruct",
