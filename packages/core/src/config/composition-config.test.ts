@@ -73,7 +73,6 @@ describe("compositions in a configuration", () => {
   it("are chosen by the call and by the environment", async () => {
     const backends = { a: { use: "fake", name: "x" }, both: { use: "route", of: ["a"], prefer: ["a"] } };
     expect((await load({ backends }, "both")).backend.id).toBe("both");
-    await load({ backends });
     const client = await loadClient({ cwd, env: { LATENTKIT_BACKEND: "both" }, modules });
     expect(client.backend.id).toBe("both");
   });
