@@ -3,6 +3,7 @@ import { createClient, encodeImage, type GenerationInput } from "@latentkit/core
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { local } from "../local.ts";
 import type { LocalBackend } from "../local-backend.ts";
+import { difference } from "../testing/single-file.ts";
 import { copyFixture, fixture, recordedTensor } from "../testing/test-model.ts";
 
 // Whole pictures against diffusers' pipelines, made from saved folders (tools/oracle/families.py), through the public API.
@@ -43,9 +44,9 @@ for (const model of models) {
       const size = expected.length / images.length;
       for (const [i, image] of images.entries()) {
         const { data } = await image.pixels();
-        const { mean, greatest } = difference(data, expected.subarray(i * size, (i + 1) * size));
+        const { mean, max } = difference(data, expected.subarray(i * size, (i + 1) * size));
         expect(mean, `image ${i}`).toBeLessThan(0.5);
-        expect(greatest, `image ${i}`).toBeLessThanOrEqual(8);
+        expect(max, `image ${i}`).toBeLessThanOrEqual(8);
       }
     });
 
@@ -81,17 +82,6 @@ for (const model of models) {
 async function inputsOf({ task }: GenerationInput) {
   if (task === "inpaint") return { image: await picture("image"), mask: await picture("mask"), keepUnmasked: false };
   return task === "image-to-image" ? { image: await picture("image") } : {};
-}
-
-function difference(a: Uint8Array, b: Uint8Array): { mean: number; greatest: number } {
-  expect(a.length).toBe(b.length);
-  let [sum, greatest] = [0, 0];
-  for (let i = 0; i < a.length; i++) {
-    const apart = Math.abs(a[i]! - b[i]!);
-    sum += apart;
-    greatest = Math.max(greatest, apart);
-  }
-  return { mean: sum / a.length, greatest };
 }
 
 test("the scale of guidance by default is that of the pipeline that a model is saved as", async () => {

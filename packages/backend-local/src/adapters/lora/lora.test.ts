@@ -4,6 +4,7 @@ import { createClient, type GenerationEvent, type GenerationInput } from "@laten
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { local } from "../../local.ts";
 import type { LocalBackend } from "../../local-backend.ts";
+import { difference } from "../../testing/single-file.ts";
 import { fixture, recordedTensor, temporaryFolder } from "../../testing/test-model.ts";
 
 // LoRAs of every kind and naming against the reference's pictures: tools/oracle/loras.py, through the public API.
@@ -35,9 +36,9 @@ const recorded = (name: string) => recordedTensor(join(folder, "images.safetenso
 describe("a LoRA's picture is the reference's", () => {
   test.each(cases)("$name", async ({ name, model, loras }) => {
     const drawn = await pixels({ model: models[model], loras });
-    const { mean, greatest } = difference(drawn, await recorded(name));
+    const { mean, max } = difference(drawn, await recorded(name));
     expect(mean).toBeLessThan(0.5);
-    expect(greatest).toBeLessThanOrEqual(8);
+    expect(max).toBeLessThanOrEqual(8);
     const base = await recorded(model === "sd1" ? "base" : "sdxl-base");
     // LoKr's are the faintest.
     if (loras.length > 0) expect(difference(drawn, base).mean, "it does something").toBeGreaterThan(1);
@@ -121,15 +122,4 @@ async function fluxLora(): Promise<string> {
   const path = join(await temporaryFolder(), "flux.safetensors");
   await writeFile(path, Buffer.concat([length, Buffer.from(header), Buffer.alloc(8)]));
   return path;
-}
-
-function difference(a: Uint8Array, b: Uint8Array): { mean: number; greatest: number } {
-  expect(a.length).toBe(b.length);
-  let [sum, greatest] = [0, 0];
-  for (let i = 0; i < a.length; i++) {
-    const apart = Math.abs(a[i]! - b[i]!);
-    sum += apart;
-    greatest = Math.max(greatest, apart);
-  }
-  return { mean: sum / a.length, greatest };
 }
