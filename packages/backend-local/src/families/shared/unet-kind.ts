@@ -1,4 +1,6 @@
+import type { FeatureName } from "@latentkit/core";
 import type { ModelPart } from "../../models/model.ts";
+import { selfAttentions } from "../../networks/unet-2d-condition/self-attentions.ts";
 import type { UNetConfig } from "../../networks/unet-2d-condition/unet-2d-condition-config.ts";
 import type { Traits } from "../traits.ts";
 import { unsupported } from "./config-check.ts";
@@ -10,11 +12,28 @@ import { unsupported } from "./config-check.ts";
 export type UNetKind = "plain" | "inpaint" | "instruct";
 
 /** What each kind can do. */
-export const kindTraits: Readonly<Record<UNetKind, Pick<Traits, "tasks" | "features" | "conditioning">>> = {
+const kindTraits: Readonly<Record<UNetKind, Pick<Traits, "tasks" | "features" | "conditioning">>> = {
   plain: { tasks: ["text-to-image", "image-to-image", "inpaint"], features: ["strength"], conditioning: ["text"] },
   inpaint: { tasks: ["inpaint"], features: ["strength"], conditioning: ["text"] },
   instruct: { tasks: ["image-to-image"], features: ["imageGuidanceScale"], conditioning: [] },
 };
+
+/** What a UNet of that kind makes of requests, whichever texts it is shown. */
+export function unetTraits(kind: UNetKind, net: UNetConfig) {
+  // A network that takes the scale itself has no second pass.
+  const embedded = net.time_cond_proj_dim != null;
+  const { tasks, features, conditioning } = kindTraits[kind];
+  const own: readonly FeatureName[] = embedded ? [] : ["negativePrompt", "guidance"];
+  return {
+    tasks,
+    features: ["promptSyntax", "clipSkip", "loras", ...own, ...features],
+    conditioning,
+    guidance: embedded ? "embedded" : "classifier-free",
+    startsFromPicture: kind !== "instruct",
+    imageGuidanceScale: 1.5,
+    selfAttentions: selfAttentions(net),
+  } satisfies Partial<Traits>;
+}
 
 /** A UNet's kind, by its channels. @throws ModelError for one that fits none. */
 export function unetKind(unet: ModelPart, { in_channels, out_channels }: UNetConfig, latentChannels: number): UNetKind {

@@ -1,10 +1,9 @@
 import { type ModelParts, partOf } from "../../models/model.ts";
 import { clipTextConfig } from "../../networks/clip-text/clip-text-config.ts";
-import { selfAttentions } from "../../networks/unet-2d-condition/self-attentions.ts";
 import { unetConfig } from "../../networks/unet-2d-condition/unet-2d-condition-config.ts";
 import { parsed, unsupported, withMendedSize } from "../shared/config-check.ts";
 import { pictureSizes } from "../shared/picture-sizes.ts";
-import { kindTraits, refuseUnknownInputs, unetKind } from "../shared/unet-kind.ts";
+import { refuseUnknownInputs, unetKind, unetTraits } from "../shared/unet-kind.ts";
 import { vaeScaling, vaeShape } from "../shared/vae-shape.ts";
 import type { Traits } from "../traits.ts";
 
@@ -22,30 +21,16 @@ export function stableDiffusionTraits(model: ModelParts): Traits {
     const message = `${textSize} does not match the text encoder's hidden_size ${text.hidden_size}`;
     throw unsupported(unet)("cross_attention_dim", message);
   }
-  const embedded = net.time_cond_proj_dim != null;
-  const { tasks, features, conditioning } = kindTraits[kind];
 
   return {
-    tasks,
-    features: [
-      "promptSyntax",
-      "clipSkip",
-      "loras",
-      ...(embedded ? [] : (["negativePrompt", "guidance"] as const)),
-      ...features,
-    ],
-    conditioning,
+    ...unetTraits(kind, net),
     ...pictureSizes({ vae, unet: withMendedSize(unet), autoencoder, net }),
     scalingFactor: vaeScaling(vae),
     // As the pipeline that the model is saved as has it.
     guidanceScale: model.pipeline === "LatentConsistencyModelPipeline" ? 8.5 : 7.5,
-    guidance: embedded ? "embedded" : "classifier-free",
     distilledSteps: distilledSteps(model),
-    startsFromPicture: kind !== "instruct",
-    imageGuidanceScale: 1.5,
     textLayers: text.num_hidden_layers,
     tokenizers: { tokenizer: { maxPositions: text.max_position_embeddings, vocabSize: text.vocab_size } },
-    selfAttentions: selfAttentions(net),
   };
 }
 
