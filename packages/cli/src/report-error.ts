@@ -18,11 +18,15 @@ const badInput = new Set([
   "budget",
 ]);
 
+/** What a disk says that was well until then. */
+const diskFaults = new Set(["ENOSPC", "EDQUOT", "EIO"]);
+
 /** The exit code of an error: 130 for an interruption, 2 for bad input, 1 for all else. */
 export function exitCodeOf(error: unknown): number {
   if (AbortedError.isInstance(error)) return 130;
   if (error instanceof UsageError) return 2;
   if (!LatentKitError.isInstance(error)) return 1;
+  if (diskFaults.has((error.cause as NodeJS.ErrnoException | undefined)?.code ?? "")) return 1;
   if (error.code === "image") return error.retryable ? 1 : 2;
   return badInput.has(error.code) ? 2 : 1;
 }

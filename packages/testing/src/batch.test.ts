@@ -2,7 +2,15 @@ import { existsSync } from "node:fs";
 import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type BatchItem, createClient, type GenerationInput, ManifestError, readRecipe } from "@latentkit/core";
+import {
+  AbortedError,
+  type BatchItem,
+  createClient,
+  type GenerationEvent,
+  type GenerationInput,
+  ManifestError,
+  readRecipe,
+} from "@latentkit/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { memoryBackend } from "./fakes/memory-backend.ts";
 
@@ -127,6 +135,69 @@ describe("client.batch", () => {
     const backend = memoryBackend({ resumable: true });
     expect(await createClient({ backend }).batch(requests(1), { manifest })).toMatchObject({ done: 1 });
     expect(backend.begun).toBe(0);
+  });
+
+  it("draws anew what another request stands for under an id, also when it was killed at that", async () => {
+    const batch = (prompt: string, backend = memoryBackend()) =>
+      createClient({ backend }).batch([{ id: "fox", request: { prompt, seed: 1, ...size } }], { manifest, out });
+    await batch("red");
+    expect(await batch("red")).toMatchObject({ skipped: 1 });
+    const killed = memoryBackend({ breaks: (_, at) => (at === "started" ? new AbortedError() : undefined) });
+    await expect(batch("blue", killed)).rejects.toMatchObject({ code: "aborted" });
+    expect(await batch("blue")).toMatchObject({ done: 1 });
+    expect((await readRecipe(join(out, "00000-fox.png"))).request).toMatchObject({ prompt: "blue" });
+    expect(await batch("blue")).toMatchObject({ skipped: 1 });
+  });
+
+  it("draws anew a job that an earlier run cancelled at its service", async () => {
+    const first = createClient({ backend: memoryBackend({ resumable: true, stepMs: 20 }) });
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 30);
+    await expect(first.batch(requests(1), { manifest, signal: controller.signal })).rejects.toMatchObject({
+      code: "aborted",
+    });
+    expect(await readFile(manifest, "utf8")).toContain('"handle"');
+    const backend = memoryBackend({ resumable: true });
+    // biome-ignore lint/correctness/useYield: it fails before it tells anything
+    async function* resume(): AsyncGenerator<GenerationEvent> {
+      throw new AbortedError("The prediction was cancelled.");
+    }
+    const service = { ...backend, resume };
+    expect(await createClient({ backend: service }).batch(requests(1), { manifest })).toMatchObject({ done: 1 });
+    expect(backend.begun).toBe(1);
+  });
+
+  it("finishes what runs before it fails for an input that can't be read", async () => {
+    const backend = memoryBackend({ stepMs: 5 });
+    function* broken() {
+      yield* requests(2);
+      throw new Error("line 3");
+    }
+    const done: number[] = [];
+    const items = createClient({ backend }).batch(broken(), { concurrency: 3, manifest, out });
+    const failed = (async () => {
+      for await (const { index, status } of items) if (status === "done") done.push(index);
+    })();
+    await expect(failed).rejects.toThrow("line 3");
+    expect(done.sort()).toEqual([0, 1]);
+    expect(await pngs()).toHaveLength(2);
+  });
+
+  it("locks its manifest from the first run on, and takes over the lock of a process that is gone", async () => {
+    const client = createClient({ backend: memoryBackend() });
+    const fresh = join(folder, "new", "manifest.jsonl");
+    const first = client.batch(requests(2), { manifest: fresh })[Symbol.asyncIterator]();
+    await first.next();
+    await expect(client.batch(requests(2), { manifest: fresh })).rejects.toThrow(/Another batch/);
+    await first.return(undefined);
+    // In a container the next process has the number of the one that was killed; elsewhere another program may.
+    for (const owner of [String(process.pid), `${process.ppid} 1`]) {
+      await writeFile(`${manifest}.lock`, owner);
+      if (process.platform !== "linux" && owner.includes(" ")) continue;
+      await expect(client.batch(requests(1), { manifest })).resolves.toBeDefined();
+    }
+    await writeFile(`${manifest}.lock`, String(process.ppid));
+    await expect(client.batch(requests(1), { manifest })).rejects.toThrow(`Another batch (process ${process.ppid})`);
   });
 
   it("refuses a file that is no manifest, a damaged one, and one that another batch writes", async () => {

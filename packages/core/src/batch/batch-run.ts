@@ -1,24 +1,26 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Client } from "../client.ts";
 import { AbortedError } from "../errors/aborted-error.ts";
 import { ConfigError } from "../errors/config-error.ts";
 import { InvalidRequestError } from "../errors/invalid-request-error.ts";
 import { LatentKitError } from "../errors/latentkit-error.ts";
-import { NotFoundError } from "../errors/not-found-error.ts";
 import type { Job } from "../job/job.ts";
 import { isRecipe, type Recipe } from "../recipe/recipe.ts";
 import { stableJson } from "../recipe/stable-json.ts";
 import type { GenerationInput } from "../request/input-types.ts";
 import type { BatchInput, BatchItem, BatchOptions } from "./batch.ts";
-import { type BatchFile, Manifest, type ManifestEntry } from "./manifest.ts";
+import { type BatchFile, isOther, Manifest, type ManifestEntry } from "./manifest.ts";
 import { fileNameOf, writePictures } from "./write-pictures.ts";
 
 /** An item as it is drawn. */
 interface Task {
   index: number;
   key: string;
+  /** Of one with an id: a hash of its request. */
+  hash: string | undefined;
   request: GenerationInput | Recipe;
   known: ManifestEntry | undefined;
 }
@@ -29,6 +31,8 @@ export class BatchRun {
   readonly #inputs: Iterable<BatchInput> | AsyncIterable<BatchInput>;
   readonly #options: BatchOptions;
   readonly #seen = new Map<string, number>();
+  /** The caller has left, or cancelled. */
+  #stopped = false;
   #manifest: Manifest | undefined;
 
   constructor(client: Client, inputs: Iterable<BatchInput> | AsyncIterable<BatchInput>, options: BatchOptions) {
@@ -45,6 +49,7 @@ export class BatchRun {
     if (manifest !== undefined) this.#manifest = await Manifest.open(manifest);
     const jobs = new Set<Job>();
     const onAbort = () => {
+      this.#stopped = true;
       for (const job of jobs) job.cancel("The batch was cancelled.");
     };
     signal?.addEventListener("abort", onAbort, { once: true });
@@ -58,6 +63,7 @@ export class BatchRun {
       }
     } finally {
       signal?.removeEventListener("abort", onAbort);
+      this.#stopped = true;
       for (const job of jobs) job.cancel("The batch was left.");
       await Promise.allSettled(jobs);
       await this.#manifest?.close();
@@ -69,13 +75,17 @@ export class BatchRun {
     const { concurrency = 1, signal } = this.#options;
     const tasks = this.#tasks();
     const running = new Map<number, Promise<{ item: BatchItem }>>();
-    let reading: Promise<{ read: IteratorResult<Task> }> | undefined;
+    let reading: Promise<{ read: IteratorResult<Task> } | { wrong: unknown }> | undefined;
     let isOver = false;
     let failure: BatchItem | undefined;
+    let wrong: { reason: unknown } | undefined;
     while (true) {
       if (signal?.aborted && failure === undefined) throw abortOf(signal);
       if (!isOver && failure === undefined && running.size < concurrency)
-        reading ??= tasks.next().then((read) => ({ read }));
+        reading ??= tasks.next().then(
+          (read) => ({ read }),
+          (reason: unknown) => ({ wrong: reason }),
+        );
       if (reading === undefined && running.size === 0) break;
       const first = await Promise.race([...running.values(), ...(reading === undefined ? [] : [reading])]);
       if ("read" in first) {
@@ -90,10 +100,14 @@ export class BatchRun {
         }
         continue;
       }
+      // What runs is paid for: it is finished before the batch fails.
+      if ("wrong" in first) {
+        [reading, isOver, wrong] = [undefined, true, { reason: first.wrong }];
+        continue;
+      }
       const { item } = first;
       running.delete(item.index);
       const stops = item.status === "failed" && (this.#options.keepGoing !== true || isFatal(item.error));
-      // What runs is paid for: it is finished before the batch fails.
       if (stops) {
         isOver = true;
         failure ??= item;
@@ -101,31 +115,35 @@ export class BatchRun {
     }
     await tasks.return(undefined);
     if (failure !== undefined) yield failure;
+    if (wrong !== undefined) throw wrong.reason;
   }
 
   async *#tasks(): AsyncGenerator<Task> {
     let index = 0;
     for await (const input of this.#inputs) {
       const { id, request } = partsOf(input);
-      const key = this.#keyOf(id, request);
-      yield { index, key, request, known: this.#manifest?.take(key) };
+      const whole = hashOf(request);
+      const key = this.#keyOf(id ?? whole, id !== undefined);
+      const hash = id === undefined ? undefined : whole;
+      yield { index, key, hash, request, known: await this.#knownOf(key, hash) };
       index++;
     }
   }
 
   /** Equal requests are items of their own: the second of a kind has another key than the first. */
-  #keyOf(id: string | undefined, request: unknown): string {
-    const base =
-      id ??
-      createHash("sha256")
-        .update(stableJson(plain(request)))
-        .digest("hex")
-        .slice(0, 16);
+  #keyOf(base: string, isId: boolean): string {
     const count = (this.#seen.get(base) ?? 0) + 1;
     this.#seen.set(base, count);
-    if (id !== undefined && count > 1)
-      throw new InvalidRequestError([{ field: "id", message: `"${id}" stands there twice` }]);
+    if (isId && count > 1) throw new InvalidRequestError([{ field: "id", message: `"${base}" stands there twice` }]);
     return count === 1 ? base : `${base}-${count}`;
+  }
+
+  /** What an earlier run knew. What it drew under this id for another request is taken away: it must not pass for this one's. */
+  async #knownOf(key: string, hash: string | undefined): Promise<ManifestEntry | undefined> {
+    const known = this.#manifest?.take(key);
+    if (!isOther(known, hash)) return known;
+    for (const { path } of known?.files ?? []) await rm(path, { force: true });
+    return undefined;
   }
 
   async #draw(task: Task, jobs: Set<Job>): Promise<BatchItem> {
@@ -156,11 +174,16 @@ export class BatchRun {
     return paths.every((path) => existsSync(path)) ? paths.map((path) => ({ path })) : undefined;
   }
 
-  async #make({ index, key, request, known }: Task, jobs: Set<Job>) {
+  async #make({ index, key, hash, request, known }: Task, jobs: Set<Job>) {
     const { out, concurrency: _, manifest: __, keepGoing: ___, ...options } = this.#options;
     const stem = out === undefined ? undefined : join(out, nameOf(index, key));
     if (known?.handle === undefined)
-      await this.#manifest?.write({ key, index, ...(stem === undefined ? {} : { stem }) });
+      await this.#manifest?.write({
+        key,
+        index,
+        ...(hash === undefined ? {} : { request: hash }),
+        ...(stem === undefined ? {} : { stem }),
+      });
     const { job } = await this.#jobOf(request, known, options, jobs);
     try {
       if (this.#manifest !== undefined) this.#keepHandle(job, { key, index });
@@ -192,8 +215,7 @@ export class BatchRun {
     const resumed = begin(this.#client.resume(handle, options));
     const isGone = await resumed.job.then(
       () => false,
-      (error: unknown) =>
-        NotFoundError.isInstance(error) || (LatentKitError.isInstance(error) && error.code === "unsupported"),
+      (error: unknown) => !this.#stopped && isGoneBy(error),
     );
     if (!isGone) return resumed;
     jobs.delete(resumed.job);
@@ -217,6 +239,11 @@ export class BatchRun {
   }
 }
 
+/** Whether a job can't be gone on with: nobody knows it, or an earlier run that was stopped has cancelled it. */
+function isGoneBy(error: unknown): boolean {
+  return LatentKitError.isInstance(error) && ["not_found", "unsupported", "aborted"].includes(error.code);
+}
+
 /** Errors that every item after it would meet too. */
 function isFatal(error: unknown): boolean {
   if (!LatentKitError.isInstance(error)) return false;
@@ -225,6 +252,13 @@ function isFatal(error: unknown): boolean {
     ["aborted", "disposed", "manifest", "budget"].includes(error.code) ||
     ["ENOSPC", "EDQUOT", "EROFS", "EACCES"].includes(code ?? "")
   );
+}
+
+function hashOf(request: unknown): string {
+  return createHash("sha256")
+    .update(stableJson(plain(request)))
+    .digest("hex")
+    .slice(0, 16);
 }
 
 function partsOf(input: BatchInput): { id: string | undefined; request: GenerationInput | Recipe } {

@@ -1,9 +1,9 @@
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { type FileHandle, mkdir, open, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { JobHandle } from "../backend.ts";
 import type { SerializedError } from "../errors/latentkit-error.ts";
 import { ManifestError } from "../errors/manifest-error.ts";
+import { lock, unlock } from "./manifest-lock.ts";
 
 /** A picture that a batch wrote. */
 export interface BatchFile {
@@ -16,6 +16,8 @@ export interface ManifestEntry {
   /** The item's id, or a hash of its request. */
   key: string;
   index: number;
+  /** Of an item with an id: a hash of its request. Another one is another picture, whatever was done under the id. */
+  request?: string;
   /** Path of its pictures without ending: they are written there. */
   stem?: string;
   /** Finds its job again at the service that runs it. */
@@ -35,31 +37,36 @@ export class Manifest {
   readonly path: string;
   readonly #file: FileHandle;
   readonly #known: Map<string, ManifestEntry>;
+  /** Bytes of all whole lines. */
+  #size: number;
   #writing: Promise<unknown> = Promise.resolve();
 
-  private constructor(path: string, file: FileHandle, known: Map<string, ManifestEntry>) {
+  private constructor(path: string, file: FileHandle, known: Map<string, ManifestEntry>, size: number) {
     this.path = path;
     this.#file = file;
     this.#known = known;
+    this.#size = size;
   }
 
   /** @throws ManifestError when the file is there and no manifest, is damaged, cannot be written, or another batch has it open. */
   static async open(path: string): Promise<Manifest> {
-    lock(path);
+    await take(path);
+    let file: FileHandle | undefined;
     try {
-      await mkdir(dirname(path), { recursive: true });
       const text = await readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
         if (cause.code === "ENOENT") return "";
         throw cause;
       });
       const whole = text.slice(0, text.lastIndexOf("\n") + 1);
       const known = parse(whole, path);
-      const file = await open(path, "a");
-      const manifest = new Manifest(path, file, known);
-      await file.truncate(Buffer.byteLength(whole));
+      file = await open(path, "a");
+      const size = Buffer.byteLength(whole);
+      const manifest = new Manifest(path, file, known, size);
+      await file.truncate(size);
       if (whole === "") await manifest.#append(header);
       return manifest;
     } catch (cause) {
+      await file?.close().catch(() => {});
       unlock(path);
       if (ManifestError.isInstance(cause)) throw cause;
       throw unusable(path, cause);
@@ -86,7 +93,7 @@ export class Manifest {
   /** One after the other, each line whole. */
   async #append(line: object): Promise<void> {
     const before = this.#writing;
-    const own = before.catch(() => {}).then(() => this.#file.appendFile(`${JSON.stringify(line)}\n`));
+    const own = before.catch(() => {}).then(() => this.#add(`${JSON.stringify(line)}\n`));
     this.#writing = own;
     try {
       await own;
@@ -94,6 +101,31 @@ export class Manifest {
       throw unusable(this.path, cause);
     }
   }
+
+  /** What a full disk took of a line is taken away: the next one must not go on in the middle of it. */
+  async #add(line: string): Promise<void> {
+    try {
+      await this.#file.appendFile(line);
+      this.#size += Buffer.byteLength(line);
+    } catch (cause) {
+      await this.#file.truncate(this.#size).catch(() => {});
+      throw cause;
+    }
+  }
+}
+
+async function take(path: string): Promise<void> {
+  let owner: number | undefined;
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    owner = lock(path);
+  } catch (cause) {
+    throw unusable(path, cause);
+  }
+  if (owner !== undefined)
+    throw new ManifestError(
+      `Another batch (process ${owner}) writes to ${path}: wait for it, or name another manifest.`,
+    );
 }
 
 function parse(text: string, path: string): Map<string, ManifestEntry> {
@@ -113,9 +145,16 @@ function parse(text: string, path: string): Map<string, ManifestEntry> {
           details: { file: path, line: i + 1 },
         },
       );
-    known.set(value.key, { ...known.get(value.key), ...(value as unknown as ManifestEntry) });
+    const entry = value as unknown as ManifestEntry;
+    const before = known.get(entry.key);
+    known.set(entry.key, isOther(before, entry.request) ? entry : { ...before, ...entry });
   }
   return known;
+}
+
+/** Whether what is known of an item is of another request than this. */
+export function isOther(known: ManifestEntry | undefined, request: string | undefined): boolean {
+  return known?.request !== undefined && request !== undefined && known.request !== request;
 }
 
 function parseLine(line: string): Record<string, unknown> | undefined {
@@ -124,37 +163,6 @@ function parseLine(line: string): Record<string, unknown> | undefined {
     return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
   } catch {
     return undefined;
-  }
-}
-
-const lockOf = (path: string): string => `${path}.lock`;
-
-/** A lock of a process that is gone, as after a kill, is taken over. */
-function lock(path: string): void {
-  try {
-    writeFileSync(lockOf(path), String(process.pid), { flag: "wx" });
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code === "ENOENT") return;
-    if (code !== "EEXIST") throw unusable(path, cause);
-    const owner = Number(readFileSync(lockOf(path), "utf8"));
-    if (owner === process.pid || isAlive(owner))
-      throw new ManifestError(
-        `Another batch (process ${owner}) writes to ${path}: wait for it, or name another manifest.`,
-      );
-    writeFileSync(lockOf(path), String(process.pid));
-  }
-}
-
-function unlock(path: string): void {
-  rmSync(lockOf(path), { force: true });
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return Number.isInteger(pid) && pid > 0 && process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }
 

@@ -26,7 +26,8 @@ export function splitParameters(text: string): ParametersText | undefined {
   if (piped !== undefined) return piped;
   const found = scanSettings(line);
   if (!isSettings(line, found)) return undefined;
-  const settings = new Map(found);
+  // A1111 passes over what has no value, also where the same key had one before.
+  const settings = new Map(found.filter(([, value]) => value !== ""));
   const isNext = settings.get("App") === "SD.Next" || settings.has("Operations") || settings.has("Backend");
   return { ...splitPrompts(lines.slice(0, last), isNext), settings };
 }
