@@ -1,3 +1,4 @@
+export type { AdapterInfo } from "./adapters/inspect-adapter.ts";
 export { findInHubCache, type HubId, hubCacheFolder, hubRepositoryFolder, readHubId } from "./files/hub-cache.ts";
 export { fromConfig, local } from "./local.ts";
 export type { LocalBackend } from "./local-backend.ts";

@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Task } from "@latentkit/core";
+import { type AdapterInfo, inspectAdapter } from "../adapters/inspect-adapter.ts";
 import { familyOf } from "../families/families.ts";
 import { withHubCache } from "../files/hub-cache.ts";
 import { fileWeights, type Weights } from "../files/weights.ts";
@@ -48,6 +49,8 @@ export interface ModelInfo {
   defaults: ModelDefaults;
   /** Longest prompt in tokens. */
   maxPromptTokens?: number;
+  /** Of a LoRA, an embedding and the like: what it is, what it is for and which words call it. */
+  adapter?: AdapterInfo;
 }
 
 /**
@@ -101,12 +104,19 @@ async function inspectWhole(place: string, variant: string | undefined): Promise
   };
 }
 
-/** A file with one network, which is a part for some model and none itself; undefined where it is anything else. */
+/** A file with one network or an adapter, which goes with some model and is none itself; undefined where it is anything else. */
 async function inspectNetworkFile(place: string): Promise<ModelInfo | undefined> {
   const path = resolve(place);
   const stats = await stat(path).catch(() => undefined);
   if (!stats?.isFile()) return undefined;
   const weights = await fileWeights(path);
+  const adapter = await inspectAdapter(path);
+  if (adapter !== undefined) {
+    const { hash } = await hashModel([], [weights]);
+    const component = inspectPart(adapter.kind, { _class_name: adapter.title }, weights);
+    const family = `${adapter.title} for ${adapter.base}`;
+    return { id: modelId(path), family, tasks: [], path, hash, components: [component], defaults: {}, adapter };
+  }
   const found = await recogniseFile(weights);
   if (found.kind === "model") return undefined;
   const { part, network } = found;

@@ -109,7 +109,8 @@ function pathCommand({ stdout }: CliIo): Command {
     });
 }
 
-function table({ id, family, tasks, path, hash, components, scheduler, size, maxPromptTokens }: ModelInfo): string {
+function table(info: ModelInfo): string {
+  const { id, family, tasks, path, hash, components, scheduler, size, maxPromptTokens, adapter } = info;
   const bytes = components.reduce((sum, component) => sum + component.bytes, 0);
   const rows: [string, string][] = [
     ["model", id],
@@ -127,6 +128,19 @@ function table({ id, family, tasks, path, hash, components, scheduler, size, max
   if (size !== undefined) {
     const sides = `sides in multiples of ${size.multipleOf}, from ${size.min}`;
     rows.push(["native size", `${size.width}×${size.height} (${sides})`]);
+  }
+  if (adapter !== undefined) {
+    const { layers = {}, triggerWords = [], tags = [] } = adapter;
+    rows.push(
+      [
+        "layers",
+        Object.entries(layers)
+          .map(([network, count]) => `${count} ${network}`)
+          .join(", "),
+      ],
+      ["trigger words", triggerWords.join(", ")],
+      ["training tags", tags.map(({ tag, count }) => `${tag} (${count})`).join(", ")],
+    );
   }
   if (maxPromptTokens !== undefined) rows.push(["prompt", `up to ${maxPromptTokens} tokens`]);
   return columns(rows.filter(([, value]) => value !== ""));
