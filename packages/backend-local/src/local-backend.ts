@@ -6,7 +6,7 @@ import {
   type GenerationEvent,
   type GenerationRequest,
 } from "@latentkit/core";
-import { findLoras } from "./adapters/lora/find-loras.ts";
+import { type AdapterFolders, findAdapters } from "./adapters/find-adapters.ts";
 import type { Engine, EngineOptions } from "./engine/engine.ts";
 import { type EngineHold, shareEngine } from "./engine/shared-engine.ts";
 import { unlessAborted } from "./engine/unless-aborted.ts";
@@ -27,14 +27,14 @@ export class LocalBackend implements Backend {
   /** Taken when it is first needed: a backend that does nothing holds nothing. */
   #hold: EngineHold | undefined;
   readonly #models: ModelLibrary;
-  readonly #loraFolder: string | undefined;
+  readonly #folders: AdapterFolders;
   /** Aborted by dispose: what is not the engine's, such as a picture on its way, ends as well. */
   readonly #life = new AbortController();
 
   constructor(options: ResolvedLocalOptions) {
     const { executionProvider, threads, cacheModels, isolation, engineOutput, idleMs, stallMs, maxMemory } = options;
     this.#models = new ModelLibrary(options);
-    this.#loraFolder = options.loraFolder;
+    this.#folders = options;
     this.#options = {
       settings: {
         executionProvider,
@@ -82,7 +82,7 @@ export class LocalBackend implements Backend {
     const model = await unlessAborted(this.#models.find(request.model), before);
     checkOwnOptions(request, familyOf(model));
     settle(request, model);
-    const adapted = await unlessAborted(findLoras(request, this.#loraFolder), before);
+    const adapted = await unlessAborted(findAdapters(request, this.#folders, model), before);
     const { request: sized, inputs } = await unlessAborted(readInputs(adapted, model.traits, before, rules), before);
     const { width, height } = settle(sized, model);
     const prompt = "prompt" in sized ? (sized.prompt ?? "") : "";

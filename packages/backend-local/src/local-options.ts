@@ -27,6 +27,7 @@ const LocalOptionsSchema = z.strictObject({
     .regex(/^[\w-]+$/, 'must be a variant\'s name, such as "fp16"')
     .optional(),
   loraFolder: path,
+  embeddingFolder: path,
   executionProvider: z.enum(executionProviders).default("cpu"),
   threads: z.int().min(1).max(1024).optional(),
   isolation: z.enum(["process", "thread"]).default("process"),
@@ -89,6 +90,11 @@ export interface LocalOptions {
   variant?: string;
   /** Where a LoRA lies that is called by its name alone, as in `loras: [{ model: "name" }]` and in A1111's `<lora:name:0.8>`. */
   loraFolder?: string;
+  /**
+   * Where a textual inversion lies that is called by its name alone, as in `embeddings: [{ model: "name" }]`. Of those in it, prompts in
+   * A1111's syntax call one by its name, and in ComfyUI's by `embedding:name`, without being told.
+   */
+  embeddingFolder?: string;
   /** What computes. Default `"cpu"`; the others need a build of onnxruntime-node that has them. */
   executionProvider?: ExecutionProvider;
   /** Threads for one network run. Default: onnxruntime's choice, one a physical core. */

@@ -66,16 +66,20 @@ export interface NetworkRule {
 /** What of a network a job may ask to be otherwise. */
 export interface NetworkOptions extends BuildOptions {
   readonly perturbedLayers?: readonly string[];
+  readonly vectors?: boolean;
 }
 
 /** A network by its name, or one that is built otherwise. */
 export type NetworkChoice = string | NetworkVariant;
 
-/** A network whose self-attentions of these names can be perturbed, or with places for adapters in its layers. */
+/** A network whose self-attentions of these names can be perturbed, or with places for what adapters add. */
 export interface NetworkVariant {
   readonly network: string;
   readonly perturbedLayers?: readonly string[];
+  /** Of a LoRA: in these layers. */
   readonly adapted?: readonly AdaptedLayer[];
+  /** Of textual inversions, in a text encoder: among its tokens. */
+  readonly vectors?: boolean;
 }
 
 /** A job as a family sees it. */

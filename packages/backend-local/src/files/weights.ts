@@ -89,7 +89,7 @@ function candidates(variant: string | undefined): string[] {
 }
 
 /** Unpickling runs code that the file brings along, so a pickle is refused by its name alone. */
-function refusePickle(path: string): void {
+export function refusePickle(path: string): void {
   if (!pickled.test(path)) return;
   throw modelError(
     "pickle",

@@ -20,7 +20,7 @@ function exportedNetwork(
   }
   if (typeof choice === "string" && adapter === undefined)
     return { model: new Uint8Array(), exported: file, inputs: [], outputs: [], sessionOptions: {} };
-  const message = `${file} is an exported graph, which LoRAs and perturbed attention can't change; use the model's safetensors files`;
+  const message = `${file} is an exported graph, which LoRAs, textual inversions and perturbed attention can't change; use the model's safetensors files`;
   throw modelError("unsupported", message, { file });
 }
 

@@ -39,7 +39,7 @@ export async function* generate(
   const job = familyJob(request, model.model, inputs);
   const { settings } = job;
   const clock = new JobClock(settings.count);
-  const adapted = await clock.time("load", () => adaptedModel(model, request.loras));
+  const adapted = await clock.time("load", () => adaptedModel(model, request));
   const names = family.needs(job, model.model).map(adapted.chosen);
   await clock.time("load", () => model.check(names));
   family.codec.check?.(model, job.dims, inputs.image !== undefined);

@@ -27,7 +27,9 @@ export function a1111Chunks(prompt: string, tokenizer: PromptTokenizer): Chunk[]
       close();
       continue;
     }
-    for (const token of tokenizer.words(text)) {
+    const ids = tokenizer.words(text);
+    for (let at = 0; at < ids.length; at++) {
+      const token = ids[at]!;
       if (token === comma) lastComma = tokens.length;
       else if (tokens.length === room && lastComma !== -1 && room - lastComma <= longestTail) {
         const from = lastComma + 1;
@@ -36,8 +38,17 @@ export function a1111Chunks(prompt: string, tokenizer: PromptTokenizer): Chunk[]
         [tokens, weights] = [tail, tailWeights];
       }
       if (tokens.length === room) close();
-      tokens.push(token);
-      weights.push(weight);
+      const embedding = tokenizer.embeddingAt(ids, at);
+      if (embedding === undefined) {
+        tokens.push(token);
+        weights.push(weight);
+        continue;
+      }
+      // A textual inversion's vectors stay together.
+      if (tokens.length + embedding.vectors.length > room) close();
+      tokens.push(...embedding.vectors);
+      weights.push(...embedding.vectors.map(() => weight));
+      at += embedding.length - 1;
     }
   }
   if (tokens.length > 0 || chunks.length === 0) close();

@@ -23,8 +23,8 @@ export function comfyChunks(prompt: string, tokenizer: PromptTokenizer): ComfyCh
   };
   let batch = open();
   for (const { text, weight } of comfySegments(prompt)) {
-    for (const words of withoutEmbeddings(text, missing)) {
-      const ids = tokenizer.words(words);
+    for (const words of stretchesOf(text, missing, tokenizer)) {
+      const ids = typeof words === "string" ? tokenizer.words(words) : words;
       const isLarge = ids.length >= longestWhole;
       for (let done = 0; done < ids.length; ) {
         const left = room - batch.ids.length;
@@ -53,17 +53,20 @@ function framed({ ids, weights }: { ids: number[]; weights: number[] }, { length
   return { ids: all, weights: each };
 }
 
-/** The words of a segment around `embedding:name`, the names of which go to `missing`. */
-function withoutEmbeddings(text: string, missing: string[]): string[] {
+/** The words of a segment, and the vectors that `embedding:name` stands for; names that are not known go to `missing`. */
+function stretchesOf(text: string, missing: string[], tokenizer: PromptTokenizer): (string | readonly number[])[] {
   const stretches = text.split(/(?<=\s)(?=embedding:)/);
   return stretches.flatMap((stretch) => {
     if (!stretch.startsWith("embedding:")) return stretch === "" ? [] : [stretch];
     const [first = "", ...rest] = stretch.slice("embedding:".length).trim().split(/\s+/);
+    const whole = tokenizer.embeddingOf(first);
+    if (whole) return rest.length === 0 ? [whole] : [whole, rest.join(" ")];
     const [, name = "", more = ""] = /^([^<[]*)(.*)$/.exec(first)!;
-    missing.push(name.replace(/^,+|,+$/g, ""));
-    const left = [more, ...rest].filter(Boolean).join(" ");
     const stripped = name.replace(/^,+|,+$/g, "");
+    const vectors = tokenizer.embeddingOf(stripped);
+    if (vectors === undefined) missing.push(stripped);
+    const left = [more, ...rest].filter(Boolean).join(" ");
     const leftover = stripped.length < name.length ? `${name.slice(stripped.length)} ${left}` : left;
-    return leftover === "" ? [] : [leftover];
+    return [...(vectors ? [vectors] : []), ...(leftover === "" ? [] : [leftover])];
   });
 }

@@ -5,6 +5,7 @@ import { quote } from "../files/quote.ts";
 import { type AddedToken, splitAtTokens } from "./added-tokens.ts";
 import { clipPieces, normalizeForClip } from "./clip-pieces.ts";
 import { type ClipVocabulary, readClipVocabulary } from "./clip-vocabulary.ts";
+import type { PromptEmbedding } from "./prompt-embedding.ts";
 import { readTokenizerSettings, type TokenizerSettings } from "./tokenizer-settings.ts";
 
 /** A prompt as the text encoder takes it. */
@@ -13,6 +14,15 @@ export interface PromptTokens {
   ids: Int32Array;
   /** The text that no longer fitted, where there was some. */
   cut?: string;
+}
+
+/** What a tokenizer is read from. */
+export interface TokenizerFiles {
+  vocabulary: ClipVocabulary;
+  settings: TokenizerSettings;
+  limits: TokenizerLimits;
+  /** For messages. */
+  place: string;
 }
 
 /** Turns prompts into CLIP's token ids, as transformers' `CLIPTokenizer`. */
@@ -29,14 +39,30 @@ export class PromptTokenizer {
   readonly #sides: Pick<TokenizerSettings, "padsLeft" | "cutsLeft">;
   readonly #split: Splitters;
   readonly #splitWords: Splitters;
+  readonly #source: TokenizerFiles;
+  /** Words that stand for vectors of textual inversions. */
+  readonly embeddings: readonly PromptEmbedding[];
+  /** Ids of their vectors: above those that the text encoder knows, one after the other. */
+  readonly #vectors: readonly (readonly number[])[];
+  readonly #firstVector: number;
+  /** Their words as A1111 looks for them: by the tokens that they would be. The longest first. */
+  #spelled: readonly { word: readonly number[]; vectors: readonly number[] }[] | undefined;
 
   /** @throws {@link ModelError} naming `place`, where the vocabulary lacks a token that every prompt needs. */
   constructor(
-    vocabulary: ClipVocabulary,
-    settings: TokenizerSettings,
-    { maxPositions, vocabSize }: TokenizerLimits,
-    place: string,
+    source: TokenizerFiles,
+    {
+      embeddings = [],
+      firstVector,
+      bpe,
+    }: { embeddings?: readonly PromptEmbedding[]; firstVector?: number; bpe?: Tokenizer } = {},
   ) {
+    const { vocabulary, settings, limits, place } = source;
+    const { maxPositions, vocabSize } = limits;
+    this.#source = source;
+    this.embeddings = embeddings;
+    this.#firstVector = firstVector ?? vocabSize;
+    this.#vectors = idsOfVectors(embeddings, this.#firstVector);
     const { names, limit, splitsSpecial, written } = settings;
     this.length = Math.min(maxPositions, limit);
     this.#vocabSize = vocabSize;
@@ -55,12 +81,41 @@ export class PromptTokenizer {
     this.begin = idOf("bos_token", names.bos, true);
     this.end = idOf("eos_token", names.eos, true);
     this.pad = idOf("pad_token", names.pad);
-    this.#bpe = byteLevelBpe(vocabulary, names.unk, place);
+    this.#bpe = bpe ?? byteLevelBpe(vocabulary, names.unk, place);
     this.#added = added.tokens;
     const found = [...added.tokens].filter(([, { special }]) => !(splitsSpecial && special));
-    this.#split = splitters(found);
+    // As diffusers adds them. Below zero, until they become their vectors' ids.
+    const words = embeddings.map(({ token }, i) => [-1 - i, wordOf(token)] as const);
+    this.#split = splitters([...found, ...words]);
     const isPad = (id: number) => id === this.pad && id !== this.begin && id !== this.end;
     this.#splitWords = splitters(found.filter(([id]) => !isPad(id)));
+  }
+
+  /** The same tokenizer, with words that stand for vectors, whose ids begin with `firstVector`. */
+  withEmbeddings(embeddings: readonly PromptEmbedding[], firstVector: number): PromptTokenizer {
+    return embeddings.length === 0
+      ? this
+      : new PromptTokenizer(this.#source, { embeddings, firstVector, bpe: this.#bpe });
+  }
+
+  /** Ids of the vectors that a word stands for, as ComfyUI's `embedding:word` calls them. */
+  embeddingOf(token: string): readonly number[] | undefined {
+    return this.#vectors[this.embeddings.findIndex((embedding) => embedding.token === token)];
+  }
+
+  /** The textual inversion whose word stands at a place among {@link words}, as A1111 finds it; and how many tokens the word is. */
+  embeddingAt(ids: readonly number[], at: number): { vectors: readonly number[]; length: number } | undefined {
+    this.#spelled ??= this.embeddings
+      .map(({ token }, i) => ({ word: this.words(token), vectors: this.#vectors[i]! }))
+      .sort((a, b) => b.word.length - a.word.length);
+    const found = this.#spelled.find(({ word }) => word.length > 0 && word.every((id, i) => ids[at + i] === id));
+    return found && { vectors: found.vectors, length: found.word.length };
+  }
+
+  /** Of all textual inversions the words that none of these ids is a vector of. */
+  embeddingsNotIn(chunks: readonly Int32Array[]): string[] {
+    const used = new Set(chunks.flatMap((ids) => [...ids].filter((id) => id >= this.#firstVector)));
+    return this.embeddings.filter((_, i) => !this.#vectors[i]!.some((id) => used.has(id))).map(({ token }) => token);
   }
 
   /** Ids of `prompt`, cut at the encoder's length as diffusers does. */
@@ -99,7 +154,7 @@ export class PromptTokenizer {
       return parts.flatMap((each) => (typeof each === "number" ? each : clipPieces(each).flatMap(encoded)));
     });
     const without = ids.find((id) => id >= this.#vocabSize);
-    if (without === undefined) return ids;
+    if (without === undefined) return ids.flatMap((id) => (id < 0 ? this.#vectors[-1 - id]! : id));
     const message = `The tokenizer's token ${quote(this.#added.get(without)?.content)} has the id ${without}; the text encoder knows the ids below ${this.#vocabSize}`;
     throw modelError("malformed", message);
   }
@@ -118,7 +173,9 @@ export class PromptTokenizer {
       plain = [];
     };
     for (const id of ids) {
-      const token = this.#added.get(id);
+      const vector = this.#vectors.findIndex((own) => own.includes(id));
+      const token = vector < 0 ? this.#added.get(id) : wordOf(this.embeddings[vector]!.token);
+      if (vector >= 0 && parts.at(-1) === token?.content && plain.length === 0) continue;
       if (token === undefined) plain.push(id);
       else {
         flush();
@@ -151,7 +208,17 @@ function splitters(added: readonly (readonly [number, AddedToken])[]): Splitters
 export async function readTokenizer(folder: string, limits: TokenizerLimits): Promise<PromptTokenizer> {
   const vocabulary = await readClipVocabulary(folder, limits.vocabSize);
   const settings = await readTokenizerSettings(folder, vocabulary.ownTokens);
-  return new PromptTokenizer(vocabulary, settings, limits, folder);
+  return new PromptTokenizer({ vocabulary, settings, limits, place: folder });
+}
+
+/** Found anywhere in a text, in capitals too, as diffusers' `add_tokens` has it. */
+function wordOf(content: string): AddedToken {
+  return { content, lstrip: false, rstrip: false, singleWord: false, normalized: true, special: false };
+}
+
+function idsOfVectors(embeddings: readonly PromptEmbedding[], first: number): number[][] {
+  let next = first;
+  return embeddings.map(({ count }) => Array.from({ length: count }, () => next++));
 }
 
 /** Added tokens by id: the vocabulary's where it has them, else the next. The last of several of one name counts. */

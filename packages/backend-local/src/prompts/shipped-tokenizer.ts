@@ -43,7 +43,8 @@ export async function shippedTokenizer(kind: ShippedTokenizer): Promise<PromptTo
     cutsLeft: false,
     splitsSpecial: false,
   };
-  return new PromptTokenizer(await vocabulary, settings, { maxPositions: 77, vocabSize: 49_408 }, "CLIP's vocabulary");
+  const limits = { maxPositions: 77, vocabSize: 49_408 };
+  return new PromptTokenizer({ vocabulary: await vocabulary, settings, limits, place: "CLIP's vocabulary" });
 }
 
 /** `assets/clip-merges.z`: the ids of each merge's left and right token, low bytes and high bytes by themselves. */

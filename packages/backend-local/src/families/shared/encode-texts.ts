@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { PromptSyntax, WarningEvent } from "@latentkit/core";
+import { quote } from "../../files/quote.ts";
 import { comfyEmptyChunk } from "../../prompts/comfy-chunks.ts";
 import { moveFromEmpty, multiplyAndRestoreMean } from "../../prompts/emphasis.ts";
 import type { PromptTokenizer } from "../../prompts/prompt-tokenizer.ts";
@@ -43,13 +44,16 @@ export async function encodeTexts(
   const tokenizer = await model.tokenizer(encoder.tokenizer);
   const warnings: WarningEvent[] = [];
   const texts: EncodedText[][] = [];
+  const encoded: Int32Array[] = [];
   for (const group of groups) {
     const { chunks, warnings: more } = groupChunks(group, syntax, tokenizer);
     warnings.push(...more);
-    const key = keyOf(chunks, group, syntax, encoder);
+    encoded.push(...chunks.flat().map(({ ids }) => ids));
+    const key = keyOf(chunks, group, syntax, encoder, tokenizer);
     const make = () => encodeGroup(model, { chunks, group, syntax, tokenizer, encoder }, signal);
     texts.push(await model.texts.get(key, make));
   }
+  warnings.push(...unusedEmbeddings(tokenizer, encoded));
   const joined = (refs: readonly TextRef[]) => refs.map(({ group, text }) => texts[group]![text]!);
   const lengthOf = (refs: readonly TextRef[]) =>
     joined(refs).reduce((sum, { states, width }) => sum + states.length / width, 0);
@@ -73,12 +77,29 @@ function keyOf(
   { negative, counts }: TextGroup,
   syntax: PromptSyntax,
   encoder: ClipEncoder,
+  { embeddings }: PromptTokenizer,
 ) {
   const hash = createHash("sha256");
-  const ways = [encoder.network, encoder.states(negative), encoder.pooled, syntax, counts, chunks.map((c) => c.length)];
+  const ways = [
+    encoder.network,
+    encoder.states(negative),
+    encoder.pooled,
+    syntax,
+    counts,
+    chunks.map((c) => c.length),
+    embeddings.map(({ stamp, count }) => [stamp, count]),
+  ];
   hash.update(JSON.stringify(ways));
   for (const { ids, weights } of chunks.flat()) hash.update(ids).update(weights);
   return hash.digest("hex");
+}
+
+/** Textual inversions that were named and that no text calls. */
+function unusedEmbeddings(tokenizer: PromptTokenizer, encoded: readonly Int32Array[]): WarningEvent[] {
+  return tokenizer.embeddingsNotIn(encoded).map((token): WarningEvent => {
+    const message = `embeddings: no prompt has ${quote(token)}, so its textual inversion has no effect`;
+    return { type: "warning", code: "embedding_unused", field: "embeddings", message };
+  });
 }
 
 interface GroupToEncode {

@@ -26,7 +26,7 @@ export function unetTraits(kind: UNetKind, net: UNetConfig) {
   const own: readonly FeatureName[] = embedded ? [] : ["negativePrompt", "guidance"];
   return {
     tasks,
-    features: ["promptSyntax", "clipSkip", "loras", ...own, ...features],
+    features: ["promptSyntax", "clipSkip", "loras", "embeddings", ...own, ...features],
     conditioning,
     guidance: embedded ? "embedded" : "classifier-free",
     startsFromPicture: kind !== "instruct",

@@ -1,0 +1,156 @@
+import type { WarningEvent } from "@latentkit/core";
+import type { LoadedModel } from "../../engine/loaded-model.ts";
+import { TextCache } from "../../engine/text-cache.ts";
+import type { NetworkChoice } from "../../families/family.ts";
+import { networkOf } from "../../models/build-network.ts";
+import { stampOf } from "../../models/model-hash.ts";
+import { type AdaptedLayer, adapterInputs } from "../adapted-layers.ts";
+import type { AdaptedModel } from "../adapted-model.ts";
+import type { NetworkLayer } from "../network-layers.ts";
+import { ofField } from "../of-field.ts";
+import { dense, type LayerDelta, layerDelta } from "./layer-delta.ts";
+import { readLora } from "./lora-file.ts";
+import { LoraMatcher } from "./match-lora.ts";
+import { add, type Matrix } from "./matrix.ts";
+
+/** A LoRA of a request, its file's path absolute. */
+export interface LoraRequest {
+  readonly model: string;
+  readonly strength: number;
+  readonly textEncoderStrength?: number | undefined;
+}
+
+/** What adapters add to one network: its layers with a place for it, and the tensors to feed. */
+interface NetworkAdapters {
+  layers: readonly AdaptedLayer[];
+  feeds: Readonly<Record<string, { data: Float32Array; dims: readonly number[] }>>;
+}
+
+/** A request's adapters, read. */
+interface Adapters {
+  networks: ReadonlyMap<string, NetworkAdapters>;
+  warnings: readonly WarningEvent[];
+  /** Texts encoded with them. */
+  texts: TextCache;
+}
+
+const read = new WeakMap<LoadedModel, { key: string; adapters: Promise<Adapters>; matcher: LoraMatcher }>();
+
+/**
+ * A model with LoRAs added: the networks that these change have places for what is added, fed with each run. The last
+ * request's are kept, so that a series of pictures reads them once. With none, or none of any strength, it is the model as it is.
+ *
+ * @throws InvalidRequestError, ModelError
+ */
+export async function withLoras(model: LoadedModel, loras: readonly LoraRequest[]): Promise<AdaptedModel> {
+  const acting = loras.flatMap((lora, i) => {
+    const text = lora.textEncoderStrength ?? lora.strength;
+    return lora.strength === 0 && text === 0
+      ? []
+      : [{ ...lora, textEncoderStrength: text, field: `loras[${i}].model` }];
+  });
+  if (acting.length === 0) return asItIs(model);
+  const key = JSON.stringify([acting, await stampOf(acting.map((lora) => lora.model))]);
+  const last = read.get(model);
+  const matcher = last?.matcher ?? new LoraMatcher(model.model);
+  const adapters = last?.key === key ? last.adapters : readAdapters(acting, matcher);
+  read.set(model, { key, adapters, matcher });
+  const { networks, warnings, texts } = await adapters.catch((error: unknown) => {
+    read.delete(model);
+    throw error;
+  });
+  const chosen = (choice: NetworkChoice): NetworkChoice => {
+    const adapted = networks.get(networkOf(choice))?.layers;
+    if (adapted === undefined) return choice;
+    return { ...(typeof choice === "string" ? { network: choice } : choice), adapted };
+  };
+  const changesTexts = networks.has("textEncoder") || networks.has("textEncoder2");
+  return {
+    model: model.model,
+    runtime: model.runtime,
+    texts: changesTexts ? texts : model.texts,
+    warnings,
+    chosen,
+    tokenizer: (name) => model.tokenizer(name),
+    assemble: (...part) => model.assemble(...part),
+    rest: () => model.rest(),
+    async network(choice) {
+      const network = await model.network(chosen(choice));
+      const feeds = networks.get(networkOf(choice))?.feeds ?? {};
+      const { Tensor } = model.runtime;
+      const tensors = Object.entries(feeds).map(([name, { data, dims }]) => [name, new Tensor("float32", data, dims)]);
+      return network.feeding(Object.fromEntries(tensors));
+    },
+  };
+}
+
+function asItIs(model: LoadedModel): AdaptedModel {
+  const { model: own, runtime, texts } = model;
+  const tokenizer = (name: string) => model.tokenizer(name);
+  const network = (choice: NetworkChoice) => model.network(choice);
+  const assemble: AdaptedModel["assemble"] = (...part) => model.assemble(...part);
+  const rest = () => model.rest();
+  return { model: own, runtime, texts, tokenizer, network, assemble, rest, warnings: [], chosen: (choice) => choice };
+}
+
+type Acting = LoraRequest & { field: string; textEncoderStrength: number };
+
+async function readAdapters(loras: readonly Acting[], matcher: LoraMatcher): Promise<Adapters> {
+  const warnings: WarningEvent[] = [];
+  const deltas = new Map<string, Map<string, { base: NetworkLayer; all: LayerDelta[] }>>();
+  for (const { model: path, strength, textEncoderStrength, field } of loras) {
+    const file = await ofField(field, readLora(path));
+    const { matches, warnings: more } = await matcher.match(file, field);
+    warnings.push(...more);
+    for (const { network, name, layer, base } of matches) {
+      const acts = network.startsWith("textEncoder") ? textEncoderStrength : strength;
+      if (acts === 0) continue;
+      const layers = deltas.get(network) ?? new Map<string, { base: NetworkLayer; all: LayerDelta[] }>();
+      const entry = layers.get(name) ?? { base, all: [] };
+      entry.all.push(await ofField(field, layerDelta(file, layer, base, acts)));
+      deltas.set(network, layers.set(name, entry));
+    }
+  }
+  const networks = new Map([...deltas].map(([network, layers]) => [network, ofNetwork(layers)]));
+  return { networks, warnings, texts: new TextCache() };
+}
+
+function ofNetwork(deltas: ReadonlyMap<string, { base: NetworkLayer; all: LayerDelta[] }>): NetworkAdapters {
+  const layers: AdaptedLayer[] = [];
+  const feeds: Record<string, { data: Float32Array; dims: readonly number[] }> = {};
+  // In one order, whatever the file's: the same layers are the same graph.
+  for (const name of [...deltas.keys()].sort()) {
+    const { base, all } = deltas.get(name)!;
+    const [out, inputs, ...kernel] = base.shape as [number, number, ...number[]];
+    const joined = joinedLowRank(all);
+    if (joined && joined.down.rows < Math.min(out, inputs)) {
+      const { up, down } = joined;
+      const point = base.kind === "conv" ? [1, 1] : [];
+      layers.push({ name, form: "low-rank" });
+      feeds[adapterInputs.down(name)] = { data: down.data, dims: [down.rows, inputs, ...kernel] };
+      feeds[adapterInputs.up(name)] = { data: up.data, dims: [out, up.columns, ...point] };
+    } else {
+      layers.push({ name, form: "dense" });
+      feeds[adapterInputs.delta(name)] = { data: all.map(dense).reduce(add).data, dims: [out, inputs, ...kernel] };
+    }
+  }
+  return { layers, feeds };
+}
+
+/** Several products of low rank as one: their ranks side by side. Undefined where one is none. */
+function joinedLowRank(all: readonly LayerDelta[]): { up: Matrix; down: Matrix } | undefined {
+  const products = all.flatMap((delta) => (delta.kind === "low-rank" ? [delta] : []));
+  if (products.length < all.length) return undefined;
+  if (products.length === 1) return products[0];
+  const rank = products.reduce((sum, { down }) => sum + down.rows, 0);
+  const [{ up: first, down: firstDown }] = products as [(typeof products)[0]];
+  const up = { rows: first.rows, columns: rank, data: new Float32Array(first.rows * rank) };
+  const down = { rows: rank, columns: firstDown.columns, data: new Float32Array(rank * firstDown.columns) };
+  let from = 0;
+  for (const { up: u, down: d } of products) {
+    down.data.set(d.data, from * d.columns);
+    for (let i = 0; i < u.rows; i++) up.data.set(u.data.subarray(i * u.columns, (i + 1) * u.columns), i * rank + from);
+    from += d.rows;
+  }
+  return { up, down };
+}
