@@ -80,7 +80,7 @@ export async function buildForBrowsers(core: URL): Promise<void> {
     platform: "browser",
     target: "es2023",
     sourcemap: true,
-    external: ["zod", "eventemitter3", "exif-reader", "ipaddr.js", "p-queue"],
+    external: ["zod", "eventemitter3", "ipaddr.js", "p-queue"],
     inject: ["src/browser/buffer.ts"],
     plugins: [withoutNode],
   });

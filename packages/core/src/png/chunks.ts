@@ -4,6 +4,8 @@ import { ImageError } from "../errors/image-error.ts";
 const signature = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
 /** All texts of a file together: what lies beyond, once inflated, is left unread. */
 const maxTextBytes = 16 * 2 ** 20;
+/** Each text that turns out to be too large has been inflated in vain: after so many no other is tried. */
+const maxVain = 4;
 /** Chunks of a sound file are hundreds of times fewer. */
 const maxChunks = 200_000;
 
@@ -27,16 +29,18 @@ export function readPngText(png: Uint8Array): Map<string, string> {
   return readTexts(png).texts;
 }
 
-/** The textual chunks, and the keywords of those that are left unread as the texts together would be larger than 16 MB. */
+/** The textual chunks, and the keywords of those that are left unread as they are damaged, or the texts together would be larger than 16 MB. */
 export function readTexts(png: Uint8Array): { texts: Map<string, string>; unread: string[] } {
   const texts = new Map<string, string>();
   const unread: string[] = [];
   let left = maxTextBytes;
+  let vain = maxVain;
   for (const { type, data } of chunksOf(png)) {
     const read = readers[type];
     if (read === undefined) continue;
-    const text = left > 0 ? read(data, left) : undefined;
+    const text = left > 0 && vain > 0 ? read(data, left) : undefined;
     left -= text?.bytes ?? 0;
+    if (text === undefined) vain--;
     if (text === undefined) unread.push(keywordOf(data).slice(0, 79));
     else texts.set(keywordOf(data), text.text);
   }

@@ -22,15 +22,19 @@ export function pngWithoutText(png: Uint8Array, what = "image"): Uint8Array[] {
   const parts: Uint8Array[] = [];
   let kept = 0;
   let chunks = 0;
+  let hasProfile = false;
   for (let at = 8; at < png.length; ) {
     const length = at + 12 <= png.length ? view.getUint32(at) : Number.POSITIVE_INFINITY;
     const end = at + 12 + length;
     if (end > png.length) throw refuse("is cut off in the middle of a chunk");
     if (++chunks > maxChunks) throw refuse(`has more than ${maxChunks} chunks`);
     const type = view.getUint32(at + 4);
-    if (type === iccp && !fits(png.subarray(at + 8, end - 4)))
+    // A file has one profile; decoders pass over others, and looking at each would inflate it.
+    const isSecond = type === iccp && hasProfile;
+    if (type === iccp && !isSecond && !fits(png.subarray(at + 8, end - 4)))
       throw refuse(`has a colour profile of more than ${maxProfileBytes} bytes`);
-    if (dropped.has(type)) {
+    hasProfile ||= type === iccp;
+    if (isSecond || dropped.has(type)) {
       if (at > kept) parts.push(png.subarray(kept, at));
       kept = end;
     }

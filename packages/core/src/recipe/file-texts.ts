@@ -3,8 +3,8 @@ import { RecipeError } from "../errors/recipe-error.ts";
 import { maxOutputPixels } from "../image/input-limits.ts";
 import { isPng, readTexts } from "../png/chunks.ts";
 import { pngWithoutText } from "../png/without-text.ts";
+import { exifTexts } from "./exif-texts.ts";
 import { jpegComments } from "./jpeg-comments.ts";
-import { decodeUserComment } from "./user-comment.ts";
 
 /** Whether the bytes begin as a JPEG or a WebP file does. */
 export function isJpegOrWebp(bytes: Uint8Array): boolean {
@@ -35,7 +35,7 @@ export async function readFileTexts(bytes: Uint8Array): Promise<Map<string, stri
   const add = (keyword: string, text: string | undefined) => {
     if (text && !texts.has(keyword)) texts.set(keyword, text);
   };
-  if (exif !== undefined) for (const [keyword, text] of await exifTexts(exif)) add(keyword, text);
+  if (exif !== undefined) for (const [keyword, text] of exifTexts(exif)) add(keyword, text);
   add("parameters", xmpParameters(xmp?.toString()));
   for (const comment of jpegComments(bytes)) add("parameters", comment.replace(/^parameters\0/, ""));
   return texts;
@@ -43,27 +43,6 @@ export async function readFileTexts(bytes: Uint8Array): Promise<Map<string, stri
 
 /** Under which a PNG keeps its XMP. */
 const xmpKeyword = "XML:com.adobe.xmp";
-const userCommentTag = String(0x9286);
-
-async function exifTexts(exif: Buffer): Promise<[string, string][]> {
-  const { default: read } = await import("exif-reader");
-  try {
-    const { Image: image = {}, Photo: photo = {} } = read(exif);
-    // Fooocus puts it beside the picture's own tags, where it has no name.
-    const comment: unknown = photo.UserComment ?? (image as Record<string, unknown>)[userCommentTag];
-    const texts: [string, string][] = [];
-    if (comment instanceof Uint8Array) texts.push(["parameters", decodeUserComment(comment)]);
-    else if (typeof comment === "string") texts.push(["parameters", comment]);
-    // ComfyUI's WebP files have "prompt:{…}" and "workflow:{…}" in whichever of these.
-    for (const value of Object.values(image)) {
-      const [, keyword, text] = (typeof value === "string" && /^(prompt|workflow):(.*)$/s.exec(value)) || [];
-      if (keyword !== undefined && text !== undefined) texts.push([keyword, text]);
-    }
-    return texts;
-  } catch {
-    return [];
-  }
-}
 
 /** sd.cpp's WebP files have it as XML. */
 function xmpParameters(xmp: string | undefined): string | undefined {

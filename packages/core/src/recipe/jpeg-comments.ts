@@ -1,3 +1,5 @@
+import { withoutEndZeros } from "./without-end-zeros.ts";
+
 /** The comments (COM segments) of a JPEG file, before its pixels. ITU-T T.81, B.2.4.5. */
 export function jpegComments(bytes: Uint8Array): string[] {
   const comments: string[] = [];
@@ -13,11 +15,7 @@ export function jpegComments(bytes: Uint8Array): string[] {
     const length = (bytes[at + 2]! << 8) | bytes[at + 3]!;
     if (length < 2) break;
     if (marker === 0xfe)
-      comments.push(
-        Buffer.from(bytes.subarray(at + 4, at + 2 + length))
-          .toString("utf8")
-          .replace(/\0+$/, ""),
-      );
+      comments.push(withoutEndZeros(Buffer.from(bytes.subarray(at + 4, at + 2 + length)).toString("utf8")));
     at += 2 + length;
   }
   return comments;

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { LatentKitError } from "../errors/latentkit-error.ts";
 import { NotFoundError } from "../errors/not-found-error.ts";
 import { RecipeError } from "../errors/recipe-error.ts";
 import { isPng, writePngText } from "../png/chunks.ts";
@@ -35,7 +36,17 @@ export async function readRecipe(file: string | URL | Uint8Array): Promise<Recip
   return (await recipeOf(bytes)) ?? (await besideOf(file)) ?? none();
 }
 
+/** Whatever a file holds, its reader has a typed error for it. */
 async function recipeOf(bytes: Uint8Array): Promise<Recipe | undefined> {
+  try {
+    return await recipeIn(bytes);
+  } catch (cause) {
+    if (LatentKitError.isInstance(cause)) throw cause;
+    throw new RecipeError("The settings in this file cannot be read.", { cause });
+  }
+}
+
+async function recipeIn(bytes: Uint8Array): Promise<Recipe | undefined> {
   if (!isPng(bytes) && !isJpegOrWebp(bytes)) return textRecipe(bytes);
   const texts = await readFileTexts(bytes);
   const own = texts.get(keyword);

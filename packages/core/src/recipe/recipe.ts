@@ -3,6 +3,7 @@ import { RecipeError } from "../errors/recipe-error.ts";
 import type { ModelIdentity } from "../events.ts";
 import { parseRequest } from "../request/parse-request.ts";
 import type { GenerationRequest } from "../request/request.ts";
+import { jsonFault } from "./json-bounds.ts";
 import type { RecipeNote } from "./recipe-note.ts";
 
 /** Everything that decided the pixels: given to `client.generate`, it makes them again on the same backend. */
@@ -63,24 +64,12 @@ export function parseRecipe(input: unknown, options: { maxPromptLength?: number 
   return { ...parsed.data, request: parseRequest(parsed.data.request, options) } as Recipe;
 }
 
-/** A recipe has some hundred of these; JSON of millions takes a hundred times its length in memory. */
-const maxParts = 200_000;
-
 function parseJson(text: string): unknown {
-  if (hasMoreParts(text)) throw new RecipeError(`Not a LatentKit recipe: it has more than ${maxParts} parts.`);
+  const fault = jsonFault(text);
+  if (fault !== undefined) throw new RecipeError(`Not a LatentKit recipe: ${fault}.`);
   try {
     return JSON.parse(text);
   } catch (cause) {
     throw new RecipeError("Not a LatentKit recipe: it is not JSON.", { cause });
   }
-}
-
-/** Counts what separates the parts of JSON, those inside texts too. */
-function hasMoreParts(text: string): boolean {
-  let parts = 0;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if ((code === 0x2c || code === 0x5b || code === 0x7b) && ++parts > maxParts) return true;
-  }
-  return false;
 }

@@ -1,3 +1,5 @@
+import { withoutEndZeros } from "./without-end-zeros.ts";
+
 /** Length of the code of characters that stands before a comment. Exif 3.0, 4.6.6.1.3 (UserComment). */
 const codeLength = 8;
 
@@ -6,11 +8,11 @@ const codeLength = 8;
  * Latin letters stand (A1111's library writes big-endian whatever the file's order). Without a code it is UTF-8, as Fooocus writes it.
  */
 export function decodeUserComment(bytes: Uint8Array): string {
-  const code = Buffer.from(bytes.subarray(0, codeLength)).toString("latin1").replace(/\0+$/, "");
+  const code = withoutEndZeros(Buffer.from(bytes.subarray(0, codeLength)).toString("latin1"));
   const hasCode = code === "UNICODE" || code === "ASCII" || code === "JIS" || code === "";
   const body = hasCode ? bytes.subarray(codeLength) : bytes;
   const text = code === "UNICODE" ? decodeUtf16(body) : new TextDecoder().decode(body);
-  return text.replace(/\0+$/, "").replace(/^\uFEFF/, "");
+  return withoutEndZeros(text).replace(/^\uFEFF/, "");
 }
 
 function decodeUtf16(bytes: Uint8Array): string {

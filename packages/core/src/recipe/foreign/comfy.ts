@@ -1,5 +1,5 @@
 import { type ComfyGraph, type ComfyNode, ComfyWalk } from "./comfy-walk.ts";
-import { parseJsonObject } from "./json-settings.ts";
+import { textOf as inWords, parseJsonObject } from "./json-settings.ts";
 import { promptSyntaxOf } from "./prompt-syntax.ts";
 import type { ForeignSettings } from "./read-parameters.ts";
 import { type Fields, keepValid } from "./valid-request.ts";
@@ -138,10 +138,10 @@ function customPass(walk: ComfyWalk, node: ComfyNode): Pass {
 }
 
 /** The latent's size; a pass before this one, over an enlarged latent, makes this one a second pass. */
-function latentOf(walk: ComfyWalk, pass: Pass): { fields: Fields; first?: Pass } {
+function latentOf(walk: ComfyWalk, pass: Pass, isFirst = false): { fields: Fields; first?: Pass } {
   const { latent, denoise } = pass;
   if (latent === undefined) return { fields: {} };
-  if (upscales.includes(latent.class_type)) {
+  if (upscales.includes(latent.class_type) && !isFirst) {
     const before = walk.linked(latent, "samples");
     if (before !== undefined && samplers.includes(before.class_type)) return secondPass(walk, pass, latent, before);
   }
@@ -175,14 +175,15 @@ function secondPass(
   before: ComfyNode,
 ): { fields: Fields; first: Pass } {
   const first = passOf(walk, before);
-  const { fields } = latentOf(walk, first);
+  // Passes before this one are noted as the picture that it was made from: a request has no third.
+  const { fields } = latentOf(walk, first, true);
   const width = walk.number(upscale, "width");
   const scale = walk.number(upscale, "scale_by") ?? (width && fields.width ? width / Number(fields.width) : undefined);
   for (const name of ["sampler", "scheduler", "guidanceScale", "seed"] as const) {
     if (pass.fields[name] !== first.fields[name])
       walk.settings.note(
         `hires.${name}`,
-        String(pass.fields[name]),
+        inWords(pass.fields[name]),
         "the second pass has its own, which is not followed",
       );
   }
@@ -200,18 +201,17 @@ function modelOf(walk: ComfyWalk, { model, positive }: Pass) {
   let clipSkip: number | undefined;
   let id: string | undefined;
   const encoder = [...walk.chain(positive, ["conditioning", "positive", "conditioning_1"])].at(-1);
-  const clip = [...walk.chain(walk.linked(encoder, "clip"), ["clip"])];
+  const clip = new Set(walk.chain(walk.linked(encoder, "clip"), ["clip"]));
   for (const node of [...walk.chain(model, ["model"])]) {
     const kind = node.class_type;
     if (loaders.includes(kind)) id = walk.text(node, "ckpt_name") ?? walk.text(node, "unet_name");
-    else if (kind === "LoraLoader" || kind === "LoraLoaderModelOnly")
-      loras.unshift(loraOf(walk, node, clip.includes(node)));
+    else if (kind === "LoraLoader" || kind === "LoraLoaderModelOnly") loras.push(loraOf(walk, node, clip.has(node)));
     else if (!passModel.includes(kind)) walk.unknown(node);
   }
   for (const node of clip) {
     if (node.class_type === "CLIPSetLastLayer") clipSkip = -(walk.number(node, "stop_at_clip_layer") ?? -1);
   }
-  return { loras, clipSkip, model: id };
+  return { loras: loras.reverse(), clipSkip, model: id };
 }
 
 function loraOf(walk: ComfyWalk, node: ComfyNode, isOnClip: boolean): object {

@@ -1,4 +1,4 @@
-import { JsonSettings, parseJsonObject } from "./json-settings.ts";
+import { JsonSettings, parseJsonObject, textOf } from "./json-settings.ts";
 import { promptSyntaxOf } from "./prompt-syntax.ts";
 import type { ForeignSettings } from "./read-parameters.ts";
 import { keepValid } from "./valid-request.ts";
@@ -70,7 +70,7 @@ function noteStyles(settings: JsonSettings, prompt: unknown, [full, styles, expa
   const isPlain = !Array.isArray(full) || (full.length === 1 && full[0] === prompt);
   if (!isPlain) {
     const words = "is what its styles made of the prompt; the request has the prompt as it was typed";
-    settings.note("prompt", full.join(", "), words);
+    settings.note("prompt", full.map(textOf).join(", "), words);
   } else if (typeof styles === "string" && styles !== "[]") settings.note("prompt", styles, "styles are not followed");
   else if (typeof expansion === "string" && expansion !== "") settings.note("prompt", expansion, "is not followed");
 }

@@ -1,6 +1,7 @@
 import { RecipeError } from "../../errors/recipe-error.ts";
 import { parseRequest } from "../../request/parse-request.ts";
 import type { Recipe } from "../recipe.ts";
+import type { RecipeNote } from "../recipe-note.ts";
 import { readComfyGraph } from "./comfy.ts";
 import { readFooocus } from "./fooocus.ts";
 import { readInvokeAi } from "./invokeai.ts";
@@ -34,6 +35,18 @@ function recipeOf({ tool, fields, model, notes }: ForeignSettings): Recipe {
     request: parseRequest(fields),
     ...(model === undefined ? {} : { model }),
     versions: {},
-    ...(notes.length > 0 ? { notes: [...notes] } : {}),
+    ...(notes.length > 0 ? { notes: bounded(notes) } : {}),
   };
+}
+
+/** A job says each of them as a warning. */
+const [mostNotes, longestNote] = [200, 2000];
+
+function bounded(notes: ForeignSettings["notes"]): RecipeNote[] {
+  const cut = (text: string) => (text.length > longestNote ? `${text.slice(0, longestNote)}…` : text);
+  const told = notes.slice(0, mostNotes).map(({ field, value, message }): RecipeNote => {
+    return { field: cut(field), message: cut(message), ...(value === undefined ? {} : { value: cut(value) }) };
+  });
+  const more = notes.length - told.length;
+  return more === 0 ? told : [...told, { field: "", message: `and ${more} more settings that are not followed` }];
 }

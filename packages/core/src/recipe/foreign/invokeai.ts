@@ -85,7 +85,7 @@ function noteImage(settings: JsonSettings, object: Record<string, unknown>): voi
   if (/img2img|inpaint|outpaint/.test(mode) || image !== undefined) {
     const words =
       "the picture was made from another one, which the file doesn't hold: give that as image, with this strength";
-    settings.note("strength", String(strength ?? ""), words);
+    settings.note("strength", strength ?? "", words);
   }
 }
 

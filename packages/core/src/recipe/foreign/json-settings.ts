@@ -1,3 +1,5 @@
+import { RecipeError } from "../../errors/recipe-error.ts";
+import { jsonFault } from "../json-bounds.ts";
 import type { RecipeNote } from "../recipe-note.ts";
 
 /** An object out of a file: its fields are had by type, and those that nobody asked for become notes. */
@@ -44,7 +46,7 @@ export class JsonSettings {
   }
 
   note(field: string, value: unknown, message: string): void {
-    const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "");
+    const text = textOf(value);
     const shown = text.length > 80 ? `${text.slice(0, 79)}…` : text;
     this.notes.push({ field, value: text, message: `${shown}: ${message}` });
   }
@@ -60,9 +62,20 @@ export class JsonSettings {
   }
 }
 
-/** An object in JSON; undefined where a text is none. Seeds above 2^53 keep their digits. */
+/** A value out of JSON in words. An object may have a `toString` of its own, which is no function: it is never asked. */
+export function textOf(value: unknown): string {
+  return typeof value === "string" ? value : (JSON.stringify(value) ?? "");
+}
+
+/**
+ * An object in JSON; undefined where a text is none. Seeds above 2^53 keep their digits.
+ *
+ * @throws RecipeError for one that is larger or deeper than any settings are.
+ */
 export function parseJsonObject(text: string): Record<string, unknown> | undefined {
-  if (!text.trimStart().startsWith("{")) return undefined;
+  if (!/^\s*\{/.test(text)) return undefined;
+  const fault = jsonFault(text);
+  if (fault !== undefined) throw new RecipeError(`The settings in this file are not read: ${fault}.`);
   try {
     const value: unknown = JSON.parse(text, keepDigits);
     return typeof value === "object" && value !== null && !Array.isArray(value)

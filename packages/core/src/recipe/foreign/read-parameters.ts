@@ -1,3 +1,4 @@
+import { RecipeError } from "../../errors/recipe-error.ts";
 import type { ModelIdentity } from "../../events.ts";
 import type { RecipeNote } from "../recipe-note.ts";
 import { requestFromParameters } from "./a1111-request.ts";
@@ -33,8 +34,17 @@ const translate: Partial<Record<ParametersTool, (text: ParametersText) => Transl
   comfyui: (text) => ({ text, fields: { noise: { convention: "comfyui", source: "torch-cpu" } } }),
 };
 
-/** Reads a `parameters` text by A1111 and all who write such; undefined where it is none. */
+/** The longest prompts of programs are some ten thousand letters; more than this is none of theirs. */
+const longest = 2 ** 19;
+
+/**
+ * Reads a `parameters` text by A1111 and all who write such; undefined where it is none.
+ *
+ * @throws RecipeError for one that is longer than any program's.
+ */
 export function readParameters(text: string): ForeignSettings | undefined {
+  if (text.length > longest)
+    throw new RecipeError(`The settings in this file are not read: ${text.length} letters; at most ${longest} are.`);
   const split = splitParameters(text);
   if (split === undefined) return undefined;
   const tool = toolOf(split);

@@ -53,7 +53,7 @@ export function fromSdcpp(text: ParametersText): Translated {
 
 function setNoise({ settings: told }: ParametersText, settings: Map<string, string>, notes: RecipeNote[]): void {
   const rng = told.get("RNG");
-  const generator = rng === undefined ? undefined : generators[rng];
+  const generator = rng !== undefined && Object.hasOwn(generators, rng) ? generators[rng] : undefined;
   settings.set("RNG", generator ?? "NV");
   if (rng !== undefined && generator === undefined)
     notes.push({

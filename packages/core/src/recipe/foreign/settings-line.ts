@@ -3,7 +3,8 @@ export type Setting = readonly [key: string, value: string];
 
 interface Scan {
   line: string;
-  isOpenEnded: boolean;
+  /** As many letters may still be looked through in vain for the end of a string, a list or an object. */
+  left: number;
 }
 
 const keyChar = /[\p{L}\p{N}_ \-/]/u;
@@ -16,7 +17,7 @@ const wordChar = /[\p{L}\p{N}_]/u;
  */
 export function scanSettings(line: string): Setting[] {
   const found: Setting[] = [];
-  const scan = { line, isOpenEnded: false };
+  const scan = { line, left: 4 * line.length };
   let start = 0;
   for (let at = 0; at < line.length; at++) {
     const char = line[at]!;
@@ -46,38 +47,44 @@ function valueAt(scan: Scan, from: number): { value: string; end: number } {
   let begin = from;
   while (line[begin] === " " || line[begin] === "\t") begin++;
   const close = endOfWhole(scan, begin);
-  if (close !== undefined && (close === line.length || line[close] === ","))
-    return { value: unquote(line.slice(begin, close)), end: close };
+  if (close !== undefined) return { value: unquote(line.slice(begin, close)), end: close };
   const comma = line.indexOf(",", begin);
   const end = comma < 0 ? line.length : comma;
   return { value: line.slice(begin, end).trim(), end };
 }
 
-/** Where a string, a list or an object closes. After one that never does, none is looked for: each look would read to the end anew. */
+/**
+ * Where a string, a list or an object closes, if a comma or the line's end follows. Each look in vain may read to the end: after some of them
+ * none is looked for any more.
+ */
 function endOfWhole(scan: Scan, begin: number): number | undefined {
-  const { line, isOpenEnded } = scan;
-  const isWhole = line[begin] === '"' || line[begin] === "[" || line[begin] === "{";
-  if (!isWhole || isOpenEnded) return undefined;
-  const end = line[begin] === '"' ? endOfString(line, begin) : endOfJson(line, begin);
-  if (end === undefined) scan.isOpenEnded = line[begin + 1] !== '"';
-  return end;
+  const { line, left } = scan;
+  const isText = line[begin] === '"';
+  if (left <= 0 || !(isText || line[begin] === "[" || line[begin] === "{")) return undefined;
+  const end = isText ? endOfText(line, begin) : endOfJson(line, begin);
+  // An empty string is none to A1111's reader.
+  const isWhole = end !== undefined && (end === line.length || line[end] === ",") && !(isText && end === begin + 2);
+  if (!isWhole) scan.left -= (end ?? line.length) - begin;
+  return isWhole ? end : undefined;
 }
 
-function endOfString(line: string, begin: number): number | undefined {
+function endOfText(line: string, begin: number): number | undefined {
   for (let at = begin + 1; at < line.length; at++) {
     if (line[at] === "\\") at++;
-    else if (line[at] === '"') return at === begin + 1 ? undefined : at + 1;
+    else if (line[at] === '"') return at + 1;
   }
   return undefined;
 }
 
-/** Brackets inside strings don't count. */
+/** Brackets inside strings don't count; a quote that is never closed is a letter, and so are those after it. */
 function endOfJson(line: string, begin: number): number | undefined {
-  let depth = 0;
+  let [depth, hasTexts] = [0, true];
   for (let at = begin; at < line.length; at++) {
     const char = line[at]!;
-    if (char === '"') {
-      at = (endOfString(line, at) ?? at + 2) - 1;
+    if (char === '"' && hasTexts) {
+      const end = endOfText(line, at);
+      hasTexts = end !== undefined;
+      at = (end ?? at + 1) - 1;
     } else if (char === "[" || char === "{") depth++;
     else if ((char === "]" || char === "}") && --depth === 0) return at + 1;
   }
