@@ -1,6 +1,6 @@
 import { type Capabilities, type Defaults, type GenerationRequest, parseRequest } from "@latentkit/core";
 import { samplerNames, schedulerNames } from "@latentkit/core/diffusion";
-import type { Traits } from "./families/traits.ts";
+import { promptTokens, type Traits } from "./families/traits.ts";
 import type { Model } from "./models/model.ts";
 import { ownScheduler } from "./pipeline/choose-plan.ts";
 import { settle } from "./pipeline/settings.ts";
@@ -49,8 +49,8 @@ function defaultsOf(model: Model): Defaults {
   return { width, height, steps, guidanceScale, sampler: plan.sampler, scheduler: plan.scheduler };
 }
 
-/** The tightest of the model's text encoders, less the begin and end tokens. */
+/** The tightest of the model's text encoders. */
 function promptLimit({ tokenizers }: Traits): { maxPromptTokens?: number } {
-  const limits = Object.values(tokenizers).map(({ maxPositions }) => maxPositions - 2);
+  const limits = Object.values(tokenizers).map(promptTokens);
   return limits.length === 0 ? {} : { maxPromptTokens: Math.min(...limits) };
 }

@@ -1,10 +1,11 @@
 import type { NetworkChoice, NetworkRule, OpenModel } from "../families/family.ts";
 import { buildNetwork } from "../models/build-network.ts";
 import { type Model, partOf } from "../models/model.ts";
-import { openTokenizer } from "../models/open-tokenizer.ts";
+import { type AnyTokenizer, openTokenizer } from "../models/open-tokenizer.ts";
 import { openWeights } from "../models/open-weights.ts";
 import type { NetworkGraph } from "../networks/network-graph.ts";
 import type { PromptTokenizer } from "../prompts/prompt-tokenizer.ts";
+import type { TextTokenizer } from "../prompts/text-tokenizer.ts";
 import { Network } from "./network.ts";
 import type { Runtime } from "./runtime.ts";
 import { TextCache } from "./text-cache.ts";
@@ -17,7 +18,7 @@ export class LoadedModel implements OpenModel {
   readonly #networks = new Map<string, Promise<Network>>();
   /** Graphs that have been checked and not yet been loaded. */
   readonly #graphs = new Map<string, NetworkGraph>();
-  readonly #tokenizers = new Map<string, Promise<PromptTokenizer>>();
+  readonly #tokenizers = new Map<string, Promise<AnyTokenizer>>();
   /** How many networks were released to make place for others. */
   replaced = 0;
   #replacedRunMs = 0;
@@ -28,6 +29,14 @@ export class LoadedModel implements OpenModel {
   }
 
   tokenizer(name: string): Promise<PromptTokenizer> {
+    return this.#tokenizer(name) as Promise<PromptTokenizer>;
+  }
+
+  textTokenizer(name: string): Promise<TextTokenizer> {
+    return this.#tokenizer(name) as Promise<TextTokenizer>;
+  }
+
+  #tokenizer(name: string): Promise<AnyTokenizer> {
     const { tokenizers, traits } = this.model;
     const reading = this.#tokenizers.get(name) ?? openTokenizer(tokenizers[name]!, traits.tokenizers[name]!);
     this.#tokenizers.set(name, reading);
@@ -42,7 +51,7 @@ export class LoadedModel implements OpenModel {
    * @throws ModelError
    */
   async check(choices: readonly NetworkChoice[]): Promise<void> {
-    for (const name of Object.keys(this.model.tokenizers)) await this.tokenizer(name);
+    for (const name of Object.keys(this.model.tokenizers)) await this.#tokenizer(name);
     for (const choice of choices) {
       const key = keyOf(choice);
       if (this.#networks.has(key) || this.#graphs.has(key)) continue;
@@ -86,7 +95,7 @@ export class LoadedModel implements OpenModel {
 
   /** Loads networks and the tokenizers, so that a run finds them ready. */
   async load(choices: readonly NetworkChoice[], signal: AbortSignal): Promise<void> {
-    for (const name of Object.keys(this.model.tokenizers)) await this.tokenizer(name);
+    for (const name of Object.keys(this.model.tokenizers)) await this.#tokenizer(name);
     for (const choice of choices) {
       signal.throwIfAborted();
       await this.network(choice);

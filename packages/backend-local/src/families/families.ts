@@ -4,9 +4,10 @@ import { stableDiffusion } from "./stable-diffusion/stable-diffusion-family.ts";
 import { stableDiffusionXL } from "./stable-diffusion-xl/stable-diffusion-xl-family.ts";
 import { unconditional } from "./unconditional/unconditional-family.ts";
 import { x4Upscaler } from "./x4-upscaler/x4-upscaler-family.ts";
+import { zImage } from "./z-image/z-image-family.ts";
 
 /** Every family. Adding one is a folder and a line here. */
-export const families: readonly Family[] = [stableDiffusion, stableDiffusionXL, unconditional, x4Upscaler];
+export const families: readonly Family[] = [stableDiffusion, stableDiffusionXL, unconditional, x4Upscaler, zImage];
 
 /** The family of that id. */
 export function familyOf({ family: id, path }: { family: string; path: string }): Family {

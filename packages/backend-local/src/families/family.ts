@@ -1,4 +1,5 @@
 import type { GenerationRequest, Pixels, WarningEvent } from "@latentkit/core";
+import type { GridRequest } from "@latentkit/core/diffusion";
 import type { z } from "zod";
 import type { AdaptedLayer } from "../adapters/adapted-layers.ts";
 import type { Network } from "../engine/network.ts";
@@ -12,6 +13,7 @@ import type { Planes } from "../pipeline/image-tensor.ts";
 import type { Settings } from "../pipeline/settings.ts";
 import type { PromptTokenizer } from "../prompts/prompt-tokenizer.ts";
 import type { Steering } from "../prompts/steering.ts";
+import type { TextTokenizer } from "../prompts/text-tokenizer.ts";
 import type { Traits } from "./traits.ts";
 
 /**
@@ -33,11 +35,19 @@ export interface Family {
   readonly schedulers?: readonly string[] | undefined;
   /** What `backendOptions.local` of a request may say to it, beyond what every family takes. */
   readonly requestOptions?: z.ZodObject | undefined;
+  /**
+   * How its pipelines lay out a run of so many steps over a picture of so many tokens, where the model's own scheduler is asked and takes
+   * levels. Default: the scheduler's own way, by the number of steps.
+   */
+  levels?(steps: number, tokens: number): Levels;
   /** Holds a model's configs against each other and says what it can do. @throws ModelError naming the file and the option. */
   describe(model: ModelParts): Traits;
   /** What the engine needs of it. */
   engine(): Promise<FamilyEngine>;
 }
+
+/** The levels that a scheduler is given, before its shift: and the shift's μ, where that is dynamic and not linear in the tokens. */
+export type Levels = Pick<GridRequest, "sigmas" | "mu">;
 
 /** What a part may be. */
 export interface PartRule {
@@ -167,7 +177,10 @@ export interface OpenModel {
   assemble(key: string, part: string, build: NetworkRule["build"]): Promise<Network>;
   /** Gives back the memory of all networks; each wakes when it is next run. */
   rest(): Promise<void>;
+  /** A tokenizer of CLIP's kind. */
   tokenizer(name: string): Promise<PromptTokenizer>;
+  /** A language model's. */
+  textTokenizer(name: string): Promise<TextTokenizer>;
   /** Texts that were encoded before. */
   readonly texts: TextCache;
 }

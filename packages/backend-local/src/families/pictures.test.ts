@@ -6,7 +6,7 @@ import type { LocalBackend } from "../local-backend.ts";
 import { difference } from "../testing/single-file.ts";
 import { copyFixture, fixture, recordedTensor } from "../testing/test-model.ts";
 
-// Whole pictures against diffusers' pipelines, made from saved folders (tools/oracle/families.py), through the public API.
+// Whole pictures against diffusers' pipelines, made from saved folders (tools/oracle/families.py and flow_families.py), through the public API.
 interface Case {
   name: string;
   request: GenerationInput & { count: number; steps: number };
@@ -17,7 +17,10 @@ interface Case {
   at?: number;
 }
 
-const models = ["sdxl", "sdxl-refiner", "sdxl-inpaint", "sdxl-instruct", "sd1-inpaint", "sd1-instruct", "sd1-lcm"];
+const models = [
+  ...["sdxl", "sdxl-refiner", "sdxl-inpaint", "sdxl-instruct", "sd1-inpaint", "sd1-instruct", "sd1-lcm"],
+  ...["z-image"],
+];
 
 let backend: LocalBackend;
 beforeAll(() => {

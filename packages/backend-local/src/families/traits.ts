@@ -18,8 +18,12 @@ export interface Traits {
   readonly defaultWidth: number;
   readonly defaultHeight: number;
   readonly latentChannels: number;
-  /** Latents are `z · scaling` of what the VAE works with: the scale of a latent in another program's file. */
+  /** A token of the network is so many of a latent's squares wide and high, as a dynamic shift counts them. Default 2. */
+  readonly patchSize?: number | undefined;
+  /** Latents are `(z − shift) · scaling` of what the VAE works with: the scale of a latent in another program's file. */
   readonly scalingFactor: number;
+  /** Default 0. */
+  readonly shiftFactor?: number | undefined;
   /** How many times the input picture's sides the output's are, where the task is to upscale. */
   readonly enlarges?: number | undefined;
   /** Steps where neither the request nor the model's own defaults name any. Default 20. */
@@ -32,6 +36,10 @@ export interface Traits {
   readonly imageGuidanceScale?: number | undefined;
   /** How the scale acts: over two passes, or as an input of the one pass of a network that was distilled so. */
   readonly guidance: "classifier-free" | "embedded";
+  /** The scale that is no guidance: 1 (the default), or 0 where a pipeline counts what is added to the conditional output. */
+  readonly unguidedScale?: 0 | 1 | undefined;
+  /** Whether image-to-image encodes a picture once for all images of a job, by the first one's random numbers, as inpainting does. */
+  readonly encodesPictureOnce?: boolean | undefined;
   /** How many timesteps the model was distilled at, where image-to-image spreads all its steps over the first of these. */
   readonly distilledSteps?: number | undefined;
   /** Layers of the text encoder: the bound of `clipSkip`; 0 where there is none. */
@@ -44,8 +52,17 @@ export interface Traits {
 
 /** What a text encoder takes. */
 export interface TokenizerLimits {
+  /** Whose tokenizer it is: CLIP's (the default), or a language model's, read as its tokenizer.json says. */
+  readonly kind?: "clip" | "text" | undefined;
   /** Longest text in tokens, its begin and end tokens included. */
   readonly maxPositions: number;
+  /** How many of them are none of the prompt's: 2, a beginning and an end, by default. */
+  readonly reserved?: number | undefined;
   /** Token ids are below it. */
   readonly vocabSize: number;
+}
+
+/** How many tokens of a prompt it takes. */
+export function promptTokens({ maxPositions, reserved = 2 }: TokenizerLimits): number {
+  return maxPositions - reserved;
 }

@@ -17,9 +17,9 @@ export async function readJson(file: string): Promise<Record<string, unknown>> {
   return json;
 }
 
-/** {@link readJson}, or undefined where there is no such file. */
-export async function readOptionalJson(file: string): Promise<Record<string, unknown> | undefined> {
-  const text = await readOptionalText(file);
+/** {@link readJson}, or undefined where there is no such file. One of more bytes than `max` is none of a model's. */
+export async function readOptionalJson(file: string, max = maxBytes): Promise<Record<string, unknown> | undefined> {
+  const text = await readOptionalText(file, max);
   return text === undefined ? undefined : parse(text, file);
 }
 
@@ -37,13 +37,13 @@ export async function readBytes(file: string): Promise<Buffer> {
   return bytes;
 }
 
-async function readOptionalText(file: string): Promise<string | undefined> {
-  const text = (await readOptionalBytes(file))?.toString("utf8");
+async function readOptionalText(file: string, max = maxBytes): Promise<string | undefined> {
+  const text = (await readOptionalBytes(file, max))?.toString("utf8");
   return text?.startsWith("\ufeff") ? text.slice(1) : text;
 }
 
-async function readOptionalBytes(file: string): Promise<Buffer | undefined> {
-  const found = await optionalFile(file, maxBytes);
+async function readOptionalBytes(file: string, max = maxBytes): Promise<Buffer | undefined> {
+  const found = await optionalFile(file, max);
   if (found === undefined) return undefined;
   const bytes = await readFile(found.path).catch((cause: Error) => {
     throw modelError("missing", `${file} cannot be read: ${cause.message}`, { file, cause });

@@ -16,12 +16,31 @@ export function selfAttention(graph: GraphBuilder, { query, key, value }: Attent
   return graph.node("MultiHeadAttention", [query, key, value], { domain: "com.microsoft", attributes });
 }
 
-/** Attention to another sequence, or (causal) of each token to itself and those before it. */
+/** How an attention is done. */
+export interface AttentionOptions {
+  heads: number;
+  /** Heads of keys and values, each shared by as many query heads (grouped queries, Ainslie et al. 2023). Default: `heads`. */
+  kvHeads?: number;
+  /** Each token attends to itself and those before it. */
+  causal?: boolean;
+  /** What may be attended to, bool, or what is added to the scores, float: broadcast to `[batch, heads, queries, keys]`. */
+  mask?: Value;
+  /** What scores are multiplied by. Default `1/√headSize`. */
+  scale?: number;
+}
+
+/** Attention to another sequence, or to its own with a mask. */
 export function attention(
   graph: GraphBuilder,
   { query, key, value }: AttentionInputs,
-  { heads, causal = false }: { heads: number; causal?: boolean },
+  { heads, kvHeads = heads, causal = false, mask, scale }: AttentionOptions,
 ): Value {
-  const attributes = { q_num_heads: { int: heads }, kv_num_heads: { int: heads }, is_causal: { int: causal ? 1 : 0 } };
-  return graph.node("Attention", [query, key, value], { attributes });
+  const attributes = {
+    q_num_heads: { int: heads },
+    kv_num_heads: { int: kvHeads },
+    is_causal: { int: causal ? 1 : 0 },
+    ...(scale === undefined ? {} : { scale: { float: scale } }),
+  };
+  const inputs = [query, key, value, ...(mask === undefined ? [] : [mask])];
+  return graph.node("Attention", inputs, { attributes });
 }

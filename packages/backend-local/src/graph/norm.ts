@@ -1,4 +1,4 @@
-import type { Value } from "./graph-builder.ts";
+import type { GraphBuilder, Value } from "./graph-builder.ts";
 import type { Scope } from "./scope.ts";
 
 /** Sizes of a group normalisation. */
@@ -29,4 +29,35 @@ export function layerNorm(scope: Scope, input: Value, features: number, epsilon 
   const inputs = [input, scope.weight("weight", [features]), scope.weight("bias", [features])];
   const attributes = { axis: { int: -1 }, epsilon: { float: epsilon } };
   return scope.graph.node("LayerNormalization", inputs, { attributes });
+}
+
+/** Layer normalisation without weights of its own: `scale` and `shift`, `[features]`, come from elsewhere (adaptive norms). */
+export function modulatedLayerNorm(
+  graph: GraphBuilder,
+  input: Value,
+  { features, epsilon, scale, shift }: { features: number; epsilon: number; scale?: Value; shift?: Value },
+): Value {
+  const ones = scale ?? graph.floats(new Array<number>(features).fill(1), [features]);
+  const attributes = { axis: { int: -1 }, epsilon: { float: epsilon } };
+  return graph.node("LayerNormalization", [input, ones, ...(shift === undefined ? [] : [shift])], { attributes });
+}
+
+/** Root mean square normalisation (Zhang & Sennrich 2019) over the last dimension, its weight times `scale` `[features]`. */
+export function rmsNorm(scope: Scope, input: Value, features: number, epsilon: number, scale?: Value): Value {
+  const { graph } = scope;
+  const own = scope.weight("weight", [features]);
+  const weight = scale === undefined ? own : graph.node("Mul", [own, scale]);
+  const attributes = { axis: { int: -1 }, epsilon: { float: epsilon } };
+  return graph.node("RMSNormalization", [input, weight], { attributes });
+}
+
+/** {@link rmsNorm} of each head by itself: `[batch, tokens, heads·headSize]`. */
+export function headNorm(
+  scope: Scope,
+  input: Value,
+  { heads, headSize, epsilon }: { heads: number; headSize: number; epsilon: number },
+): Value {
+  const { graph } = scope;
+  const apart = graph.node("Reshape", [input, graph.ints([0, 0, heads, headSize])]);
+  return graph.node("Reshape", [rmsNorm(scope, apart, headSize, epsilon), graph.ints([0, 0, heads * headSize])]);
 }

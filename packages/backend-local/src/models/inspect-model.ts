@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import type { Task } from "@latentkit/core";
 import { type AdapterInfo, inspectAdapter } from "../adapters/inspect-adapter.ts";
 import { familyOf } from "../families/families.ts";
+import { promptTokens } from "../families/traits.ts";
 import { withHubCache } from "../files/hub-cache.ts";
 import { fileWeights, type Weights } from "../files/weights.ts";
 import { type ExportedWeights, filesOf } from "./exported-part.ts";
@@ -73,7 +74,7 @@ async function inspectWhole(place: string, variant: string | undefined): Promise
   await checkModel(model);
   const { identity, path, traits, scheduler, parts } = model;
   const plan = ownPlan(path, scheduler, { pipeline: model.pipeline });
-  const limits = Object.values(traits.tokenizers).map(({ maxPositions }) => maxPositions);
+  const limits = Object.values(traits.tokenizers).map(promptTokens);
   return {
     id: identity.id,
     family: familyOf(model).title,
@@ -100,7 +101,7 @@ async function inspectWhole(place: string, variant: string | undefined): Promise
       min: traits.minSide,
     },
     defaults: model.defaults,
-    ...(limits.length === 0 ? {} : { maxPromptTokens: Math.min(...limits) - 2 }),
+    ...(limits.length === 0 ? {} : { maxPromptTokens: Math.min(...limits) }),
   };
 }
 

@@ -8,11 +8,14 @@ import { buildVaeDecoder, buildVaeEncoder } from "./autoencoder-kl/autoencoder-k
 import { buildTinyDecoder, buildTinyEncoder } from "./autoencoder-tiny/autoencoder-tiny.ts";
 import { buildClipText } from "./clip-text/clip-text.ts";
 import type { NetworkGraph } from "./network-graph.ts";
+import { buildQwen3 } from "./qwen3/qwen3.ts";
 import { buildUNet2d } from "./unet-2d/unet-2d.ts";
 import { buildUNet } from "./unet-2d-condition/unet-2d-condition.ts";
+import { buildZImageTransformer } from "./z-image-transformer/z-image-transformer.ts";
 
 // What diffusers and transformers computed with the same weights: tools/oracle/networks.py.
 const fixtures = fileURLToPath(new URL("../../fixtures/networks/", import.meta.url));
+const families = fileURLToPath(new URL("../../fixtures/families/", import.meta.url));
 const tolerance = 1e-5;
 
 type Build = (config: unknown, weights: Weights) => NetworkGraph;
@@ -43,11 +46,27 @@ const cases: [folder: string, build: Build][] = [
   ["vae-tiny-16", buildTinyDecoder],
 ];
 
+/** Networks of a small model, with what they computed beside its pictures: tools/oracle/flow_families.py. */
+const parts: [family: string, folder: string, network: string, build: Build][] = [
+  ["z-image", "text_encoder", "textEncoder", (config, weights) => buildQwen3(config, weights, { states: [-2] })],
+  ["z-image", "transformer", "transformer", buildZImageTransformer],
+];
+
 describe("networks compute what the oracle computed", () => {
   test.each(cases)("%s %o", async (folder, build) => {
-    const config = JSON.parse(await readFile(`${fixtures}${folder}/config.json`, "utf8"));
-    const { model, inputs, outputs, sessionOptions } = build(config, await folderWeights(`${fixtures}${folder}`));
-    const oracle = await readTensors(`${fixtures}${folder}/io.safetensors`);
+    await compare(build, `${fixtures}${folder}`, await readTensors(`${fixtures}${folder}/io.safetensors`));
+  });
+
+  test.each(parts)("%s's %s %s", async (family, folder, network, build) => {
+    const all = [...(await readTensors(`${families}${family}.safetensors`))];
+    const own = all.filter(([name]) => name.startsWith(`${network}/`));
+    const oracle = new Map(own.map(([name, tensor]) => [name.slice(network.length + 1), tensor]));
+    await compare(build, `${families}${family}/${folder}`, oracle);
+  });
+
+  async function compare(build: Build, folder: string, oracle: Map<string, Tensor>) {
+    const config = JSON.parse(await readFile(`${folder}/config.json`, "utf8"));
+    const { model, inputs, outputs, sessionOptions } = build(config, await folderWeights(folder));
     const session = await InferenceSession.create(model, sessionOptions);
     const feeds = Object.fromEntries(inputs.map(({ name }) => [name, oracle.get(`in.${name}`)!]));
     const results = await session.run(feeds);
@@ -59,7 +78,7 @@ describe("networks compute what the oracle computed", () => {
       expect(found.dims, name).toEqual(expected.dims);
       expect(relativeError(found.data as Float32Array, expected.data as Float32Array), name).toBeLessThan(tolerance);
     }
-  });
+  }
 });
 
 /** Greatest difference, relative to the greatest expected magnitude. */
@@ -78,13 +97,15 @@ async function readTensors(path: string): Promise<Map<string, Tensor>> {
   const file = await readFile(path);
   return new Map(
     [...tensors.values()].map(({ name, dtype, shape, offset, length }) => {
-      const bytes = new Uint8Array(file.subarray(offset, offset + length)).buffer;
-      return [
-        name,
-        dtype === "I32"
-          ? new Tensor("int32", new Int32Array(bytes), shape)
-          : new Tensor("float32", new Float32Array(bytes), shape),
-      ];
+      return [name, toTensor(dtype, new Uint8Array(file.subarray(offset, offset + length)), shape)];
     }),
   );
+}
+
+function toTensor(dtype: string, bytes: Uint8Array<ArrayBuffer>, shape: readonly number[]): Tensor {
+  if (dtype === "I32") return new Tensor("int32", new Int32Array(bytes.buffer), shape);
+  // Pictures beside the networks' values are U8: nothing feeds them.
+  return dtype === "F32"
+    ? new Tensor("float32", new Float32Array(bytes.buffer), shape)
+    : new Tensor("bool", bytes, shape);
 }

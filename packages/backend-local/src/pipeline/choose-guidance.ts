@@ -20,11 +20,12 @@ export function guidanceScaleOf({ guidanceScale }: GenerationRequest, plan: Plan
   return guidanceScale ?? (isPlus(plan) ? plusScale : byDefault);
 }
 
-/** CFG++ is a way of guidance and a kind of sampler: neither does anything without the other. */
+/** CFG++ is a way of guidance and a kind of sampler: neither does anything without the other. `unguided` is the scale that is none. */
 export function guidanceOf(
   { guidance = { mode: "cfg", rescale: 0, start: 0, end: 1 } }: GenerationRequest,
   scale: number,
   plan: Plan,
+  unguided: 0 | 1 = 1,
 ): GuidanceSettings {
   const plus = isPlus(plan);
   if (guidance.mode === "cfg++" && !plus) {
@@ -34,9 +35,9 @@ export function guidanceOf(
     throw invalid(`must be "cfg++" with sampler "${plan.sampler}"`);
   }
   if (plus) return { ...guidance, mode: "cfg++", scale };
-  // A scale of 1 and below is none, as in diffusers; CFG++ has its own range, from 0 to 1.
-  const atLeastNone = (each: number) => Math.max(1, each);
-  return { ...guidance, scale: atLeastNone(scale), scales: guidance.scales?.map(atLeastNone) };
+  // A scale of 1 (or 0) and below is none, as in diffusers; CFG++ has its own range, from 0 to 1.
+  const fromNone = (each: number) => Math.max(1, each + 1 - unguided);
+  return { ...guidance, scale: fromNone(scale), scales: guidance.scales?.map(fromNone) };
 }
 
 /** Which of the UNet's `selfAttentions` a request's perturbed pass does without: the middle's, as in diffusers, unless it names them. */

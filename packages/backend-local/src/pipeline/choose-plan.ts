@@ -77,16 +77,19 @@ function asWideAsInput(grid: Grid): Grid {
   return { ...grid, initNoiseSigma: Math.hypot(1, grid.sigmas[0]!) };
 }
 
+/** How a run is laid out where the request doesn't say: see {@link GridRequest}. */
+export type OwnLevels = Pick<GridRequest, "sigmas" | "mu"> & { steps: number; tokens: number };
+
 /**
- * The levels of a run: of a number of steps, unless the request gives them itself. `tokens` is the number of image tokens, which a dynamic
+ * The levels of a run: the request's, else the family's, else of a number of steps. `tokens` is the number of image tokens, which a dynamic
  * shift goes by.
  */
-export function gridOf(request: GenerationRequest, plan: Plan, steps: number, tokens: number): Grid {
+export function gridOf(request: GenerationRequest, plan: Plan, { sigmas: own, steps, ...more }: OwnLevels): Grid {
   const { sigmas, timesteps, startStep, endStep } = request;
-  const levels = sigmas ? { sigmas } : timesteps ? { timesteps } : { steps };
+  const levels = sigmas ? { sigmas } : timesteps ? { timesteps } : own ? { sigmas: own } : { steps };
   // A first step that is named stands in the place of a strength.
   const from = startStep === undefined ? { strength: "strength" in request ? request.strength : 1 } : { startStep };
-  const grid = plan.grid({ ...levels, ...from, tokens, ...(endStep === undefined ? {} : { endStep }) });
+  const grid = plan.grid({ ...levels, ...from, ...more, ...(endStep === undefined ? {} : { endStep }) });
   const total = (grid.whole ?? grid.sigmas).length - 1;
   const isNone = grid.steps === 0;
   if (isNone && startStep !== undefined) throw invalid("startStep", `must be below the number of steps (${total})`);

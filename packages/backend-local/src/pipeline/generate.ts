@@ -112,6 +112,7 @@ async function* prepare(
   if (image !== undefined && job.settings.startsFromPicture) {
     const distribution = await clock.time("encode", () => codec.encode(model, fromPixels(image), signal));
     source.picture = (randn) => codec.draw(model, distribution, randn);
+    source.encodedOnce = model.model.traits.encodesPictureOnce;
     yield clock.phase("encode", 2, steps);
   }
   return { model, job, source, denoiser, codec, clock, signal };

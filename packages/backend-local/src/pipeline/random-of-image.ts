@@ -28,8 +28,9 @@ export interface RandomOfImage {
 /** The random numbers of image `index`, and the request's settings that give them to it alone. */
 export function randomOf(index: number, dims: LatentDims, settings: Settings, source: Source): RandomOfImage {
   const { convention = "diffusers" } = settings.noise;
-  // diffusers' inpainting encodes the picture once for all images of a batch.
-  const sharesPicture = source.mask !== undefined && convention === "diffusers";
+  // diffusers' inpainting, and some of its image-to-image, encodes the picture once for all images of a batch.
+  const isShared = source.mask !== undefined || (source.picture !== undefined && source.encodedOnce === true);
+  const sharesPicture = isShared && convention === "diffusers";
   const shares = sharesPicture || settings.plan.treeSeed !== undefined;
   const { seed, count, noise: given } = settings;
   const own = noiseOfImage({ seed, index, count, settings: given, shares });

@@ -41,7 +41,7 @@ export async function readLatents(
   const source = "latent" in request ? request.latent : undefined;
   if (source === undefined) return undefined;
   const bytes = Buffer.from(await loadImageSource(source, { ...rules, field: "latent", signal }));
-  const file = parse(bytes, traits.scalingFactor);
+  const file = parse(bytes, traits);
   if (file.data.some((value) => !Number.isFinite(value))) throw invalid("has values that are no finite numbers");
   const [n, channels, height, width] = file.shape.length === 3 ? [1, ...file.shape] : file.shape;
   if (file.shape.length < 3 || file.shape.length > 4 || channels !== traits.latentChannels) {
@@ -72,9 +72,11 @@ function sizeOf(request: GenerationRequest, width: number, height: number, trait
   return { width, height };
 }
 
-function parse(bytes: Buffer, scalingFactor: number): { shape: readonly number[]; data: Float32Array } {
+type Scaling = Pick<Traits, "scalingFactor" | "shiftFactor">;
+
+function parse(bytes: Buffer, scaling: Scaling): { shape: readonly number[]; data: Float32Array } {
   try {
-    return isNpy(bytes) ? parseNpy(bytes) : fromSafetensors(bytes, scalingFactor);
+    return isNpy(bytes) ? parseNpy(bytes) : fromSafetensors(bytes, scaling);
   } catch (cause) {
     if (InvalidRequestError.isInstance(cause)) throw cause;
     const why = cause instanceof Error ? cause.message : String(cause);
@@ -83,7 +85,10 @@ function parse(bytes: Buffer, scalingFactor: number): { shape: readonly number[]
   }
 }
 
-function fromSafetensors(bytes: Buffer, scalingFactor: number): { shape: readonly number[]; data: Float32Array } {
+function fromSafetensors(
+  bytes: Buffer,
+  { scalingFactor, shiftFactor = 0 }: Scaling,
+): { shape: readonly number[]; data: Float32Array } {
   const { tensors } = parseSafetensors("the file", bytes);
   const [only] = tensors.size === 1 ? tensors.keys() : names.filter((name) => tensors.has(name));
   const tensor = tensors.get(only ?? "");
@@ -94,7 +99,7 @@ function fromSafetensors(bytes: Buffer, scalingFactor: number): { shape: readonl
   if (!isFloatType(dtype)) throw invalid(`has values of type ${dtype}; must be F16, BF16, F32 or F64`);
   const data = toFloat32(bytes.subarray(offset, offset + length), dtype);
   const isVaes = tensor.name === comfyTensor && tensors.has(comfyMark);
-  return { shape, data: isVaes ? data.map((value) => value * scalingFactor) : data };
+  return { shape, data: isVaes ? data.map((value) => (value - shiftFactor) * scalingFactor) : data };
 }
 
 function invalid(message: string, cause?: unknown): InvalidRequestError {

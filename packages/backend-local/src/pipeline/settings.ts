@@ -8,6 +8,7 @@ import {
   readSamplerOptions,
   type Seed,
 } from "@latentkit/core/diffusion";
+import { familyOf } from "../families/families.ts";
 import type { Traits } from "../families/traits.ts";
 import type { Model } from "../models/model.ts";
 import type { ModelDefaults } from "../models/model-defaults.ts";
@@ -72,19 +73,24 @@ export function settle(request: GenerationRequest, model: Model): Settings {
     perturbed: (request.guidance?.pagScale ?? 0) > 0,
   });
   const plan = planOf(withDefaults(request, defaults), own, defaults.sigmaMax);
-  // Two by two of a latent's squares make a token, as diffusers' flow pipelines count.
-  const tokensOf = (side: number) => Math.max(1, Math.floor(side / (2 * traits.scale)));
+  const { patchSize = 2 } = traits;
+  const tokensOf = (side: number) => Math.max(1, Math.floor(side / (patchSize * traits.scale)));
   const { startsFromPicture } = traits;
-  const grid = gridOf(
-    levelsOf(startsFromPicture ? request : withStrength(request, 1), plan, steps, traits),
-    plan,
+  const tokens = tokensOf(width) * tokensOf(height);
+  const grid = gridOf(levelsOf(startsFromPicture ? request : withStrength(request, 1), plan, steps, traits), plan, {
     steps,
-    tokensOf(width) * tokensOf(height),
-  );
+    tokens,
+    ...(plan.scheduler === ownScheduler && plan.accepts?.includes("sigmas")
+      ? familyOf(model).levels?.(steps, tokens)
+      : {}),
+  });
   const ownLevels = givesLevels(request);
   const guidanceScale = guidanceScaleOf(request, plan, defaults.guidanceScale ?? traits.guidanceScale);
   // Where the network takes the scale itself, there is one pass.
-  const guidance = guidanceOf(request, traits.guidance === "embedded" ? 1 : guidanceScale, plan);
+  const guidance =
+    traits.guidance === "embedded"
+      ? guidanceOf(request, 1, plan)
+      : guidanceOf(request, guidanceScale, plan, traits.unguidedScale);
   const pictureScale = "imageGuidanceScale" in request ? request.imageGuidanceScale : undefined;
   // Said now where the two don't fit: it would be refused in the first step.
   guidanceOver(guidance, grid);

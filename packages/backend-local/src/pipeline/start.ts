@@ -17,6 +17,8 @@ import type { Beside } from "../families/family.ts";
 export interface Source {
   /** Draws the input picture's latent. */
   picture?: (randn: Randn) => Float32Array;
+  /** Whether all images have the latent that the first one's random numbers draw. Inpainting always has. */
+  encodedOnce?: boolean | undefined;
   /** 1 where to paint anew: inpainting, `[height, width]` of a latent. */
   mask?: Float32Array;
   strength: number;
@@ -81,7 +83,7 @@ export function startOf(
   const early = more?.drawn === "before noise" ? more.draw(draws ? noise.draw : middle) : undefined;
   if (picture === undefined) return { x: startFromNoise(grid, noise.first), steps, beside: early };
   if (mask === undefined) {
-    const latent = picture(draws ? noise.draw : middle);
+    const latent = picture(draws ? firstNoise.draw : middle);
     return { x: addNoise(grid, latent, noise.first), steps, beside: early };
   }
   const whole = strength === 1 && grid.offset === 0;

@@ -3,8 +3,8 @@ import type { TokenizerLimits } from "../families/traits.ts";
 import { modelError } from "../files/model-error.ts";
 import { quote } from "../files/quote.ts";
 import { type AddedToken, splitAtTokens } from "./added-tokens.ts";
+import { type BpeVocabulary, readBpeVocabulary } from "./bpe-vocabulary.ts";
 import { clipPieces, normalizeForClip } from "./clip-pieces.ts";
-import { type ClipVocabulary, readClipVocabulary } from "./clip-vocabulary.ts";
 import type { PromptEmbedding } from "./prompt-embedding.ts";
 import { readTokenizerSettings, type TokenizerSettings } from "./tokenizer-settings.ts";
 
@@ -18,7 +18,7 @@ export interface PromptTokens {
 
 /** What a tokenizer is read from. */
 export interface TokenizerFiles {
-  vocabulary: ClipVocabulary;
+  vocabulary: BpeVocabulary;
   settings: TokenizerSettings;
   limits: TokenizerLimits;
   /** For messages. */
@@ -206,7 +206,7 @@ function splitters(added: readonly (readonly [number, AddedToken])[]): Splitters
 
 /** The tokenizer of a model folder. `maxPositions` is the text encoder's limit; the tokenizer's own may be lower. */
 export async function readTokenizer(folder: string, limits: TokenizerLimits): Promise<PromptTokenizer> {
-  const vocabulary = await readClipVocabulary(folder, limits.vocabSize);
+  const vocabulary = await readBpeVocabulary(folder, limits.vocabSize);
   const settings = await readTokenizerSettings(folder, vocabulary.ownTokens);
   return new PromptTokenizer({ vocabulary, settings, limits, place: folder });
 }
@@ -236,7 +236,7 @@ function withIds(vocabulary: Readonly<Record<string, number>>, added: readonly A
   return { tokens, ids };
 }
 
-function byteLevelBpe({ ids, merges }: ClipVocabulary, unk: string | undefined, place: string): Tokenizer {
+function byteLevelBpe({ ids, merges }: BpeVocabulary, unk: string | undefined, place: string): Tokenizer {
   const json = {
     version: "1.0",
     added_tokens: [],

@@ -4,8 +4,8 @@ import { promisify } from "node:util";
 import { inflate } from "node:zlib";
 import { EngineError } from "@latentkit/core";
 import type { AddedToken } from "./added-tokens.ts";
+import type { BpeVocabulary } from "./bpe-vocabulary.ts";
 import { byteCharacters } from "./byte-characters.ts";
-import type { ClipVocabulary } from "./clip-vocabulary.ts";
 import { PromptTokenizer } from "./prompt-tokenizer.ts";
 
 /** CLIP ViT-L/14's tokenizer (SD 1, XL's first), and OpenCLIP's (SD 2, XL's second, the refiner), which fills up with "!". */
@@ -26,7 +26,7 @@ const added: Record<ShippedTokenizer, readonly AddedToken[]> = {
   ],
 };
 
-let vocabulary: Promise<ClipVocabulary> | undefined;
+let vocabulary: Promise<BpeVocabulary> | undefined;
 
 /** A tokenizer for files that bring none, such as single-file checkpoints: that of the published Stable Diffusion. */
 export async function shippedTokenizer(kind: ShippedTokenizer): Promise<PromptTokenizer> {
@@ -48,7 +48,7 @@ export async function shippedTokenizer(kind: ShippedTokenizer): Promise<PromptTo
 }
 
 /** `assets/clip-merges.z`: the ids of each merge's left and right token, low bytes and high bytes by themselves. */
-async function readShippedVocabulary(): Promise<ClipVocabulary> {
+async function readShippedVocabulary(): Promise<BpeVocabulary> {
   const columns = await promisify(inflate)(await readFile(assetUrl("clip-merges.z")));
   const count = columns.length / 4;
   const characters = byteCharacters();

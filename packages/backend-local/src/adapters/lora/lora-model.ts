@@ -72,6 +72,7 @@ export async function withLoras(model: LoadedModel, loras: readonly LoraRequest[
     warnings,
     chosen,
     tokenizer: (name) => model.tokenizer(name),
+    textTokenizer: (name) => model.textTokenizer(name),
     assemble: (...part) => model.assemble(...part),
     rest: () => model.rest(),
     async network(choice) {
@@ -89,8 +90,20 @@ function asItIs(model: LoadedModel): AdaptedModel {
   const tokenizer = (name: string) => model.tokenizer(name);
   const network = (choice: NetworkChoice) => model.network(choice);
   const assemble: AdaptedModel["assemble"] = (...part) => model.assemble(...part);
+  const textTokenizer = (name: string) => model.textTokenizer(name);
   const rest = () => model.rest();
-  return { model: own, runtime, texts, tokenizer, network, assemble, rest, warnings: [], chosen: (choice) => choice };
+  return {
+    model: own,
+    runtime,
+    texts,
+    tokenizer,
+    textTokenizer,
+    network,
+    assemble,
+    rest,
+    warnings: [],
+    chosen: (choice) => choice,
+  };
 }
 
 type Acting = LoraRequest & { field: string; textEncoderStrength: number };

@@ -67,6 +67,14 @@ export function scaledBy(factor: number): LatentScaling {
   };
 }
 
+/** `(z − shift) · factor`: VAEs from Stable Diffusion 3 on. */
+export function shiftedBy(shift: number, factor: number): LatentScaling {
+  return {
+    toLatent: (z) => z.map((value) => (value - shift) * factor),
+    fromLatent: (latent) => latent.map((value) => value / factor + shift),
+  };
+}
+
 /** `(z − mean) / std · scaling_factor`, by channel, as Playground 2.5 has it (https://arxiv.org/abs/2402.17245). */
 export function scaledByChannel(factor: number, means: readonly number[], stds: readonly number[]): LatentScaling {
   const each = (values: Float32Array, of: (value: number, channel: number) => number) => {

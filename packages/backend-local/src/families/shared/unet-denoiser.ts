@@ -62,8 +62,3 @@ export async function unetDenoiser(
     }
   }
 }
-
-/** The VAE's encoder, where a picture is given. */
-export function needsVaeEncoder({ inputs: { image } }: FamilyJob): readonly NetworkChoice[] {
-  return image === undefined ? [] : ["vaeEncoder"];
-}

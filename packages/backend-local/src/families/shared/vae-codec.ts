@@ -2,10 +2,14 @@ import { partOf } from "../../models/model.ts";
 import { toPixels } from "../../pipeline/image-tensor.ts";
 import type { Codec, LatentDims, OpenModel } from "../family.ts";
 import { klCodec, type LatentScaling } from "./kl-codec.ts";
+import { colourPicture, type LatentColours } from "./latent-colours.ts";
 import { isTinyVae } from "./vae-shape.ts";
 
-/** Pictures to latents and back through a model's VAE, of whichever class it is; previews through its `previewVae`, where it has one. */
-export function vaeCodec(scalingOf: (model: OpenModel) => LatentScaling): Codec {
+/**
+ * Pictures to latents and back through a model's VAE, of whichever class it is; previews through its `previewVae`, where it has one, else by
+ * the latents' `colours`, where they are known.
+ */
+export function vaeCodec(scalingOf: (model: OpenModel) => LatentScaling, colours?: LatentColours): Codec {
   const [kl, tiny] = [klCodec(scalingOf), tinyCodec(scalingOf)];
   const of = ({ model }: OpenModel) => (isTinyVae(partOf(model, "vae").config) ? tiny : kl);
   return {
@@ -13,10 +17,12 @@ export function vaeCodec(scalingOf: (model: OpenModel) => LatentScaling): Codec 
     encode: (model, ...rest) => of(model).encode(model, ...rest),
     draw: (model, ...rest) => of(model).draw(model, ...rest),
     decode: (model, ...rest) => of(model).decode(model, ...rest),
-    preview: (model, ...rest) =>
-      model.model.parts.previewVae === undefined
-        ? of(model).decode(model, ...rest)
-        : decodeTiny(model, "previewDecoder", ...rest),
+    async preview(model, latent, dims, signal) {
+      if (model.model.parts.previewVae !== undefined) return decodeTiny(model, "previewDecoder", latent, dims, signal);
+      return colours?.factors.length === dims[0]
+        ? colourPicture(latent, dims, colours)
+        : of(model).decode(model, latent, dims, signal);
+    },
   };
 }
 

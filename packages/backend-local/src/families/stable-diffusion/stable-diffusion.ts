@@ -7,10 +7,10 @@ import type { FamilyEngine } from "../family.ts";
 import { encodeTexts } from "../shared/encode-texts.ts";
 import { scaledBy } from "../shared/kl-codec.ts";
 import { clipSkipWarnings, skippedLayers } from "../shared/skipped-layers.ts";
-import { needsVaeEncoder, unetDenoiser, unetOf } from "../shared/unet-denoiser.ts";
+import { unetDenoiser, unetOf } from "../shared/unet-denoiser.ts";
 import { unetKind } from "../shared/unet-kind.ts";
 import { vaeCodec } from "../shared/vae-codec.ts";
-import { vaeNetworks } from "../shared/vae-networks.ts";
+import { needsVaeEncoder, vaeNetworks } from "../shared/vae-networks.ts";
 
 const codec = vaeCodec(({ model }) => scaledBy(model.traits.scalingFactor));
 

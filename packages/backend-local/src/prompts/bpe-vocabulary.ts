@@ -4,7 +4,7 @@ import { quote } from "../files/quote.ts";
 import { readJson, readOptionalJson, readText } from "../files/read-json.ts";
 
 /** A byte-level BPE vocabulary. */
-export interface ClipVocabulary {
+export interface BpeVocabulary {
   /** Ids by token. */
   ids: Readonly<Record<string, number>>;
   /** Pairs of tokens that become one, the first first. */
@@ -14,18 +14,18 @@ export interface ClipVocabulary {
 }
 
 /**
- * The vocabulary of a folder: of its tokenizer.json, else of vocab.json and merges.txt. Of a tokenizer.json only this is taken, as by
- * transformers 5: how a text is taken apart is CLIP's, whatever the file says.
+ * The vocabulary of a folder: of its tokenizer.json, else of vocab.json and merges.txt. Of a tokenizer.json only this is taken: as by
+ * transformers 5, how a text is taken apart is CLIP's, whatever the file says.
  *
  * @throws {@link ModelError} when a file is missing or is not what its name says, or has ids that the text encoder lacks.
  */
-export async function readClipVocabulary(folder: string, vocabSize: number): Promise<ClipVocabulary> {
+export async function readBpeVocabulary(folder: string, vocabSize: number): Promise<BpeVocabulary> {
   const own = await readOptionalJson(join(folder, "tokenizer.json"));
   const file = join(folder, own === undefined ? "vocab.json" : "tokenizer.json");
   const model = own === undefined ? { vocab: await readJson(file) } : own.model;
   const { vocab, merges } = (model ?? {}) as { vocab?: unknown; merges?: unknown };
   if (typeof vocab !== "object" || vocab === null || Array.isArray(vocab) || (own && !Array.isArray(merges)))
-    throw modelError("malformed", `${file} holds no byte-pair vocabulary, which CLIP's tokenizer needs`, { file });
+    throw modelError("malformed", `${file} holds no byte-pair vocabulary, which its tokenizer needs`, { file });
   const ids = vocab as Record<string, number>;
   for (const token in ids) checkId(token, ids[token], vocabSize, file);
   if (own === undefined) return { ids, merges: await readMerges(join(folder, "merges.txt")) };

@@ -1,0 +1,7 @@
+import type { Qwen3Config } from "../../networks/qwen3/qwen3-config.ts";
+import type { RotaryOptions } from "./rotary-tables.ts";
+
+/** How Qwen3 turns its heads: transformers works the frequencies out in single precision. */
+export function qwen3Rotary({ head_dim, rope_theta: theta }: Qwen3Config): RotaryOptions {
+  return { axes: [head_dim], theta, precision: "single" };
+}

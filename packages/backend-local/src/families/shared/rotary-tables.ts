@@ -1,0 +1,57 @@
+import type { Rows } from "./rows.ts";
+
+/** A place on each of some axes, for each token. */
+export type Positions = readonly (readonly number[])[];
+
+/** Cosines and sines of rotary angles, `[tokens, headSize / 2]` both. */
+export interface RotaryTables {
+  cos: Rows;
+  sin: Rows;
+}
+
+/** What the angles are made of. */
+export interface RotaryOptions {
+  /** Numbers of a head that each axis turns; even. */
+  axes: readonly number[];
+  theta: number;
+  /** In which precision the reference works frequencies and angles out; the angle itself is float32 in both. */
+  precision: "single" | "double";
+}
+
+/**
+ * Rotary position embedding (Su et al. 2021) over several axes: each turns its own pairs of a head's numbers, pair i of d by
+ * `position·theta^(−2i/d)`.
+ */
+export function rotaryTables(positions: Positions, { axes, theta, precision }: RotaryOptions): RotaryTables {
+  const round = precision === "single" ? Math.fround : (value: number) => value;
+  const frequencies = axes.map((size) =>
+    Array.from({ length: size / 2 }, (_, i) => round(1 / round(theta ** round((2 * i) / size)))),
+  );
+  const half = axes.reduce((sum, size) => sum + size / 2, 0);
+  const dims = [positions.length, half];
+  const [cos, sin] = [new Float32Array(positions.length * half), new Float32Array(positions.length * half)];
+  let at = 0;
+  for (const position of positions)
+    for (const [axis, each] of frequencies.entries())
+      for (const frequency of each) {
+        const angle = Math.fround(position[axis]! * frequency);
+        cos[at] = Math.cos(angle);
+        sin[at++] = Math.sin(angle);
+      }
+  return { cos: { data: cos, dims }, sin: { data: sin, dims } };
+}
+
+/** Places in a text: 0, 1, 2 … */
+export function inOrder(tokens: number): Positions {
+  return Array.from({ length: tokens }, (_, i) => [i]);
+}
+
+/** Places of a grid's squares, row by row, after `before` on the axes that come first; `after` on those that come last. */
+export function onGrid(
+  height: number,
+  width: number,
+  before: readonly number[],
+  after: readonly number[] = [],
+): Positions {
+  return Array.from({ length: height * width }, (_, i) => [...before, Math.floor(i / width), i % width, ...after]);
+}

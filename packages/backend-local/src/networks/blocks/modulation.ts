@@ -1,0 +1,40 @@
+import type { GraphBuilder, Value } from "../../graph/graph-builder.ts";
+import { linear } from "../../graph/linear.ts";
+import type { Scope } from "../../graph/scope.ts";
+
+/** Sizes of a modulation. */
+export interface ModulationOptions {
+  inFeatures: number;
+  features: number;
+  bias?: boolean;
+}
+
+/**
+ * Vectors `[features]` that adaptive norms and gates are made of (adaLN, Peebles & Xie 2023): consecutive parts of one linear layer's
+ * output over a conditioning vector `[1, inFeatures]`, one for each of `names`.
+ */
+export function modulation<const Names extends readonly string[]>(
+  scope: Scope,
+  input: Value,
+  names: Names,
+  { inFeatures, features, bias = true }: ModulationOptions,
+): Record<Names[number], Value> {
+  const { graph } = scope;
+  const outFeatures = names.length * features;
+  const part = (i: number) => {
+    const rows = [i * features, (i + 1) * features] as const;
+    const vector = linear(scope, input, { inFeatures, outFeatures, bias, rows });
+    return graph.node("Reshape", [vector, graph.ints([features])]);
+  };
+  return Object.fromEntries(names.map((name, i) => [name, part(i)])) as Record<Names[number], Value>;
+}
+
+/** `1 + x`. */
+export function onePlus(graph: GraphBuilder, x: Value): Value {
+  return graph.node("Add", [x, graph.floats(1)]);
+}
+
+/** `x + gate·branch`. */
+export function addGated(graph: GraphBuilder, x: Value, gate: Value, branch: Value): Value {
+  return graph.node("Add", [x, graph.node("Mul", [branch, gate])]);
+}

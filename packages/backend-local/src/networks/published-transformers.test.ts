@@ -1,0 +1,45 @@
+import { readFile } from "node:fs/promises";
+import { gunzipSync } from "node:zlib";
+import { describe, expect, test } from "vitest";
+import type { Weights } from "../files/weights.ts";
+import type { NetworkGraph } from "./network-graph.ts";
+import { buildQwen3 } from "./qwen3/qwen3.ts";
+import { buildZImageTransformer } from "./z-image-transformer/z-image-transformer.ts";
+
+// Configurations and tensors of the published models, of the reference's classes on torch's meta device: tools/oracle/published_transformers.py.
+interface Published {
+  config: Record<string, unknown>;
+  tensors: Record<string, number[]>;
+  parameters: number;
+}
+const file = new URL("../../fixtures/published-transformers.json.gz", import.meta.url);
+const published = JSON.parse(gunzipSync(await readFile(file)).toString()) as Record<string, Published>;
+
+type Build = (config: unknown, weights: Weights) => NetworkGraph;
+const networks: Record<string, { build: Build; unused?: RegExp }> = {
+  "z-image": { build: buildZImageTransformer },
+  "qwen3-4b": {
+    build: (config, weights) => buildQwen3(config, weights, { states: [-2] }),
+    // What comes after the states that count.
+    unused: /^lm_head\.weight$|^model\.norm\.weight$|^model\.layers\.35\./,
+  },
+};
+
+describe("graphs over published configurations take every tensor in the reference's shape", () => {
+  test.each(Object.entries(networks))("%s", (name, { build, unused }) => {
+    const { config, tensors } = published[name]!;
+    const taken = new Set<string>();
+    const find: Weights["find"] = (tensor) => {
+      const shape = tensors[tensor];
+      if (shape === undefined) return undefined;
+      taken.add(tensor);
+      const length = 2 * shape.reduce((product, size) => product * size, 1);
+      return { name: tensor, shape, dtype: "BF16", file: "/none", offset: 0, length };
+    };
+    const { model } = build(config, { source: "none", find, names: () => Object.keys(tensors) });
+    const left = Object.keys(tensors).filter((tensor) => !taken.has(tensor));
+    expect(left.filter((tensor) => !unused?.test(tensor))).toEqual([]);
+    // The graph points at weights and holds none.
+    expect(model.length).toBeLessThan(2 ** 21);
+  });
+});

@@ -1,0 +1,94 @@
+import type { Weights } from "../../files/weights.ts";
+import { attention } from "../../graph/attention.ts";
+import { GraphBuilder, type Value } from "../../graph/graph-builder.ts";
+import { linear } from "../../graph/linear.ts";
+import { headNorm, rmsNorm } from "../../graph/norm.ts";
+import { type Angles, angleInputs, rotate } from "../../graph/rotary.ts";
+import { Scope } from "../../graph/scope.ts";
+import { gatedFeedForward } from "../blocks/gated-feed-forward.ts";
+import { type BuildOptions, type NetworkGraph, networkGraph } from "../network-graph.ts";
+import { type Qwen3Config, qwen3Config } from "./qwen3-config.ts";
+
+/** Options of the graph. */
+export interface Qwen3Options extends BuildOptions {
+  /**
+   * Which of transformers' `hidden_states` are wanted: 0 is the embedding, k what k layers make, −1 the last after the final norm, −2 what all
+   * layers but the last make. Layers above the highest are left out.
+   */
+  states?: readonly number[];
+}
+
+/**
+ * Qwen3's decoder as a text encoder (https://arxiv.org/abs/2505.09388), transformers' Qwen3Model: grouped queries, heads normalised before
+ * the rotary embedding, SwiGLU.
+ *
+ * Inputs: `input_ids` int32 `[1, tokens]`; `attended` bool `[1, 1, 1, tokens]`, false where padding stands; `cos` and `sin`
+ * `[tokens, head_dim / 2]`. Output: `hidden_states` `[1, tokens, hidden_size·states]`, the wanted states side by side.
+ *
+ * @throws {@link ModelError} for options that are not supported and tensors that are missing or misshapen.
+ */
+export function buildQwen3(
+  config: unknown,
+  weights: Weights,
+  { adapter, states = [-1] }: Qwen3Options = {},
+): NetworkGraph {
+  const spec = qwen3Config(config);
+  const graph = new GraphBuilder("Qwen3Model");
+  const root = new Scope(graph, weights, adapter);
+  // Qwen3ForCausalLM's files, which the published folders hold, have the prefix.
+  const model = root.in("model", "embed_tokens").has("weight") ? root.in("model") : root;
+  const { hidden_size: width, num_hidden_layers: layers, rms_norm_eps: epsilon } = spec;
+
+  const ids = graph.input("input_ids", "int32", [1, "tokens"]);
+  const attended = graph.input("attended", "bool", [1, 1, 1, "tokens"]);
+  const angles = angleInputs(graph, "", spec.head_dim);
+  const mask = everyRow(graph, attended, ids);
+
+  const wanted = states.map((state) => (state < 0 ? layers + 1 + state : state));
+  const made: Value[] = [model.in("embed_tokens").lookup(ids, spec.vocab_size, width)];
+  for (let i = 0; i < Math.min(layers, Math.max(...wanted)); i++)
+    made.push(decoderLayer(model.in("layers", i), made[i]!, { spec, angles, mask }));
+  if (wanted.includes(layers)) made[layers] = rmsNorm(model.in("norm"), made[layers]!, width, epsilon);
+
+  const chosen = wanted.map((state) => made[state]!);
+  const all = chosen.length === 1 ? chosen[0]! : graph.node("Concat", chosen, { attributes: { axis: { int: -1 } } });
+  graph.output(all, "hidden_states", "float32", [1, "tokens", width * wanted.length]);
+  return networkGraph(graph);
+}
+
+/** The mask `[1, 1, 1, tokens]` for each token that attends: `[1, 1, tokens, tokens]`. */
+function everyRow(graph: GraphBuilder, attended: Value, ids: Value): Value {
+  const tokens = graph.node("Shape", [ids], { attributes: { start: { int: 1 } } });
+  const ones = graph.ints([1]);
+  const shape = graph.node("Concat", [ones, ones, tokens, tokens], { attributes: { axis: { int: 0 } } });
+  return graph.node("Expand", [attended, shape]);
+}
+
+interface LayerInputs {
+  spec: Qwen3Config;
+  angles: Angles;
+  mask: Value;
+}
+
+function decoderLayer(scope: Scope, input: Value, { spec, angles, mask }: LayerInputs): Value {
+  const { graph } = scope;
+  const { hidden_size: width, head_dim: headSize, rms_norm_eps: epsilon, attention_bias: bias } = spec;
+  const { num_attention_heads: heads, num_key_value_heads: kvHeads } = spec;
+  const x = rmsNorm(scope.in("input_layernorm"), input, width, epsilon);
+  const heed = scope.in("self_attn");
+  const project = (name: string, count: number) =>
+    linear(heed.in(`${name}_proj`), x, { inFeatures: width, outFeatures: count * headSize, bias });
+  const turned = (name: string, count: number) => {
+    const normed = headNorm(heed.in(`${name}_norm`), project(name, count), { heads: count, headSize, epsilon });
+    return rotate(graph, normed, angles, { heads: count, pairs: "halves" });
+  };
+  const inputs = { query: turned("q", heads), key: turned("k", kvHeads), value: project("v", kvHeads) };
+  const attended = attention(graph, inputs, { heads, kvHeads, causal: true, mask });
+  const output = linear(heed.in("o_proj"), attended, { inFeatures: heads * headSize, outFeatures: width, bias });
+  const middle = graph.node("Add", [input, output]);
+
+  const names = { gate: "gate_proj", value: "up_proj", out: "down_proj" };
+  const sizes = { features: width, inner: spec.intermediate_size, names, activation: spec.hidden_act };
+  const normed = rmsNorm(scope.in("post_attention_layernorm"), middle, width, epsilon);
+  return graph.node("Add", [middle, gatedFeedForward(scope.in("mlp"), normed, sizes)]);
+}

@@ -1,0 +1,140 @@
+import type { Weights } from "../../files/weights.ts";
+import { activate } from "../../graph/activation.ts";
+import { selfAttention } from "../../graph/attention.ts";
+import { GraphBuilder, type Value } from "../../graph/graph-builder.ts";
+import { linear } from "../../graph/linear.ts";
+import { headNorm, modulatedLayerNorm, rmsNorm } from "../../graph/norm.ts";
+import { type Angles, angleInputs, joinAngles, rotate } from "../../graph/rotary.ts";
+import { Scope } from "../../graph/scope.ts";
+import { timestepEmbedding } from "../../graph/timestep-embedding.ts";
+import { gatedFeedForward } from "../blocks/gated-feed-forward.ts";
+import { addGated, modulation, onePlus } from "../blocks/modulation.ts";
+import { type BuildOptions, type NetworkGraph, networkGraph } from "../network-graph.ts";
+import { type ZImageConfig, zImageConfig } from "./z-image-transformer-config.ts";
+
+/** Sizes that are the class's own. */
+const [timeSize, timeInner] = [256, 1024];
+
+/**
+ * Z-Image's single-stream transformer (https://arxiv.org/abs/2511.22699), diffusers' ZImageTransformer2DModel: picture and text are
+ * refined apart, and then attend to each other as one sequence, the picture's tokens first.
+ *
+ * Inputs: `image` `[1, image_tokens, 4·in_channels]`, blocks of 2×2 as row, column, channel; `image_padding` bool
+ * `[1, image_tokens, 1]`, true for tokens that only fill up; `image_cos`, `image_sin` `[image_tokens, head / 2]`; the same of `text`,
+ * `[1, text_tokens, cap_feat_dim]`; `timestep` float32 `[1]`, already scaled. Output: `velocity` `[1, image_tokens, 4·in_channels]`, of the
+ * flow from noise to picture.
+ *
+ * @throws {@link ModelError} for options that are not supported and tensors that are missing or misshapen.
+ */
+export function buildZImageTransformer(config: unknown, weights: Weights, options: BuildOptions = {}): NetworkGraph {
+  const spec = zImageConfig(config);
+  const { dim, in_channels: channels, cap_feat_dim: textSize, norm_eps: epsilon } = spec;
+  const graph = new GraphBuilder("ZImageTransformer2DModel");
+  const root = new Scope(graph, weights, options.adapter);
+  const headSize = dim / spec.n_heads;
+  const patch = 4 * channels;
+
+  const image = graph.input("image", "float32", [1, "image_tokens", patch]);
+  const imagePadding = graph.input("image_padding", "bool", [1, "image_tokens", 1]);
+  const imageAngles = angleInputs(graph, "image_", headSize);
+  const text = graph.input("text", "float32", [1, "text_tokens", textSize]);
+  const textPadding = graph.input("text_padding", "bool", [1, "text_tokens", 1]);
+  const textAngles = angleInputs(graph, "text_", headSize);
+  const time = timeVector(root.in("t_embedder", "mlp"), spec);
+
+  const layers = (name: string, count: number, x: Value, angles: Angles, modulated = true) => {
+    for (let i = 0; i < count; i++) x = block(root.in(name, i), x, { spec, angles, ...(modulated ? { time } : {}) });
+    return x;
+  };
+  const filled = (name: string, tokens: Value, padding: Value) =>
+    graph.node("Where", [padding, root.weight(name, [1, dim]), tokens]);
+
+  const patches = linear(root.in("all_x_embedder.2-1"), image, { inFeatures: patch, outFeatures: dim });
+  const picture = layers(
+    "noise_refiner",
+    spec.n_refiner_layers,
+    filled("x_pad_token", patches, imagePadding),
+    imageAngles,
+  );
+  const normed = rmsNorm(root.in("cap_embedder.0"), text, textSize, epsilon);
+  const words = linear(root.in("cap_embedder.1"), normed, { inFeatures: textSize, outFeatures: dim });
+  const caption = layers(
+    "context_refiner",
+    spec.n_refiner_layers,
+    filled("cap_pad_token", words, textPadding),
+    textAngles,
+    false,
+  );
+
+  const joint = graph.node("Concat", [picture, caption], { attributes: { axis: { int: 1 } } });
+  const x = layers("layers", spec.n_layers, joint, joinAngles(graph, imageAngles, textAngles));
+  const imageTokens = graph.node("Shape", [image], { attributes: { start: { int: 1 }, end: { int: 2 } } });
+  const ofPicture = graph.node("Slice", [x, graph.ints([0]), imageTokens, graph.ints([1])]);
+
+  const last = root.in("all_final_layer.2-1");
+  const active = activate(graph, "silu", time);
+  const sizes = { inFeatures: Math.min(dim, timeSize), features: dim };
+  const { scale } = modulation(last.in("adaLN_modulation.1"), active, ["scale"], sizes);
+  const even = modulatedLayerNorm(graph, ofPicture, { features: dim, epsilon: 1e-6, scale: onePlus(graph, scale) });
+  const output = linear(last.in("linear"), even, { inFeatures: dim, outFeatures: patch });
+  graph.output(output, "velocity", "float32", [1, "image_tokens", patch]);
+  return networkGraph(graph);
+}
+
+/** What all modulations are made of: `[1, min(dim, 256)]`. */
+function timeVector(scope: Scope, { dim }: ZImageConfig): Value {
+  const { graph } = scope;
+  const timestep = graph.input("timestep", "float32", [1]);
+  const waves = timestepEmbedding(graph, timestep, { dimension: timeSize, flipSinToCos: true, freqShift: 0 });
+  const wide = linear(scope.in(0), waves, { inFeatures: timeSize, outFeatures: timeInner });
+  const outFeatures = Math.min(dim, timeSize);
+  return linear(scope.in(2), activate(graph, "silu", wide), { inFeatures: timeInner, outFeatures });
+}
+
+interface BlockInputs {
+  spec: ZImageConfig;
+  angles: Angles;
+  /** Not where nothing is modulated. */
+  time?: Value;
+}
+
+/** Attention and feed-forward, each between two norms ("sandwich"), scaled before and gated after. */
+function block(scope: Scope, x: Value, { spec, angles, time }: BlockInputs): Value {
+  const { graph } = scope;
+  const { dim, norm_eps: epsilon } = spec;
+  const norm = (name: string, value: Value, scale?: Value) => rmsNorm(scope.in(name), value, dim, epsilon, scale);
+  const vectors =
+    time &&
+    modulation(scope.in("adaLN_modulation.0"), time, ["attentionScale", "attentionGate", "scale", "gate"], {
+      inFeatures: Math.min(dim, timeSize),
+      features: dim,
+    });
+  const scaled = (scale: Value | undefined) => scale && onePlus(graph, scale);
+  const add = (to: Value, branch: Value, gate: Value | undefined) =>
+    gate ? addGated(graph, to, graph.node("Tanh", [gate]), branch) : graph.node("Add", [to, branch]);
+
+  const heeded = attend(
+    scope.in("attention"),
+    norm("attention_norm1", x, scaled(vectors?.attentionScale)),
+    spec,
+    angles,
+  );
+  const middle = add(x, norm("attention_norm2", heeded), vectors?.attentionGate);
+  const names = { gate: "w1", value: "w3", out: "w2" };
+  const sizes = { features: dim, inner: Math.trunc((dim / 3) * 8), names };
+  const fed = gatedFeedForward(scope.in("feed_forward"), norm("ffn_norm1", middle, scaled(vectors?.scale)), sizes);
+  return add(middle, norm("ffn_norm2", fed), vectors?.gate);
+}
+
+function attend(scope: Scope, x: Value, { dim, n_heads: heads, qk_norm }: ZImageConfig, angles: Angles): Value {
+  const { graph } = scope;
+  const square = { inFeatures: dim, outFeatures: dim, bias: false };
+  const turned = (name: string) => {
+    const projected = linear(scope.in(`to_${name}`), x, square);
+    const sizes = { heads, headSize: dim / heads, epsilon: 1e-5 };
+    const normed = qk_norm ? headNorm(scope.in(`norm_${name}`), projected, sizes) : projected;
+    return rotate(graph, normed, angles, { heads, pairs: "interleaved" });
+  };
+  const inputs = { query: turned("q"), key: turned("k"), value: linear(scope.in("to_v"), x, square) };
+  return linear(scope.in("to_out.0"), selfAttention(graph, inputs, heads), square);
+}

@@ -1,0 +1,13 @@
+/** What a chat template writes around the one message that a prompt is. */
+export interface ChatTemplate {
+  readonly before: string;
+  readonly after: string;
+}
+
+/** Qwen3's template for one turn of the user's and the beginning of the answer, with thinking on (nothing more) or off (an empty thought). */
+export function qwen3Template(thinking: boolean): ChatTemplate {
+  return {
+    before: "<|im_start|>user\n",
+    after: `<|im_end|>\n<|im_start|>assistant\n${thinking ? "" : "<think>\n\n</think>\n\n"}`,
+  };
+}

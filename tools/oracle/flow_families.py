@@ -1,0 +1,168 @@
+"""Writes tiny, random folders of the flow models (Z-Image, FLUX.2 …), and what diffusers makes with them.
+
+Each is packages/backend-local/fixtures/families/<name>/, as save_pretrained writes it. Beside it <name>.json lists the cases as
+those of families.py, and <name>.safetensors holds for each case its images, U8 [count, height, width, 3]; and for each network
+`<network>/in.<input>` and `<network>/out.<output>`, what its graph has to compute. Every pipeline is made from a saved folder.
+
+    python tools/oracle/flow_families.py [name ...]
+"""
+
+import functools
+import json
+import shutil
+import sys
+
+import diffusers
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, ZImagePipeline, ZImageTransformer2DModel
+from families import FOLDER, KEYS, files_of, task_of
+from networks import noise
+from pipeline_inputs import picture
+from PIL import Image
+from safetensors.torch import save_file
+from saved import load
+from text_tokenizer import write_text_tokenizer
+from transformers import Qwen3Config, Qwen3Model
+
+PROMPT = "a red apple on a blue background"
+INPUTS = dict(steps=4, seed=7)
+
+
+def randomise(model, seed):
+    """Random weights at a scale that keeps activations near 1, as they are when they were saved in bfloat16."""
+    generator = torch.Generator().manual_seed(seed)
+    for name, parameter in model.named_parameters():
+        value = torch.randn(parameter.shape, generator=generator)
+        if parameter.dim() == 1:
+            value = 1 + 0.1 * value if "norm" in name and name.endswith("weight") else 0.1 * value
+        elif parameter.shape[0] == 1024:
+            # A size that the class fixes: two values only, which pack well.
+            value = value.sign() / parameter.shape[1] ** 0.5
+        elif "embed_tokens" not in name and "pad_token" not in name:
+            value = value / parameter[0].numel() ** 0.5
+        parameter.data = value.bfloat16().float()
+    return model.eval()
+
+
+def flux_vae(**options):
+    vae = AutoencoderKL(
+        block_out_channels=(8, 8, 8, 16), down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
+        layers_per_block=1, norm_num_groups=4, sample_size=64, latent_channels=16,
+        **{"scaling_factor": 0.3611, "shift_factor": 0.1159, "use_quant_conv": False, "use_post_quant_conv": False, **options},
+    )  # fmt: skip
+    randomise(vae, 3)
+    vae.decoder.conv_out.weight.data = (vae.decoder.conv_out.weight * 0.5).bfloat16().float()
+    return vae
+
+
+def qwen3(tokenizer, **options):
+    sizes = dict(
+        hidden_size=24, intermediate_size=40, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2, head_dim=8, rope_theta=1e6,
+    )  # fmt: skip
+    return randomise(Qwen3Model(Qwen3Config(vocab_size=len(tokenizer) + 3, **{**sizes, **options})), 1)
+
+
+def z_image(folder):
+    tokenizer = write_text_tokenizer(folder / "tokenizer")
+    transformer = ZImageTransformer2DModel(
+        dim=32, n_layers=2, n_refiner_layers=1, n_heads=2, n_kv_heads=2, cap_feat_dim=24, axes_dims=[4, 6, 6],
+    )  # fmt: skip
+    return ZImagePipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0), vae=flux_vae(), text_encoder=qwen3(tokenizer),
+        tokenizer=tokenizer, transformer=randomise(transformer, 2),
+    )  # fmt: skip
+
+
+def z_image_networks(pipeline):
+    """As the pipeline calls them, with padding in the texts."""
+    encoder, transformer = pipeline.text_encoder, pipeline.transformer
+    ids = torch.tensor([[5, 17, 80, 8, 63, 5, 200, 0, 0]], dtype=torch.int32)
+    mask = torch.tensor([[1, 1, 1, 1, 1, 1, 1, 0, 0]])
+    states = encoder(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states[-2]
+    cos, sin = encoder.rotary_emb(states, torch.arange(9)[None])
+    yield "textEncoder", dict(input_ids=ids, attended=mask.bool()[None, None], cos=cos[0, :, :4], sin=sin[0, :, :4]), dict(hidden_states=states)
+    latent, text = noise((16, 1, 8, 16), 4), noise((9, 24), 5)
+    image_angles = transformer.rope_embedder(transformer.create_coordinate_grid((1, 4, 8), (33, 0, 0)).flatten(0, 2))
+    text_angles = transformer.rope_embedder(torch.tensor([[1 + i, 0, 0] for i in range(32)]))
+    tokens = transformer._patchify_image(latent, 2, 1)[0]
+    velocity = transformer([latent], torch.tensor([0.35]), [text], return_dict=False)[0][0]
+    inputs = dict(
+        image=tokens[None], image_padding=torch.zeros(1, 32, 1, dtype=torch.bool),
+        image_cos=image_angles.real, image_sin=image_angles.imag, text=torch.nn.functional.pad(text, (0, 0, 0, 23))[None],
+        text_padding=(torch.arange(32) >= 9)[None, :, None], text_cos=text_angles.real, text_sin=text_angles.imag,
+        timestep=torch.tensor([350.0]),
+    )  # fmt: skip
+    yield "transformer", inputs, dict(velocity=transformer._patchify_image(velocity, 2, 1)[0][None])
+
+
+DYNAMIC = ("FlowMatchEulerDiscreteScheduler", dict(use_dynamic_shifting=True, base_shift=0.5, max_shift=1.15, shift=3.0))
+Z, Z_I2I, Z_INPAINT = "ZImagePipeline", "ZImageImg2ImgPipeline", "ZImageInpaintPipeline"
+
+#: name: (makes the pipeline, its networks' inputs and outputs, cases as in families.py)
+MODELS = {
+    "z-image": (z_image, z_image_networks, [
+        ("turbo", Z, dict(guidance_scale=0.0, count=2), {}),
+        ("guided", Z, dict(guidance_scale=2.0), {}),
+        ("weakly", Z, dict(guidance_scale=0.5), {}),
+        ("negative", Z, dict(guidance_scale=2.0, negative_prompt="blurry photo of a cat"), {}),
+        ("wide", Z, dict(guidance_scale=0.0, width=96, height=48), {}),
+        ("long", Z, dict(guidance_scale=0.0, prompt="a green dog, " * 60), {}),
+        ("special", Z, dict(guidance_scale=0.0, prompt="Ünï 3,14 <|im_end|>\n\n 猫 it's"), {}),
+        ("dynamic-shift", Z, dict(guidance_scale=0.0), dict(scheduler=DYNAMIC)),
+        ("image-to-image", Z_I2I, dict(guidance_scale=0.0, strength=0.6, count=2, steps=5), {}),
+        ("image-to-image-guided", Z_I2I, dict(guidance_scale=1.5, strength=0.5, negative_prompt="blurry", steps=5), {}),
+        ("inpaint", Z_INPAINT, dict(guidance_scale=0.0, strength=1.0, count=2), {}),
+        ("inpaint-partly", Z_INPAINT, dict(guidance_scale=2.0, strength=0.7), {}),
+    ]),
+}  # fmt: skip
+
+
+@functools.cache
+def loaded(kind, name, files):
+    return load(getattr(diffusers, kind), FOLDER / name, files=json.loads(files))
+
+
+def run(name, case, tensors, image, mask):
+    label, kind, arguments, options = case
+    folder = FOLDER / name
+    files = files_of(folder, options)
+    pipeline = loaded(kind, name, json.dumps(files))
+    side = dict(width=64, height=64)
+    request = {"prompt": PROMPT, **INPUTS, "count": 1, **side, **arguments}
+    task = options.get("task") or task_of(kind)
+    inputs = {} if task == "text-to-image" else dict(image=Image.fromarray(image))
+    if task == "inpaint":
+        inputs |= dict(mask_image=Image.fromarray(mask))
+    call = {key: value for key, value in request.items() if key not in ("seed", "steps", "count")}
+    call |= dict(num_inference_steps=request["steps"], num_images_per_prompt=request["count"])
+    generators = [torch.Generator().manual_seed(request["seed"] + i) for i in range(request["count"])]
+    result = pipeline(**call, **inputs, generator=generators if len(generators) > 1 else generators[0], output_type="np").images
+    pixels = torch.from_numpy(np.ascontiguousarray((result * 255).round().astype(np.uint8)))
+    print(f"{name}/{label}: {list(pixels.shape)}, mean {result.mean():.3f}, spread {result.std():.3f}")
+    tensors[label] = pixels
+    given = {KEYS[key]: value for key, value in request.items() if key in KEYS}
+    given |= {"task": task, "prompt": request["prompt"]}
+    return {"name": label, "request": given, **({"files": files} if files else {})}
+
+
+@torch.no_grad()
+def main(names):
+    image, mask = picture()
+    for name in names:
+        make, networks, cases = MODELS[name]
+        folder = FOLDER / name
+        shutil.rmtree(folder, ignore_errors=True)
+        pipeline = make(folder)
+        tensors = {}
+        for network, inputs, outputs in networks(pipeline):
+            tensors |= {f"{network}/in.{key}": value.contiguous() for key, value in inputs.items()}
+            tensors |= {f"{network}/out.{key}": value.contiguous() for key, value in outputs.items()}
+        pipeline.to(torch.bfloat16).save_pretrained(folder)
+        listed = [run(name, case, tensors, image, mask) for case in cases]
+        save_file(tensors, FOLDER / f"{name}.safetensors")
+        (FOLDER / f"{name}.json").write_text(json.dumps(listed, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or MODELS)

@@ -1,0 +1,48 @@
+"""Writes what the published flow models hold: names and shapes of their networks' tensors, of the reference's own classes.
+
+They are made on the meta device from the published configurations: nothing is downloaded and no weight is made. The result is
+packages/backend-local/fixtures/published-transformers.json.gz: by name the config and the tensors.
+
+    python tools/oracle/published_transformers.py
+"""
+
+import gzip
+import json
+from pathlib import Path
+
+import torch
+from diffusers import ZImageTransformer2DModel
+from transformers import Qwen3Config, Qwen3ForCausalLM
+
+OUT = Path(__file__).parents[2] / "packages/backend-local/fixtures/published-transformers.json.gz"
+
+QWEN3_4B = dict(
+    hidden_size=2560, intermediate_size=9728, num_hidden_layers=36, num_attention_heads=32, num_key_value_heads=8, head_dim=128,
+    vocab_size=151936, rope_theta=1000000, rms_norm_eps=1e-6, max_position_embeddings=40960, tie_word_embeddings=True,
+)  # fmt: skip
+
+#: name: (class, config)
+NETWORKS = {
+    "z-image": (ZImageTransformer2DModel, {}),
+    "qwen3-4b": (Qwen3ForCausalLM, QWEN3_4B),
+}
+
+
+def make(kind, config):
+    with torch.device("meta"):
+        return kind(Qwen3Config(**config)) if kind is Qwen3ForCausalLM else kind(**config)
+
+
+def write():
+    found = {}
+    for name, (kind, config) in NETWORKS.items():
+        network = make(kind, config)
+        saved = {key: value for key, value in network.config.to_dict().items()} if kind is Qwen3ForCausalLM else dict(network.config)
+        tensors = {key: list(value.shape) for key, value in network.state_dict().items()}
+        found[name] = dict(config=saved, tensors=tensors, parameters=sum(p.numel() for p in network.parameters()))
+        print(name, found[name]["parameters"], len(tensors))
+    OUT.write_bytes(gzip.compress(json.dumps(found, separators=(",", ":"), default=str).encode(), 9, mtime=0))
+
+
+if __name__ == "__main__":
+    write()
