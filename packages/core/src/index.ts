@@ -102,6 +102,7 @@ export { type Conditioning, type ConditioningKind, controlTypes } from "./reques
 export type { ImageObject } from "./request/image-object.ts";
 export { type HashedSource, type ImageSource, ImageSourceSchema, isHashed } from "./request/image-source.ts";
 export { impliedTask } from "./request/implied-task.ts";
+export { inputFiles, mapInputFiles } from "./request/input-files.ts";
 export type {
   BatchPlaceInput,
   ConditioningInput,

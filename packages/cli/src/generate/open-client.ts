@@ -16,13 +16,15 @@ export const backendNames: readonly string[] = Object.keys(modules);
 /**
  * The client that flags, environment and configuration ask for.
  *
+ * `isDefault` says that the model is to be that of every request which names none.
+ *
  * The backend that made a recipe is used where nothing else names one, and with `--trust`: it may cost money, or send pictures away.
  *
  * @throws UsageError or ConfigError naming the flag, variable or field.
  */
 export async function openClient(
   { backend, config, url, trust }: Pick<GenerateFlags, "backend" | "config" | "url" | "trust">,
-  { recipe, model }: Pick<Input, "recipe" | "model">,
+  { recipe, model, isDefault = false }: Pick<Input, "recipe" | "model"> & { isDefault?: boolean },
   env: NodeJS.ProcessEnv,
 ): Promise<Client> {
   if (backend !== undefined && !backendNames.includes(backend)) {
@@ -42,7 +44,9 @@ export async function openClient(
     ...(chosen === undefined ? {} : { backend: chosen }),
     ...(config === undefined ? {} : { config }),
     // What answers at an address may depend on whether a model is named: a Cog server is one model, an API has many.
-    ...(url === undefined ? {} : { backendOptions: { url, ...(model === undefined ? {} : { model }) } }),
+    ...(url === undefined && !(isDefault && model !== undefined)
+      ? {}
+      : { backendOptions: { ...(url === undefined ? {} : { url }), ...(model === undefined ? {} : { model }) } }),
   });
 }
 

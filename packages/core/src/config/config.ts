@@ -14,6 +14,8 @@ export interface LatentKitConfig extends Partial<Omit<ClientOptions, "backend">>
    * others, such as `{ use: "fallback", of: ["gpu-box", "replicate"] }`.
    */
   backends?: Record<string, Record<string, unknown>>;
+  /** Settings of `latentkit serve`, as `createServer` and `serve` of `@latentkit/server` take them. */
+  server?: Record<string, unknown>;
 }
 
 const ConfigSchema = z.strictObject({
@@ -25,6 +27,7 @@ const ConfigSchema = z.strictObject({
     .optional(),
   backends: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
   defaults: z.record(z.string(), z.unknown()).optional(),
+  server: z.record(z.string(), z.unknown()).optional(),
   onUnsupported: z.enum(["error", "warn"]).optional(),
   timeoutMs: z.number().positive().optional(),
   maxJobs: z.number().min(1).optional(),
@@ -50,6 +53,7 @@ export function configJsonSchema(): Record<string, unknown> {
     backend: z.string().min(1).optional().describe("A backend's id, or a name in `backends`; default local"),
     backends: z.record(z.string(), entry).optional().describe("Backends by name: options, or a composition of others"),
     defaults: GenerationRequestDefaults.optional().describe("Fields for each request that does not set them itself"),
+    server: z.record(z.string(), z.unknown()).optional().describe("Settings of latentkit serve: docs/server.md"),
     onUnsupported: z
       .enum(["error", "warn"])
       .optional()

@@ -47,7 +47,7 @@ export async function loadClient(options: LoadClientOptions = {}): Promise<Clien
   } = options;
   const config = await readConfig(cwd, file);
   const chosen = named ?? (env.LATENTKIT_BACKEND || undefined) ?? config.backend ?? "local";
-  const { backend: _, backends = {}, ...settings } = config;
+  const { backend: _, backends = {}, server: __, ...settings } = config;
   const ids = new Set(["local", "replicate", "comfy", ...Object.keys(modules)]);
   if (typeof chosen === "string") checkNames(backends, [...ids.add(chosen)]);
   if (typeof chosen !== "string") return createClient({ ...settings, ...given, backend: chosen });
