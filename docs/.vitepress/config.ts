@@ -49,6 +49,7 @@ export default defineConfig({
           ["compose", "Backends of backends"],
           ["replay", "Pictures of other programs"],
           ["deploy", "Deploy"],
+          ["server", "A server"],
           ["security", "Security"],
         ),
       },

@@ -10,7 +10,7 @@ import { modelsCommand } from "./commands/models.ts";
 import { recipeCommand } from "./commands/recipe.ts";
 import { replayCommand } from "./commands/replay.ts";
 import { samplersCommand } from "./commands/samplers.ts";
-import { serveCommand } from "./commands/serve.ts";
+import { mcpCommand, serveCommand } from "./commands/serve.ts";
 import { sweepCommand } from "./commands/sweep.ts";
 import { reportError } from "./report-error.ts";
 
@@ -39,6 +39,7 @@ const commands: readonly MakeCommand[] = [
   capabilitiesCommand,
   comfyCommand,
   serveCommand,
+  mcpCommand,
   completionCommand,
 ];
 

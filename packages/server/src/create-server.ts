@@ -3,12 +3,16 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import { type Client, ConfigError } from "@latentkit/core";
 import { Hono } from "hono";
+import { a1111Routes } from "./a1111/a1111-routes.ts";
 import { Access } from "./access/access.ts";
 import type { Bindings, Call, ServerContext } from "./context.ts";
 import { refuse, toHttpError } from "./http-error.ts";
 import { describeError } from "./jobs/describe-job.ts";
 import { Jobs } from "./jobs/jobs.ts";
 import type { ServedJob } from "./jobs/served-job.ts";
+import { mcpRoutes } from "./mcp/mcp-routes.ts";
+import { openAiRoutes } from "./openai/openai-routes.ts";
+import { pageRoutes } from "./page.ts";
 import { BodyBudget } from "./request/body-budget.ts";
 import { Names } from "./request/names.ts";
 import { aboutRoutes, healthRoutes } from "./routes/about.ts";
@@ -58,7 +62,8 @@ export function createServer(client: Client, options: ServerOptions = {}): Serve
   };
 }
 
-function contextOf(client: Client, options: ResolvedOptions): ServerContext {
+/** What all ways to a client share. */
+export function contextOf(client: Client, options: ResolvedOptions): ServerContext {
   const names = new Names(options, client.backend);
   const uploads = new Uploads(options);
   const budget = new BodyBudget(options.maxInFlightBytes);
@@ -95,13 +100,19 @@ function buildApp(server: ServerContext): Hono<Bindings> {
   app.use(async (c, next) => {
     access.checkHost(c.req.raw);
     access.checkOrigin(c.req.raw);
-    if (c.req.method === "OPTIONS") return c.body(null, 204);
+    return c.req.method === "OPTIONS" ? c.body(null, 204) : next();
+  });
+  if (options.page) app.route("/", pageRoutes());
+  app.use(async (c, next) => {
     c.set("caller", access.caller(c.req.raw));
     return next();
   });
   app.route("/v1", jobRoutes(server));
   app.route("/v1", uploadRoutes(server));
   app.route("/v1", aboutRoutes(server));
+  app.route("/v1", openAiRoutes(server));
+  app.route("/sdapi/v1", a1111Routes(server));
+  if (options.mcp) app.route("/mcp", mcpRoutes(server));
   app.notFound((c) => answerError(c, refuse("not_found", "There is nothing at this path."), server));
   app.onError((error, c) => answerError(c, error, server));
   return app;

@@ -46,10 +46,8 @@ const OptionsSchema = z.strictObject({
   graceMs: z.number().nonnegative().default(30_000),
   page: z.boolean().default(true),
   mcp: z.boolean().default(true),
-  metrics: z.boolean().default(true),
   logPrompts: z.boolean().default(false),
   log: z.custom<(entry: LogEntry) => void>((value) => typeof value === "function", "must be a function").optional(),
-  stateFile: z.string().min(1).optional(),
 });
 
 /** Names that clients may use: a list, or names with what the backend is given in their place; `null` is the backend's default. */
@@ -116,14 +114,10 @@ export interface ServerOptions {
   page?: boolean | undefined;
   /** Whether `/mcp` speaks the Model Context Protocol. Default true. */
   mcp?: boolean | undefined;
-  /** Whether `/metrics` is there, for Prometheus. Default true. */
-  metrics?: boolean | undefined;
   /** Whether log entries have prompts. Default false. */
   logPrompts?: boolean | undefined;
   /** Told of every request, and of every job that ended. */
   log?: ((entry: LogEntry) => void) | undefined;
-  /** A file that keeps, over a restart, the idempotency keys and the jobs that were not finished, as far as the backend resumes. */
-  stateFile?: string | undefined;
 }
 
 /** Options with defaults filled in. */

@@ -22,7 +22,6 @@ interface ServeFlags extends ClientFlags {
   inputHost?: string[];
   log?: "text" | "json" | "none";
   logPrompts?: boolean;
-  stateFile?: string;
 }
 
 const help = `
@@ -52,7 +51,6 @@ export const serveCommand: MakeCommand = (io, setExitCode) => {
     .addOption(several("--allow-host <name>", "a host name that the server is addressed by; again for more", word))
     .addOption(several("--cors <origin>", "an origin whose pages may call; again for more", word))
     .addOption(several("--input-host <name>", "a host that input pictures are fetched from; again for more", word))
-    .option("--state-file <file>", "keep idempotency keys and unfinished jobs over a restart")
     .addOption(
       new Option("--log <how>", "a line for each request and job").choices(["text", "json", "none"]).default("text"),
     )
@@ -92,13 +90,45 @@ async function untilStopped(signal: AbortSignal, backend: string, listening: Lis
   await listening.close();
 }
 
+/** `latentkit mcp`: the same client for one agent, over standard input and output. */
+export const mcpCommand: MakeCommand = (io, setExitCode) => {
+  const command = new Command("mcp")
+    .description("serve an agent over standard input and output, by the Model Context Protocol")
+    .addOption(
+      several("--allow-model <name[=path]>", "a model that the agent may name; again for more", (text) => text),
+    )
+    .addOption(several("--allow-lora <name[=path]>", "a LoRA that the agent may name; again for more", (text) => text))
+    .allowExcessArguments(false)
+    .action(async (flags: ServeFlags) => {
+      const { serveMcp } = await import("@latentkit/server");
+      const interrupt = onInterrupt();
+      const client = await openClient(flags, { model: flags.model, isDefault: true }, io.env);
+      try {
+        const { allowModel = [], allowLora = [] } = flags;
+        const mcp = serveMcp(client, { models: table(allowModel), loras: table(allowLora) });
+        // The agent ends it by closing standard input.
+        await new Promise((resolve) => {
+          process.stdin.once("close", resolve).once("end", resolve);
+          interrupt.signal.addEventListener("abort", resolve, { once: true });
+        });
+        await mcp.close();
+        setExitCode(0);
+      } finally {
+        interrupt.release();
+        await client.dispose();
+      }
+    });
+  for (const option of clientOptions()) command.addOption(option);
+  return command;
+};
+
 function optionsOf(
   flags: ServeFlags,
   configured: ServeOptions,
   hashApiKey: (key: string) => string,
   io: CliIo,
 ): ServeOptions {
-  const { host, port, insecure, allowModel, allowLora, allowHost, cors, inputHost, logPrompts, stateFile } = flags;
+  const { host, port, insecure, allowModel, allowLora, allowHost, cors, inputHost, logPrompts } = flags;
   const plain = (io.env.LATENTKIT_API_KEYS ?? "")
     .split(",")
     .map((key) => key.trim())
@@ -118,7 +148,6 @@ function optionsOf(
     host,
     port,
     insecure,
-    stateFile,
     logPrompts,
     cors,
     models: allowModel && table(allowModel),

@@ -8,6 +8,11 @@ const modules: Readonly<Record<string, () => Promise<BackendModule>>> = {
   local: () => import("@latentkit/backend-local"),
   replicate: () => import("@latentkit/backend-replicate"),
   comfy: () => import("@latentkit/backend-comfy"),
+  http: () => import("@latentkit/backend-http"),
+  a1111: async () => {
+    const { fromConfig } = await import("@latentkit/backend-http");
+    return { fromConfig: (options, env) => fromConfig({ dialect: "a1111", ...options }, env) };
+  },
 };
 
 /** The backends that `--backend` takes. */

@@ -51,19 +51,6 @@ export class IdempotencyKeys {
     if (this.#entries.get(entry.id) === entry) this.#entries.delete(entry.id);
   }
 
-  /** Keys of jobs of before, and those of now, for a restart. */
-  restore(entries: readonly { id: string; fingerprint: string; job: string; at: number }[]): void {
-    for (const { job, ...entry } of entries) this.#entries.set(entry.id, { ...entry, job: Promise.resolve(job) });
-  }
-
-  async dump(): Promise<{ id: string; fingerprint: string; job: string; at: number }[]> {
-    const known = [...this.#entries.values()].map(async (entry) => ({
-      ...entry,
-      job: await entry.job.catch(() => ""),
-    }));
-    return (await Promise.all(known)).filter(({ job }) => job !== "");
-  }
-
   #sweep(): void {
     const oldest = Date.now() - this.#keepMs;
     for (const [id, { at }] of this.#entries) {

@@ -28,7 +28,6 @@ export interface Ordered {
 export interface JobsContext extends Gate {
   client: Client;
   budget: BodyBudget;
-  onStart?: (job: ServedJob) => void;
   onEnd?: (job: ServedJob) => void;
 }
 
@@ -99,11 +98,6 @@ export class Jobs {
     return { job: await begun, isRepeated: false };
   }
 
-  /** Goes on with a job of before a restart. */
-  resume(id: string, handle: Parameters<Client["resume"]>[0], origin: Origin): ServedJob {
-    return this.#keep(new ServedJob(id, this.#context.client.resume(handle), handle.request, origin), () => {});
-  }
-
   /** Lets go of a job; one that runs is cancelled. */
   async remove(job: ServedJob): Promise<void> {
     await job.cancel("The job was deleted.");
@@ -167,9 +161,8 @@ export class Jobs {
   }
 
   #keep(job: ServedJob, release: () => void): ServedJob {
-    const { onStart, onEnd } = this.#context;
+    const { onEnd } = this.#context;
     this.#jobs.set(job.id, job);
-    onStart?.(job);
     void job.ended.then(() => {
       release();
       onEnd?.(job);

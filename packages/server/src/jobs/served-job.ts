@@ -5,7 +5,6 @@ import {
   type GenerationResult,
   type Job,
   type JobEvent,
-  type JobHandle,
   type JobStatus,
   LatentKitError,
   mapInputFiles,
@@ -62,11 +61,6 @@ export class ServedJob {
   /** Pictures that have been made so far. */
   get images(): readonly GeneratedImage[] {
     return this.#job?.images ?? this.#images;
-  }
-
-  /** What the backend goes on with it by, while it runs. */
-  get handle(): JobHandle | undefined {
-    return this.#job?.handle;
   }
 
   /** Bytes that its pictures hold. */
