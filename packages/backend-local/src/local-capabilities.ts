@@ -1,5 +1,6 @@
 import { type Capabilities, type Defaults, type GenerationRequest, parseRequest } from "@latentkit/core";
 import { samplerNames, schedulerNames } from "@latentkit/core/diffusion";
+import { engineBytes, mostWhole, wholeBytes } from "./families/shared/vae-memory.ts";
 import { promptTokens, type Traits } from "./families/traits.ts";
 import type { Model } from "./models/model.ts";
 import { ownScheduler } from "./pipeline/choose-plan.ts";
@@ -37,8 +38,18 @@ export function capabilitiesOf(model: Model): Capabilities {
     limits: { width: side, height: side },
     defaults: defaultsOf(model),
     ...promptLimit(traits),
+    usdPerImage: 0,
+    ...memoryOf(model),
     resume: false,
   };
+}
+
+/** Decoding takes the most of a job, and grows with the picture; above this it is done in stripes. */
+function memoryOf({ parts, traits }: Model): Pick<Capabilities, "memory"> {
+  const levels = parts["vae"]?.config["block_out_channels"];
+  if (!Array.isArray(levels) || !levels.every((level) => typeof level === "number")) return {};
+  const latent = wholeBytes({ block_out_channels: levels as number[] }, { half: "decoder", height: 1, width: 1 });
+  return { memory: { baseBytes: engineBytes, bytesPerPixel: latent / traits.scale ** 2, mostBytes: mostWhole } };
 }
 
 /** What the model does where a request says no more than its task. */

@@ -1,9 +1,9 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { comfy } from "@latentkit/backend-comfy";
-import { encodeImage } from "@latentkit/core";
+import { decodeImage, encodeImage, writePngText } from "@latentkit/core";
 import { FakeComfy } from "@latentkit/testing";
-import { expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { makeFolder, removeFolder, runInside } from "./testing/latentkit.ts";
 
 async function serve(): Promise<FakeComfy> {
@@ -182,4 +182,87 @@ it("writes a workflow as a typed function that runs", async () => {
   expect(Object.keys(outputs)).toEqual(["saveImage"]);
   const { prompt } = fake.prompts[0] as { prompt: Record<string, { inputs: Record<string, unknown> }> };
   expect(prompt["6"]!.inputs.text).toBe("a hare");
+});
+
+describe("latentkit replay of ComfyUI's pictures", () => {
+  /** A picture as the server saved it: what it drew of a graph, with that graph in it. */
+  async function savedPicture(fake: FakeComfy, graph: object, workflow?: object) {
+    const { folder, file } = await workflowFile(graph);
+    const drawn = join(folder, "drawn.png");
+    expect(await runInside(["comfy", "run", file, "--url", fake.url, "--out", drawn])).toMatchObject({ code: 0 });
+    const picture = join(folder, "picture.png");
+    const texts = {
+      prompt: JSON.stringify(graph),
+      ...(workflow === undefined ? {} : { workflow: JSON.stringify(workflow) }),
+    };
+    const plain = await encodeImage(await decodeImage(await readFile(drawn)), "png");
+    await writeFile(picture, writePngText(plain, texts));
+    const ask = (...args: string[]) =>
+      runInside(["replay", picture, "--backend", "comfy", "--url", fake.url, "--out", join(folder, "again"), ...args]);
+    return { folder, ask };
+  }
+  const ran = (fake: FakeComfy) => fake.prompts.at(-1) as { prompt: object; extra_data: { extra_pnginfo?: object } };
+
+  it("runs the graph as it is, and finds the same pixels", async () => {
+    const fake = await serve();
+    const editor = { nodes: [], links: [], version: 0.4 };
+    const { folder, ask } = await savedPicture(fake, drawing, editor);
+    const { code, stdout, stderr } = await ask("--exact");
+    expect({ code, stdout, stderr }).toEqual({
+      code: 0,
+      stdout: `${join(folder, "again", "mine_00001_.png")}\nmade by ComfyUI, whose graph ran as it is\ndifference: the same, pixel for pixel\n`,
+      stderr: "",
+    });
+    expect(ran(fake)).toMatchObject({ prompt: drawing, extra_data: { extra_pnginfo: { workflow: editor } } });
+    const { images, from, notHonoured, difference } = JSON.parse((await ask("--json")).stdout);
+    expect(images).toEqual([{ path: expect.any(String), width: 64, height: 64, mediaType: "image/png" }]);
+    expect({ from, notHonoured, equal: difference.equal }).toEqual({ from: "comfyui", notHonoured: [], equal: true });
+  });
+
+  it("runs one that no request could say, and a model of one's own makes it a request again", async () => {
+    const fake = await serve();
+    const { ask } = await savedPicture(fake, drawing);
+    // 2^64 - 1 keeps its digits.
+    const odd = JSON.stringify({ ...drawing, 3: { ...drawing[3], inputs: { ...drawing[3].inputs, seed: 0 } } });
+    const { file, folder } = await workflowFile(odd.replace('"seed":0', '"seed":18446744073709551615'));
+    const args = ["replay", file, "--backend", "comfy", "--url", fake.url, "--out", folder];
+    const { code, stdout } = await runInside(args);
+    expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringMatching(/not measured/) });
+    expect(ran(fake).prompt).toMatchObject({ 3: { inputs: { seed: 2n ** 64n - 1n } } });
+    const typed = await ask("--model", "tiny.safetensors", "--json");
+    expect(JSON.parse(typed.stdout)).toMatchObject({ from: "comfyui", images: [{ seed: 1 }] });
+    expect(ran(fake).prompt).not.toEqual(drawing);
+  });
+
+  it("asks before it does more than draw, and takes a picture of one's own", async () => {
+    const fake = await serve();
+    const copying = {
+      1: { class_type: "LoadImage", inputs: { image: "secret.png" } },
+      2: { class_type: "SaveImage", inputs: { images: ["1", 0], filename_prefix: "copy" } },
+    };
+    const { folder, file } = await workflowFile(copying);
+    const args = ["replay", file, "--backend", "comfy", "--url", fake.url, "--out", folder];
+    const refused = await runInside(args);
+    expect({ code: refused.code, prompts: fake.prompts }).toEqual({ code: 2, prompts: [] });
+    expect(refused.stderr).toContain(
+      "would do more than draw (add --trust if that is meant): node 1: it runs LoadImage (secret.png)",
+    );
+    const many = { ...drawing, 5: { ...drawing[5], inputs: { ...drawing[5].inputs, batch_size: 64 } } };
+    const { file: large } = await workflowFile(many);
+    expect((await runInside(["replay", large, ...args.slice(2)])).stderr).toContain(
+      "node 5: it makes so many pictures: 64",
+    );
+    const { file: often } = await workflowFile({
+      ...drawing,
+      ...Object.fromEntries(Array.from({ length: 5 }, (_, i) => [`s${i}`, drawing[9]])),
+    });
+    expect((await runInside(["replay", often, ...args.slice(2)])).stderr).toContain("saves 6 pictures");
+    const png = join(folder, "photo.png");
+    await writeFile(png, await encodeImage({ width: 2, height: 2, channels: 3, data: new Uint8Array(12) }, "png"));
+    expect(await runInside([...args, "--image", png])).toMatchObject({ code: 0 });
+    expect(fake.uploaded).toHaveLength(1);
+    const missing = await workflowFile({ ...drawing, 7: { class_type: "Nope", inputs: {} } });
+    const lacking = await runInside(["replay", missing.file, ...args.slice(2), "--trust"]);
+    expect(lacking).toMatchObject({ code: 2, stderr: expect.stringContaining('"Nope"') });
+  });
 });

@@ -79,6 +79,8 @@ export interface Capabilities {
   keepsUnmasked?: boolean;
   /** What a picture costs, where it is known; 0 where nothing is billed. */
   usdPerImage?: number;
+  /** Memory that a job takes on this machine beside the model's weights, where it is known: so much, and so much a pixel, up to the most. */
+  memory?: { baseBytes: number; bytesPerPixel: number; mostBytes?: number };
   /** Whether `resume` works. */
   resume: boolean;
 }

@@ -17,6 +17,7 @@ import {
   withCache,
   withHooks,
   withLimits,
+  withPrices,
   withRetry,
 } from "@latentkit/core";
 import { describe, expect, it } from "vitest";
@@ -266,6 +267,53 @@ describe("withLimits", () => {
     await run(broken);
     expect(broken.spentUsd).toBe(0);
     expect((await run(withLimits(memoryBackend(), { budgetUsd: 1 }))).error).toMatchObject({ code: "budget" });
+  });
+});
+
+describe("withPrices", () => {
+  it("tells prices by model, refuses those that are none, and says what a job cost", async () => {
+    const priced = withPrices(memoryBackend(), { stripes: 0.01, "owner/dear": 0.5 });
+    expect((await priced.capabilities()).usdPerImage).toBe(0.01);
+    expect((await priced.capabilities("owner/dear:5c7d")).usdPerImage).toBe(0.5);
+    expect((await withPrices(memoryBackend(), { other: 1 }).capabilities()).usdPerImage).toBeUndefined();
+    expect((await run(priced, { ...request, count: 3 })).result?.metrics.costUsd).toBeCloseTo(0.03);
+    const cached = withPrices(withCache(memoryBackend(), memoryStore()), 0.2);
+    await run(cached);
+    expect((await run(cached)).result?.metrics).toMatchObject({ cached: true, costUsd: 0 });
+    for (const wrong of [-1, Number.NaN, { a: "1" }, undefined] as never[])
+      expect(() => withPrices(memoryBackend(), wrong)).toThrow(/usdPerImage: must be US dollars/);
+  });
+
+  it("lets a budget around a composition reckon with the dearest, and settle at what was taken", async () => {
+    const free = memoryBackend({ id: "free", usdPerImage: 0, sides: { min: 8, max: 32 } });
+    const paid = memoryBackend({ id: "paid" });
+    const limited = withLimits(fallback([free, { backend: paid, usdPerImage: 0.4 }]), { budgetUsd: 1 });
+    for (let i = 0; i < 4; i++) expect((await run(limited)).error).toBeUndefined();
+    expect(limited.spentUsd).toBe(0);
+    const large = { ...request, width: 64, height: 64 };
+    for (let i = 0; i < 2; i++) expect((await run(limited, large)).error).toBeUndefined();
+    expect(limited.spentUsd).toBeCloseTo(0.8);
+    expect((await run(limited, large)).error).toMatchObject({ code: "budget" });
+    expect(paid.begun).toBe(2);
+    const unknown = withLimits(fallback([free, memoryBackend({ id: "unknown" })]), { budgetUsd: 1 });
+    expect((await run(unknown)).error).toMatchObject({ code: "budget", message: expect.stringMatching(/not known/) });
+  });
+
+  it("lets a cache inside a budget cost nothing the second time", async () => {
+    const limited = withLimits(withCache(memoryBackend({ usdPerImage: 0.4 }), memoryStore()), { budgetUsd: 1 });
+    for (let i = 0; i < 4; i++) await run(limited);
+    expect(limited.spentUsd).toBeCloseTo(0.4);
+  });
+});
+
+describe("withHooks, held to the contract", () => {
+  it("fails a job of which every picture was kept back, and refuses a change that the backend can't do", async () => {
+    const none = withHooks(memoryBackend(), { onEvent: (event) => (event.type === "image" ? null : event) });
+    expect((await run(none, { ...request, count: 2 })).error).toMatchObject({ code: "content_refused" });
+    const backend = memoryBackend();
+    const wide = withHooks(backend, { before: (asked) => ({ ...asked, width: 100_000 }) as typeof asked });
+    expect((await run(wide)).error).toMatchObject({ code: "unsupported", issues: [{ field: "width" }] });
+    expect(backend.begun).toBe(0);
   });
 });
 

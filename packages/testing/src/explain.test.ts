@@ -1,7 +1,17 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ConnectionError, createClient, fallback, fileHistory, memoryHistory } from "@latentkit/core";
+import {
+  ConnectionError,
+  createClient,
+  fallback,
+  fileHistory,
+  memoryHistory,
+  route,
+  withLimits,
+  withPrices,
+  withRetry,
+} from "@latentkit/core";
 import { describe, expect, it } from "vitest";
 import { memoryBackend } from "./fakes/memory-backend.ts";
 
@@ -62,6 +72,28 @@ describe("client.explain", () => {
     expect(await estimate({})).toEqual({ images: 1, steps: 10, ms: 1100, basedOn: 1 });
     expect(await estimate({ steps: 20, count: 2 })).toMatchObject({ ms: 4200 });
     expect(await estimate({ width: 128 })).toMatchObject({ ms: 2200 });
+  });
+
+  it("tells prices that the composition or the configuration knows, the model's own settings, and planned memory", async () => {
+    const [table, member] = [memoryBackend({ id: "table" }), memoryBackend({ id: "member" })];
+    const local = memoryBackend({ id: "local" });
+    const { capabilities } = local;
+    const memory = { baseBytes: 1e6, bytesPerPixel: 1000, mostBytes: 5e6 };
+    local.capabilities = async () => ({ ...(await capabilities()), memory });
+    const parts = {
+      a: withRetry(withPrices(table, { stripes: 0.02 })),
+      b: { backend: member, usdPerImage: 0.5 },
+      local,
+    };
+    const client = createClient({ backend: withLimits(route(parts), { concurrency: 2 }) });
+    const { backends } = await client.explain({ prompt: "a", count: 2 });
+    expect(backends.map(({ backend, estimate }) => [backend, estimate])).toEqual([
+      ["table", { images: 2, steps: 4, usd: 0.04 }],
+      ["member", { images: 2, steps: 4, usd: 1 }],
+      ["local", { images: 2, steps: 4, memoryBytes: 1e6 + 256e3 }],
+    ]);
+    const large = await client.explain({ ...request });
+    expect(large.backends[2]?.estimate.memoryBytes).toBe(5e6);
   });
 
   it("keeps its history in a file, and passes over what is damaged in it", async () => {

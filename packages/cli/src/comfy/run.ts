@@ -1,12 +1,11 @@
 import { existsSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
-import { basename, dirname, extname, join } from "node:path";
 import type { ParameterSpec, WorkflowFile, WorkflowInspection } from "@latentkit/backend-comfy";
 import type { GenerationEvent } from "@latentkit/core";
 import { UsageError } from "../report-error.ts";
 import type { CliIo } from "../run-cli.ts";
 import { onInterrupt } from "../terminal/interrupt.ts";
 import { progressView } from "../terminal/progress-view.ts";
+import { saveWorkflowFile } from "./save-file.ts";
 import { promptSeedOf, readWorkflowText, type ServerFlags, withServer } from "./server.ts";
 
 /** What `latentkit comfy run` takes. */
@@ -64,7 +63,7 @@ export async function run(path: string, flags: RunFlags, io: CliIo): Promise<num
       const all = Object.values(outputs as Record<string, (string | WorkflowFile)[]>).flat();
       const made = all.filter((item) => typeof item !== "string");
       for (const item of all) if (typeof item === "string") texts.push(item);
-      for (const file of made) files.push(await save(file, flags.out, made.length === 1));
+      for (const file of made) files.push(await saveWorkflowFile(file, flags.out, made.length === 1));
       view.close();
       if (flags.json) io.stdout.write(`${JSON.stringify({ promptId, promptSeed, files, texts, warnings })}\n`);
       else for (const line of [...texts, ...files]) io.stdout.write(`${line}\n`);
@@ -89,7 +88,7 @@ function pair(text: string, flag: string): [name: string, value: string] {
 }
 
 /** Which input an image goes into: a node's that loads one, by its name, or by the node's alone. */
-function imageOf(text: string, { inputs }: WorkflowInspection): [name: string, file: string] {
+export function imageOf(text: string, { inputs }: WorkflowInspection): [name: string, file: string] {
   const loaders = inputs.filter(({ spec }) => spec.type === "image");
   const names = loaders.map(({ node, title }) => `${node} (${title})`).join(", ") || "none";
   const at = text.indexOf("=");
@@ -118,25 +117,4 @@ function read(spec: ParameterSpec, text: string, name: string): unknown {
   if (spec.type !== "boolean") return text;
   if (text !== "true" && text !== "false") throw new UsageError(`--set ${name}: must be true or false, not "${text}"`);
   return text === "true";
-}
-
-/** Writes a file under the name that was asked for, or its own, and never over another's. */
-async function save(file: WorkflowFile, out: string | undefined, isOnly: boolean): Promise<string> {
-  if (out !== undefined && isOnly && extname(out) !== "" && !existsSync(join(out, "."))) return file.save(out);
-  const isName = out !== undefined && extname(out) !== "" && !existsSync(join(out, "."));
-  const folder = isName ? dirname(out) : (out ?? ".");
-  const own = basename(file.filename);
-  const stem = isName ? basename(out, extname(out)) : basename(own, extname(own));
-  const bytes = await file.bytes();
-  await mkdir(folder, { recursive: true });
-  for (let attempt = isName ? 1 : 0; ; attempt++) {
-    const path = join(folder, `${stem}${attempt === 0 ? "" : `-${attempt}`}${extname(own)}`);
-    try {
-      await writeFile(path, bytes, { flag: "wx" });
-      return path;
-    } catch (cause) {
-      const { code } = cause as NodeJS.ErrnoException;
-      if (code !== "EEXIST") throw new UsageError(`--out: cannot write ${path} (${code ?? "unknown reason"})`);
-    }
-  }
 }

@@ -11,6 +11,7 @@ Examples:
   $ latentkit replay 00012-42.png --model ./models/stable-diffusion-v1-5 --out again.png
   $ latentkit replay 00013-42.jpg --image sketch.png
   $ latentkit replay apple.png --exact && echo reproduced
+  $ latentkit replay ComfyUI_00012_.png --backend comfy    # runs its graph as it is
 
 Exit codes: 0 drawn, 1 failed or, with --exact, not the same pixels, 2 bad input, 130 interrupted by Ctrl-C.`;
 
@@ -30,7 +31,7 @@ export const replayCommand: MakeCommand = (io, setExitCode) =>
     .option("--url <url>", "a remote backend's server or API base")
     .option("--config <file>", "configuration file (default: latentkit.config.* in the working folder)")
     .option("--out <path>", "a .png, .jpg or .webp file, or a folder (default: the working folder)")
-    .option("--trust", "let it use the files, addresses, models, backend and options that it names")
+    .option("--trust", "let it use the files, addresses, models, nodes, backend and options that it names")
     .option("--exact", "fail unless each pixel is the same")
     .option("--json", "print one JSON object: images, notHonoured, difference")
     .addHelpText("after", examples)

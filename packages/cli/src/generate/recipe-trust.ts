@@ -47,9 +47,24 @@ export async function admitRecipe(
   const kept = touchesOf(input);
   const left = touches.filter((touch) => !isSet(touch, fields) && (kept?.has(keyOf(touch)) ?? true));
   if (left.length === 0) return;
-  const lines = left.slice(0, 20).map(({ kind, field, value }) => `${field}: it ${words[kind]} ${printable(value)}`);
+  const lines = left.slice(0, 20).map(({ kind, field, value }) => `${field}: it ${words[kind]} ${value}`);
   if (left.length > 20) lines.push(`and ${left.length - 20} more`);
-  const text = `${file} would reach beyond its own words`;
+  await askOrRefuse(`${file} would reach beyond its own words`, lines, io, signal);
+}
+
+/**
+ * Shows what a file would do, and asks in a terminal whether that is meant.
+ *
+ * @throws UsageError naming each thing, where nobody can be asked or the answer is no.
+ */
+export async function askOrRefuse(
+  text: string,
+  told: readonly string[],
+  io: CliIo,
+  signal: AbortSignal,
+): Promise<void> {
+  if (told.length === 0) return;
+  const lines = told.map(printable);
   const stdin = io.stdin as NodeJS.ReadableStream & { isTTY?: boolean };
   if (stdin?.isTTY !== true || !isTerminal(io.stderr))
     throw new UsageError(`${text} (add --trust if that is meant): ${lines.join("; ")}`);

@@ -1,4 +1,4 @@
-import { compareImages, decodeImage, type GeneratedImage, type ImageDifference, LatentKitError } from "@latentkit/core";
+import { compareImages, decodeImage, type ImageDifference, LatentKitError, type Pixels } from "@latentkit/core";
 
 /** A line for people. */
 export function describeDifference({ equal, mean, max, differing, ssim }: ImageDifference, pixels: number): string {
@@ -11,7 +11,7 @@ export function describeDifference({ equal, mean, max, differing, ssim }: ImageD
 export type Comparison = { difference: ImageDifference; pixels: number } | { why: string };
 
 /** Compares a picture with the one in a file; a file that holds none is no error. */
-export async function compareWithFile(image: GeneratedImage, file: Uint8Array): Promise<Comparison> {
+export async function compareWithFile(image: { pixels(): Promise<Pixels> }, file: Uint8Array): Promise<Comparison> {
   try {
     const [drawn, original] = await Promise.all([image.pixels(), decodeImage(file)]);
     return { difference: compareImages(original, drawn), pixels: original.width * original.height };

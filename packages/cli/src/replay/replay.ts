@@ -1,4 +1,4 @@
-import { type Client, type GenerationInput, type Recipe, readRecipe, type WarningEvent } from "@latentkit/core";
+import { type Client, type GenerationInput, type Recipe, readRecipe } from "@latentkit/core";
 import { openClient } from "../generate/open-client.ts";
 import { planOutput } from "../generate/output-plan.ts";
 import { admitRecipe } from "../generate/recipe-trust.ts";
@@ -9,6 +9,8 @@ import { followJob } from "../terminal/follow-job.ts";
 import { onInterrupt } from "../terminal/interrupt.ts";
 import { type Comparison, compareWithFile, describeDifference } from "./difference.ts";
 import { readPicture } from "./read-picture.ts";
+import { isComfy, replayGraph } from "./replay-graph.ts";
+import { savedGraph } from "./saved-graph.ts";
 
 /** What `latentkit replay` was given. */
 export interface ReplayFlags {
@@ -29,16 +31,27 @@ export async function replay(file: string, flags: ReplayFlags, io: CliIo): Promi
   const interrupt = onInterrupt();
   let client: Client | undefined;
   try {
+    const bytes = await readPicture(file);
+    const graph = flags.model === undefined ? await savedGraph(bytes) : undefined;
+    const { signal } = interrupt;
+    if (graph !== undefined) {
+      client = await openClient(flags, {}, io.env);
+      const { backend } = client;
+      if (isComfy(backend)) {
+        const { image, out, trust } = flags;
+        const drawn = await replayGraph({ graph, bytes, file, image, out, trust, signal }, backend, io);
+        print({ from: "comfyui", how: "ComfyUI, whose graph ran as it is", ...drawn }, flags, io);
+        return exitCode(drawn.compared, flags);
+      }
+    }
     const read = await readRecipe(file);
     const recipe = withFlags(read, flags);
-    const bytes = await readPicture(file);
     const saver = new Saver(await planOutput(flags.out, recipe, {}));
-    client = await openClient(
+    client ??= await openClient(
       flags,
       { recipe, model: flags.trust === true ? recipe.request.model : flags.model },
       io.env,
     );
-    const { signal } = interrupt;
     const fields = Object.fromEntries(
       Object.entries({ model: flags.model, image: flags.image }).filter(([, value]) => value !== undefined),
     );
@@ -47,9 +60,9 @@ export async function replay(file: string, flags: ReplayFlags, io: CliIo): Promi
     const { images, warnings } = await followJob(job, client, io.stderr, signal, (image) => saver.save(image));
     const [image] = images;
     const compared = image === undefined ? { why: "no picture was made" } : await compareWithFile(image, bytes);
-    print(recipe, warnings, compared, saver, flags, io);
-    const isExact = "difference" in compared && compared.difference.equal;
-    return flags.exact && !isExact ? 1 : 0;
+    const how = `${recipe.backend}${recipe.model === undefined ? "" : ` with ${recipe.model.id}`}`;
+    print({ from: recipe.backend, how, images: saver.saved, warnings, compared }, flags, io);
+    return exitCode(compared, flags);
   } catch (error) {
     const code = reportError(error, io);
     return interrupt.signal.aborted ? interrupt.exitCode : code;
@@ -76,24 +89,35 @@ function withFlags(recipe: Recipe, { model, image }: ReplayFlags): Recipe {
   };
 }
 
+function exitCode(compared: Comparison, { exact }: ReplayFlags): number {
+  const isExact = "difference" in compared && compared.difference.equal;
+  return exact && !isExact ? 1 : 0;
+}
+
+interface Drawn {
+  from: string;
+  /** What drew it, in words. */
+  how: string;
+  images: readonly { path: string }[];
+  warnings: readonly { field?: string; message: string }[];
+  compared: Comparison;
+}
+
 function print(
-  recipe: Recipe,
-  warnings: readonly WarningEvent[],
-  compared: Comparison,
-  { saved }: Saver,
+  { from, how, images, warnings, compared }: Drawn,
   { json }: ReplayFlags,
-  { stdout }: CliIo,
+  { stdout }: Pick<CliIo, "stdout">,
 ): void {
   const notHonoured = warnings.map(({ field, message }) => ({ ...(field === undefined ? {} : { field }), message }));
   if (json) {
     const result =
       "difference" in compared ? { difference: compared.difference } : { difference: null, why: compared.why };
-    stdout.write(`${JSON.stringify({ images: saved, from: recipe.backend, notHonoured, ...result }, undefined, 2)}\n`);
+    stdout.write(`${JSON.stringify({ images, from, notHonoured, ...result }, undefined, 2)}\n`);
     return;
   }
   const lines = [
-    ...saved.map(({ path }) => path),
-    `made by ${recipe.backend}${recipe.model === undefined ? "" : ` with ${recipe.model.id}`}`,
+    ...images.map(({ path }) => path),
+    `made by ${how}`,
     ...notHonoured.map(({ message }) => `not honoured: ${message}`),
     "difference" in compared
       ? `difference: ${describeDifference(compared.difference, compared.pixels)}`

@@ -93,7 +93,7 @@ export function choosing(chooser: Chooser): Backend {
         const events = member.backend.generate(request, options);
         for await (const event of chooser.around?.(candidate, events, signal) ?? events) {
           trace.note(event);
-          yield relayed(event, member);
+          yield billed(relayed(event, member), candidate);
         }
         return;
       } catch (error) {
@@ -149,6 +149,12 @@ export function choosing(chooser: Chooser): Backend {
   };
 }
 
+/** What a job cost, as far as its member is known to take it: a budget around the composition knows no more than the dearest. */
+function billed(event: GenerationEvent, { usd }: Candidate): GenerationEvent {
+  if (event.type !== "completed" || usd === undefined || event.metrics?.["costUsd"] !== undefined) return event;
+  return { ...event, metrics: { ...event.metrics, costUsd: usd } };
+}
+
 interface Refusal {
   member: Member;
   issues?: readonly Issue[];
@@ -165,7 +171,7 @@ function fitting(member: Member, capabilities: Capabilities, asked: GenerationRe
   const request = capabilities.features.includes("previewEvery") ? variant : { ...variant, previewEvery: 0 };
   const issues = checkCapabilities(request, capabilities);
   if (issues.length > 0) return { member, issues };
-  const usd = member.usdPerImage ?? capabilities.usdPerImage;
+  const usd = capabilities.usdPerImage;
   const { msPerImage } = member;
   const whole = (each: number | undefined) => (each === undefined ? undefined : each * request.count);
   return { member, capabilities, request, usd: whole(usd), ms: whole(msPerImage) };

@@ -1,5 +1,6 @@
 import type { Backend } from "../backend.ts";
 import { ConfigError } from "../errors/config-error.ts";
+import { withPrices } from "./with-prices.ts";
 
 /** A backend in a composition, with what is known of it. */
 export interface MemberOptions {
@@ -31,15 +32,18 @@ export function namedMembers(members: Members, composition: string): Member[] {
     : Object.entries(members ?? {}).map(([name, entry]) => ({ name, ...optionsOf(entry) }));
   if (listed.length === 0) throw new ConfigError(`${composition}: needs at least one backend`);
   const named: Member[] = [];
+  const seen = new Set<Backend>();
   for (const [i, member] of listed.entries()) {
     if (typeof member.backend?.generate !== "function")
       throw new ConfigError(`${composition}: entry ${i} must be a backend, or { backend, name, … }`);
-    if (named.some(({ backend }) => backend === member.backend))
+    if (seen.has(member.backend))
       throw new ConfigError(`${composition}: the same backend ("${member.backend.id}") stands there twice`);
+    seen.add(member.backend);
     const name = member.name ?? freeName(member.backend.id, named);
     if (named.some((other) => other.name === name))
       throw new ConfigError(`${composition}: two backends are named "${name}": give one another name`);
-    named.push({ ...member, name });
+    const { backend, usdPerImage } = member;
+    named.push({ ...member, name, backend: usdPerImage === undefined ? backend : withPrices(backend, usdPerImage) });
   }
   return named;
 }

@@ -4,7 +4,7 @@ const unite = <T>(lists: readonly (readonly T[])[]): T[] => [...new Set(lists.fl
 
 /** What at least one of several backends can do. Each request is held against the members' own again before one is chosen. */
 export function unionOf(id: string, all: readonly Capabilities[]): Capabilities {
-  const [first] = all as [Capabilities, ...Capabilities[]];
+  const [{ usdPerImage: _, maxPromptTokens: __, ...first }] = all as [Capabilities, ...Capabilities[]];
   const features = featureNames.filter((name) => all.some((one) => one.features.includes(name)));
   const names = (field: "samplers" | "schedulers") =>
     all.some((one) => one[field] === "any") ? "any" : unite(all.map((one) => one[field] as readonly string[]));
@@ -23,10 +23,19 @@ export function unionOf(id: string, all: readonly Capabilities[]): Capabilities 
     schedulers: names("schedulers"),
     outputFormats: unite(all.map(({ outputFormats }) => outputFormats)),
     limits: limitsOf(all),
+    ...mostOf("usdPerImage", all),
+    ...mostOf("maxPromptTokens", all),
     // Who takes a request is not known yet: the client keeps what one of them would not.
     keepsUnmasked: all.every(({ keepsUnmasked = false }) => keepsUnmasked),
     resume: all.some(({ resume }) => resume),
   };
+}
+
+/** The dearest, and the longest prompt; not known where one backend's isn't: who takes a request is not known yet. */
+function mostOf(field: "usdPerImage" | "maxPromptTokens", all: readonly Capabilities[]) {
+  const values = all.map((one) => one[field] ?? Number.NaN);
+  const most = Math.max(...values);
+  return Number.isNaN(most) ? {} : { [field]: most };
 }
 
 function missingOf(

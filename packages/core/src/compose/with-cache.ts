@@ -122,7 +122,7 @@ async function* replayed({ started, images, completed }: Entry, id: string): Asy
   yield log(`${id}: taken from the cache`);
   yield started;
   yield* images;
-  yield { ...completed, metrics: { cached: true } };
+  yield { ...completed, metrics: { cached: true, costUsd: 0 } };
 }
 
 function withoutHandle({ handle: _, ...started }: StartedEvent): StartedEvent {

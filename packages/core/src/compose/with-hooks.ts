@@ -1,4 +1,7 @@
 import type { Backend } from "../backend.ts";
+import { checkCapabilities } from "../check-capabilities.ts";
+import { ContentRefusedError } from "../errors/content-refused-error.ts";
+import { UnsupportedError } from "../errors/unsupported-error.ts";
 import type { GenerationEvent, ImageEvent } from "../events.ts";
 import type { GenerationRequest } from "../request/request.ts";
 import { wrapped } from "./wrap.ts";
@@ -23,12 +26,12 @@ export interface HookOutcome extends HookContext {
 
 /** Functions around a backend's jobs. What they throw fails the job. */
 export interface Hooks {
-  /** Before a request is sent: may look at it, change it by returning another, or refuse it by throwing. */
+  /** Before a request is sent: may look at it, change it by returning another (which is held against the capabilities again), or refuse it by throwing. */
   before?(
     request: GenerationRequest,
     context: HookContext,
   ): GenerationRequest | undefined | Promise<GenerationRequest | undefined>;
-  /** For each event: may change it by returning another, or keep it back by returning null; a picture that is kept back counts as failed. */
+  /** For each event: may change it by returning another, or keep it back by returning null; a picture that is kept back counts as failed, and a job of which every one is fails. */
   onEvent?(
     event: GenerationEvent,
     context: HookContext,
@@ -53,6 +56,7 @@ export function withHooks(backend: Backend, hooks: Hooks): Backend {
     let request = asked;
     const context = () => ({ backend: backend.id, request, signal });
     let ended = false;
+    let hasKeptBack = false;
     const end = async (error?: unknown) => {
       if (ended) return;
       ended = true;
@@ -66,15 +70,20 @@ export function withHooks(backend: Backend, hooks: Hooks): Backend {
     };
     try {
       if (!resumed) request = (await hooks.before?.(request, context())) ?? request;
+      if (request !== asked) await checkChanged(backend, request, signal);
       for await (const made of run(request)) {
         const told = hooks.onEvent === undefined ? made : await hooks.onEvent(made, context());
         const event = told === undefined ? made : told;
         if (event === null) {
-          if (made.type === "image") yield keptBack(made, backend.id);
+          if (made.type !== "image") continue;
+          hasKeptBack = true;
+          yield keptBack(made, backend.id);
           continue;
         }
         if (event.type === "image") images.push(event);
         if (event.type === "completed") {
+          if (hasKeptBack && images.length === 0)
+            throw new ContentRefusedError("Every picture was kept back.", { backend: backend.id });
           metrics = event.metrics ?? {};
           await end();
         }
@@ -85,6 +94,12 @@ export function withHooks(backend: Backend, hooks: Hooks): Backend {
       throw error;
     }
   });
+}
+
+/** What a hook asks for is held against the backend, as what a caller asks for was: nothing is passed over without a word. */
+async function checkChanged(backend: Backend, request: GenerationRequest, signal: AbortSignal): Promise<void> {
+  const issues = checkCapabilities(request, await backend.capabilities(request.model, { signal }));
+  if (issues.length > 0) throw new UnsupportedError(issues, { backend: backend.id });
 }
 
 function withChanges(

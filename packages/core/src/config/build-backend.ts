@@ -1,4 +1,5 @@
 import type { Backend } from "../backend.ts";
+import { type Prices, withPrices } from "../compose/with-prices.ts";
 import { ConfigError } from "../errors/config-error.ts";
 import { nearest } from "../request/nearest.ts";
 import { type CompositionConfig, composed, compositionSchemas, isComposition, namesIn } from "./composition-config.ts";
@@ -24,14 +25,26 @@ export async function buildBackend(
     if (known !== undefined) return known;
     if (path.includes(entry))
       throw new ConfigError(`backends: ${[...path, entry].join(" is made of ")}, which is a circle`);
-    const { use = entry, ...options } = Object.hasOwn(backends, entry) ? backends[entry]! : {};
     const isOwn = Object.hasOwn(backends, entry);
-    const backend =
-      isOwn && isComposition(use) && "of" in options
-        ? await compose(entry, { use, ...options }, [...path, entry])
-        : await make(checkedUse(entry, use, isOwn), options);
+    const { use = entry, ...options } = isOwn ? backends[entry]! : {};
+    const isComposed = isOwn && isComposition(use) && "of" in options;
+    const backend = isComposed
+      ? await compose(entry, { use, ...options }, [...path, entry])
+      : await single(entry, checkedUse(entry, use, isOwn), options);
     made.set(entry, backend);
     return backend;
+  }
+
+  /** A backend of a package; what its pictures cost is known here, and no option of its own. */
+  async function single(entry: string, use: string, { usdPerImage, ...options }: Record<string, unknown>) {
+    const backend = await make(use, options);
+    if (usdPerImage === undefined) return backend;
+    try {
+      return withPrices(backend, usdPerImage as Prices);
+    } catch (error) {
+      made.set(entry, backend);
+      throw new ConfigError(`backends.${entry}.${(error as Error).message}`, { cause: error });
+    }
   }
 
   async function compose(entry: string, options: { use: keyof typeof compositionSchemas }, path: readonly string[]) {

@@ -46,6 +46,19 @@ const load = async (config: object, backend?: string) => {
 };
 
 describe("compositions in a configuration", () => {
+  it("may tell what pictures cost, by model or for all", async () => {
+    const backends = {
+      cloud: { use: "fake", usdPerImage: { "owner/fast": 0.003 } },
+      own: { use: "fake", usdPerImage: 0 },
+    };
+    const config = { backend: "both", backends: { ...backends, both: { use: "fallback", of: ["cloud", "own"] } } };
+    const client = await load(config);
+    const told = await client.explain({ prompt: "a", model: "owner/fast:1", count: 2, seed: 1 } as never);
+    expect(told.backends.map(({ estimate }) => estimate.usd)).toEqual([0.006, 0]);
+    const wrong = load({ backend: "cloud", backends: { cloud: { use: "fake", usdPerImage: "cheap" } } });
+    await expect(wrong).rejects.toThrow("backends.cloud.usdPerImage: must be US dollars from 0 up");
+  });
+
   it("are made of named backends, each made once, and end with the client", async () => {
     made.length = 0;
     const client = await load({

@@ -43,6 +43,10 @@ export function configJsonSchema(): Record<string, unknown> {
   const { hooks: _, ...compositions } = compositionSchemas;
   const options = z.looseObject({
     use: z.string().optional().describe("The backend's id, where the entry has another name"),
+    usdPerImage: z
+      .union([z.number().min(0), z.record(z.string(), z.number().min(0))])
+      .optional()
+      .describe("US dollars for a picture, or by model; for explain, routes and budgets"),
   });
   const entry = z.union([
     ...Object.values(compositions),

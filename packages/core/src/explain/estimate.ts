@@ -11,7 +11,7 @@ export interface Estimate {
   ms?: number;
   /** How many jobs that is from. */
   basedOn?: number;
-  /** The most memory that such a job took. */
+  /** The most memory that such a job took; else, beside the model's weights, what its backend knows it to take. */
   memoryBytes?: number;
   /** US dollars for all pictures. */
   usd?: number;
@@ -22,7 +22,13 @@ const recent = 20;
 /** Sampling takes time in proportion to steps and, near enough, to pixels; all else to pictures and pixels. */
 export function estimateOf(
   request: GenerationRequest,
-  { backend, model, usdPerImage }: Pick<Capabilities, "backend" | "model" | "usdPerImage">,
+  {
+    backend,
+    model,
+    usdPerImage,
+    memory: taken,
+    defaults = {},
+  }: Pick<Capabilities, "backend" | "model" | "usdPerImage" | "memory" | "defaults">,
   history: readonly HistoryEntry[],
 ): Estimate {
   const { count } = request;
@@ -32,10 +38,15 @@ export function estimateOf(
     (entry) => entry.backend === backend && entry.model === name && entry.task === request.task,
   );
   const last = like.at(-1);
-  const steps = request.steps ?? last?.steps;
+  const steps = request.steps ?? last?.steps ?? defaults.steps;
   const known = { images: count, ...(steps === undefined ? {} : { steps }), ...usd };
-  const [width, height] = [request.width ?? last?.width, request.height ?? last?.height];
-  if (last === undefined || steps === undefined || width === undefined || height === undefined) return known;
+  const [width, height] = [
+    request.width ?? last?.width ?? defaults.width,
+    request.height ?? last?.height ?? defaults.height,
+  ];
+  const planned = plannedOf(taken, width, height);
+  if (last === undefined || steps === undefined || width === undefined || height === undefined)
+    return { ...known, ...planned };
   const same = like.filter((entry) => entry.width === width && entry.height === height);
   const from = (same.length > 0 ? same : like).slice(-recent);
   const perStep = median(
@@ -47,12 +58,18 @@ export function estimateOf(
     ...known,
     ms: Math.round((perStep * steps + perImage) * count),
     basedOn: from.length,
-    ...(memory > 0 ? { memoryBytes: memory } : {}),
+    ...(memory > 0 ? { memoryBytes: memory } : planned),
   };
 
   function scale(of: { width: number; height: number }): number {
     return (width! * height!) / (of.width * of.height);
   }
+}
+
+function plannedOf(taken: Capabilities["memory"], width: number | undefined, height: number | undefined) {
+  if (taken === undefined || width === undefined || height === undefined) return {};
+  const { baseBytes, bytesPerPixel, mostBytes = Number.POSITIVE_INFINITY } = taken;
+  return { memoryBytes: Math.round(Math.min(mostBytes, baseBytes + bytesPerPixel * width * height)) };
 }
 
 function median(values: readonly number[]): number {

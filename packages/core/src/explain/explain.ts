@@ -74,10 +74,12 @@ export async function explain(
 
 const nothing = { fits: false, issues: [], dropped: [], refuses: true, translated: [] } as const;
 
-/** A composition's backends, each once. */
+/** A composition's backends, each once. What is put around a single one stands for it: it may know its price. */
 function leavesOf(backend: Backend): Backend[] {
-  const { parts = [] } = backend;
-  return parts.length === 0 ? [backend] : [...new Set(parts.flatMap(leavesOf))];
+  const { id, parts = [] } = backend;
+  if (parts.length === 0) return [backend];
+  const leaves = [...new Set(parts.flatMap(leavesOf))];
+  return leaves.length === 1 && leaves[0] === parts[0] && parts[0]?.id === id ? [backend] : leaves;
 }
 
 function judged(

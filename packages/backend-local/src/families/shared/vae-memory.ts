@@ -16,6 +16,8 @@ export interface VaeWork {
 
 /** Without a `maxMemory`: what running the whole network at once may take, and what stripes may keep. Both leave 4 GB's rest to others. */
 const byDefault = { whole: 3.6e9, kept: 2.6e9 };
+/** What a job takes at the most that has no bound of its own: above it pictures are decoded in stripes. */
+export const mostWhole = byDefault.whole + 150e6;
 
 /** What stripes take beside what they keep: several layers of one stripe. */
 const stripesBytes = 6 * defaultStripeBytes;
@@ -25,7 +27,7 @@ const largestLayers = { encoder: 4, decoder: 3.3 };
 
 /** @returns bytes between the layers of the whole network. */
 export function wholeBytes(
-  { block_out_channels: levels }: AutoencoderKLConfig,
+  { block_out_channels: levels }: Pick<AutoencoderKLConfig, "block_out_channels">,
   { half, height, width }: VaeWork,
 ): number {
   const sizes = levels.map((channels, i) => {
@@ -90,4 +92,4 @@ export function requireMemory({ runtime }: OpenModel, spec: AutoencoderKLConfig,
 }
 
 /** What the engine takes before any picture. */
-const engineBytes = 150e6;
+export const engineBytes = 150e6;

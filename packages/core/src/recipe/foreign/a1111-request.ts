@@ -5,6 +5,7 @@ import type { SchedulerName } from "../../diffusion/schedulers.ts";
 import { noiseFromParameters } from "../a1111-noise.ts";
 import type { RecipeNote } from "../recipe-note.ts";
 import { namesOf } from "./a1111-sampler.ts";
+import { withoutFirstPass } from "./first-pass.ts";
 import { hiresOf } from "./hires.ts";
 import { takeLoraTags } from "./lora-tags.ts";
 import type { ParametersText } from "./parameters-text.ts";
@@ -49,7 +50,7 @@ const schedulerSettings = [
 
 /** What a `parameters` text in A1111's words asks for: the request's fields, not validated, and what they leave out. */
 export function requestFromParameters(text: ParametersText): { fields: Fields; notes: RecipeNote[] } {
-  const settings = new TakenSettings(text.settings);
+  const settings = new TakenSettings(withoutFirstPass(text.settings));
   const isOurs = text.settings.get("Version")?.startsWith("LatentKit") ?? false;
   const tags = takeLoraTags(text.prompt);
   const size = /^(\d+)x(\d+)$/.exec(settings.take("Size") ?? "");
@@ -57,7 +58,7 @@ export function requestFromParameters(text: ParametersText): { fields: Fields; n
     prompt: tags.prompt,
     negativePrompt: text.negativePrompt || undefined,
     steps: settings.number("Steps", "steps"),
-    guidanceScale: settings.number("CFG scale", "guidanceScale"),
+    guidanceScale: guidanceOf(settings),
     seed: seedOf(settings),
     width: size ? Number(size[1]) : undefined,
     height: size ? Number(size[2]) : undefined,
@@ -80,6 +81,13 @@ export function requestFromParameters(text: ParametersText): { fields: Fields; n
     : promptSyntaxOf("a1111", [tags.prompt, text.negativePrompt], (why) => settings.note("prompt", undefined, why));
   const defined = Object.entries({ ...fields, ...syntax }).filter(([, value]) => value !== undefined);
   return { fields: Object.fromEntries(defined), notes: [...tags.notes, ...settings.leftover()] };
+}
+
+/** Of Flux and its kin Forge writes two scales: the one that the model was distilled with is the guidance, where the other does nothing. */
+function guidanceOf(settings: TakenSettings): number | undefined {
+  const scale = settings.number("CFG scale", "guidanceScale");
+  if (scale !== undefined && scale !== 1) return scale;
+  return settings.number("Distilled CFG Scale", "guidanceScale") ?? scale;
 }
 
 function seedOf(settings: TakenSettings): string | undefined {

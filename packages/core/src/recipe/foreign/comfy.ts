@@ -37,9 +37,11 @@ export function readComfyGraph(text: string): ForeignSettings | undefined {
   const latent = latentOf(walk, pass);
   const base = latent.first ?? pass;
   const { loras, clipSkip, model } = modelOf(walk, base);
+  const distilled = distilledOf(walk, base);
   const fields: Fields = {
     ...base.fields,
     ...latent.fields,
+    ...(distilled === undefined ? {} : { guidanceScale: distilled }),
     prompt: textOf(walk, base.positive) ?? "",
     negativePrompt: textOf(walk, base.negative) || undefined,
     loras: loras.length > 0 ? loras : undefined,
@@ -214,6 +216,16 @@ function modelOf(walk: ComfyWalk, { model, positive }: Pass) {
   return { loras: loras.reverse(), clipSkip, model: id };
 }
 
+/** The scale that a model was distilled with: its guidance, where the sampler's own does nothing. */
+function distilledOf(walk: ComfyWalk, { positive, fields }: Pass): number | undefined {
+  const nodes = [...walk.chain(positive, ["conditioning", "positive", "conditioning_1"])];
+  const node = nodes.find(({ class_type: kind }) => kind === "FluxGuidance");
+  if (node === undefined) return undefined;
+  if (fields.guidanceScale === 1) return walk.number(node, "guidance");
+  walk.unknown(node);
+  return undefined;
+}
+
 function loraOf(walk: ComfyWalk, node: ComfyNode, isOnClip: boolean): object {
   const strength = walk.number(node, "strength_model") ?? 1;
   const text = isOnClip ? (walk.number(node, "strength_clip") ?? strength) : 0;
@@ -234,6 +246,7 @@ function textOf(walk: ComfyWalk, from: ComfyNode | undefined): string | undefine
       return large;
     }
     if (node.class_type === "ConditioningZeroOut") return undefined;
+    if (node.class_type === "FluxGuidance") continue;
     walk.unknown(node);
   }
   return undefined;

@@ -35,7 +35,8 @@ export function fromSdcpp(text: ParametersText): Translated {
   const notes: RecipeNote[] = [];
   const [sampler, scheduler] = (text.settings.get("Sampler") ?? "").split(" ");
   if (sampler) settings.set("Sampler", own(samplers, sampler));
-  if (scheduler) settings.set("Schedule type", own(schedulers, scheduler));
+  const isSilent = !scheduler && !text.settings.has("Custom Sigmas") && sampler !== "lcm" && sampler !== "tcd";
+  if (scheduler || isSilent) settings.set("Schedule type", own(schedulers, scheduler || "discrete"));
   if (sampler === "ddim_trailing")
     notes.push({ field: "schedulerOptions", value: sampler, message: "its trailing timesteps are not followed" });
   setNoise(text, settings, notes);
