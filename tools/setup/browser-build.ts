@@ -1,8 +1,9 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
 
 const codec = fileURLToPath(new URL("../../packages/core/src/browser/codec.ts", import.meta.url));
+const buffer = fileURLToPath(new URL("../../packages/core/src/browser/buffer.ts", import.meta.url));
 
 /** What of Node's has a small stand-in, so that it works in a browser too. */
 const standIns: Readonly<Record<string, string>> = {
@@ -62,6 +63,22 @@ export default found;
   },
 };
 
+/**
+ * A Buffer for the files that use one, and for no other: esbuild's `inject` has every file start it, so that one error class brings it along.
+ * Of those that only speak of it, the unused import is dropped as TypeScript's always are.
+ */
+const withBuffer: Plugin = {
+  name: "with-buffer",
+  setup(build) {
+    build.onLoad({ filter: /[/\\]packages[/\\]core[/\\]src[/\\].*\.ts$/ }, ({ path }) => {
+      const text = readFileSync(path, "utf8");
+      if (path === buffer || !/\bBuffer\b/.test(text)) return undefined;
+      // At the end, where it moves no line of the source map.
+      return { contents: `${text}\nimport { Buffer } from ${JSON.stringify(buffer)};\n`, loader: "ts" };
+    });
+  },
+};
+
 /** Each error is a module of its own, so that who bundles one gets no more. */
 export function errorEntries(core: URL): Record<string, string> {
   const files = readdirSync(new URL("src/errors", core)).filter((file) => file.endsWith("-error.ts"));
@@ -81,7 +98,6 @@ export async function buildForBrowsers(core: URL): Promise<void> {
     target: "es2023",
     sourcemap: true,
     external: ["zod", "eventemitter3", "ipaddr.js", "p-queue"],
-    inject: ["src/browser/buffer.ts"],
-    plugins: [withoutNode],
+    plugins: [withoutNode, withBuffer],
   });
 }

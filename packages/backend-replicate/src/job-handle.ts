@@ -1,5 +1,5 @@
 import { type GenerationRequest, type ModelIdentity, NotFoundError } from "@latentkit/core";
-import { z } from "zod";
+import * as z from "zod";
 import { backendId } from "./replicate-error.ts";
 
 const HandleSchema = z.object({

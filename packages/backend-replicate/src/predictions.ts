@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type Prediction, type PredictionCreateSchema, PredictionSchema } from "./api/prediction.ts";
 import type { ReplicateHttp } from "./http/replicate-http.ts";
 import { isLost } from "./http/retry.ts";

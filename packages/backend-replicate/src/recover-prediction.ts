@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { type Prediction, PredictionSchema } from "./api/prediction.ts";
 import type { ReplicateHttp } from "./http/replicate-http.ts";
 import type { ResolvedModel } from "./model/resolved-model.ts";

@@ -15,7 +15,7 @@ import {
   version,
 } from "@latentkit/core";
 import PQueue from "p-queue";
-import { z } from "zod";
+import * as z from "zod";
 import { capabilitiesOf, previews } from "./capabilities.ts";
 import { Downloads } from "./files/downloads.ts";
 import { FileSlot } from "./files/file-slot.ts";

@@ -8,7 +8,7 @@ import {
   UnsupportedError,
 } from "@latentkit/core";
 import type { Dispatcher } from "undici";
-import { z } from "zod";
+import * as z from "zod";
 import { backendId } from "./replicate-error.ts";
 
 const duration = 'must be seconds (at least 5), or a duration such as "90s", "5m" or "1h"';

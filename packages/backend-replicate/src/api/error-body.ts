@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** What the API says beside an HTTP status: RFC 7807 fields, and for 422 the inputs that are wrong. */
 export const ErrorBodySchema = z.looseObject({

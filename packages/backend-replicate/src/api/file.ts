@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** A file that was uploaded as an input; `urls.get` is what a prediction is given. */
 export const FileSchema = z.looseObject({

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** A version of a model, with the OpenAPI schema of its input and output. */
 export const VersionSchema = z.looseObject({

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** Statuses that are final. Open-ended: one that is not known here counts as "still going on". */
 const ended: ReadonlySet<string> = new Set(["succeeded", "failed", "canceled", "aborted"]);

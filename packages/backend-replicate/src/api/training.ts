@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** A training as the API tells it: a prediction whose output is a model version. */
 export const TrainingSchema = z.looseObject({

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ConfigError, InvalidRequestError, ModelError } from "@latentkit/core";
-import { z } from "zod";
+import * as z from "zod";
 import type { ReplicateHttp } from "../http/replicate-http.ts";
 import { readModelSchema } from "../model/input-schema.ts";
 import type { ResolvedModel } from "../model/resolved-model.ts";

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { NotFoundError, TimeoutError } from "@latentkit/core";
-import { z } from "zod";
+import * as z from "zod";
 import { isEnded, type Prediction, PredictionSchema } from "../api/prediction.ts";
 import type { ReplicateHttp } from "../http/replicate-http.ts";
 import type { ResolvedModel } from "../model/resolved-model.ts";

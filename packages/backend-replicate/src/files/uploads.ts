@@ -7,7 +7,7 @@ import {
   loadImageSource,
 } from "@latentkit/core";
 import { FormData } from "undici";
-import { z } from "zod";
+import * as z from "zod";
 import { FileSchema } from "../api/file.ts";
 import type { ReplicateHttp } from "../http/replicate-http.ts";
 import { FileSlot } from "./file-slot.ts";

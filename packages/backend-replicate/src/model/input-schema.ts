@@ -1,5 +1,5 @@
 import { ModelError } from "@latentkit/core";
-import { z } from "zod";
+import * as z from "zod";
 import { backendId } from "../replicate-error.ts";
 
 /** What one input of a model takes, read from its OpenAPI schema. */

@@ -1,5 +1,5 @@
 import { HttpResponse, http, type RequestHandler } from "msw";
-import { z } from "zod";
+import * as z from "zod";
 import { FileSchema } from "../api/file.ts";
 import { DeploymentSchema, ModelSchema, VersionSchema } from "../api/model.ts";
 import { PredictionCreateSchema, PredictionSchema } from "../api/prediction.ts";

@@ -1,5 +1,5 @@
 import { ImageSourceSchema, InvalidRequestError } from "@latentkit/core";
-import { z } from "zod";
+import * as z from "zod";
 import { backendId } from "../replicate-error.ts";
 
 const ImageSchema = z.union([

@@ -1,6 +1,6 @@
 import { openAsBlob } from "node:fs";
 import { InvalidRequestError, NotFoundError, type WarningEvent } from "@latentkit/core";
-import { z } from "zod";
+import * as z from "zod";
 import { ModelSchema } from "../api/model.ts";
 import { type Prediction, PredictionSchema } from "../api/prediction.ts";
 import { type Training, type TrainingCreateSchema, TrainingSchema } from "../api/training.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Backend } from "../backend.ts";
 import { diskStore, memoryStore } from "../compose/cache-store.ts";
 import { fallback } from "../compose/fallback.ts";

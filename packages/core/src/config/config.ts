@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Backend } from "../backend.ts";
 import type { ClientOptions } from "../client.ts";
 import { ConfigError } from "../errors/config-error.ts";

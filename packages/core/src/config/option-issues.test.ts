@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { describeOptions, optionIssues } from "./option-issues.ts";
 
 const schema = z.strictObject({

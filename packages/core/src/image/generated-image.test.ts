@@ -47,6 +47,16 @@ describe("GeneratedImage", () => {
     expect(await made.size()).toEqual({ width: 4, height: 2 });
   });
 
+  it("gives files whose memory is theirs alone: their buffer is the file, an input as it stands", async () => {
+    const made = image(pixels);
+    for (const file of [await made.bytes(), await made.bytes("jpeg"), await made.bytes("png", { embedRecipe: false })])
+      expect(file.buffer.byteLength).toBe(file.byteLength);
+    expect((await decodeImage(new Uint8Array((await made.bytes()).buffer))).width).toBe(4);
+    const jpeg = await encodeImage({ width: 4, height: 2, channels: 3, data }, "jpeg");
+    const encoded = image({ kind: "encoded", mediaType: "image/jpeg", base64: Buffer.from(jpeg).toString("base64") });
+    expect((await encoded.bytes("jpeg")).buffer.byteLength).toBe(jpeg.byteLength);
+  });
+
   it("leaves the recipe out when asked", async () => {
     const png = await image(pixels, { output: { embedRecipe: false } }).bytes();
     await expect(readRecipe(png)).rejects.toMatchObject({ code: "recipe" });

@@ -41,9 +41,13 @@ export function mediaTypeOf(format: ImageFormat): string {
   return `image/${format}`;
 }
 
-/** Bytes over memory of their own kind: a copy where they are shared with other threads. */
+/**
+ * Bytes over memory of their own: a copy where it is shared with other threads, or is more than theirs, as of Node's small Buffers. So
+ * `bytes.buffer` is the file and nothing else, and may be handed over to another thread.
+ */
 export function ownBytes(bytes: Uint8Array): Bytes {
-  return bytes.buffer instanceof ArrayBuffer ? (bytes as Bytes) : Uint8Array.from(bytes);
+  const isWhole = bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength;
+  return isWhole ? (bytes as Bytes) : Uint8Array.from(bytes);
 }
 
 /** A file as a `data:` URL. */

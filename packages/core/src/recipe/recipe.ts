@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { RecipeError } from "../errors/recipe-error.ts";
 import type { ModelIdentity } from "../events.ts";
 import { parseRequest } from "../request/parse-request.ts";

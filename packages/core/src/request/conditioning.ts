@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { ImageSourceSchema } from "./image-source.ts";
 
 const window = {

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { z } from "zod";
+import * as z from "zod";
 import { toBase64 } from "../image/base64.ts";
 import { type ImageObject, isBlob, isImageFile } from "./image-object.ts";
 
@@ -32,14 +32,16 @@ export type ImageSource =
 /** An input file that a recipe tells of without holding it. */
 export type HashedSource = z.output<typeof HashSource>;
 
+const whatItTakes =
+  "must be a file path, a URL, the bytes of an image file, a Blob, a generated image, or { path }, { url } or { base64 }";
+
 /**
  * An input image: a file path, an `http(s)`, `file` or `data` URL, the bytes of a PNG, JPEG or WebP file, a `Blob`
  * or `File`, a `GeneratedImage` (the picture of a job), or an {@link ImageSource}. Parsed to an {@link ImageSource}.
  */
 export const ImageSourceSchema = z
   .union([z.string(), z.instanceof(URL), bytes, buffer, object, PathSource, UrlSource, Base64Source, HashSource], {
-    error:
-      "must be a file path, a URL, the bytes of an image file, a Blob, a generated image, or { path }, { url } or { base64 }",
+    error: ({ input }) => `${input === undefined ? "is missing: " : ""}${whatItTakes}`,
   })
   .transform((input, context): ImageSource => {
     if (input === "") return refuse(context, "must not be empty");

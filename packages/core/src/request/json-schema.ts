@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type FieldText, fieldTexts } from "./field-texts.ts";
 import { GenerationRequestSchema } from "./request.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { toSafetensors } from "../latent/safetensors-bytes.ts";
 import { type ImageSource, ImageSourceSchema } from "./image-source.ts";
 import type { LatentInput } from "./input-types.ts";

@@ -142,6 +142,31 @@ describe("parseRequest", () => {
     expect(issuesOf({ prompt: "a", output: { format: "bmp" } })["output.format"]).toContain("png, jpeg, webp");
   });
 
+  it.each([
+    [{ num_inference_steps: 4 }, "num_inference_steps", /use steps$/],
+    [{ n: 2 }, "n", /use count$/],
+    [{ cfgScale: 2 }, "cfgScale", /use guidanceScale$/],
+    [{ response_format: "url" }, "response_format", /use output\.format; .*bytes\(\)/],
+    [{ colour: 2 }, "colour", /there are task, prompt, .*guidanceScale/],
+    [{ output: { qualty: 2 } }, "output.qualty", /did you mean quality\?/],
+    [{ output: { kind: "x" } }, "output.kind", /there are format, quality, embedRecipe/],
+    [{ loras: [{ model: "a", wieght: 1 }] }, "loras[0].wieght", /there are model, strength/],
+    [
+      { conditioning: [{ kind: "control", control: "canny", image: "a", strenght: 1 }] },
+      "conditioning[0].strenght",
+      /did you mean strength\?/,
+    ],
+    [{ guidance: { rescal: 1 } }, "guidance.rescal", /did you mean rescale/],
+  ])("says of %j what there is", (fields, field, message) => {
+    expect(issuesOf({ prompt: "a", ...fields })[field]).toMatch(message);
+  });
+
+  it("says of a picture that is left out that it is missing, and of a wrong one what it may be", () => {
+    expect(issuesOf({ prompt: "a", mask: "m.png" }).image).toMatch(/^is missing: must be a file path/);
+    expect(issuesOf({ prompt: "a", task: "inpaint", image: "a.png" }).mask).toMatch(/^is missing: must be/);
+    expect(issuesOf({ prompt: "a", image: 4 }).image).toMatch(/^must be a file path/);
+  });
+
   it("exports itself as JSON Schema", () => {
     const schema = requestJsonSchema() as { oneOf?: unknown[]; anyOf?: unknown[] };
     const members = (schema.oneOf ?? schema.anyOf) as { properties: Record<string, unknown>; required: string[] }[];

@@ -2,11 +2,12 @@ import type { z } from "zod";
 import { InvalidRequestError } from "../errors/invalid-request-error.ts";
 import type { Issue } from "../errors/issue.ts";
 import { canonicalNames } from "./canonical-names.ts";
-import { impliedTask } from "./implied-task.ts";
 import { nearest } from "./nearest.ts";
+import { impliedTask } from "./implied-task.ts";
+import { foreignField } from "./foreign-fields.ts";
 import {
   defaultStrength,
-  fieldsOf,
+  fieldsAt,
   type GenerationRequest,
   GenerationRequestSchema,
   type Task,
@@ -127,7 +128,7 @@ function toIssues(issue: z.core.$ZodIssue, task: Task): Issue[] {
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key) => ({
       field: pathOf([...issue.path, key]),
-      message: unknownField(key, task, issue.path.length === 0),
+      message: unknownField(key, task, issue.path),
     }));
   }
   if (issue.code === "invalid_value") {
@@ -165,13 +166,15 @@ function boundMessage(issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig):
   return `must be ${issue.inclusive === false ? far : `at ${near}`} ${bound}`;
 }
 
-function unknownField(key: string, task: Task, atRoot: boolean): string {
-  if (!atRoot) return "is not a known field";
-  const owners = tasks.filter((other) => fieldsOf(other).includes(key));
+function unknownField(key: string, task: Task, path: readonly PropertyKey[]): string {
+  const known = fieldsAt(task, path);
+  const owners = path.length > 0 ? [] : tasks.filter((other) => fieldsAt(other).includes(key));
   if (owners.length > 0)
     return `is not a field of task "${task}"; it belongs to task ${owners.map((o) => `"${o}"`).join(", ")}`;
-  const near = nearest(key, fieldsOf(task));
-  return near.length > 0 ? `is not a known field; did you mean ${near.join(" or ")}?` : "is not a known field";
+  const hint = path.length > 0 ? undefined : foreignField(key);
+  if (hint !== undefined) return `is not a known field: ${hint}`;
+  const near = nearest(key, known);
+  return `is not a known field; ${near.length > 0 ? `did you mean ${near.join(" or ")}?` : `there are ${known.join(", ")}`}`;
 }
 
 function pathOf(path: readonly PropertyKey[]): string {

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { ImageSourceSchema } from "./image-source.ts";
 import { LatentSourceSchema } from "./latent-source.ts";
 import { promptFields, sharedFields } from "./shared-fields.ts";
@@ -83,8 +83,26 @@ export type GenerationRequest = z.output<typeof GenerationRequestSchema>;
 /** A request of one task. */
 export type RequestOf<T extends Task> = Extract<GenerationRequest, { task: T }>;
 
-/** Names of a task's fields. */
-export function fieldsOf(task: Task): readonly string[] {
+/** Names of a task's fields, or of those of a field that has some of its own: `["output"]`, `["conditioning", 0]`. */
+export function fieldsAt(task: Task, path: readonly PropertyKey[] = []): readonly string[] {
   const option = GenerationRequestSchema.options.find((member) => member.shape.task.value === task);
-  return Object.keys(option?.shape ?? {});
+  const found = path.reduce<readonly unknown[]>((schemas, key) => schemas.flatMap((one) => inside(one, key)), [option]);
+  const shapes = found.flatMap(bare).flatMap((schema) => ("shape" in schema ? [schema.shape as object] : []));
+  return [...new Set(shapes.flatMap(Object.keys))];
+}
+
+/** The schemas of an object's field, or of a list's entries. */
+function inside(schema: unknown, key: PropertyKey): unknown[] {
+  return bare(schema).flatMap((each) => {
+    if ("shape" in each) return [(each.shape as Record<PropertyKey, unknown>)[key]];
+    return "element" in each ? [each.element] : [];
+  });
+}
+
+/** What stands below `optional()`, `default()` and their like; of a union each of its members. */
+function bare(schema: unknown): object[] {
+  if (typeof schema !== "object" || schema === null) return [];
+  const { def } = schema as { def?: { innerType?: unknown; options?: readonly unknown[] } };
+  if (def?.options !== undefined) return def.options.flatMap(bare);
+  return def?.innerType === undefined ? [schema] : bare(def.innerType);
 }

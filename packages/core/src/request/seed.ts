@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** Largest seed: torch, ComfyUI and A1111 all take 64 unsigned bits. */
 export const maxSeed = 2n ** 64n - 1n;

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { SamplerName as KnownSampler } from "../diffusion/samplers.ts";
 import type { SchedulerName as KnownScheduler } from "../diffusion/schedulers.ts";
 import { ConditioningSchema } from "./conditioning.ts";

@@ -1,4 +1,4 @@
-import { fieldsOf } from "../../request/request.ts";
+import { fieldsAt } from "../../request/request.ts";
 import type { Fields } from "./valid-request.ts";
 
 /** What makes a prompt more than words: weights, brackets and breaks. */
@@ -16,7 +16,7 @@ export function promptSyntaxOf(
   const isPlain = (text: unknown) =>
     typeof text !== "string" || (text.length <= oneChunk && !marked[syntax].test(text));
   if (prompts.every(isPlain)) return {};
-  if (fieldsOf("text-to-image").includes("promptSyntax")) return { promptSyntax: syntax };
+  if (fieldsAt("text-to-image").includes("promptSyntax")) return { promptSyntax: syntax };
   note("weights such as (word:1.2) are read as plain words here");
   return {};
 }
