@@ -59,6 +59,11 @@ export const checks: readonly Check[] = [
   },
   { name: "built", what: "the built command line draws with the embedded model", command: ["tools/check/built.ts"] },
   {
+    name: "pasted",
+    what: "the documents' programs, saved in the root and run by plain Node",
+    command: ["tools/check/pasted.ts"],
+  },
+  {
     name: "install",
     what: "installing and drawing with each package manager, in empty folders (from the network)",
     command: ["tools/install/try-managers.ts"],

@@ -7,8 +7,18 @@ import { build } from "esbuild";
 
 /** Programs for a browser or a worker, bundled from what was built, as users do; and what they weigh. */
 const programs = [
-  { name: "core: one error class", code: 'export { AbortedError } from "@latentkit/core";', conditions: [], most: 5000 },
-  { name: "core: createClient", code: 'export { createClient } from "@latentkit/core";', conditions: [], most: 350_000 },
+  {
+    name: "core: one error class",
+    code: 'export { AbortedError } from "@latentkit/core";',
+    conditions: [],
+    most: 5000,
+  },
+  {
+    name: "core: createClient",
+    code: 'export { createClient } from "@latentkit/core";',
+    conditions: [],
+    most: 350_000,
+  },
   { name: "core: everything", code: 'export * from "@latentkit/core";', conditions: [] },
   {
     name: "core: createClient, Cloudflare-style",
@@ -57,7 +67,8 @@ async function main(): Promise<void> {
       const text = file?.text ?? "";
       if (external.length === 0 && /\bfrom"node:|import"node:|import\("(node:|sharp)/.test(text))
         throw new Error(`${name}: something of Node's, or sharp, is imported`);
-      if (Buffer.byteLength(text) > most) throw new Error(`${name}: ${Buffer.byteLength(text)} bytes, more than ${most}`);
+      if (Buffer.byteLength(text) > most)
+        throw new Error(`${name}: ${Buffer.byteLength(text)} bytes, more than ${most}`);
       const kb = (bytes: number) => `${(bytes / 1000).toFixed(1)} kB`;
       console.log(`| ${name} | ${kb(Buffer.byteLength(text))} | ${kb(gzipSync(text).length)} |`);
       if (name === "core: createClient") run(folder, text);

@@ -9,7 +9,12 @@ const page = await readFile(new URL("../../docs/examples.md", import.meta.url), 
 const examples = page
   .split("\n## ")
   .slice(1)
-  .map((part) => ({ title: part.split("\n")[0], code: /```ts\n(.*?)```/s.exec(part)?.[1] ?? "" }));
+  .map((part) => ({
+    title: part.split("\n")[0],
+    code:
+      [...part.matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code!).find((code) => /client\.generate/.test(code)) ??
+      "",
+  }));
 
 test("the page has an example of each task and of each conditioning", () => {
   expect(examples).toHaveLength(9);
