@@ -13,7 +13,8 @@ export interface Registry {
 
 /**
  * Packs the libraries and serves them, as npm's registry would, to whoever asks on this machine. A package with a platform's
- * binaries is packed when it is asked for.
+ * binaries is packed when it is asked for. The command line, whose name has no scope that an .npmrc could send here, has an address of
+ * its own: `/latentkit.tgz`.
  */
 export async function serveRegistry(port = 0): Promise<Registry> {
   const folder = resolve("node_modules", ".latentkit-packed");
@@ -61,7 +62,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, packag
   const [path = ""] = decodeURIComponent(request.url ?? "")
     .slice(1)
     .split("?");
-  const [name = "", file] = path.split("/-/");
+  const [name = "", file] = /^[^/]+\.tgz$/.test(path) ? [path.slice(0, -4), path] : path.split("/-/");
   const found = packages.get(name);
   if (found === undefined) return void response.writeHead(404).end('{"error":"not found"}');
   if (file !== undefined) {

@@ -9,6 +9,7 @@ import { settle } from "./pipeline/settings.ts";
 /** What the engine can do with a model. */
 export function capabilitiesOf(model: Model): Capabilities {
   const { identity, traits } = model;
+  const { enlarges } = traits;
   const side = { min: traits.minSide, max: traits.maxSide, multipleOf: traits.multipleOf };
   return {
     backend: "local",
@@ -35,7 +36,11 @@ export function capabilitiesOf(model: Model): Capabilities {
     samplers: samplerNames,
     schedulers: [ownScheduler, ...schedulerNames],
     outputFormats: ["png", "jpeg", "webp"],
-    limits: { width: side, height: side },
+    limits: {
+      width: side,
+      height: side,
+      ...(enlarges === undefined ? {} : { scale: { min: enlarges, max: enlarges } }),
+    },
     defaults: defaultsOf(model),
     ...promptLimit(traits),
     usdPerImage: 0,
@@ -57,7 +62,9 @@ function defaultsOf(model: Model): Defaults {
   const [task = "text-to-image"] = model.traits.tasks;
   const silent = { ...parseRequest({ prompt: "" }), task } as GenerationRequest;
   const { width, height, steps, guidanceScale, plan } = settle(silent, model);
-  return { width, height, steps, guidanceScale, sampler: plan.sampler, scheduler: plan.scheduler };
+  const { enlarges: scale } = model.traits;
+  const ofModel = { width, height, steps, guidanceScale, sampler: plan.sampler, scheduler: plan.scheduler };
+  return { ...ofModel, ...(scale === undefined ? {} : { scale }) };
 }
 
 /** The tightest of the model's text encoders. */

@@ -16,7 +16,7 @@ import { writeFileSync } from "node:fs";
 export default { backend: { id: "anything", dispose: async () => {},
   capabilities: async () => ({ backend: "anything", tasks: ["text-to-image", "image-to-image", "inpaint", "outpaint", "upscale"],
     features: ["negativePrompt", "seed", "steps", "guidanceScale", "guidance", "sampler", "scheduler", "clipSkip", "promptSyntax", "loras", "embeddings",
-      "hires", "strength"], conditioning: ["text", "control", "image-prompt"], samplers: ["euler", "own_sampler"], schedulers: ["karras"],
+      "hires", "strength", "imageGuidanceScale"], conditioning: ["text", "control", "image-prompt"], samplers: ["euler", "own_sampler"], schedulers: ["karras"],
     outputFormats: ["png", "jpeg", "webp"], limits: { width: { min: 8, max: 64, multipleOf: 8 } }, keepsUnmasked: true, resume: false,
     defaults: { width: 16, height: 8, steps: 7, sampler: "euler" } }),
   async *generate(request) {
@@ -82,6 +82,17 @@ describe("latentkit generate takes all of a request", () => {
       sampler: "euler",
       output: { format: "webp" },
     });
+    const fields =
+      "--num_inference_steps=9 --guidance_scale 3 --negative_prompt no_text --clip_skip 2 --output_format webp";
+    expect(await asked([...fields.split(" "), "--", "--a_b"])).toMatchObject({
+      prompt: "--a_b",
+      steps: 9,
+      guidanceScale: 3,
+      negativePrompt: "no_text",
+      clipSkip: 2,
+      output: { format: "webp" },
+    });
+    expect(await asked(["a", "--cfg", "3"])).toMatchObject({ guidanceScale: 3 });
   });
 
   it("as JSON, from a file or standard input, with flags and settings over it", async () => {
@@ -111,7 +122,10 @@ describe("latentkit generate takes all of a request", () => {
   it("with the task that its pictures mean, which an edit's recipe keeps", async () => {
     await writeFile(join(folder, "photo.png"), photo);
     const on = ["a", "--image", "photo.png"];
-    expect(await asked(on)).toMatchObject({ task: "image-to-image" });
+    expect(await asked([...on, "--image-guidance-scale", "1.5"])).toMatchObject({
+      task: "image-to-image",
+      imageGuidanceScale: 1.5,
+    });
     expect(await asked([...on, "--left", "8", "--feather", "4"])).toMatchObject({
       task: "outpaint",
       left: 8,

@@ -9,6 +9,13 @@ beforeAll(async () => {
 });
 afterAll(() => removeFolder(folder));
 
+it("says how a prompt is drawn to who begins with it", async () => {
+  const { code, stderr } = await runInside(["a red apple"]);
+  expect(code).toBe(2);
+  expect(stderr).toContain('(To draw it: latentkit generate "a red apple")');
+  expect((await runInside(["genrate"])).stderr).not.toContain("To draw it");
+});
+
 describe("bad input exits 2 and names the flag", () => {
   it.each([
     [["--promt", "x"], /unknown option '--promt'/],

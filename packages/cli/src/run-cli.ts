@@ -12,6 +12,7 @@ import { replayCommand } from "./commands/replay.ts";
 import { samplersCommand } from "./commands/samplers.ts";
 import { mcpCommand, serveCommand } from "./commands/serve.ts";
 import { sweepCommand } from "./commands/sweep.ts";
+import { withDashes } from "./generate/foreign-flags.ts";
 import { reportError } from "./report-error.ts";
 
 /** What the command line reads and writes, other than files. */
@@ -64,16 +65,22 @@ export async function runCli(argv: readonly string[], io: CliIo = process): Prom
     command.exitOverride().configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
-      outputError: (text, write) => write(text.replace(/^error: /, "latentkit: ")),
+      outputError: (text, write) => write(text.replace(/^error: /, "latentkit: ") + promptHint(text)),
     });
   }
   try {
-    await program.parseAsync(argv, { from: "user" });
+    await program.parseAsync(withDashes(argv), { from: "user" });
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     return reportError(error, io);
   }
+}
+
+/** Who forgets the command, and begins with the prompt, is told. */
+function promptHint(text: string): string {
+  const [, prompt] = /^error: unknown command '(.* .*)'/s.exec(text) ?? [];
+  return prompt === undefined ? "" : `(To draw it: latentkit generate ${JSON.stringify(prompt)})\n`;
 }
 
 function withSubcommands(command: Command): Command[] {

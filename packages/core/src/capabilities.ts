@@ -49,6 +49,8 @@ export interface Defaults {
   sampler?: string;
   scheduler?: string;
   negativePrompt?: string;
+  /** How many times larger an upscaler makes each side, where it knows but one factor. */
+  scale?: number;
 }
 
 /** What a backend can do with a model: data, so that a request is checked before anything is sent. */

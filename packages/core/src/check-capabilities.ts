@@ -86,6 +86,7 @@ function within(value: number, { min, max, multipleOf }: Range): boolean {
 }
 
 function describe({ min, max, multipleOf }: Range): string {
+  if (min === max) return `${min}`;
   return `${min} to ${max}${multipleOf === undefined || multipleOf === 1 ? "" : `, a multiple of ${multipleOf}`}`;
 }
 

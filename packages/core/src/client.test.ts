@@ -53,6 +53,23 @@ describe("createClient", () => {
     expect(recipe.request.seed).toBe(backend.requests[0]?.seed);
   });
 
+  it("enlarges by the model's own factor where the request says none, and by the usual one where the model has none", async () => {
+    const limits = { scale: { min: 4, max: 4 } };
+    const upscaler = { ...capabilities, tasks: ["upscale" as const], limits, defaults: { scale: 4 } };
+    const backend = testBackend({ capabilities: async () => upscaler });
+    const client = createClient({ backend });
+    const input = { task: "upscale", image: Uint8Array.of(1) } as const;
+    expect((await client.explain(input)).backends[0]?.issues).toEqual([]);
+    await client.generate(input);
+    await expect(client.generate({ ...input, scale: 2 })).rejects.toThrow(/scale: 2 is not possible here: must be 4$/);
+    await client.generate({ ...input, scale: 2 }, { onUnsupported: "warn" });
+    await expect(createClient({ backend, defaults: { scale: 3 } }).generate(input)).rejects.toThrow(/must be 4$/);
+    const plain = testBackend({ capabilities: async () => ({ ...upscaler, limits: {}, defaults: {} }) });
+    await createClient({ backend: plain }).generate(input);
+    const scales = [...backend.requests, ...plain.requests].map((request) => (request as { scale?: number }).scale);
+    expect(scales).toEqual([4, 4, 2]);
+  });
+
   it("refuses a part of the steps and a latent where there are none of these, and leaves them out where it is to warn", async () => {
     const latent = { data: [0], shape: [1, 1, 1] };
     for (const field of [{ endStep: 3 }, { latent }, { startStep: 2, latent }]) {

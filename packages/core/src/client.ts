@@ -30,6 +30,7 @@ import { type InputFile, withInputs } from "./recipe/recipe-inputs.ts";
 import { checkTrust, type RecipeTrust, untrustedError, untrustedTouches } from "./recipe/recipe-trust.ts";
 import { canonicalNames, knownVariant } from "./request/canonical-names.ts";
 import type { GenerationInput, TaskInputs, UntitledInput } from "./request/input-types.ts";
+import { withOwnScale } from "./request/own-scale.ts";
 import { parseRequest } from "./request/parse-request.ts";
 import type { GenerationRequest, Task } from "./request/request.ts";
 import { checkBounds } from "./request/request-bounds.ts";
@@ -213,7 +214,7 @@ class BackendClient implements Client {
     const recipe = isRecipe(input) ? parseRecipe(input) : undefined;
     const given = recipe ? { ...recipe.request } : withDefaults(input, this.#options.defaults);
     const request = recipe ? recipe.request : parseRequest(await readInputObjects(given));
-    return explain(this.backend, request, (recipe?.request ?? input) as unknown as Record<string, unknown>, {
+    return explain(this.backend, request, (recipe?.request ?? given) as unknown as Record<string, unknown>, {
       history: this.#history,
       signal,
     });
@@ -276,9 +277,9 @@ class BackendClient implements Client {
   }
 
   /** What a backend remembers may be out of date: it is asked anew before anything is refused. */
-  async #judge(parsed: GenerationRequest, signal: AbortSignal) {
+  async #judge(parsed: GenerationRequest, written: object, signal: AbortSignal) {
     const judge = (capabilities: Capabilities) => {
-      const wanted = knownVariant(parsed, capabilities);
+      const wanted = withOwnScale(knownVariant(parsed, capabilities), { ...written }, capabilities);
       return { capabilities, wanted, issues: checkCapabilities(wanted, judgedBy(wanted, capabilities)) };
     };
     const judged = judge(await this.backend.capabilities(parsed.model, { signal }));
@@ -289,7 +290,8 @@ class BackendClient implements Client {
   async #prepare(input: GenerationInput | Recipe, options: GenerateOptions, signal: AbortSignal): Promise<Prepared> {
     const { backend } = this;
     const { recipe, filled, given } = await this.#read(input, options, signal);
-    const { capabilities, wanted, issues } = await this.#judge(filled, signal);
+    const written = recipe?.request ?? withDefaults(input, this.#options.defaults);
+    const { capabilities, wanted, issues } = await this.#judge(filled, written as object, signal);
     const drops = (options.onUnsupported ?? this.#options.onUnsupported ?? "error") === "warn";
     if (issues.length > 0 && !drops) throw new UnsupportedError(issues, { backend: backend.id });
     const dropped = dropUnsupported(wanted, issues, backend.id);

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { packageFile } from "./package-file.ts";
 
 /** What the embedded model was taught: the package's `vocabulary.json`. */
 export interface Vocabulary {
@@ -23,8 +24,6 @@ let read: Promise<Vocabulary> | undefined;
 
 /** What the embedded model was taught. */
 export function readVocabulary(): Promise<Vocabulary> {
-  read ??= readFile(new URL("../vocabulary.json", import.meta.url), "utf8").then(
-    (text) => JSON.parse(text) as Vocabulary,
-  );
+  read ??= readFile(packageFile("vocabulary.json"), "utf8").then((text) => JSON.parse(text) as Vocabulary);
   return read;
 }

@@ -1,9 +1,17 @@
+import { existsSync } from "node:fs";
 import { withHubCache } from "../files/hub-cache.ts";
+import { modelError } from "../files/model-error.ts";
 import type { Model } from "./model.ts";
 import { stampOf } from "./model-hash.ts";
 import { type ReadOptions, readModel } from "./read-model.ts";
 
 const embedded = "@latentkit/tiny-model";
+
+function bundled(path: string) {
+  const cure = `Leave it out of the bundle (esbuild: --external:${embedded}; webpack: externals; Next: serverExternalPackages), and keep it in the node_modules beside the bundle`;
+  const message = `The embedded model's files are missing: it seems that ${embedded} was bundled, or left out. ${cure}`;
+  return modelError("missing", message, { file: path });
+}
 
 /** What a library reads its models by. */
 export interface ModelLibraryOptions extends Omit<ReadOptions, "name"> {
@@ -51,6 +59,7 @@ export class ModelLibrary {
     const own = (model ?? embedded) === wanted ? { parts, prediction, previewVae } : {};
     if (wanted !== embedded) return withHubCache(wanted, (path) => readModel(path, { variant, ...own }));
     const { modelPath } = await import("@latentkit/tiny-model");
+    if (!existsSync(modelPath)) throw bundled(modelPath);
     return readModel(modelPath, { name: embedded, ...own });
   }
 }

@@ -30,7 +30,9 @@ export interface ReadOptions {
 export async function readModel(place: string, options: ReadOptions = {}): Promise<Model> {
   const path = resolve(place);
   const stats = await stat(path).catch((cause: Error) => {
-    throw modelError("missing", `There is no model ${path}`, { file: path, cause });
+    const takes =
+      "name a folder in the diffusers layout, a single .safetensors file, or a model of the Hub as owner/name";
+    throw modelError("missing", `There is no model ${path}: ${takes}`, { file: path, cause });
   });
   const model = await (stats.isDirectory() ? readModelFolder(path, options) : readModelFile(path, options));
   return options.previewVae === undefined ? model : withPreviewVae(model, options.previewVae);

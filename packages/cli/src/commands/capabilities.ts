@@ -55,6 +55,7 @@ function table(found: Capabilities): string {
 }
 
 function describe({ min, max, multipleOf }: Range): string {
+  if (min === max) return `${min}`;
   return `${min} to ${max}${multipleOf === undefined || multipleOf === 1 ? "" : `, in multiples of ${multipleOf}`}`;
 }
 

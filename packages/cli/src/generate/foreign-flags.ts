@@ -7,14 +7,17 @@ const sameAs: Readonly<Record<string, string>> = {
   "sampling-steps": "steps",
   "guidance-scale": "guidance",
   "cfg-scale": "guidance",
+  cfg: "guidance",
   "negative-prompt": "negative",
   "num-images-per-prompt": "count",
   "num-images": "count",
+  "num-outputs": "count",
   "batch-count": "count",
   n: "count",
   "sampler-name": "sampler",
   "sampling-method": "sampler",
   "denoising-strength": "strength",
+  denoise: "strength",
   "init-image": "image",
   "init-img": "image",
   "mask-image": "mask",
@@ -43,6 +46,8 @@ const elsewhere: Readonly<Record<string, string>> = {
   "denoising-end": "use --end-step",
   "batch-size": "use --count",
   "aspect-ratio": "use --width and --height",
+  "partial-images": "use --preview; the library's events have them",
+  moderation: "it belongs to the backend: --set backendOptions.<backend>.moderation=<value>",
   "prompt-2": "a second text encoder takes the same prompt",
 };
 
@@ -93,6 +98,16 @@ export function withOwnNames<F extends object>(flags: F): F {
     set("size", "height", Number(height));
   }
   return own as F;
+}
+
+/** Flags as diffusers' and OpenAI's fields are written, `--num_inference_steps`, with our dashes; values and what follows `--` stay. */
+export function withDashes(argv: readonly string[]): string[] {
+  const end = argv.indexOf("--");
+  return argv.map((word, i) =>
+    end >= 0 && i > end
+      ? word
+      : word.replace(/^--[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?==|$)/, (flag) => flag.replaceAll("_", "-")),
+  );
 }
 
 /** `num-inference-steps` as commander calls it. */

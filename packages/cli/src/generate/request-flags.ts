@@ -13,6 +13,7 @@ export interface RequestFlags {
   hiresSteps?: number;
   hiresUpscaler?: string;
   clipSkip?: number;
+  imageGuidanceScale?: number;
   promptSyntax?: string;
   feather?: number;
   /** False where `--no-keep-unmasked` was given. */
@@ -58,6 +59,10 @@ export function requestOptions(): Option[] {
     new Option("--hires-steps <n>", "steps of the second pass").argParser(whole),
     new Option("--hires-upscaler <name>", "nearest, bilinear, bicubic, or an upscale model"),
     new Option("--clip-skip <n>", "text encoder layers left off at the end; 1 is none").argParser(whole),
+    new Option(
+      "--image-guidance-scale <scale>",
+      "how much --image guides a model that edits by instruction (InstructPix2Pix); 1 is off",
+    ).argParser(decimal),
     new Option("--prompt-syntax <syntax>", "how brackets and breaks in the prompts are read").choices(promptSyntaxes),
     new Option("--feather <pixels>", "soft edge between old and new (task outpaint)").argParser(whole),
     new Option("--no-keep-unmasked", "let the model change what the mask leaves black (tasks inpaint, outpaint)"),
@@ -94,6 +99,7 @@ export function requestFields(flags: RequestFlags): Partial<GenerationInput> {
     conditioning: conditioning.length === 0 ? undefined : conditioning,
     hires: Object.keys(hires).length === 0 ? undefined : hires,
     clipSkip: flags.clipSkip,
+    imageGuidanceScale: flags.imageGuidanceScale,
     promptSyntax: flags.promptSyntax,
     feather: flags.feather,
     keepUnmasked: flags.keepUnmasked === false ? false : undefined,
@@ -110,6 +116,7 @@ const flagOf: Readonly<Record<string, string>> = {
   "hires.steps": "--hires-steps",
   "hires.upscaler": "--hires-upscaler",
   clipSkip: "--clip-skip",
+  imageGuidanceScale: "--image-guidance-scale",
   promptSyntax: "--prompt-syntax",
   feather: "--feather",
   keepUnmasked: "--no-keep-unmasked",

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -72,6 +72,18 @@ describe("loadClient", () => {
     );
     await expect(loadClient({ cwd, backend: "nowhere", env: {}, modules })).rejects.toThrow(
       /@latentkit\/backend-nowhere/,
+    );
+    // A name that is right is not guessed at: its package is what is missing.
+    const alone = loadClient({ cwd, backend: "replicate", env: {} });
+    await expect(alone).rejects.toThrow(
+      /^backend: "replicate" needs the package @latentkit\/backend-replicate, .*npm install @latentkit\/backend-replicate/,
+    );
+    const broken = join(cwd, "node_modules", "@latentkit", "backend-broken");
+    await mkdir(broken, { recursive: true });
+    await writeFile(join(broken, "package.json"), '{ "name": "@latentkit/backend-broken", "main": "index.mjs" }');
+    await writeFile(join(broken, "index.mjs"), 'throw new Error("no such CPU")');
+    await expect(loadClient({ cwd, backend: "broken", env: {} })).rejects.toThrow(
+      /is there and does not load: no such CPU/,
     );
     for (const backend of ["constructor", "toString", "__proto__"])
       await expect(loadClient({ cwd, backend, env: {}, modules })).rejects.toMatchObject({ code: "config" });

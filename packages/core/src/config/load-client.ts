@@ -79,15 +79,22 @@ async function moduleOf(
   if (!/^[a-z][a-z0-9-]*$/.test(id))
     throw new ConfigError(`backend: "${id}" is not a backend's id; use "local", "replicate" or "comfy"`);
   const name = `@latentkit/backend-${id}`;
+  let path: string;
   try {
-    const path = createRequire(join(cwd, "noop.js")).resolve(name);
-    return (await import(pathToFileURL(path).href)) as BackendModule;
+    path = createRequire(join(cwd, "noop.js")).resolve(name);
   } catch (cause) {
-    const near = nearest(id, ["local", "replicate", "comfy", ...Object.keys(modules)]);
-    const hint = near.length === 0 ? "" : ` (did you mean ${[...new Set(near)].join(" or ")}?)`;
+    const known = [...new Set(["local", "replicate", "comfy", ...Object.keys(modules)])];
+    const near = known.includes(id) ? [] : nearest(id, known);
+    const hint = near.length === 0 ? "" : ` (did you mean ${near.join(" or ")}?)`;
     throw new ConfigError(
-      `backend: "${id}"${hint} needs the package ${name}, which cannot be loaded from ${cwd}; install it, or use another backend`,
+      `backend: "${id}"${hint} needs the package ${name}, which is not installed where ${cwd} finds it; install it there (npm install ${name}), or use another backend`,
       { cause },
     );
+  }
+  try {
+    return (await import(pathToFileURL(path).href)) as BackendModule;
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new ConfigError(`backend: "${id}": the package ${name} is there and does not load: ${why}`, { cause });
   }
 }

@@ -8,6 +8,7 @@ import { LatentKitError, type SerializedError } from "../errors/latentkit-error.
 import { UnsupportedError } from "../errors/unsupported-error.ts";
 import type { ModelIdentity } from "../events.ts";
 import { knownVariant } from "../request/canonical-names.ts";
+import { withOwnScale } from "../request/own-scale.ts";
 import type { GenerationRequest } from "../request/request.ts";
 import { type Estimate, estimateOf } from "./estimate.ts";
 import type { History } from "./history.ts";
@@ -88,7 +89,7 @@ function judged(
   capabilities: Capabilities,
   id: string,
 ): Omit<BackendExplanation, "estimate"> {
-  const wanted = knownVariant(request, capabilities);
+  const wanted = withOwnScale(knownVariant(request, capabilities), given, capabilities);
   const issues = checkCapabilities(wanted, judgedBy(wanted, capabilities));
   const { model } = capabilities;
   return {

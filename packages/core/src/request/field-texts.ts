@@ -427,7 +427,7 @@ export const fieldTexts: Readonly<Record<string, FieldText>> = {
     type: "file",
   },
   "upscale.scale": {
-    description: "Enlargement of each side.",
+    description: "Enlargement of each side; where absent, the model's own where it knows but one.",
   },
   "unconditional.task": {
     description: "What is made.",

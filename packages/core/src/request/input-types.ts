@@ -384,7 +384,7 @@ export interface UpscaleInput extends SharedInput {
   promptSyntax?: "plain" | "a1111" | "comfyui" | undefined;
   /** The picture to enlarge. */
   image: ImageInput;
-  /** Enlargement of each side. */
+  /** Enlargement of each side; where absent, the model's own where it knows but one. */
   scale?: number | undefined;
 }
 

@@ -2,9 +2,9 @@ import type { z } from "zod";
 import { InvalidRequestError } from "../errors/invalid-request-error.ts";
 import type { Issue } from "../errors/issue.ts";
 import { canonicalNames } from "./canonical-names.ts";
-import { nearest } from "./nearest.ts";
-import { impliedTask } from "./implied-task.ts";
 import { foreignField } from "./foreign-fields.ts";
+import { impliedTask } from "./implied-task.ts";
+import { nearest } from "./nearest.ts";
 import {
   defaultStrength,
   fieldsAt,

@@ -1,17 +1,18 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { cp, mkdtemp, rm, symlink } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { build } from "esbuild";
 import { describe, expect, it, onTestFinished } from "vitest";
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const isBuilt = existsSync(join(root, "dist", "index.js"));
 
-/** Decodes a PNG by a built package, in a plain Node program, and tells which programs were forked for it. */
+/** Decodes a PNG by a built package, or by what a program imports, and tells which programs were forked for it. */
 async function decode(dist: string): Promise<{ size: number[]; forked: string[] }> {
   const png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
   const program = `
@@ -35,6 +36,25 @@ describe.skipIf(!isBuilt)("the built package", () => {
     });
     expect(stdout).toContain('"dist/decoder/main.js"');
     const { size, forked } = await decode(join(root, "dist"));
+    expect(size).toEqual([1, 1]);
+    expect(forked).toEqual([join(root, "dist", "decoder", "main.js")]);
+  });
+
+  it("finds that program in the installed package where a bundler took the code", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "latentkit-bundle-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    await mkdir(join(folder, "node_modules", "@latentkit"), { recursive: true });
+    await symlink(root, join(folder, "node_modules", "@latentkit", "core"), "junction");
+    await build({
+      stdin: { contents: 'export { decodeImage } from "@latentkit/core";', resolveDir: folder },
+      outfile: join(folder, "dist", "index.js"),
+      bundle: true,
+      platform: "node",
+      format: "esm",
+      external: ["sharp"],
+      logLevel: "error",
+    });
+    const { size, forked } = await decode(join(folder, "dist"));
     expect(size).toEqual([1, 1]);
     expect(forked).toEqual([join(root, "dist", "decoder", "main.js")]);
   });

@@ -1,4 +1,5 @@
 import PQueue from "p-queue";
+import { decoderProgram } from "../../decoder-entry.ts";
 import { ImageError } from "../../errors/image-error.ts";
 import { TimeoutError } from "../../errors/timeout-error.ts";
 import type { ImageKind } from "../image-kind.ts";
@@ -6,7 +7,7 @@ import { label } from "../input-limits.ts";
 import type { Pixels } from "../pixels.ts";
 import { resizeImage } from "../resize.ts";
 import { type DecoderOptions, decodeWithSharp } from "./decode-with-sharp.ts";
-import { type ChooseSize, canFork, DecoderLost, DecoderProcess } from "./decoder-process.ts";
+import { type ChooseSize, DecoderLost, DecoderProcess } from "./decoder-process.ts";
 
 /** Pictures above this are decoded one at a time, those below two at a time; the others wait. */
 const largePixels = 16_000_000;
@@ -90,12 +91,13 @@ async function decodeNow(task: DecodeTask): Promise<Pixels> {
   }
 }
 
-/** A decoder at hand or a new one; undefined where no process can be had. */
+/** A decoder at hand or a new one; undefined where no process can be had, as where a bundler left its program behind. */
 function take(): DecoderProcess | undefined {
   clearTimeout(ending);
   for (let known = idle.pop(); known !== undefined; known = idle.pop()) if (known.isUsable) return known;
   try {
-    return canFork() ? new DecoderProcess() : undefined;
+    const program = decoderProgram();
+    return program === undefined ? undefined : new DecoderProcess(program);
   } catch {
     return undefined;
   }

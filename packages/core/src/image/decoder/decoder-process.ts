@@ -1,17 +1,10 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { existsSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
-import { fileURLToPath } from "node:url";
-import { decoderEntry, decoderExecArgv } from "../../decoder-entry.ts";
+import { decoderExecArgv } from "../../decoder-entry.ts";
 import { plugAndPlay } from "../../plug-and-play.ts";
 import type { Pixels } from "../pixels.ts";
 import type { DecoderOptions } from "./decode-with-sharp.ts";
 import { type Frame, readFrames, writeFrame } from "./frames.ts";
-
-/** Whether a process of its own can decode: not where a bundler left its program behind. */
-export function canFork(): boolean {
-  return decoderEntry.protocol === "file:" && existsSync(decoderEntry);
-}
 
 /** The decoder ended in the middle of a picture, killed or by itself. */
 export class DecoderLost extends Error {
@@ -28,10 +21,10 @@ export class DecoderProcess {
   #gone = false;
 
   /** @throws when no process can be started. */
-  constructor() {
+  constructor(program: string) {
     // Loaders, inspectors and hooks that this process was started with are not the decoder's.
     const { NODE_OPTIONS: _, ...env } = process.env;
-    this.#child = fork(fileURLToPath(decoderEntry), [], {
+    this.#child = fork(program, [], {
       execArgv: [...plugAndPlay(), ...decoderExecArgv],
       env,
       // What libraries write to stderr about strangers' files is nobody's news.
