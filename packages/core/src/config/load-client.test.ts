@@ -73,7 +73,10 @@ describe("loadClient", () => {
     await expect(loadClient({ cwd, backend: "nowhere", env: {}, modules })).rejects.toThrow(
       /@latentkit\/backend-nowhere/,
     );
-    // A name that is right is not guessed at: its package is what is missing.
+    // A name that is right is not guessed at: its package is what is missing. (One without exports hides those of other folders.)
+    const hidden = join(cwd, "node_modules", "@latentkit", "backend-replicate");
+    await mkdir(hidden, { recursive: true });
+    await writeFile(join(hidden, "package.json"), '{ "name": "@latentkit/backend-replicate", "exports": {} }');
     const alone = loadClient({ cwd, backend: "replicate", env: {} });
     await expect(alone).rejects.toThrow(
       /^backend: "replicate" needs the package @latentkit\/backend-replicate, .*npm install @latentkit\/backend-replicate/,
