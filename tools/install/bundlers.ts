@@ -117,4 +117,56 @@ server.kill();
     expect: /200 image\/png PNG of \d{3,} bytes/,
     line: 'outputFileTracingIncludes: { "/**": ["./node_modules/@latentkit/**/*", "./node_modules/onnxruntime-common/**/*"] }',
   },
+  {
+    name: "next dev, a route changed again and again",
+    packages: ["next@16", "react", "react-dom"],
+    files: {
+      "next.config.mjs": `export default { serverExternalPackages: ["@latentkit/backend-local", "@latentkit/core"] };\n`,
+      "app/layout.jsx": `export default function Layout({ children }) { return <html><body>{children}</body></html>; }\n`,
+      "app/draw/route.js": `import { local } from "@latentkit/backend-local";
+import { createClient } from "@latentkit/core";
+
+const client = createClient({ backend: local() });
+export const dynamic = "force-dynamic";
+export async function GET() {
+  const { images } = await client.generate({ prompt: "a red apple", steps: 2, seed: 7 });
+  return images[0].toResponse({ headers: { "x-edit": "0" } });
+}
+`,
+      "develop.mjs": `import { execSync, spawn } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
+const server = spawn(process.execPath, ["node_modules/next/dist/bin/next", "dev", "-p", "0", "-H", "127.0.0.1"]);
+let told = "";
+const address = await new Promise((resolve, reject) => {
+  for (const stream of [server.stdout, server.stderr]) stream.on("data", (text) => {
+    told += text;
+    const found = /http:\\/\\/127\\.0\\.0\\.1:\\d+/.exec(told);
+    if (found) resolve(found[0]);
+  });
+  server.once("exit", () => reject(new Error(told)));
+});
+const engines = () => execSync("ps -eo args").toString().split("\\n").filter((line) => line.includes(process.cwd()) && /engine[/]main/.test(line)).length;
+const route = "app/draw/route.js";
+const most = [];
+for (let i = 0; i < 5; i++) {
+  writeFileSync(route, readFileSync(route, "utf8").replace(/"x-edit": "\\d+"/, '"x-edit": "' + i + '"'));
+  let response;
+  for (let k = 0; k < 60; k++) {
+    response = await fetch(address + "/draw");
+    await response.arrayBuffer();
+    if (response.headers.get("x-edit") === String(i)) break;
+    await setTimeout(500);
+  }
+  most.push(response.headers.get("x-edit") === String(i) ? engines() : NaN);
+}
+server.kill();
+await setTimeout(5000);
+console.log("engines after each change:", most.join(" ") + "; after the server's end:", engines());
+`,
+    },
+    commands: ["node develop.mjs"],
+    expect: /engines after each change: 1 1 1 1 1; after the server's end: 0/,
+    line: 'serverExternalPackages: ["@latentkit/backend-local", "@latentkit/core"]',
+  },
 ];

@@ -18,7 +18,7 @@ export interface ModelIdentity {
 export interface QueuedEvent {
   type: "queued";
   handle?: Record<string, unknown>;
-  /** Jobs ahead of this one, where the backend knows. */
+  /** Jobs ahead of this one, where the backend knows: the local engine and a ComfyUI server do, Replicate does not tell. */
   position?: number;
 }
 
