@@ -23,7 +23,9 @@ async function decode(dist: string): Promise<{ size: number[]; forked: string[] 
     const { width, height } = await decodeImage(Buffer.from("${png}", "base64"));
     console.log(JSON.stringify({ size: [width, height], forked }));
   `;
-  const { stdout } = await run(process.execPath, ["--input-type=module", "-e", program], { cwd: tmpdir() });
+  // What runs the tests may have every package of the repository found from anywhere.
+  const { NODE_PATH: _, ...env } = process.env;
+  const { stdout } = await run(process.execPath, ["--input-type=module", "-e", program], { cwd: tmpdir(), env });
   return JSON.parse(stdout);
 }
 
