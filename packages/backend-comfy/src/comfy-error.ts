@@ -2,6 +2,7 @@ import {
   AbortedError,
   AuthenticationError,
   BodyTooLarge,
+  ConfigError,
   ConnectionError,
   connectionCode,
   describeIssues,
@@ -79,6 +80,11 @@ const orders = /\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|[\x00
 /** A server's words without what a terminal would take for orders: colours, titles, cursor moves. */
 export function plain(text: string): string {
   return text.replace(orders, "");
+}
+
+/** What is wrong with a workflow's file, whose words are as little to be trusted as a server's. */
+export function workflowError(message: string, details: ErrorDetails = {}): ConfigError {
+  return new ConfigError(plain(message), comfyDetails(details));
 }
 
 /** An HTTP status that was not wanted, as a typed error. */

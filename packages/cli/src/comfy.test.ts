@@ -132,6 +132,16 @@ it.each([
   expect(stderr).toContain(message);
 });
 
+it("says what is wrong with a file in words that no terminal obeys", async () => {
+  const fake = await serve();
+  const { file } = await workflowFile({ 1: { class_type: "No\u001b]0;owned\u0007\u001b[2Jpe", inputs: {} } });
+  const { code, stderr } = await runInside(["comfy", "run", file, "--url", fake.url]);
+  expect(code).toBe(2);
+  expect(stderr).toContain("needs the node type");
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: there must be none
+  expect(stderr).not.toMatch(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/);
+});
+
 it("converts what the editor saves, with seeds as they are", async () => {
   const fake = await serve();
   const latent = { id: 5, type: "EmptyLatentImage", widgets_values: [96, 64, 1] };

@@ -39,7 +39,7 @@ export function reportError(error: unknown, io: { stderr: NodeJS.WritableStream;
 }
 
 function describeError(error: unknown): string[] {
-  if (!(error instanceof Error)) return [String(error)];
+  if (!(error instanceof Error)) return [oneLine(String(error))];
   const issues = (error as { issues?: readonly Issue[] }).issues;
   if (!LatentKitError.isInstance(error)) return [oneLine(error.message)];
   if (!Array.isArray(issues)) return [oneLine(withFlag(error))];
@@ -55,8 +55,10 @@ function withFlag({ message, details }: LatentKitError): string {
   return fieldToFlag(field) + message.slice(field.length);
 }
 
+/** On one line, without what a terminal would take for orders: names from files and servers are in it. */
 function oneLine(text: string): string {
-  return text.replace(/\s*\n\s*/g, " ");
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is taken out
+  return text.replace(/\s*\n\s*/g, " ").replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, "");
 }
 
 function stackOf(error: Error): string {

@@ -165,6 +165,44 @@ describe("the file that goes into the pictures", () => {
     expect(node(saved, 12).widgets_values, "the caller's own is left alone").toEqual([777, "outer"]);
   });
 
+  it("has a value that took a link's place without the link, at a node and at a subgraph's border", async () => {
+    const number = (id: number, value: number): UiNode => ({
+      id,
+      type: "PrimitiveNode",
+      outputs: [{ name: "INT", type: "INT", links: [40] }],
+      widgets_values: [value, "fixed"],
+    });
+    const linked: UiWorkflow = {
+      ...saved,
+      nodes: [
+        ...saved.nodes.filter(({ id }) => id !== 12),
+        { ...node(saved, 12), inputs: [...node(saved, 12).inputs!, field("seed", "INT", 40)] },
+        { id: 31, type: "EmptyLatentImage", inputs: [field("width", "INT", 41)], widgets_values: [64, 64, 1] },
+        number(32, 96),
+        { id: 30, type: "Reroute", inputs: [slot("", "*", 43)], outputs: [{ name: "", type: "INT", links: [40] }] },
+        number(34, 11),
+      ],
+      links: [...saved.links, [40, 30, 0, 12, 2, "INT"], [41, 32, 0, 31, 0, "INT"], [43, 34, 0, 30, 0, "INT"]],
+    };
+    const workflow = defineWorkflow({
+      workflow: linked,
+      parameters: {
+        seed: { node: "Sample", input: "seed", type: "seed" },
+        width: { node: "31", input: "width", type: "integer" },
+      },
+      outputs: {},
+    });
+    const converted = workflow.convert(info);
+    const graph = structuredClone(converted.graph);
+    graph["12:4"]!.inputs["seed"] = 5;
+    graph["31"]!.inputs["width"] = 128;
+    const { workflow: file } = converted.pngInfo(graph) as { workflow: UiWorkflow };
+    expect(uiToApi(file, info, { promptSeed: 1 })["12:4"]!.inputs["seed"]).toBe(5);
+    expect(uiToApi(file, info, { promptSeed: 1 })["31"]!.inputs["width"]).toBe(128);
+    expect(node(file, 30).outputs![0]!.links).toEqual([]);
+    expect(linked.links).toHaveLength(8);
+  });
+
   it("draws by the seed that is asked for", async () => {
     const workflow = defineWorkflow({ workflow: saved, parameters: {}, outputs });
     const drawn = async (promptSeed: number) =>

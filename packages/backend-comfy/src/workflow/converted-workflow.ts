@@ -1,5 +1,5 @@
-import { ConfigError } from "@latentkit/core";
-import { comfyDetails } from "../comfy-error.ts";
+import type { ConfigError } from "@latentkit/core";
+import { workflowError } from "../comfy-error.ts";
 import type { Graph } from "../graph/graph.ts";
 import { inside } from "./editor/resolve.ts";
 import { isVirtual } from "./editor/virtual-nodes.ts";
@@ -114,5 +114,5 @@ function ends(frame: Placed["frame"], id: string): Target[] {
 }
 
 function broken(field: string, message: string): ConfigError {
-  return new ConfigError(`defineWorkflow: ${field}: ${message}`, comfyDetails());
+  return workflowError(`defineWorkflow: ${field}: ${message}`);
 }

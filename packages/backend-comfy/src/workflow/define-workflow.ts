@@ -1,5 +1,5 @@
-import { ConfigError } from "@latentkit/core";
-import { comfyDetails } from "../comfy-error.ts";
+import type { ConfigError } from "@latentkit/core";
+import { workflowError } from "../comfy-error.ts";
 import type { Graph, GraphNode } from "../graph/graph.ts";
 import type { ObjectInfo } from "../server/object-info.ts";
 import { ConvertedWorkflow } from "./converted-workflow.ts";
@@ -118,5 +118,5 @@ export function readApi(workflow: unknown): Graph {
 }
 
 function broken(field: string, message: string): ConfigError {
-  return new ConfigError(`defineWorkflow: ${field}: ${message}`, comfyDetails());
+  return workflowError(`defineWorkflow: ${field}: ${message}`);
 }

@@ -1,5 +1,4 @@
-import { ConfigError } from "@latentkit/core";
-import { comfyDetails } from "../comfy-error.ts";
+import { workflowError } from "../comfy-error.ts";
 import { isLink } from "../graph/graph.ts";
 import { childrenOf, type InputSpec } from "../server/input-spec.ts";
 import type { ObjectInfo } from "../server/object-info.ts";
@@ -81,7 +80,7 @@ export function inputNamed({ converted }: WorkflowInspection, name: string, info
       if (failure === undefined || !/there is no node/.test((error as Error).message)) failure = error;
     }
   }
-  throw failure ?? new ConfigError(`"${name}": name a node and its input, such as KSampler.seed.`, comfyDetails());
+  throw failure ?? workflowError(`"${name}": name a node and its input, such as KSampler.seed.`);
 }
 
 function specOf({ graph }: ConvertedWorkflow, { node, input }: Target, info: ObjectInfo): InputSpec | undefined {

@@ -1,5 +1,4 @@
-import { ConfigError } from "@latentkit/core";
-import { comfyDetails } from "../comfy-error.ts";
+import { workflowError } from "../comfy-error.ts";
 import { parseExact, stringifyExact } from "../http/exact-json.ts";
 
 /**
@@ -12,7 +11,7 @@ export function parseWorkflow(text: string): unknown {
   try {
     return parseExact(text);
   } catch (cause) {
-    throw new ConfigError(`The workflow is no JSON: ${(cause as Error).message}.`, comfyDetails({ cause }));
+    throw workflowError(`The workflow is no JSON: ${(cause as Error).message}.`, { cause });
   }
 }
 

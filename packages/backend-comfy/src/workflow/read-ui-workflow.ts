@@ -1,6 +1,5 @@
-import { ConfigError } from "@latentkit/core";
 import { z } from "zod";
-import { comfyDetails } from "../comfy-error.ts";
+import { workflowError } from "../comfy-error.ts";
 import type { UiWorkflow } from "./ui-workflow.ts";
 
 const id = z.union([z.number(), z.string()]);
@@ -38,10 +37,7 @@ export function readUiWorkflow(saved: unknown): UiWorkflow {
   if (parsed.success) return withoutNulls(parsed.data) as unknown as UiWorkflow;
   const [issue] = parsed.error.issues;
   const place = ["workflow", ...(issue?.path ?? [])].join(".");
-  throw new ConfigError(
-    `${place}: ${issue?.message}: this is not what ComfyUI's editor saves`,
-    comfyDetails({ cause: parsed.error }),
-  );
+  throw workflowError(`${place}: ${issue?.message}: this is not what ComfyUI's editor saves`, { cause: parsed.error });
 }
 
 /** Lists that are null mean the same as lists that are not there. */

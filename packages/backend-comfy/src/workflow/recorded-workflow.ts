@@ -1,12 +1,12 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Graph } from "../graph/graph.ts";
-import { inputEnd } from "./editor/parts.ts";
+import { inputEnd, type Part, type PartLink } from "./editor/parts.ts";
 import type { Conversion, Placed } from "./ui-to-api.ts";
-import type { UiNode, UiWorkflow } from "./ui-workflow.ts";
+import type { UiNode, UiSubgraph, UiWorkflow } from "./ui-workflow.ts";
 
 /**
  * The editor's file with the values that a graph ran with: those that parameters changed, and texts as they were sent.
- * Values of fields that a subgraph shows are written where it shows them.
+ * Values of fields that a subgraph shows are written where it shows them; one that took a link's place takes it there, too.
  */
 export function recorded({ graph: before, workflow, placed, resolved }: Conversion, graph: Graph): UiWorkflow {
   const copy = structuredClone(workflow);
@@ -27,14 +27,15 @@ function write(copy: UiWorkflow, { frame, node }: Placed, input: string, value: 
   if (link?.from === inputEnd && frame.host !== undefined && frame.outer !== undefined) {
     const shown = frame.part.inputs[link.slot]?.name ?? "";
     const host = { frame: frame.outer, node: frame.host };
-    if (host.node.slots.find(({ name }) => name === shown)?.link === undefined) writeShown(copy, host, shown, value);
-    else write(copy, host, shown, value);
+    write(copy, host, shown, value);
     return;
   }
   if (node.inside !== undefined) {
+    if (link !== undefined) cut(copy, frame.part, link);
     writeShown(copy, { frame, node }, input, value);
     return;
   }
+  if (link !== undefined) cut(copy, frame.part, link);
   const saved = savedNode(copy, { frame, node });
   const widget = node.widgets?.find(input);
   if (saved === undefined || widget === undefined || !widget.inFile) return;
@@ -64,7 +65,23 @@ function writeShown(copy: UiWorkflow, host: Placed, name: string, value: unknown
   } else values[name] = value;
 }
 
-function savedNode({ nodes, definitions }: UiWorkflow, { frame, node }: Placed): UiNode | undefined {
-  const part = frame.part.id === undefined ? { nodes } : definitions?.subgraphs?.find(({ id }) => id === frame.part.id);
-  return part?.nodes.find(({ id }) => String(id) === node.id);
+/** Takes a link out, at both of its ends. */
+function cut(copy: UiWorkflow, { id: part }: Part, { id, from, to }: PartLink): void {
+  const saved = savedPart(copy, part);
+  if (saved === undefined) return;
+  saved.links = saved.links.filter((link) => String(Array.isArray(link) ? link[0] : link.id) !== id);
+  const end = saved.nodes.find((node) => String(node.id) === to);
+  for (const input of end?.inputs ?? []) if (String(input.link) === id) input.link = null;
+  const start = saved.nodes.find((node) => String(node.id) === from);
+  for (const output of start?.outputs ?? []) {
+    if (Array.isArray(output.links)) output.links = output.links.filter((link) => String(link) !== id);
+  }
+}
+
+function savedPart(copy: UiWorkflow, part: string | undefined): UiWorkflow | UiSubgraph | undefined {
+  return part === undefined ? copy : copy.definitions?.subgraphs?.find(({ id }) => id === part);
+}
+
+function savedNode(copy: UiWorkflow, { frame, node }: Placed): UiNode | undefined {
+  return savedPart(copy, frame.part.id)?.nodes.find(({ id }) => String(id) === node.id);
 }

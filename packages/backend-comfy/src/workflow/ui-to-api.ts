@@ -1,8 +1,9 @@
-import { ConfigError } from "@latentkit/core";
-import { comfyDetails } from "../comfy-error.ts";
+import type { ConfigError } from "@latentkit/core";
+import { workflowError } from "../comfy-error.ts";
 import type { Graph, InputValue } from "../graph/graph.ts";
 import type { ObjectInfo } from "../server/object-info.ts";
-import { Everywhere, isEverywhere } from "./editor/everywhere.ts";
+import { linkEverywhere } from "./editor/everywhere.ts";
+import { isEverywhere } from "./editor/everywhere-offers.ts";
 import { withGroups } from "./editor/group-nodes.ts";
 import { type EditorNode, loadParts, type Part } from "./editor/parts.ts";
 import { type Draw, drawOf, expandPrompt, fillName, type Named } from "./editor/prompt-text.ts";
@@ -90,6 +91,7 @@ export function convertUi(saved: UiWorkflow, info: ObjectInfo, options: ConvertO
   const workflow = info.isRecent ? withUniqueIds(read) : read;
   const root = loadParts(withGroups(workflow, info), info);
   showValues(root);
+  linkEverywhere(root);
   const { now = new Date(), promptSeed } = options;
   const draw: Draw = promptSeed === undefined ? Math.random : drawOf(promptSeed);
   const nodes = namedNodes(root);
@@ -102,7 +104,6 @@ export function convertUi(saved: UiWorkflow, info: ObjectInfo, options: ConvertO
   const hosts = new Map<string, Placed>();
   const resolved = new Set<string>();
   const missing: string[] = [];
-  const everywhere = new Everywhere();
   for (const { frame, node } of running({ part: root, path: "", isRecent: info.isRecent }, hosts)) {
     const id = `${frame.path}${node.id}`;
     if (node.spec === undefined || node.widgets === undefined) {
@@ -118,10 +119,7 @@ export function convertUi(saved: UiWorkflow, info: ObjectInfo, options: ConvertO
     }
     for (const [place, slot] of node.slots.entries()) {
       if (slot.widget !== undefined && node.widgets.find(slot.widget) === undefined) continue;
-      const found = resolveInput(frame, node, place);
-      const offered =
-        found === undefined && slot.link === undefined ? everywhere.linkFor(frame, node, slot) : undefined;
-      const source = offered === undefined ? found : { link: offered };
+      const source = resolveInput(frame, node, place);
       if (source === undefined) continue;
       resolved.delete(`${id}.${slot.name}`);
       if ("link" in source) inputs[slot.name] = source.link;
@@ -149,8 +147,7 @@ function* running(frame: Frame, hosts: Map<string, Placed>): Generator<Placed> {
 
 /** A subgraph within itself would never end. */
 function isWithin(frame: Frame, part: Part): boolean {
-  if (frame.part === part)
-    throw new ConfigError("The workflow has a subgraph that holds itself: it would never end.", comfyDetails());
+  if (frame.part === part) throw workflowError("The workflow has a subgraph that holds itself: it would never end.");
   return frame.outer !== undefined && isWithin(frame.outer, part);
 }
 
@@ -211,8 +208,8 @@ function namedNodes(part: Part, done = new Set<Part>()): Named[] {
 
 /** The error of a file that needs nodes which the server does not have. */
 export function missingNodes(nodes: readonly string[]): ConfigError {
-  return new ConfigError(
+  return workflowError(
     `The server does not have ${nodes.length === 1 ? "a node" : "nodes"} of the workflow: ${nodes.join(", ")}. Install what has them there, or mute or replace them in the editor.`,
-    comfyDetails({ details: { nodes } }),
+    { details: { nodes } },
   );
 }

@@ -5,8 +5,14 @@ export interface UiNode {
   title?: string;
   /** 0 runs, 2 is muted, 4 is bypassed. */
   mode?: number;
-  inputs?: { name: string; type: unknown; link?: number | string | null; widget?: { name?: string } | null }[];
-  outputs?: { name: string; type: unknown; links?: unknown }[];
+  inputs?: {
+    name: string;
+    type: unknown;
+    link?: number | string | null;
+    widget?: { name?: string } | null;
+    label?: string;
+  }[];
+  outputs?: { name: string; type: unknown; links?: unknown; label?: string }[];
   widgets_values?: unknown[] | Record<string, unknown> | null;
   /** The same by name, which newer editors save beside. */
   widgets_values_named?: Record<string, unknown> | null;
@@ -21,6 +27,7 @@ export type UiLink =
       origin_slot: number;
       target_id: number | string;
       target_slot: number;
+      type?: unknown;
     };
 
 /** What the editor saves. */
@@ -40,7 +47,7 @@ export interface UiSubgraph {
   nodes: UiNode[];
   links: UiLink[];
   inputs?: { name: string; type?: unknown; linkIds?: (number | string)[] }[];
-  outputs?: { name: string }[];
+  outputs?: { name: string; type?: unknown }[];
   /** Made of a group node of an older editor; no part of a file. */
   isGroup?: boolean;
 }

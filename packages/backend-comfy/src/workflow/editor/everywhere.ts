@@ -1,123 +1,91 @@
-import { ConfigError } from "@latentkit/core";
-import { comfyDetails } from "../../comfy-error.ts";
-import type { Link } from "../../graph/graph.ts";
-import type { EditorNode, Slot } from "./parts.ts";
-import { bypassed, type Frame, muted, resolveInput } from "./resolve.ts";
+import type { ConfigError } from "@latentkit/core";
+import { workflowError } from "../../comfy-error.ts";
+import { isEverywhere, limitsOf, type Offer, offersOf, source } from "./everywhere-offers.ts";
+import { type EditorNode, outputEnd, type Part, type Slot } from "./parts.ts";
 
-/** Nodes of "Use Everywhere", which give what comes in to every unlinked input of its type. */
-const kinds = new Set([
-  "Anything Everywhere",
-  "Anything Everywhere3",
-  "Anything Everywhere?",
-  "Prompts Everywhere",
-  "Seed Everywhere",
-]);
-
-/** Whether a node is of that pack: it is never sent. */
-export function isEverywhere({ type }: EditorNode): boolean {
-  return kinds.has(type);
+/**
+ * Draws the links that nodes of "Use Everywhere" stand for, as the pack does before its editor sends: each within its own
+ * part of the file, into unlinked inputs of its type that take such links, fields among them, of nodes that run.
+ *
+ * @throws ConfigError where it is not plain whether an input gets one.
+ */
+export function linkEverywhere(root: Part): void {
+  const done = new Set<Part>();
+  const visit = (part: Part, path: string) => {
+    if (done.has(part)) return;
+    done.add(part);
+    linkPart(part, path);
+    for (const node of part.nodes.values()) if (node.inside !== undefined) visit(node.inside, `${path}${node.id}:`);
+  };
+  visit(root, "");
 }
 
-/** What such a node offers. */
-interface Offer {
-  node: EditorNode;
-  frame: Frame;
-  type: string;
-  link: Link;
-  /** What the name of an input must be like. */
-  names: RegExp | undefined;
-}
-
-/** Offers of a part's nodes, for all that is unlinked in it and in the subgraphs inside. */
-export class Everywhere {
-  readonly #offers = new Map<Frame, Offer[]>();
-
-  /**
-   * The link that an unlinked input gets.
-   *
-   * @throws ConfigError where it is not plain: several nodes offer its type, or one offers it to some inputs only.
-   */
-  linkFor(frame: Frame, node: EditorNode, slot: Slot): Link | undefined {
-    if (slot.widget !== undefined) return undefined;
-    for (let at: Frame | undefined = frame; at !== undefined; at = at.outer) {
-      const fitting = this.#of(at).filter(({ type, names }) => type === slot.type && names?.test(slot.name) !== false);
-      const [first, second] = fitting;
-      if (first === undefined) continue;
-      if (second !== undefined) throw unclear(first, `and so does node ${nameOf(second)}`, frame, node, slot);
-      const limits = limitsOf(first.node);
-      if (limits !== undefined) throw unclear(first, `but only where its ${limits} allow`, frame, node, slot);
-      return first.link;
+function linkPart(part: Part, path: string): void {
+  const offers = [...part.nodes.values()].flatMap((node) => offersOf(part, node, path));
+  if (offers.length === 0) return;
+  for (const node of part.nodes.values()) {
+    if (node.mode !== 0 || isEverywhere(node) || node.saved.properties?.["rejects_ue_links"]) continue;
+    for (const [place, slot] of node.slots.entries()) {
+      if (isFed(part, slot.link) || !takes(part, node, slot)) continue;
+      const offer = bestFor(offers, node, slot, path);
+      if (offer !== undefined) slot.link = draw(part, offer, node.id, place);
     }
-    return undefined;
   }
-
-  #of(frame: Frame): Offer[] {
-    let offers = this.#offers.get(frame);
-    if (offers === undefined) {
-      offers = [...frame.part.nodes.values()].flatMap((node) => offersOf(frame, node));
-      this.#offers.set(frame, offers);
-    }
-    return offers;
+  for (const [place, { name, type }] of part.ends.entries()) {
+    if (part.outputs[place] !== undefined) continue;
+    const offer = offers.find((own) => own.type === type && own.fits({ title: "", name }));
+    if (offer !== undefined) part.outputs[place] = part.links.get(draw(part, offer, outputEnd, place))!;
   }
 }
 
-function offersOf(frame: Frame, node: EditorNode): Offer[] {
-  if (!isEverywhere(node) || node.mode === muted || node.mode === bypassed) return [];
-  if (node.type === "Seed Everywhere") {
-    throw new ConfigError(
-      `The workflow's node ${frame.path}${node.id} (Seed Everywhere) gives its seed to fields, which is not read: link it in the editor.`,
-      comfyDetails({ details: { node: `${frame.path}${node.id}` } }),
-    );
-  }
-  return node.slots.flatMap((_, place): Offer[] => {
-    const source = resolveInput(frame, node, place);
-    if (source === undefined || !("link" in source)) return [];
-    const type = typeOf(frame, source.link);
-    const prompts = [/(_|\b)pos(itive|_|\b)/i, /(_|\b)neg(ative|_|\b)/i];
-    const names = node.type === "Prompts Everywhere" ? prompts[place] : undefined;
-    return type === undefined ? [] : [{ node, frame, type, link: source.link, names }];
-  });
+/** Whether the server refuses the node without it. */
+function isRequired({ spec }: EditorNode, { name }: Slot): boolean {
+  return spec?.inputs.some((input) => input.name === name && input.required && input.kind === "link") === true;
 }
 
-function typeOf(frame: Frame, [id, place]: Link): string | undefined {
-  let root = frame;
-  while (root.outer !== undefined) root = root.outer;
-  let { part } = root;
-  const path = id.split(":");
-  const last = path.pop()!;
-  for (const step of path) part = part.nodes.get(step)?.inside ?? part;
-  const type = part.nodes.get(last)?.outputs[place]?.type;
-  return typeof type === "string" ? type : undefined;
+function draw(part: Part, { from, slot, type }: Offer, to: string, toSlot: number): string {
+  const id = `everywhere ${to} ${toSlot}`;
+  part.links.set(id, { id, from, slot, to, toSlot, type });
+  return id;
 }
 
-/** Whether a node offers to some inputs only, and by what. */
-function limitsOf({ type, saved: { properties, widgets_values: values } }: EditorNode): string | undefined {
-  if (
-    type === "Anything Everywhere?" &&
-    Array.isArray(values) &&
-    values.some((value) => !["", ".*"].includes(String(value)))
-  ) {
-    return "patterns";
-  }
-  const own = properties?.["ue_properties"];
-  const limits = Object.entries((own ?? {}) as Record<string, unknown>).filter(
-    ([name, value]) =>
-      /restricted|regex/.test(name) &&
-      value !== 0 &&
-      value !== null &&
-      value !== "" &&
-      value !== false &&
-      value !== ".*",
+/** Whether something comes over a link, bypassed nodes followed through. */
+function isFed(part: Part, link: string | undefined): boolean {
+  return link !== undefined && source(part, link) !== undefined;
+}
+
+/** Whether an input takes such links: others than fields do unless they say no, and fields where they say yes. */
+function takes(part: Part, { saved }: EditorNode, slot: Slot): boolean {
+  const { widget_ue_connectable: older, ue_properties: own } = (saved.properties ?? {}) as Record<string, unknown>;
+  const { widget_ue_connectable: fields, input_ue_unconnectable: refused } = (own ?? {}) as Record<
+    string,
+    Record<string, unknown> | undefined
+  >;
+  if (slot.widget === undefined) return !refused?.[slot.name];
+  const known = fields ?? (older as Record<string, unknown> | undefined);
+  if (known !== undefined) return Boolean(known[slot.name]);
+  // Files of before have fields for inputs only where they were made inputs.
+  return part.id === undefined && (saved.inputs ?? []).some(({ name }) => name === slot.name);
+}
+
+/** The offer that an input gets: of the highest priority; none where two have it, as in the editor. */
+function bestFor(offers: readonly Offer[], node: EditorNode, slot: Slot, path: string): Offer | undefined {
+  const own = offers.filter(
+    ({ from, type, fits }) => from !== node.id && type === slot.type && fits({ title: node.title, name: slot.name }),
   );
-  return limits.length > 0 ? `limits (${limits.map(([name]) => name).join(", ")})` : undefined;
+  const [first, second] = own.sort((a, b) => b.priority - a.priority);
+  if (first === undefined) return undefined;
+  const limits = limitsOf(first.node);
+  if (limits !== undefined) throw unclear(first, `but only where its ${limits} allow`, node, slot, path);
+  if (second === undefined || second.priority < first.priority) return first;
+  if (!isRequired(node, slot)) return undefined;
+  throw unclear(first, `and so does node ${path}${second.node.id} (${second.node.type})`, node, slot, path);
 }
 
-const nameOf = ({ frame, node }: Offer) => `${frame.path}${node.id} (${node.type})`;
-
-function unclear(offer: Offer, why: string, frame: Frame, node: EditorNode, slot: Slot): ConfigError {
-  const target = `${frame.path}${node.id}`;
-  return new ConfigError(
-    `The workflow's node ${nameOf(offer)} offers ${offer.type} to "${slot.name}" of node ${target} (${node.title}), ${why}: link that input in the editor.`,
-    comfyDetails({ details: { node: target } }),
+function unclear({ node: giver, type }: Offer, why: string, node: EditorNode, slot: Slot, path: string): ConfigError {
+  const target = `${path}${node.id}`;
+  return workflowError(
+    `The workflow's node ${path}${giver.id} (${giver.type}) offers ${type} to "${slot.name}" of node ${target} (${node.title}), ${why}: link that input in the editor.`,
+    { details: { node: target } },
   );
 }

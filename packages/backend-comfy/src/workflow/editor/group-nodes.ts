@@ -1,5 +1,4 @@
-import { ConfigError } from "@latentkit/core";
-import { comfyDetails } from "../../comfy-error.ts";
+import { workflowError } from "../../comfy-error.ts";
 import { isWidget } from "../../server/input-spec.ts";
 import type { NodeSpec, ObjectInfo } from "../../server/object-info.ts";
 import type { UiLink, UiNode, UiSubgraph, UiWorkflow } from "../ui-workflow.ts";
@@ -29,9 +28,9 @@ export function withGroups(workflow: UiWorkflow, info: ObjectInfo): UiWorkflow {
     const data = groups[name] as GroupData | undefined;
     const id = `group ${node.id}`;
     if (!Array.isArray(data?.nodes) || !Array.isArray(data.links)) {
-      throw new ConfigError(
+      throw workflowError(
         `The workflow's node ${node.id} is the group node "${name}", which the file does not describe (extra.groupNodes): convert it to a subgraph in the editor.`,
-        comfyDetails({ details: { node: String(node.id) } }),
+        { details: { node: String(node.id) } },
       );
     }
     subgraphs.push(new Group(data, info).subgraph(id, node));

@@ -19,6 +19,8 @@ export interface PartLink {
   slot: number;
   to: string;
   toSlot: number;
+  /** As the file has it. */
+  type?: unknown;
 }
 
 /** A node as the editor holds it, once its file is loaded. */
@@ -55,6 +57,8 @@ export interface Part {
   inputs: { name: string; type: unknown; links: string[] }[];
   /** By output, the link that comes to it. */
   outputs: (PartLink | undefined)[];
+  /** A subgraph's outputs. */
+  ends: { name: string; type: unknown }[];
   /** Whether a group node of an older editor was made into it. */
   isGroup: boolean;
 }
@@ -81,7 +85,7 @@ export function loadParts({ nodes, links, definitions }: UiWorkflow, info: Objec
 }
 
 function emptyPart(id: string | undefined): Part {
-  return { id, nodes: new Map(), links: new Map(), inputs: [], outputs: [], isGroup: false };
+  return { id, nodes: new Map(), links: new Map(), inputs: [], outputs: [], ends: [], isGroup: false };
 }
 
 function loadPart(
@@ -97,6 +101,7 @@ function loadPart(
     const order = (linkIds ?? []).map(String);
     return { name, type, links: [...new Set([...order, ...drawn.map(({ id }) => id)])] };
   });
+  part.ends = (saved.outputs ?? []).map(({ name, type }) => ({ name, type }));
   for (const link of part.links.values()) if (link.to === outputEnd) part.outputs[link.toSlot] ??= link;
   for (const node of part.nodes.values()) settleMatches(part, node);
   return part;
@@ -223,8 +228,8 @@ function merged(own: readonly Omit<Slot, "link">[], given: readonly Slot[]): Slo
 }
 
 function named(link: UiLink): PartLink {
-  const [id, from, slot, to, toSlot] = Array.isArray(link)
+  const [id, from, slot, to, toSlot, type] = Array.isArray(link)
     ? link
-    : [link.id, link.origin_id, link.origin_slot, link.target_id, link.target_slot];
-  return { id: String(id), from: String(from), slot, to: String(to), toSlot };
+    : [link.id, link.origin_id, link.origin_slot, link.target_id, link.target_slot, link.type];
+  return { id: String(id), from: String(from), slot, to: String(to), toSlot, type };
 }

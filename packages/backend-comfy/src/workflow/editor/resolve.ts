@@ -1,5 +1,4 @@
-import { ConfigError } from "@latentkit/core";
-import { comfyDetails } from "../../comfy-error.ts";
+import { workflowError } from "../../comfy-error.ts";
 import type { Link } from "../../graph/graph.ts";
 import { bypassSlot } from "./bypass.ts";
 import { type EditorNode, inputEnd, type Part } from "./parts.ts";
@@ -105,10 +104,9 @@ function resolveOutput(
 function step(visited: ReadonlySet<string>, key: string, frame: Frame, node: EditorNode): ReadonlySet<string> {
   if (visited.has(key)) {
     const where = `${frame.path}${node.id} (${node.title})`;
-    throw new ConfigError(
-      `The workflow's links go in a circle through node ${where}: nothing can come out of it.`,
-      comfyDetails({ details: { node: `${frame.path}${node.id}` } }),
-    );
+    throw workflowError(`The workflow's links go in a circle through node ${where}: nothing can come out of it.`, {
+      details: { node: `${frame.path}${node.id}` },
+    });
   }
   return new Set([...visited, key]);
 }

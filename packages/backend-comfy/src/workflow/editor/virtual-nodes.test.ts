@@ -54,6 +54,13 @@ describe("nodes of the editor alone", () => {
     );
   });
 
+  it("tells a file's own words without what a terminal obeys", () => {
+    const odd = "\u001b]0;owned\u0007small\u001b[31m";
+    expect(() => convert([loader, sampler(11), set("big"), get(odd)], links)).toThrow(
+      expect.objectContaining({ message: expect.stringContaining('node 6 gets "small", which') }),
+    );
+  });
+
   it("rgthree's reroutes hand on, its labels and switches are left out", () => {
     const nodes: UiNode[] = [
       loader,
@@ -75,62 +82,5 @@ describe("nodes of the editor alone", () => {
       widgets_values: [{}, { type: "Header" }, lora, {}, ""],
     };
     expect(convert([node], [])["5"]!.inputs).toEqual({ lora_1: lora });
-  });
-});
-
-describe("Anything Everywhere", () => {
-  const give = (id: number, type: string, link: number, more: Partial<UiNode> = {}): UiNode => ({
-    id,
-    type: "Anything Everywhere",
-    inputs: one("anything", type, link),
-    ...more,
-  });
-  const save: UiNode = { id: 3, type: "Save", inputs: one("samples", "LATENT", 20) };
-  const base: UiLink[] = [[20, 2, 0, 3, 0, "LATENT"]];
-
-  it("links what is unlinked and of its type, also inputs that need not be", () => {
-    const links: UiLink[] = [...base, [10, 1, 0, 5, 0, "MODEL"], [11, 1, 1, 6, 0, "VAE"]];
-    const graph = convert([loader, sampler(null), save, give(5, "MODEL", 10), give(6, "VAE", 11)], links);
-    expect(Object.keys(graph)).toEqual(["1", "2", "3"]);
-    expect(graph["2"]!.inputs).toEqual({ model: ["1", 0], steps: 4 });
-    expect(graph["3"]!.inputs).toEqual({ samples: ["2", 0], vae: ["1", 1] });
-  });
-
-  it("leaves what is linked alone, and gives nothing when it is muted", () => {
-    const links: UiLink[] = [...base, [10, 1, 0, 5, 0, "MODEL"]];
-    const graph = convert([loader, sampler(null), save, give(5, "MODEL", 10, { mode: 2 })], links);
-    expect(graph["2"]!.inputs).toEqual({ steps: 4 });
-  });
-
-  it("says where it is not plain which of several, or whether by its limits, it is", () => {
-    const links: UiLink[] = [...base, [10, 1, 0, 5, 0, "MODEL"], [11, 1, 0, 6, 0, "MODEL"]];
-    const refuse = (nodes: UiNode[], message: string) =>
-      expect(() => convert([loader, sampler(null), save, ...nodes], links)).toThrow(
-        expect.objectContaining({ code: "config", message: expect.stringContaining(message) }),
-      );
-    refuse([give(5, "MODEL", 10), give(6, "MODEL", 11)], "and so does node 6 (Anything Everywhere)");
-    const limited = { properties: { ue_properties: { group_restricted: 1, color_restricted: 0 } } };
-    refuse([give(5, "MODEL", 10, limited)], "only where its limits (group_restricted) allow");
-  });
-
-  it("tells positive prompts from negative ones", () => {
-    const encode = (id: number): UiNode => ({ id, type: "Encode", widgets_values: [`{p}${id}`] });
-    const prompts: UiNode = {
-      id: 7,
-      type: "Prompts Everywhere",
-      inputs: [
-        { name: "+ve", type: "*", link: 10 },
-        { name: "-ve", type: "*", link: 11 },
-      ],
-    };
-    const graph = convert(
-      [encode(5), encode(6), { id: 8, type: "Guide" }, prompts],
-      [
-        [10, 5, 0, 7, 0, "CONDITIONING"],
-        [11, 6, 0, 7, 1, "CONDITIONING"],
-      ],
-    );
-    expect(graph["8"]!.inputs).toEqual({ positive: ["5", 0], negative: ["6", 0] });
-    expect(graph["5"]!.inputs).toEqual({ text: "p5" });
   });
 });

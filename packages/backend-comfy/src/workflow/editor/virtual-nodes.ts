@@ -1,5 +1,4 @@
-import { ConfigError } from "@latentkit/core";
-import { comfyDetails } from "../../comfy-error.ts";
+import { workflowError } from "../../comfy-error.ts";
 import type { EditorNode, Part } from "./parts.ts";
 import type { Frame } from "./resolve.ts";
 
@@ -47,9 +46,9 @@ export function setterOf(frame: Frame, getter: EditorNode): { frame: Frame; node
     if (node !== undefined) return { frame: at, node };
   }
   const id = `${frame.path}${getter.id}`;
-  throw new ConfigError(
+  throw workflowError(
     `The workflow's node ${id} gets "${String(name)}", which no SetNode sets: link it in the editor, or set it.`,
-    comfyDetails({ details: { node: id } }),
+    { details: { node: id } },
   );
 }
 

@@ -61,6 +61,7 @@ const info = ObjectInfo.parse({
   },
   Unknown: { input: { required: { knob: ["PACKS_KNOB", {}], last: int(1) } }, output: [] },
   CustomCombo: { input: { required: { choice: ["COMBO", { options: [] }] } }, output: ["STRING"] },
+  Compare: { input: { required: { view: ["IMAGECOMPARE", {}], last: int(1) } }, output: [] },
   Crooked: { input: { required: { curve: ["CURVE", {}], list: ["COLORS", {}] } }, output: [] },
 });
 const inputsOf = (node: Omit<UiNode, "id">) => uiToApi({ nodes: [{ id: 1, ...node }], links: [] }, info)["1"]?.inputs;
@@ -107,6 +108,12 @@ describe("a node's fields", () => {
       "CustomCombo",
       ["two", 1, "one", "two", ""],
       { choice: "two", index: 1, option1: "one", option2: "two", option3: "" },
+    ],
+    [
+      "that compare two pictures, with an empty list and no place in the file, as the editor's own body has them",
+      "Compare",
+      [5],
+      { view: { __value__: ["", ""] }, last: 5 },
     ],
     [
       "that hold lists",
