@@ -61,6 +61,10 @@ XL = dict(
     use_linear_projection=True, addition_embed_type="text_time", addition_time_embed_dim=8,
     projection_class_embeddings_input_dim=96 + 6 * 8, sample_size=128,
 )  # fmt: skip
+X4 = dict(
+    **{**SD2, "in_channels": 7, "sample_size": 128, "only_cross_attention": (False, True), "attention_head_dim": 8}, num_class_embeds=1000,
+)  # fmt: skip
+EDM = ("EDMEulerScheduler", dict(prediction_type="v_prediction", sigma_data=1.0, sigma_max=120.0, sigma_min=0.002))
 REFINER = {
     **XL, "block_out_channels": (32, 64, 64), "down_block_types": (PLAIN, CROSS, PLAIN), "up_block_types": (PLAIN_UP, CROSS_UP, PLAIN_UP),
     "transformer_layers_per_block": 2, "attention_head_dim": (1, 1, 1), "cross_attention_dim": 128,
@@ -97,7 +101,22 @@ FILES = {
     ),
     "sdxl-refiner": dict(
         pipeline="StableDiffusionXLImg2ImgPipeline", unet=REFINER, scheduler=EULER, scaling=0.13025,
-        texts={"text_encoder_2": ("conditioner.embedders.0.model.", OPEN_XL)}, cases={"image": dict(task="image-to-image")},
+        texts={"text_encoder_2": ("conditioner.embedders.0.model.", OPEN_XL)},
+        cases={"image": dict(task="image-to-image"), "no-negative": dict(task="image-to-image", negative=None)},
+    ),
+    "x4-upscaler": dict(
+        pipeline="StableDiffusionUpscalePipeline", unet=X4, scheduler=(DDIM[0], dict(**DDIM[1], prediction_type="v_prediction")),
+        scaling=0.08333, levels=3, texts={"text_encoder": ("cond_stage_model.model.", OPEN)}, cases={"upscale": dict(task="upscale")},
+    ),
+    # SDXL's file with tensors that mark another noise, or of another width: only these are kept.
+    "playground": dict(
+        like="sdxl", scheduler=("EDMDPMSolverMultistepScheduler", dict(sigma_data=0.5, sigma_max=80.0, sigma_min=0.002)), scaling=0.5,
+        means=[-1.6574, 1.886, -1.383, 2.5155], deviations=[8.4927, 5.9022, 6.5498, 5.2299], cases={"text": dict()},
+    ),
+    "cosxl": dict(like="sdxl", scheduler=EDM, edm=True, cases={"text": dict(), "image": dict(task="image-to-image")}),
+    "cosxl-edit": dict(
+        like="sdxl", pipeline="StableDiffusionXLInstructPix2PixPipeline", unet={**XL, "in_channels": 8}, scheduler=EDM, edm=True,
+        cases={"edit": dict(task="instruct")},
     ),
 }  # fmt: skip
 
@@ -139,15 +158,17 @@ def build(case, folder):
     for name, weight in unet.named_parameters():
         if name.endswith(("attn2.to_out.0.weight", "time_emb_proj.weight")):
             weight.data = weight * 2
+    levels = case.get("levels", 4)
     vae = AutoencoderKL(
-        block_out_channels=(32, 32, 32, 32), layers_per_block=1, down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4, latent_channels=4, sample_size=64, scaling_factor=case["scaling"],
+        block_out_channels=(32,) * levels, layers_per_block=1, down_block_types=("DownEncoderBlock2D",) * levels,
+        up_block_types=("UpDecoderBlock2D",) * levels, latent_channels=4, sample_size=64, scaling_factor=case["scaling"],
+        latents_mean=case.get("means"), latents_std=case.get("deviations"),
     )  # fmt: skip
     randomise(vae, 2)
     vae.decoder.conv_out.weight.data = vae.decoder.conv_out.weight * 0.5
     own = {
         **original_names.prefixed("model.diffusion_model.", original_names.unet(unet.state_dict(), 1)),
-        **original_names.prefixed("first_stage_model.", original_names.vae(vae.state_dict(), 4)),
+        **original_names.prefixed("first_stage_model.", original_names.vae(vae.state_dict(), levels)),
         # What real files have beside it.
         "betas": torch.linspace(0, 1, 4), "model_ema.decay": torch.tensor(0.9), "model_ema.num_updates": torch.tensor(3, dtype=torch.int32),
     }  # fmt: skip
@@ -177,6 +198,9 @@ def build(case, folder):
         absent = dict(safety_checker=None, feature_extractor=None, requires_safety_checker=False)
     elif case["pipeline"].endswith("Img2ImgPipeline"):
         absent = dict(text_encoder=None, tokenizer=None, requires_aesthetics_score=True, force_zeros_for_empty_prompt=False)
+    if "Upscale" in case["pipeline"]:
+        low = diffusers.DDPMScheduler(beta_start=0.0001, beta_end=0.02, beta_schedule="scaled_linear")
+        absent = dict(low_res_scheduler=low, safety_checker=None, feature_extractor=None, watermarker=None)
     if "XL" in case["pipeline"]:
         absent["add_watermarker"] = False
     pipeline(**components, **absent).save_pretrained(folder)
@@ -191,13 +215,27 @@ def picture(size):
     return PIL.Image.fromarray(pixels.round().astype(np.uint8))
 
 
+def derived(case):
+    """A case that has another's file, with some tensors of its own."""
+    whole = {**FILES[case["like"]], **case}
+    more = {}
+    if "means" in case:
+        more.update(edm_mean=torch.tensor(case["means"]), edm_std=torch.tensor(case["deviations"]))
+    if case.get("edm"):
+        _, noise = case["scheduler"]
+        more.update({f"edm_vpred.{name}": torch.tensor(noise[name]) for name in ("sigma_max", "sigma_min")})
+    return whole, more
+
+
 def run(pipeline, request, size=64):
     task = request.pop("task", "text-to-image")
+    negative = request.pop("negative", NEGATIVE)
     options = {}
     if task != "text-to-image":
-        options["image"] = picture(size)
+        options["image"] = picture(size // 2 if task == "upscale" else size)
     if task == "image-to-image":
         request.setdefault("strength", 0.6)
+    if task == "image-to-image" and "Img2Img" not in type(pipeline).__name__:
         pipeline = getattr(diffusers, type(pipeline).__name__.replace("Img2Img", "").replace("Pipeline", "Img2ImgPipeline"))(**pipeline.components, **watermark(pipeline))
     if task == "inpaint":
         mask = np.zeros((size, size), np.uint8)
@@ -209,12 +247,19 @@ def run(pipeline, request, size=64):
         options["strength"] = request["strength"]
     if task == "instruct":
         options["image_guidance_scale"] = 1.5
+        if "XL" in type(pipeline).__name__:
+            options.update(width=size, height=size)  # else its own size, whatever the picture's
     pipeline.set_progress_bar_config(disable=True)
     image = pipeline(
-        prompt=PROMPT, negative_prompt=NEGATIVE, num_inference_steps=5, guidance_scale=5.0, generator=torch.Generator().manual_seed(7),
+        prompt=PROMPT, negative_prompt=negative, num_inference_steps=5, guidance_scale=5.0, generator=torch.Generator().manual_seed(7),
         **options,
     ).images[0]  # fmt: skip
     return task, np.array(image)
+
+
+def kept(case):
+    """What from_single_file forgets of the folder's pipeline."""
+    return dict(is_cosxl_edit=True) if "XLInstruct" in case["pipeline"] else {}
 
 
 def watermark(pipeline):
@@ -227,19 +272,30 @@ def watermark(pipeline):
 def write(name, case, pictures):
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "configs"
-        own = build(case, folder)
-        own = {key: value.half().contiguous() if value.is_floating_point() else value for key, value in own.items()}
+        more = {}
+        if "like" in case:
+            base = build(FILES[case["like"]], Path(temporary) / "base")
+            case, more = derived(case)
+            own = {key: value for key, value in build(case, folder).items() if value.shape != base[key].shape}
+            more = {**{key: value.half().contiguous() for key, value in own.items()}, **more}
+            own = {**base, **more}
+        else:
+            own = build(case, folder)
+        own = {key: value.half().contiguous() if value.is_floating_point() and key not in more else value for key, value in own.items()}
         path = Path(temporary) / f"{name}.safetensors"
         save_file({key: value.clone() for key, value in own.items()}, path)
         cases = []
         for label, request in case["cases"].items():
-            pipeline = getattr(diffusers, case["pipeline"]).from_single_file(str(path), config=str(folder))
+            pipeline = getattr(diffusers, case["pipeline"]).from_single_file(str(path), config=str(folder), **kept(case))
             task, pixels = run(pipeline, dict(request))
             print(f"{name} {label}: mean {pixels.mean():.1f}, spread {pixels.std():.1f}, clipped {np.isin(pixels, [0, 255]).mean():.1%}")
             pictures[f"{name}.{label}"] = torch.from_numpy(pixels)
             cases.append({"name": label, "task": task, **request})
         configs = {part.parent.name: json.loads(part.read_text()) for part in sorted(folder.glob("*/config.json"))}
-        (FOLDER / f"{name}.json").write_text(json.dumps(dict(pipeline=case["pipeline"], cases=cases, configs=configs), indent=1) + "\n")
+        like = dict(like=case["like"]) if "like" in case else {}
+        (FOLDER / f"{name}.json").write_text(json.dumps(dict(**like, pipeline=case["pipeline"], cases=cases, configs=configs), indent=1) + "\n")
+        if like:
+            save_file({key: value.clone() for key, value in more.items()}, path)
         data = path.read_bytes()
         packed = brotli.compress(data, quality=11, lgwin=24)
         (FOLDER / f"{name}.safetensors.br").write_bytes(packed)
@@ -252,6 +308,7 @@ if __name__ == "__main__":
     store = FOLDER / "pictures.safetensors"
     pictures = load_file(store) if store.exists() else {}
     pictures["input"] = torch.from_numpy(np.array(picture(64)))
+    pictures["small"] = torch.from_numpy(np.array(picture(32)))
     for name in wanted:
         write(name, FILES[name], pictures)
         save_file(pictures, store)

@@ -9,6 +9,7 @@ import { local } from "../local.ts";
 import type { LocalBackend } from "../local-backend.ts";
 import { difference, oraclePicture, rewriteFile, singleFile } from "../testing/single-file.ts";
 import { copyModel, fixtureModel } from "../testing/test-model.ts";
+import { checkModel } from "./check-model.ts";
 import { readModel } from "./read-model.ts";
 import { recogniseFile } from "./recognise-file.ts";
 
@@ -96,6 +97,21 @@ describe("parts", () => {
     );
     await expect(readModel(half)).rejects.toMatchObject({ details: { option: "parts.textEncoder" } });
     expect(Object.keys((await readModel(half, { parts: { textEncoder: xl } })).parts)).toContain("textEncoder");
+  });
+
+  test.each([
+    ["the middle's attention", "model.diffusion_model.middle_block.1.", "mid_block.attentions.0"],
+    ["a layer's attention", "model.diffusion_model.input_blocks.1.1.", undefined],
+    ["a decoder's level", "first_stage_model.decoder.up.1.", undefined],
+    ["a text encoder's layer", "cond_stage_model.transformer.text_model.encoder.layers.0.", undefined],
+  ])("a checkpoint with a hole: %s", async (_what, hole, tensor) => {
+    const path = await rewriteFile(
+      await singleFile("sd1"),
+      keep((name) => !name.startsWith(hole)),
+    );
+    const checked = readModel(path).then(checkModel);
+    await expect(checked).rejects.toMatchObject({ name: "ModelError" });
+    if (tensor) await expect(checked).rejects.toThrow(tensor);
   });
 
   test("a GGUF file says what it is", async () => {

@@ -20,13 +20,18 @@ const request = {
   seed: 7,
 } as const;
 
-for (const name of ["sd1", "sd1-inpainting", "instruct-pix2pix", "sd2", "sdxl", "sdxl-refiner"]) {
+const files = [
+  ...["sd1", "sd1-inpainting", "instruct-pix2pix", "sd2", "sdxl", "sdxl-refiner"],
+  ...["x4-upscaler", "playground", "cosxl", "cosxl-edit"],
+];
+for (const name of files) {
   const { cases } = await singleFileCases(name);
   describe(`${name}.safetensors makes diffusers' pictures`, () => {
-    test.each(cases)("$name", async ({ name: label, task, strength }) => {
+    test.each(cases)("$name", async ({ name: label, task, strength, negative }) => {
       const model = await singleFile(name);
       const input = await inputOf(task, strength ?? 0.6);
-      const { images } = await createClient({ backend }).generate({ ...request, ...input, model } as GenerationInput);
+      const all = { ...request, ...input, model, ...(negative === null && { negativePrompt: undefined }) };
+      const { images } = await createClient({ backend }).generate(all as GenerationInput);
       const { data } = await images[0]!.pixels();
       const expected = await oraclePicture(`${name}.${label}`);
       const apart = difference(data, expected.data);
@@ -37,11 +42,12 @@ for (const name of ["sd1", "sd1-inpainting", "instruct-pix2pix", "sd2", "sdxl", 
 }
 
 async function inputOf(task: string, strength: number): Promise<object> {
-  const { width, height, data } = await oraclePicture("input");
+  const { width, height, data } = await oraclePicture(task === "upscale" ? "small" : "input");
   if (task === "text-to-image") return { width, height };
   const image = await encodeImage({ width, height, channels: 3, data }, "png");
   // InstructPix2Pix edits a picture: image-to-image, whose strength it doesn't have.
   if (task === "instruct") return { task: "image-to-image", image, imageGuidanceScale: 1.5 };
+  if (task === "upscale") return { task, image, scale: 4 };
   if (task !== "inpaint") return { task, image, strength };
   const covered = (i: number) => Math.floor(i / width) >= 16 && Math.floor(i / width) < 48 && i % width >= 24;
   const mask = Uint8Array.from({ length: 3 * width * height }, (_, i) => (covered(Math.floor(i / 3)) ? 255 : 0));

@@ -107,7 +107,11 @@ async function* prepare(
   yield clock.phase("encode", 1, steps);
 
   const source: Source = { strength: "strength" in request ? request.strength : 1 };
-  if (latents !== undefined) source.latents = { data: latents, as: latentRole(request) };
+  if (latents !== undefined) {
+    const as = latentRole(request);
+    source.latents = { data: latents, as };
+    if (as === "picture" && (request.startStep ?? 0) > 0) yield noisedAgain;
+  }
   if (mask !== undefined) source.mask = toLatentMask(mask, model.model.traits.scale);
   if (image !== undefined && job.settings.startsFromPicture) {
     const distribution = await clock.time("encode", () => codec.encode(model, fromPixels(image), signal));
@@ -183,6 +187,15 @@ function latentRole({ task, startStep }: EngineJob["request"]): NonNullable<Sour
   if (task === "image-to-image") return "picture";
   return startStep === undefined || startStep === 0 ? "noise" : "state";
 }
+
+/** Two requests that share their steps go through here by mistake easily: diffusers' refiner has the other meaning. */
+const noisedAgain: EngineEvent = {
+  type: "warning",
+  code: "latent_noised",
+  field: "startStep",
+  message:
+    'latent: image-to-image takes it for a clean picture, and lays the noise of startStep over it; one that another request left at that step (endStep) is gone on with by task "text-to-image"',
+};
 
 function imageFailed(index: number, seed: number | string, error: SerializedError): EngineEvent {
   const message = `Image ${index} failed: ${error.message}`;

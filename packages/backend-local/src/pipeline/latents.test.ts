@@ -113,6 +113,16 @@ describe("a run that begins at a later step", () => {
   });
 });
 
+test("image-to-image says that it noises a latent whose noise an earlier request left", async () => {
+  const first = await generate({ ...request, endStep: 4, output: { latent: true } });
+  const { data, shape } = first.images[0]!.latent!;
+  const begun = { ...request, width: undefined, height: undefined, startStep: 4, latent: { data, shape } };
+  const codes = async (task: object) => (await generate({ ...begun, ...task })).warnings.map(({ code }) => code);
+  expect(await codes({ task: "image-to-image" })).toContain("latent_noised");
+  expect(await codes({ task: "image-to-image", startStep: undefined, strength: 0.5 })).not.toContain("latent_noised");
+  expect(await codes({})).not.toContain("latent_noised");
+});
+
 describe("a latent's file", () => {
   test("is written and read back, and its hash stands in the recipe", async () => {
     const first = await generate({ ...request, endStep: 4, output: { latent: true } });

@@ -8,12 +8,55 @@ import { temporaryFolder } from "./test-model.ts";
 
 const folder = fileURLToPath(new URL("../../fixtures/single-files/", import.meta.url));
 
-/** A tiny checkpoint in the original naming (tools/oracle/single_files.py), unpacked. */
+/** A tiny checkpoint in the original naming (tools/oracle/single_files.py), unpacked: its own tensors over those of the one it is like. */
 export async function singleFile(name: string): Promise<string> {
   const path = join(await temporaryFolder(), `${name}.safetensors`);
-  const packed = await readFile(`${folder}${name}.safetensors.br`);
-  await writeFile(path, await promisify(brotliDecompress)(packed));
+  const own = await unpacked(name);
+  const { like } = await singleFileCases(name);
+  await writeFile(path, like === undefined ? own : joined(await unpacked(like), own));
   return path;
+}
+
+async function unpacked(name: string): Promise<Buffer> {
+  return promisify(brotliDecompress)(await readFile(`${folder}${name}.safetensors.br`));
+}
+
+/** One safetensors file of two, with the second's tensors where both have one. */
+function joined(...files: readonly Buffer[]): Buffer {
+  const tensors = new Map(files.flatMap((file) => [...tensorsOf(file)]));
+  return safetensorsOf(tensors);
+}
+
+type StoredTensor = { entry: { data_offsets: [begin: number, end: number] }; data: Buffer };
+
+/** A file's tensors, without its metadata. */
+function* tensorsOf(bytes: Buffer): Generator<[name: string, tensor: StoredTensor]> {
+  const from = 8 + Number(bytes.readBigUInt64LE(0));
+  const header = JSON.parse(bytes.subarray(8, from).toString()) as Record<string, StoredTensor["entry"]>;
+  for (const [name, entry] of Object.entries(header)) {
+    if (name === "__metadata__") continue;
+    const [begin, end] = entry.data_offsets;
+    yield [name, { entry, data: bytes.subarray(from + begin, from + end) }];
+  }
+}
+
+/** Tensors one after the other, under a header that begins with `more`. */
+function safetensorsOf(
+  tensors: Iterable<[name: string, tensor: StoredTensor]>,
+  more: Record<string, unknown> = {},
+): Buffer {
+  const header: Record<string, unknown> = { ...more };
+  const parts: Buffer[] = [];
+  let at = 0;
+  for (const [name, { entry, data }] of tensors) {
+    header[name] = { ...entry, data_offsets: [at, at + data.length] };
+    parts.push(data);
+    at += data.length;
+  }
+  const text = Buffer.from(JSON.stringify(header));
+  const size = Buffer.alloc(8);
+  size.writeBigUInt64LE(BigInt(text.length));
+  return Buffer.concat([size, text, ...parts]);
 }
 
 /** Its cases: requests, and what diffusers says of its configs. */
@@ -23,8 +66,10 @@ export async function singleFileCases(name: string): Promise<SingleFileCases> {
 
 /** What the oracle wrote about a single file. */
 export interface SingleFileCases {
+  /** The checkpoint whose tensors it has beside its own. */
+  like?: string;
   pipeline: string;
-  cases: { name: string; task: string; strength?: number }[];
+  cases: { name: string; task: string; strength?: number; negative?: null }[];
   /** By component, as the reference's classes save them. */
   configs: Record<string, Record<string, unknown>>;
 }
@@ -59,27 +104,12 @@ export async function rewriteFile(
   change: (name: string) => string | undefined,
   more: Record<string, unknown> = {},
 ): Promise<string> {
-  const bytes = await readFile(path);
-  const length = Number(bytes.readBigUInt64LE(0));
-  const header = JSON.parse(bytes.subarray(8, 8 + length).toString()) as Record<
-    string,
-    { data_offsets: [number, number] }
-  >;
-  const data: Buffer[] = [];
-  let at = 0;
-  const kept: Record<string, unknown> = { ...more };
-  for (const [name, entry] of Object.entries(header)) {
-    const own = name === "__metadata__" ? undefined : change(name);
-    if (own === undefined) continue;
-    const [begin, end] = entry.data_offsets;
-    data.push(bytes.subarray(8 + length + begin, 8 + length + end));
-    kept[own] = { ...entry, data_offsets: [at, at + end - begin] };
-    at += end - begin;
+  const kept: [string, StoredTensor][] = [];
+  for (const [name, tensor] of tensorsOf(await readFile(path))) {
+    const own = change(name);
+    if (own !== undefined) kept.push([own, tensor]);
   }
-  const text = Buffer.from(JSON.stringify(kept));
-  const size = Buffer.alloc(8);
-  size.writeBigUInt64LE(BigInt(text.length));
   const changed = path.replace(/\.safetensors$/, "-changed.safetensors");
-  await writeFile(changed, Buffer.concat([size, text, ...data]));
+  await writeFile(changed, safetensorsOf(kept, more));
   return changed;
 }

@@ -24,6 +24,7 @@ export function deducedUnet(weights: Weights): Record<string, unknown> {
   const down = levelsOf(names, "down_blocks");
   const up = levelsOf(names, "up_blocks");
   const mid = names.count("mid_block.attentions.0.transformer_blocks");
+  checkHalves(weights, down, up);
   return {
     _class_name: "UNet2DConditionModel",
     in_channels: names.shape("conv_in.weight")[1],
@@ -31,13 +32,38 @@ export function deducedUnet(weights: Weights): Record<string, unknown> {
     block_out_channels: down.map(({ channels }) => channels),
     layers_per_block: unlessAllEqual(down.map(({ depths }) => depths.length)),
     down_block_types: down.map(({ depths }) => (attends(depths) ? "CrossAttnDownBlock2D" : "DownBlock2D")),
-    mid_block_type: mid > 0 ? "UNetMidBlock2DCrossAttn" : names.has("mid_block.resnets.0") ? "UNetMidBlock2D" : null,
+    mid_block_type: middleOf(names, weights, mid),
     up_block_types: up.map(({ depths }) => (attends(depths) ? "CrossAttnUpBlock2D" : "UpBlock2D")),
     ...depths(weights, down, up, mid),
     only_cross_attention: unlessAllEqual(down.map(({ onlyCross }) => onlyCross)),
     ...attention(weights, names, down),
     ...embeddings(names),
   };
+}
+
+/** The middle's class: of one layer where it attends to nothing, as there is no other whose halves have no attention between them. */
+function middleOf(names: TensorNames, { source: file }: Weights, transformers: number): string | null {
+  if (transformers > 0) return "UNetMidBlock2DCrossAttn";
+  if (!names.has("mid_block")) return null;
+  const halves = names.has("mid_block.resnets.0") && !names.has("mid_block.resnets.1");
+  if (halves && !names.has("mid_block.attentions")) return "UNetMidBlock2D";
+  const tensor = "mid_block.attentions.0.transformer_blocks.0.attn1.to_q.weight";
+  throw modelError("missing", `${file} lacks ${tensor}: its middle has layers around an attention that isn't there`, {
+    file,
+    tensor,
+  });
+}
+
+/** The way up attends where the way down does, in every network of this kind. */
+function checkHalves({ source: file }: Weights, down: readonly Level[], up: readonly Level[]): void {
+  for (const [i, { depths }] of down.entries()) {
+    const level = up.length - 1 - i;
+    const back = up[level];
+    if (back === undefined || attends(back.depths) === attends(depths)) continue;
+    const tensor = `${attends(depths) ? `up_blocks.${level}` : `down_blocks.${i}`}.attentions.0`;
+    const message = `${file} lacks ${tensor}: at that resolution the other half of the UNet attends to the text`;
+    throw modelError("missing", message, { file, tensor });
+  }
 }
 
 function levelsOf(names: TensorNames, list: string): Level[] {
