@@ -22,7 +22,7 @@ export const sourcePages: readonly Page[] = [
 \`job.toEventStream()\` is a web stream of server-sent events. Leaving the loop stops the reading, not the job: \`job.cancel()\` does that. The stream's reader
 that goes away cancels the job, unless \`cancelOnLeave\` is false.
 
-The pictures of \`preview\` and \`image\` events have \`dataUrl()\`, \`blob()\`, \`bytes()\` and \`toResponse()\`, and the backend's plain data in their own fields and in
+The pictures of \`preview\`, \`control\` and \`image\` events have \`dataUrl()\`, \`blob()\`, \`bytes()\` and \`toResponse()\`, and the backend's plain data in their own fields and in
 \`payload\`; JSON of an event is plain data.`,
     of: [
       [
@@ -31,6 +31,7 @@ The pictures of \`preview\` and \`image\` events have \`dataUrl()\`, \`blob()\`,
         "StartedEvent",
         "ProgressEvent",
         "PreviewEvent",
+        "ControlEvent",
         "ImageEvent",
         "LogEvent",
         "WarningEvent",

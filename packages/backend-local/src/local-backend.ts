@@ -6,6 +6,7 @@ import {
   type GenerationEvent,
   type GenerationRequest,
 } from "@latentkit/core";
+import { type ControlNets, readControls } from "./adapters/control/read-controls.ts";
 import { type AdapterFolders, findAdapters } from "./adapters/find-adapters.ts";
 import type { Engine, EngineOptions } from "./engine/engine.ts";
 import { type EngineHold, shareEngine } from "./engine/shared-engine.ts";
@@ -28,6 +29,7 @@ export class LocalBackend implements Backend {
   #hold: EngineHold | undefined;
   readonly #models: ModelLibrary;
   readonly #folders: AdapterFolders;
+  readonly #controlNets: ControlNets | undefined;
   /** Aborted by dispose: what is not the engine's, such as a picture on its way, ends as well. */
   readonly #life = new AbortController();
 
@@ -35,6 +37,7 @@ export class LocalBackend implements Backend {
     const { executionProvider, threads, cacheModels, isolation, engineOutput, idleMs, stallMs, maxMemory } = options;
     this.#models = new ModelLibrary(options);
     this.#folders = options;
+    this.#controlNets = options.controlNets;
     this.#options = {
       settings: {
         executionProvider,
@@ -86,6 +89,10 @@ export class LocalBackend implements Backend {
     const { request: sized, inputs } = await unlessAborted(readInputs(adapted, model.traits, before, rules), before);
     const { width, height } = settle(sized, model);
     const prompt = "prompt" in sized ? (sized.prompt ?? "") : "";
+    const controls = await unlessAborted(
+      readControls(sized, model, { controlNets: this.#controlNets, width, height, signal: before, rules }),
+      before,
+    );
     const doubts = await expectationWarnings(model, { width, height, prompt });
     // Only now: a picture that is slow to come keeps no one else waiting.
     const engine = this.#engine();
@@ -94,7 +101,7 @@ export class LocalBackend implements Backend {
       yield { type: "queued", position: turn.position };
       yield* doubts;
       for await (const position of turn.moves(before)) yield { type: "queued", position };
-      for await (const event of engine.run({ request: sized, model, inputs }, turn, before)) {
+      for await (const event of engine.run({ request: sized, model, inputs: { ...inputs, controls } }, turn, before)) {
         yield toGenerationEvent(event);
       }
     } finally {

@@ -6,6 +6,8 @@ import type { Model } from "./models/model.ts";
 import { ownScheduler } from "./pipeline/choose-plan.ts";
 import { settle } from "./pipeline/settings.ts";
 
+const controlOptions = ["prepare", "preprocessor", "softWeights", "guessMode"] as const;
+
 /** What the engine can do with a model. */
 export function capabilitiesOf(model: Model): Capabilities {
   const { identity, traits } = model;
@@ -33,6 +35,7 @@ export function capabilitiesOf(model: Model): Capabilities {
       "previewEvery",
     ],
     conditioning: traits.conditioning,
+    ...(traits.conditioning.includes("control") ? { conditioningOptions: controlOptions } : {}),
     samplers: samplerNames,
     schedulers: [ownScheduler, ...schedulerNames],
     outputFormats: ["png", "jpeg", "webp"],

@@ -3,8 +3,8 @@ import type { EngineEvent } from "./engine/protocol.ts";
 
 /** An engine's event as the contract has it: pictures as base64. */
 export function toGenerationEvent(event: EngineEvent): GenerationEvent {
-  if (event.type !== "image" && event.type !== "preview") return event;
-  if (event.type === "preview") {
+  if (event.type !== "image" && event.type !== "preview" && event.type !== "control") return event;
+  if (event.type !== "image") {
     const { pixels, ...rest } = event;
     return { ...rest, image: toPayload(pixels) };
   }

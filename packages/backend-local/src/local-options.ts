@@ -1,4 +1,4 @@
-import { ConfigError, describeOptions } from "@latentkit/core";
+import { ConfigError, controlTypes, describeOptions } from "@latentkit/core";
 import { z } from "zod";
 
 /** Where networks can be run, by onnxruntime's names spelled out. */
@@ -28,6 +28,7 @@ const LocalOptionsSchema = z.strictObject({
     .optional(),
   loraFolder: path,
   embeddingFolder: path,
+  controlNets: z.partialRecord(z.enum(controlTypes), z.string().min(1)).optional(),
   executionProvider: z.enum(executionProviders).default("cpu"),
   threads: z.int().min(1).max(1024).optional(),
   isolation: z.enum(["process", "thread"]).default("process"),
@@ -95,6 +96,11 @@ export interface LocalOptions {
    * A1111's syntax call one by its name, and in ComfyUI's by `embedding:name`, without being told.
    */
   embeddingFolder?: string;
+  /**
+   * ControlNets and T2I-Adapters by the control that they are for, where a request names none: `{ canny: "./controlnet-canny" }`. Each a
+   * folder in the diffusers layout, a `.safetensors` file, or a model of the Hub's that is in its cache.
+   */
+  controlNets?: Partial<Record<(typeof controlTypes)[number], string>>;
   /** What computes. Default `"cpu"`; the others need a build of onnxruntime-node that has them. */
   executionProvider?: ExecutionProvider;
   /** Threads for one network run. Default: onnxruntime's choice, one a physical core. */

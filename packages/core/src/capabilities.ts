@@ -1,5 +1,5 @@
 import type { ModelIdentity } from "./events.ts";
-import type { ConditioningKind } from "./request/conditioning.ts";
+import type { ConditioningKind, ConditioningOption } from "./request/conditioning.ts";
 import type { Task } from "./request/request.ts";
 import type { ImageFormat, PromptSyntax } from "./request/shared-fields.ts";
 
@@ -66,6 +66,8 @@ export interface Capabilities {
   conditioning: readonly ConditioningKind[];
   /** Control types, or `"any"`. Default: `"any"` where `conditioning` has `"control"`. */
   controls?: readonly string[] | "any";
+  /** Fields of a conditioning that are honoured, of those that not every backend has. Default: none. */
+  conditioningOptions?: readonly ConditioningOption[];
   /** Values of `promptSyntax`, where not all are honoured. */
   promptSyntaxes?: readonly PromptSyntax[];
   samplers: readonly string[] | "any";

@@ -1,5 +1,6 @@
 import { type Capabilities, type FeatureName, featureNames, type Range } from "./capabilities.ts";
 import type { Issue } from "./errors/issue.ts";
+import { conditioningOptions } from "./request/conditioning.ts";
 import { nearest } from "./request/nearest.ts";
 import { defaultStrength, type GenerationRequest } from "./request/request.ts";
 
@@ -69,15 +70,19 @@ function checkSyntax(request: GenerationRequest, { features, promptSyntaxes }: C
   return [oneOf("promptSyntax", syntax, promptSyntaxes!)];
 }
 
-function checkConditioning(request: GenerationRequest, { conditioning, controls = "any" }: Capabilities): Issue[] {
+function checkConditioning(request: GenerationRequest, capabilities: Capabilities): Issue[] {
+  const { conditioning, controls = "any", conditioningOptions: honoured = [] } = capabilities;
   return request.conditioning.flatMap((entry, i): Issue[] => {
     if (!conditioning.includes(entry.kind)) {
       const message =
         conditioning.length === 0 ? "conditioning is not possible here" : `must be one of ${conditioning.join(", ")}`;
       return [{ field: `conditioning[${i}].kind`, message, allowed: conditioning }];
     }
-    if (entry.kind !== "control" || controls === "any" || controls.includes(entry.control)) return [];
-    return [oneOf(`conditioning[${i}].control`, entry.control, controls)];
+    const idle = conditioningOptions
+      .filter((option) => !honoured.includes(option) && Boolean((entry as Record<string, unknown>)[option]))
+      .map((option) => ({ field: `conditioning[${i}].${option}`, message: "has no effect here: leave it out" }));
+    if (entry.kind !== "control" || controls === "any" || controls.includes(entry.control)) return idle;
+    return [...idle, oneOf(`conditioning[${i}].control`, entry.control, controls)];
   });
 }
 

@@ -58,6 +58,15 @@ export interface PreviewEvent {
   image: ImagePayload;
 }
 
+/** What a control picture was made into (`prepare`, `preprocessor`): what the network is shown. */
+export interface ControlEvent {
+  type: "control";
+  /** The request's entry, such as `"conditioning[0]"`. */
+  field: string;
+  control: string;
+  image: ImagePayload;
+}
+
 /** A finished picture; never dropped. A later one of the same index takes its place: the first cannot be had any more. */
 export interface ImageEvent {
   type: "image";
@@ -108,6 +117,7 @@ export type GenerationEvent =
   | StartedEvent
   | ProgressEvent
   | PreviewEvent
+  | ControlEvent
   | ImageEvent
   | LogEvent
   | WarningEvent

@@ -54,6 +54,7 @@ export { TimeoutError } from "./errors/timeout-error.ts";
 export { UnsupportedError } from "./errors/unsupported-error.ts";
 export type {
   CompletedEvent,
+  ControlEvent,
   GenerationEvent,
   ImageEvent,
   LogEvent,
@@ -84,7 +85,7 @@ export type { WriteOptions } from "./image/write-whole.ts";
 export type { EncodedPayload, ImagePayload, PixelsPayload, UrlPayload } from "./image-payload.ts";
 export { type EventStreamOptions, eventStreamHeaders } from "./job/event-stream.ts";
 export { Job, type JobEvents, type JobStatus } from "./job/job.ts";
-export type { JobEvent, ShownImage, ShownImageEvent, ShownPreviewEvent } from "./job/shown-image.ts";
+export type { JobEvent, ShownControlEvent, ShownImage, ShownImageEvent, ShownPreviewEvent } from "./job/shown-image.ts";
 export { GeneratedLatent, type LatentPayload } from "./latent/latent.ts";
 export { plugAndPlay } from "./plug-and-play.ts";
 export { readPngText, writePngText } from "./png/chunks.ts";
@@ -100,7 +101,13 @@ export type { RecipeNote } from "./recipe/recipe-note.ts";
 export { type RecipeTouch, recipeTouches } from "./recipe/recipe-touches.ts";
 export { type RecipeTrust, untrustedTouches } from "./recipe/recipe-trust.ts";
 export { redact, registerSecret } from "./redact.ts";
-export { type Conditioning, type ConditioningKind, controlTypes } from "./request/conditioning.ts";
+export {
+  type Conditioning,
+  type ConditioningKind,
+  type ConditioningOption,
+  conditioningOptions,
+  controlTypes,
+} from "./request/conditioning.ts";
 export type { ImageObject } from "./request/image-object.ts";
 export { type HashedSource, type ImageSource, ImageSourceSchema, isHashed } from "./request/image-source.ts";
 export { impliedTask } from "./request/implied-task.ts";

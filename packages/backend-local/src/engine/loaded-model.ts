@@ -78,6 +78,23 @@ export class LoadedModel implements OpenModel {
     return loaded;
   }
 
+  beside(key: string, build: () => Promise<NetworkGraph>): Promise<Network> {
+    const own = `${besideStart}${key}`;
+    const loaded = this.#networks.get(own) ?? build().then((graph) => Network.load(graph, this.runtime));
+    this.#networks.set(own, loaded);
+    loaded.catch(() => this.#networks.delete(own));
+    return loaded;
+  }
+
+  async keepBeside(keys: readonly string[]): Promise<void> {
+    const kept = new Set(keys.map((key) => `${besideStart}${key}`));
+    for (const [key, loaded] of [...this.#networks]) {
+      if (!key.startsWith(besideStart) || kept.has(key)) continue;
+      this.#networks.delete(key);
+      await this.#releaseReplaced(await loaded);
+    }
+  }
+
   async rest(): Promise<void> {
     for (const loading of [...this.#networks.values()]) {
       const network = await loading;
@@ -126,13 +143,18 @@ export class LoadedModel implements OpenModel {
     for (const [other, loaded] of [...this.#networks]) {
       if (other === key || !other.startsWith(variantStart(network))) continue;
       this.#networks.delete(other);
-      const replaced = await loaded;
-      this.replaced++;
-      this.#replacedRunMs += replaced.runMs;
-      await replaced.release();
+      await this.#releaseReplaced(await loaded);
     }
   }
+
+  async #releaseReplaced(replaced: Network): Promise<void> {
+    this.replaced++;
+    this.#replacedRunMs += replaced.runMs;
+    await replaced.release();
+  }
 }
+
+const besideStart = "beside ";
 
 const variantStart = (network: string) => `${network} with `;
 

@@ -1,5 +1,6 @@
 import type {
   CompletedEvent,
+  ControlEvent,
   GenerationRequest,
   ImageEvent,
   LogEvent,
@@ -10,6 +11,7 @@ import type {
   StartedEvent,
   WarningEvent,
 } from "@latentkit/core";
+import type { ControlInput } from "../adapters/control/control-input.ts";
 import type { ExecutionProvider } from "../local-options.ts";
 import type { Model } from "../models/model.ts";
 
@@ -27,7 +29,7 @@ export interface EngineJob {
   request: GenerationRequest;
   model: Model;
   /** Input pictures, decoded and resized to the output's size; or the latents in place of the picture: one for all, or one for each. */
-  inputs: { image?: Pixels; mask?: Pixels; latents?: Float32Array };
+  inputs: { image?: Pixels; mask?: Pixels; latents?: Float32Array; controls?: readonly ControlInput[] };
 }
 
 /** To the engine. One job runs at a time. */
@@ -56,6 +58,7 @@ export type EngineEvent =
   | WarningEvent
   | CompletedEvent
   | (Omit<PreviewEvent, "image"> & { pixels: Pixels })
+  | (Omit<ControlEvent, "image"> & { pixels: Pixels })
   | (Omit<ImageEvent, "image" | "latent"> & { pixels: Pixels; latent?: RawLatent });
 
 /** What sampling left, in the network's scale. */

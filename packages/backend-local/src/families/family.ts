@@ -77,6 +77,8 @@ export interface NetworkRule {
 export interface NetworkOptions extends BuildOptions {
   readonly perturbedLayers?: readonly string[];
   readonly vectors?: boolean;
+  readonly controlled?: boolean;
+  readonly features?: number;
 }
 
 /** A network by its name, or one that is built otherwise. */
@@ -90,6 +92,10 @@ export interface NetworkVariant {
   readonly adapted?: readonly AdaptedLayer[];
   /** Of textual inversions, in a text encoder: among its tokens. */
   readonly vectors?: boolean;
+  /** Of ControlNets, in a denoising network: beside its skip connections. */
+  readonly controlled?: boolean;
+  /** Of a T2I-Adapter, in a denoising network: how many blocks have one. */
+  readonly features?: number;
 }
 
 /** A job as a family sees it. */
@@ -175,6 +181,10 @@ export interface OpenModel {
   network(choice: NetworkChoice): Promise<Network>;
   /** A graph over a part's weights that is none of the family's networks; it stays loaded under its key as they do. */
   assemble(key: string, part: string, build: NetworkRule["build"]): Promise<Network>;
+  /** A network of other files than the model's; it stays loaded under its key, as the model's do, until {@link keepBeside}. */
+  beside(key: string, build: () => Promise<NetworkGraph>): Promise<Network>;
+  /** Releases the networks of other files but for those of these keys. */
+  keepBeside(keys: readonly string[]): Promise<void>;
   /** Gives back the memory of all networks; each wakes when it is next run. */
   rest(): Promise<void>;
   /** A tokenizer of CLIP's kind. */

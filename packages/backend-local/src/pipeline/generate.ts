@@ -1,6 +1,8 @@
 import { parseRequest, type SerializedError } from "@latentkit/core";
 import { runPlan } from "@latentkit/core/diffusion";
 import { type AdaptedModel, adaptedModel } from "../adapters/adapted-model.ts";
+import { loadControls } from "../adapters/control/loaded-controls.ts";
+import { prepareControls } from "../adapters/control/prepare/prepare-controls.ts";
 import type { LoadedModel } from "../engine/loaded-model.ts";
 import type { EngineEvent, EngineJob } from "../engine/protocol.ts";
 import type { Runtime } from "../engine/runtime.ts";
@@ -36,16 +38,18 @@ export async function* generate(
   signal: AbortSignal,
 ): AsyncGenerator<EngineEvent> {
   const family = await familyOf(model.model).engine();
-  const job = familyJob(request, model.model, inputs);
-  const { settings } = job;
+  const asGiven = familyJob(request, model.model, inputs);
+  const { settings } = asGiven;
   const clock = new JobClock(settings.count);
   const adapted = await clock.time("load", () => adaptedModel(model, request));
-  const names = family.needs(job, model.model).map(adapted.chosen);
+  const names = family.needs(asGiven, model.model).map(adapted.chosen);
   await clock.time("load", () => model.check(names));
-  family.codec.check?.(model, job.dims, inputs.image !== undefined);
+  await clock.time("load", () => loadControls(model, inputs.controls));
+  family.codec.check?.(model, asGiven.dims, inputs.image !== undefined);
   const versions = { "onnxruntime-node": model.runtime.version };
   yield { type: "started", resolved: resolved(settings), model: model.model.identity, versions };
   const runMsBefore = await model.runMs();
+  const job = { ...asGiven, inputs: yield* prepareControls(inputs, model.runtime, signal) };
   yield* load(model, names, clock, signal);
   const context = yield* prepare(job, family, adapted, clock, signal);
   // The text encoders have done their work. Whatever is needed on wakes by itself.

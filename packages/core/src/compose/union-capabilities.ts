@@ -19,6 +19,7 @@ export function unionOf(id: string, all: readonly Capabilities[]): Capabilities 
     missing: missingOf(all, features),
     conditioning: unite(all.map(({ conditioning }) => conditioning)),
     controls,
+    conditioningOptions: unite(all.map(({ conditioningOptions = [] }) => conditioningOptions)),
     samplers: names("samplers"),
     schedulers: names("schedulers"),
     outputFormats: unite(all.map(({ outputFormats }) => outputFormats)),

@@ -12,7 +12,7 @@ export async function readInputObjects(input: unknown): Promise<unknown> {
   const { conditioning } = input as Record<string, unknown>;
   const read = await withBytes(input, ["image", "mask", "latent"], "");
   if (!Array.isArray(conditioning)) return read;
-  const entries = conditioning.map((entry, i) => withBytes(entry, ["image"], `conditioning[${i}].`));
+  const entries = conditioning.map((entry, i) => withBytes(entry, ["image", "mask"], `conditioning[${i}].`));
   return { ...read, conditioning: await Promise.all(entries) };
 }
 

@@ -9,7 +9,7 @@ import type { JobEvent } from "./shown-image.ts";
 /** How a job is told over HTTP. */
 export interface EventStreamOptions {
   /**
-   * What stands in `image` of a `preview` and `image` event. `"dataUrl"` (default): a text for `<img src>`, previews as JPEG, pictures in
+   * What stands in `image` of a `preview`, `control` and `image` event. `"dataUrl"` (default): a text for `<img src>`, previews as JPEG, pictures in
    * the request's format. `"payload"`: the backend's plain data. `"none"`: nothing.
    */
   images?: "dataUrl" | "payload" | "none" | undefined;
@@ -67,11 +67,11 @@ export function eventStream(job: Job, options: EventStreamOptions): ReadableStre
 }
 
 async function told(event: JobEvent, { images = "dataUrl", previewFormat = "jpeg" }: EventStreamOptions) {
-  if (event.type !== "preview" && event.type !== "image") return event;
+  if (event.type !== "preview" && event.type !== "image" && event.type !== "control") return event;
   if (images === "payload") return { ...event, image: event.image.payload };
   const { image, ...rest } = event;
   if (images === "none") return rest;
-  return { ...rest, image: await image.dataUrl(event.type === "preview" ? previewFormat : undefined) };
+  return { ...rest, image: await image.dataUrl(event.type === "image" ? undefined : previewFormat) };
 }
 
 function summary({ images, recipe, warnings, failures, timings, metrics }: GenerationResult) {

@@ -4,7 +4,7 @@ import { GenerationError } from "../errors/generation-error.ts";
 import { InvalidRequestError } from "../errors/invalid-request-error.ts";
 import { LatentKitError } from "../errors/latentkit-error.ts";
 import { TimeoutError } from "../errors/timeout-error.ts";
-import type { GenerationEvent, ImageEvent, PreviewEvent, WarningEvent } from "../events.ts";
+import type { ControlEvent, GenerationEvent, ImageEvent, PreviewEvent, WarningEvent } from "../events.ts";
 import { probeImage } from "../image/codec.ts";
 import { GeneratedImage } from "../image/generated-image.ts";
 import { maxOutputPixels } from "../image/input-limits.ts";
@@ -159,6 +159,7 @@ export class JobRun {
       return { ...event, image: showImage(event.image, made) };
     }
     if (event.type === "preview") return { ...event, image: showImage(event.image, this.#imageOf(event, undefined)) };
+    if (event.type === "control") return { ...event, image: showImage(event.image, this.#imageOf(event, undefined)) };
     if (event.type === "completed") {
       this.#resolve(event.resolved);
       this.#timings = event.timings ?? {};
@@ -194,8 +195,9 @@ export class JobRun {
   }
 
   /** A picture with its own recipe; a preview's is that of the picture that it is to become. */
-  #imageOf(event: ImageEvent | PreviewEvent, size: Size | undefined): GeneratedImage {
-    const { index, image } = event;
+  #imageOf(event: ImageEvent | PreviewEvent | ControlEvent, size: Size | undefined): GeneratedImage {
+    const { image } = event;
+    const index = event.type === "control" ? 0 : event.index;
     const { seed: ownSeed, resolved, latent } = event.type === "image" ? event : {};
     const recipe = this.#recipe!;
     const seed = ownSeed ?? (recipe.request.seed === undefined ? undefined : seedOfImage(recipe.request.seed, index));

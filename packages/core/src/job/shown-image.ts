@@ -1,4 +1,4 @@
-import type { GenerationEvent, ImageEvent, PreviewEvent } from "../events.ts";
+import type { ControlEvent, GenerationEvent, ImageEvent, PreviewEvent } from "../events.ts";
 import type { Bytes, FileOptions, ImageFile, ResponseOptions } from "../image/image-file.ts";
 import type { ImagePayload } from "../image-payload.ts";
 import type { ImageFormat } from "../request/shared-fields.ts";
@@ -12,11 +12,17 @@ export type ShownImage = ImagePayload &
 
 /** A {@link PreviewEvent} as a job tells it: `event.image.dataUrl("jpeg")` can be shown at once. */
 export type ShownPreviewEvent = Omit<PreviewEvent, "image"> & { image: ShownImage };
+/** A {@link ControlEvent} as a job tells it. */
+export type ShownControlEvent = Omit<ControlEvent, "image"> & { image: ShownImage };
 /** An {@link ImageEvent} as a job tells it: `event.image.toResponse()`, `event.image.dataUrl()`; a PNG carries its recipe. */
 export type ShownImageEvent = Omit<ImageEvent, "image"> & { image: ShownImage };
 
 /** An event as a job tells it to its readers. JSON of it is the backend's own event. */
-export type JobEvent = Exclude<GenerationEvent, ImageEvent | PreviewEvent> | ShownPreviewEvent | ShownImageEvent;
+export type JobEvent =
+  | Exclude<GenerationEvent, ImageEvent | PreviewEvent | ControlEvent>
+  | ShownPreviewEvent
+  | ShownControlEvent
+  | ShownImageEvent;
 
 /** The payload with a picture's methods, which stand on the prototype: spreading, cloning and JSON see plain data. */
 class Shown implements ImageFile {

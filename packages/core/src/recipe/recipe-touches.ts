@@ -39,8 +39,12 @@ function* modelsOf({ model, loras, embeddings, conditioning, hires }: Generation
   if (model !== undefined) yield ["model", model];
   for (const [i, lora] of loras.entries()) yield [`loras[${i}].model`, lora.model];
   for (const [i, embedding] of embeddings.entries()) yield [`embeddings[${i}].model`, embedding.model];
-  for (const [i, entry] of conditioning.entries())
-    if ("model" in entry && entry.model !== undefined) yield [`conditioning[${i}].model`, entry.model];
+  for (const [i, entry] of conditioning.entries()) {
+    for (const field of ["model", "preprocessor", "imageEncoder"]) {
+      const named = (entry as Record<string, unknown>)[field];
+      if (typeof named === "string") yield [`conditioning[${i}].${field}`, named];
+    }
+  }
   if (hires?.upscaler !== undefined && !interpolations.includes(hires.upscaler))
     yield ["hires.upscaler", hires.upscaler];
 }

@@ -13,10 +13,25 @@ export const controlTypes = [
   "pose",
   "scribble",
   "line-art",
+  "soft-edge",
+  "normal",
   "segmentation",
   "tile",
+  "inpaint",
   "custom",
 ] as const;
+
+/** Fields of a conditioning that a backend honours only where its capabilities say so. */
+export const conditioningOptions = [
+  "prepare",
+  "preprocessor",
+  "softWeights",
+  "guessMode",
+  "imageEncoder",
+  "mask",
+] as const;
+/** One of {@link conditioningOptions}. */
+export type ConditioningOption = (typeof conditioningOptions)[number];
 
 /** More text, added to the prompt with a weight. */
 export const TextConditioningSchema = z.strictObject({
@@ -31,6 +46,8 @@ export const ImagePromptConditioningSchema = z.strictObject({
   kind: z.literal("image-prompt"),
   image: ImageSourceSchema,
   model: z.string().optional(),
+  imageEncoder: z.string().min(1).optional(),
+  mask: ImageSourceSchema.optional(),
   strength: z.number().min(0).max(10).default(1),
   ...window,
 });
@@ -41,6 +58,10 @@ export const ControlConditioningSchema = z.strictObject({
   control: z.enum(controlTypes),
   image: ImageSourceSchema,
   model: z.string().optional(),
+  prepare: z.boolean().optional(),
+  preprocessor: z.string().min(1).optional(),
+  softWeights: z.boolean().optional(),
+  guessMode: z.boolean().optional(),
   strength: z.number().min(0).max(10).default(1),
   ...window,
 });

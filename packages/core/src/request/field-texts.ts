@@ -197,6 +197,14 @@ export const fieldTexts: Readonly<Record<string, FieldText>> = {
   "*.conditioning.image-prompt.model": {
     description: "Adapter to use; the backend's default where absent.",
   },
+  "*.conditioning.image-prompt.imageEncoder": {
+    description:
+      "CLIP's image encoder that the adapter was made for; the one beside the adapter, or the backend's default, where absent.",
+  },
+  "*.conditioning.image-prompt.mask": {
+    description: "Where the picture acts: white; everywhere where absent.",
+    type: "file",
+  },
   "*.conditioning.image-prompt.strength": {
     description: "Multiplies the picture's influence; 1 is neutral.",
   },
@@ -218,6 +226,22 @@ export const fieldTexts: Readonly<Record<string, FieldText>> = {
   },
   "*.conditioning.control.model": {
     description: "ControlNet to use; the backend's default for `control` where absent.",
+  },
+  "*.conditioning.control.prepare": {
+    description:
+      "Makes the control picture of `image`, which is then a photo: its edges, for instance. An event shows what was made.",
+  },
+  "*.conditioning.control.preprocessor": {
+    description:
+      "A network that makes the control picture of `image`, such as a depth estimator: a path, as the backend knows it.",
+  },
+  "*.conditioning.control.softWeights": {
+    description:
+      "Lets the control act less and less from the middle of the network to its outer layers, so that the prompt counts for more.",
+  },
+  "*.conditioning.control.guessMode": {
+    description:
+      "Follows the control even without a prompt, as diffusers' `guess_mode`: it acts on the conditional pass alone.",
   },
   "*.conditioning.control.strength": {
     description: "Multiplies the control's influence; 1 is neutral.",

@@ -9,9 +9,13 @@ export function mapInputFiles<R extends Partial<GenerationRequest>>(request: R, 
   for (const field of ["image", "mask", "latent"]) {
     if (changed[field] !== undefined) changed[field] = change(changed[field] as ImageSource, field);
   }
-  changed.conditioning = request.conditioning?.map((entry, i) =>
-    "image" in entry ? { ...entry, image: change(entry.image, `conditioning[${i}].image`) } : entry,
-  );
+  changed.conditioning = request.conditioning?.map((entry, i) => {
+    if (!("image" in entry)) return entry;
+    const own = { ...entry, image: change(entry.image, `conditioning[${i}].image`) };
+    return own.kind === "image-prompt" && own.mask !== undefined
+      ? { ...own, mask: change(own.mask, `conditioning[${i}].mask`) }
+      : own;
+  });
   if (changed.conditioning === undefined) delete changed.conditioning;
   return changed as R;
 }

@@ -194,6 +194,10 @@ export interface ImagePromptInput extends WindowInput {
   image: ImageInput;
   /** Adapter to use; the backend's default where absent. */
   model?: string | undefined;
+  /** CLIP's image encoder that the adapter was made for; the one beside the adapter, or the backend's default, where absent. */
+  imageEncoder?: string | undefined;
+  /** Where the picture acts: white; everywhere where absent. */
+  mask?: ImageInput | undefined;
   /** Multiplies the picture's influence; 1 is neutral. */
   strength?: number | undefined;
 }
@@ -203,11 +207,30 @@ export interface ControlInput extends WindowInput {
   /** A structure to follow. */
   kind: "control";
   /** What the control picture shows: edges, depth, a pose, … */
-  control: "canny" | "depth" | "pose" | "scribble" | "line-art" | "segmentation" | "tile" | "custom";
+  control:
+    | "canny"
+    | "depth"
+    | "pose"
+    | "scribble"
+    | "line-art"
+    | "soft-edge"
+    | "normal"
+    | "segmentation"
+    | "tile"
+    | "inpaint"
+    | "custom";
   /** The control picture itself: edges, a depth map, a pose's skeleton. */
   image: ImageInput;
   /** ControlNet to use; the backend's default for `control` where absent. */
   model?: string | undefined;
+  /** Makes the control picture of `image`, which is then a photo: its edges, for instance. An event shows what was made. */
+  prepare?: boolean | undefined;
+  /** A network that makes the control picture of `image`, such as a depth estimator: a path, as the backend knows it. */
+  preprocessor?: string | undefined;
+  /** Lets the control act less and less from the middle of the network to its outer layers, so that the prompt counts for more. */
+  softWeights?: boolean | undefined;
+  /** Follows the control even without a prompt, as diffusers' `guess_mode`: it acts on the conditional pass alone. */
+  guessMode?: boolean | undefined;
   /** Multiplies the control's influence; 1 is neutral. */
   strength?: number | undefined;
 }

@@ -74,6 +74,8 @@ export async function withLoras(model: LoadedModel, loras: readonly LoraRequest[
     tokenizer: (name) => model.tokenizer(name),
     textTokenizer: (name) => model.textTokenizer(name),
     assemble: (...part) => model.assemble(...part),
+    beside: (...network) => model.beside(...network),
+    keepBeside: (keys) => model.keepBeside(keys),
     rest: () => model.rest(),
     async network(choice) {
       const network = await model.network(chosen(choice));
@@ -100,6 +102,8 @@ function asItIs(model: LoadedModel): AdaptedModel {
     textTokenizer,
     network,
     assemble,
+    beside: (...other) => model.beside(...other),
+    keepBeside: (keys) => model.keepBeside(keys),
     rest,
     warnings: [],
     chosen: (choice) => choice,

@@ -1,4 +1,5 @@
 import type { WarningEvent } from "@latentkit/core";
+import { controlSteps, controlVariant } from "../../adapters/control/control-steps.ts";
 import type { Codec, Denoiser, FamilyJob, NetworkChoice, OpenModel } from "../family.ts";
 import { guidanceEmbedding } from "./guidance-embedding.ts";
 import { inpaintChannels } from "./inpaint-channels.ts";
@@ -18,9 +19,11 @@ export interface UNetDenoiserOptions {
   guidanceSize?: number | null | undefined;
 }
 
-/** The UNet as it is, unless some step looks at a perturbed pass. */
-export function unetOf({ perturbedLayers }: FamilyJob): NetworkChoice {
-  return perturbedLayers === undefined ? "unet" : { network: "unet", perturbedLayers };
+/** The UNet as it is, unless some step looks at a perturbed pass, or something steers it. */
+export function unetOf(job: FamilyJob): NetworkChoice {
+  const { perturbedLayers } = job;
+  const variant = { ...(perturbedLayers === undefined ? {} : { perturbedLayers }), ...controlVariant(job) };
+  return Object.keys(variant).length === 0 ? "unet" : { network: "unet", ...variant };
 }
 
 /** Denoises with a UNet of any kind. */
@@ -36,10 +39,12 @@ export async function unetDenoiser(
   const embedding =
     guidanceSize == null ? {} : { timestep_cond: guidanceEmbedding(settings.guidanceScale, guidanceSize) };
   const unet = await model.network(choice);
+  const control = await controlSteps(model, job, signal);
   const passesOf = (rows: readonly Condition[]) =>
     unetPasses({
       unet,
-      perturbs: choice !== "unet",
+      perturbs: job.perturbedLayers !== undefined,
+      control,
       runtime: model.runtime,
       rows: { ...stacked(rows), ...embedding },
       dims,

@@ -13,8 +13,12 @@ export type UNetKind = "plain" | "inpaint" | "instruct";
 
 /** What each kind can do. */
 const kindTraits: Readonly<Record<UNetKind, Pick<Traits, "tasks" | "features" | "conditioning">>> = {
-  plain: { tasks: ["text-to-image", "image-to-image", "inpaint"], features: ["strength"], conditioning: ["text"] },
-  inpaint: { tasks: ["inpaint"], features: ["strength"], conditioning: ["text"] },
+  plain: {
+    tasks: ["text-to-image", "image-to-image", "inpaint"],
+    features: ["strength"],
+    conditioning: ["text", "control"],
+  },
+  inpaint: { tasks: ["inpaint"], features: ["strength"], conditioning: ["text", "control"] },
   instruct: { tasks: ["image-to-image"], features: ["imageGuidanceScale"], conditioning: [] },
 };
 

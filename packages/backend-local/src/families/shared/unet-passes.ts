@@ -1,4 +1,5 @@
 import type { Tensor } from "onnxruntime-node";
+import type { ControlSteps } from "../../adapters/control/control-steps.ts";
 import type { Network } from "../../engine/network.ts";
 import type { Runtime } from "../../engine/runtime.ts";
 import type { Denoiser, LatentDims } from "../family.ts";
@@ -19,6 +20,8 @@ export interface UnetPassesOptions {
   classLabel?: number;
   /** How many of the first rows see zeros there. */
   blankRows?: number;
+  /** What control pictures add. */
+  control?: ControlSteps | undefined;
   signal: AbortSignal;
 }
 
@@ -27,7 +30,18 @@ export interface UnetPassesOptions {
  * passes than rows, it is the last rows that count.
  */
 export function unetPasses(options: UnetPassesOptions): Denoiser["predict"] {
-  const { unet, perturbs, runtime, rows, dims, besideChannels = 0, blankRows = 0, classLabel, signal } = options;
+  const {
+    unet,
+    perturbs,
+    runtime,
+    rows,
+    dims,
+    besideChannels = 0,
+    blankRows = 0,
+    classLabel,
+    control,
+    signal,
+  } = options;
   const [channels, height, width] = dims;
   const plane = height * width;
   const n = channels * plane;
@@ -55,16 +69,23 @@ export function unetPasses(options: UnetPassesOptions): Denoiser["predict"] {
     ...perturbation,
   });
   const feeds = Array.from({ length: available }, (_, i) => feedsOf(i + 1));
-  return async (input, t, _index, { uncond, perturbed }, beside) => {
+  // Controls see the latents alone.
+  const alone = new Float32Array(control && besideChannels > 0 ? available * n : 0);
+  const latentsOf = (count: number, all: Tensor) =>
+    besideChannels === 0 ? all : new runtime.Tensor("float32", alone.subarray(0, count * n), [count, ...dims]);
+  return async (input, t, index, { uncond, perturbed }, beside) => {
     const count = uncond ? available : 1;
     for (let i = 0; i < count; i++) {
       sample.set(input, i * perRow);
+      if (alone.length > 0) alone.set(input, i * n);
       const blank = i < blankRows - (available - count);
       if (beside) sample.set(blank ? new Float32Array(beside.length) : beside, i * perRow + n);
     }
     timestep[0] = t;
     again[0] = perturbed ? 1n : 0n;
-    const { data } = await unet.run(feeds[count - 1]!, "out_sample", signal);
+    const own = feeds[count - 1]!;
+    const steered = control && (await control({ index, count, latents: latentsOf(count, own.sample!), feeds: own }));
+    const { data } = await unet.run({ ...own, ...steered }, "out_sample", signal);
     return Array.from({ length: perturbed ? count + 1 : count }, (_, i) =>
       (data as Float32Array).subarray(i * n, (i + 1) * n),
     );

@@ -19,20 +19,50 @@ const resnetName = renameStart([
  */
 export function originalUnet(source: Source): Weights {
   const names = new Renaming(source);
+  moveEmbeddings(names);
+  names.move("out.0.", "conv_norm_out.");
+  names.move("out.2.", "conv_out.");
+  moveDown(names);
+  moveMiddle(names);
+  moveUp(names);
+  return names.finish("UNet");
+}
+
+/**
+ * A ControlNet in the naming of its authors' code, which is half a UNet's, under diffusers' names.
+ *
+ * @see https://github.com/lllyasviel/ControlNet `cldm/cldm.py`
+ * @throws {@link ModelError} naming a tensor that has no place in such a network.
+ */
+export function originalControlNet(source: Source): Weights {
+  const names = new Renaming(source);
+  moveEmbeddings(names);
+  moveDown(names);
+  moveMiddle(names);
+  for (let i = 0; names.has(`zero_convs.${i}.`); i++) names.move(`zero_convs.${i}.0.`, `controlnet_down_blocks.${i}.`);
+  names.move("middle_block_out.0.", "controlnet_mid_block.");
+  // Between each two there is an activation.
+  const hints = Array.from({ length: 64 }, (_, i) => 2 * i).filter((at) => names.has(`input_hint_block.${at}.`));
+  for (const [i, at] of hints.entries()) {
+    const to = i === 0 ? "conv_in" : i === hints.length - 1 ? "conv_out" : `blocks.${i - 1}`;
+    names.move(`input_hint_block.${at}.`, `controlnet_cond_embedding.${to}.`);
+  }
+  return names.finish("ControlNet");
+}
+
+function moveEmbeddings(names: Renaming): void {
   names.move("time_embed.0.", "time_embedding.linear_1.");
   names.move("time_embed.2.", "time_embedding.linear_2.");
   names.move("label_emb.weight", "class_embedding.weight");
   names.move("label_emb.0.0.", "add_embedding.linear_1.");
   names.move("label_emb.0.2.", "add_embedding.linear_2.");
   names.move("input_blocks.0.0.", "conv_in.");
-  names.move("out.0.", "conv_norm_out.");
-  names.move("out.2.", "conv_out.");
-  moveDown(names);
+}
+
+function moveMiddle(names: Renaming): void {
   names.move("middle_block.0.", "mid_block.resnets.0.", resnetName);
   if (names.has("middle_block.1.transformer_blocks.")) names.move("middle_block.1.", "mid_block.attentions.0.");
   names.move("middle_block.2.", "mid_block.resnets.1.", resnetName);
-  moveUp(names);
-  return names.finish("UNet");
 }
 
 function moveDown(names: Renaming): void {

@@ -33,17 +33,24 @@ export function downBlock(
   level: UNetLevel,
   last: boolean,
   context: UNetContext,
+  /** What a T2I-Adapter adds. */
+  feature?: Value,
 ): Features[] {
   const kept: Features[] = [];
+  const attends = level.down.startsWith("CrossAttn");
+  const withFeature = (x: Value) => (feature === undefined ? x : scope.graph.node("Add", [x, feature]));
   let { value, channels } = input;
   for (let i = 0; i < level.layers; i++) {
     value = resnetBlock2d(scope.in("resnets", i), value, channels, level.channels, context.style);
     channels = level.channels;
     value = levelAttention(scope.in("attentions", i), value, level, level.down, level.downDepths[i]!, context);
+    // Before the downsampler where the block attends to text, and after it where it doesn't: as the reference has it.
+    if (i === level.layers - 1 && (attends || last)) value = withFeature(value);
     kept.push({ value, channels, grown: context.grown });
   }
   if (!last) {
     value = downsample(scope.in("downsamplers", 0), value, channels, context.config.downsample_padding);
+    if (!attends) value = withFeature(value);
     kept.push({ value, channels, grown: context.grown });
   }
   return kept;

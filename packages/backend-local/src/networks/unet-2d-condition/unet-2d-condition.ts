@@ -6,7 +6,9 @@ import { linear } from "../../graph/linear.ts";
 import { groupNorm } from "../../graph/norm.ts";
 import { Scope } from "../../graph/scope.ts";
 import { PerturbedAttention } from "../blocks/perturbed-attention.ts";
+import { controlOutputs } from "../controlnet/controlnet.ts";
 import { type BuildOptions, type NetworkGraph, networkGraph } from "../network-graph.ts";
+import { featureOutputs } from "../t2i-adapter/t2i-adapter.ts";
 import { downBlock, type Features, midBlock, type UNetContext, upBlock } from "./unet-2d-blocks.ts";
 import { type UNetConfig, unetConfig } from "./unet-2d-condition-config.ts";
 import { unetEmbedding } from "./unet-embeddings.ts";
@@ -15,6 +17,10 @@ import { unetEmbedding } from "./unet-embeddings.ts";
 export interface UNetOptions extends BuildOptions {
   /** Self-attentions that a sample's second pass has the identity for, by the names of {@link selfAttentions}. */
   perturbedLayers?: readonly string[];
+  /** Whether a ControlNet's outputs are inputs, and added: see {@link controlOutputs}. Each may be one number, for none. */
+  controlled?: boolean;
+  /** How many of a T2I-Adapter's outputs are inputs, and added: see {@link featureOutputs}. */
+  features?: number;
 }
 
 /**
@@ -56,12 +62,25 @@ export function buildUNet(config: unknown, weights: Weights, options: UNetOption
   };
 
   let x = firstConv(root, sample, spec);
-  const kept = [x];
+  const features = featureOutputs(options.features ?? 0).map((name) => anyShape(graph, name));
+  let kept = [x];
   for (const [i, level] of spec.levels.entries()) {
-    kept.push(...downBlock(root.in("down_blocks", i), x, level, i === spec.levels.length - 1, context));
+    const isLast = i === spec.levels.length - 1;
+    kept.push(...downBlock(root.in("down_blocks", i), x, level, isLast, context, features[i]));
     x = kept.at(-1)!;
   }
+  const names = controlOutputs(kept.length);
+  const controlled = (to: Features, name: string): Features => {
+    if (!options.controlled) return to;
+    const added = anyShape(graph, name);
+    const isGrown = to.grown ?? context.grown;
+    return { ...to, value: graph.node("Add", [to.value, isGrown ? context.perturbed!.grow(added) : added]) };
+  };
+  kept = kept.map((each, i) => controlled(each, names[i]!));
   if (spec.mid_block_type !== null) x = midBlock(root.in("mid_block"), x, spec, context);
+  const last = features[spec.levels.length];
+  if (last !== undefined) x = { ...x, value: graph.node("Add", [x.value, last]) };
+  x = controlled({ ...x, grown: context.grown }, names.at(-1)!);
   for (const [i, level] of spec.levels.toReversed().entries()) {
     x = upBlock(root.in("up_blocks", i), x, kept, level, i === spec.levels.length - 1, context);
   }
@@ -71,6 +90,14 @@ export function buildUNet(config: unknown, weights: Weights, options: UNetOption
   const output = conv(root.in("conv_out"), activate(graph, activation, normed), sizes);
   graph.output(output, "out_sample", "float32", [perturbed ? "passes" : "batch", spec.out_channels, "height", "width"]);
   return networkGraph(graph);
+}
+
+function anyShape(graph: GraphBuilder, name: string): Value {
+  return graph.input(
+    name,
+    "float32",
+    ["a", "b", "c", "d"].map((side) => `${name}.${side}`),
+  );
 }
 
 function firstConv(root: Scope, sample: Value, spec: UNetConfig): Features {
