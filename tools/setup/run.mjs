@@ -62,7 +62,17 @@ async function bench(tools, names) {
   return 0;
 }
 
-const benchmarks = ["local", "samplers", "guidance", "sd15-unet", "sdxl-unet", "vae-decode", "replicate", "comfy"];
+const benchmarks = [
+  "local",
+  "samplers",
+  "guidance",
+  "sd15-unet",
+  "sdxl-unet",
+  "vae-decode",
+  "replicate",
+  "comfy",
+  "server",
+];
 
 function benchmarkFile(name) {
   return join("tools", "bench", `${name}.ts`);

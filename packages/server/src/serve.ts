@@ -58,7 +58,7 @@ export async function serve(client: Client, options: ServeOptions = {}): Promise
   const http = createHttpServer(
     {
       requestTimeout: requestTimeoutMs,
-      headersTimeout: 20_000,
+      headersTimeout: Math.min(20_000, requestTimeoutMs),
       keepAliveTimeout: 10_000,
       connectionsCheckingInterval: 5000,
     },

@@ -1,4 +1,4 @@
-import type { Bytes, GenerationResult, LatentKitError, ShownPreviewEvent } from "@latentkit/core";
+import type { Bytes, GenerationResult, LatentKitError } from "@latentkit/core";
 import { describeError, describeImage, describeJob, type Telling } from "./describe-job.ts";
 import type { LogItem } from "./job-log.ts";
 import type { ServedJob } from "./served-job.ts";
@@ -30,11 +30,9 @@ export function jobEventStream(job: ServedJob, options: StreamOptions, telling: 
           if (item === undefined) return controller.close();
           if (item === "later") return controller.enqueue(encode(": still here\n\n"));
           after = item.id;
-          const data = await toldOf(job, item.event, options, telling);
-          if (data === undefined) continue;
-          return controller.enqueue(
-            encode(`id: ${item.id}\nevent: ${item.event.type}\ndata: ${JSON.stringify(data)}\n\n`),
-          );
+          const message = await messageOf(job, item, options, telling);
+          if (message === undefined) continue;
+          return controller.enqueue(message);
         }
       },
       cancel: () => options.onLeave?.(),
@@ -43,12 +41,34 @@ export function jobEventStream(job: ServedJob, options: StreamOptions, telling: 
   );
 }
 
+const messages = new WeakMap<object, Map<string, Promise<Bytes | undefined>>>();
+
+/** An event as bytes; what comes often is made once for all who read it in the same way. */
+function messageOf(
+  job: ServedJob,
+  item: LogItem,
+  options: StreamOptions,
+  telling: Telling,
+): Promise<Bytes | undefined> {
+  const make = async () => {
+    const data = await toldOf(job, item.event, options, telling);
+    return data && encode(`id: ${item.id}\nevent: ${item.event.type}\ndata: ${JSON.stringify(data)}\n\n`);
+  };
+  if (item.event.type !== "preview" && item.event.type !== "progress") return make();
+  const known = messages.get(item.event) ?? new Map<string, Promise<Bytes | undefined>>();
+  messages.set(item.event, known);
+  const message = known.get(options.previews) ?? make();
+  known.set(options.previews, message);
+  return message;
+}
+
 async function toldOf(job: ServedJob, event: LogItem["event"], options: StreamOptions, telling: Telling) {
   switch (event.type) {
     case "preview": {
       if (options.previews === "none") return undefined;
       const { image, ...rest } = event;
-      return { ...rest, image: options.previews === "payload" ? image.payload : await previewUrl(event) };
+      const quality = { quality: 70 };
+      return { ...rest, image: options.previews === "payload" ? image.payload : await image.dataUrl("jpeg", quality) };
     }
     case "image": {
       const { image, latent: _, ...rest } = event;
@@ -70,15 +90,6 @@ async function toldOf(job: ServedJob, event: LogItem["event"], options: StreamOp
     default:
       return telling.names.shown(event);
   }
-}
-
-const encoded = new WeakMap<object, Promise<string>>();
-
-/** Made once for all who watch. */
-function previewUrl(event: ShownPreviewEvent): Promise<string> {
-  const known = encoded.get(event) ?? event.image.dataUrl("jpeg", { quality: 70 });
-  encoded.set(event, known);
-  return known;
 }
 
 function encode(text: string): Bytes {
