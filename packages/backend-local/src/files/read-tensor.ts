@@ -1,18 +1,34 @@
 import { open } from "node:fs/promises";
+import { blockNumbers } from "./block-numbers.ts";
 import { modelError } from "./model-error.ts";
+import { rotateColumns } from "./rotate-columns.ts";
 import type { WeightTensor } from "./safetensors.ts";
+import { isBlockType } from "./stored-type.ts";
 import { isFloatType, toFloat32 } from "./to-float32.ts";
 
-/** The elements of a small floating-point tensor as they lie. @throws {@link ModelError} where it is of another type, or unreadable. */
+/**
+ * What a tensor's elements stand for, as they lie: blocks and scales are applied, and a rotation is turned back.
+ *
+ * @throws {@link ModelError} where it is of another type, or unreadable.
+ */
 export async function readTensor(tensor: WeightTensor): Promise<Float32Array> {
-  const { file, name, dtype } = tensor;
-  if (!isFloatType(dtype)) {
-    throw modelError("unsupported", `${file}: ${name} is stored as ${dtype}; a float type is needed`, {
-      file,
-      tensor: name,
-    });
+  const { scale, rotation } = tensor;
+  const values = numbersOf(tensor, await readBytes(tensor));
+  if (scale !== undefined) {
+    const factors = await readTensor(scale);
+    const perRow = values.length / factors.length;
+    for (let i = 0; i < values.length; i++) values[i] = values[i]! * factors[Math.floor(i / perRow)]!;
   }
-  return toFloat32(await readBytes(tensor), dtype);
+  return rotation === undefined ? values : rotateColumns(values, rotation);
+}
+
+function numbersOf({ file, name, dtype, scale }: WeightTensor, bytes: Buffer): Float32Array {
+  if (isFloatType(dtype)) return toFloat32(bytes, dtype);
+  if (isBlockType(dtype)) return blockNumbers(bytes, dtype);
+  if (dtype === "I8" && scale !== undefined)
+    return Float32Array.from(new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length));
+  const message = `${file}: ${name} is stored as ${dtype}; a float type is needed`;
+  throw modelError("unsupported", message, { file, tensor: name });
 }
 
 /** The first element of an int32 or int64 tensor; undefined where it is of another type. */
@@ -22,7 +38,8 @@ export async function readInteger(tensor: WeightTensor): Promise<number | undefi
   return tensor.dtype === "I64" ? Number(bytes.readBigInt64LE(0)) : bytes.readInt32LE(0);
 }
 
-async function readBytes({ file, offset, length }: WeightTensor): Promise<Buffer> {
+/** A tensor's bytes as they lie. */
+export async function readBytes({ file, offset, length }: WeightTensor): Promise<Buffer> {
   const bytes = Buffer.alloc(length);
   const handle = await open(file, "r");
   try {

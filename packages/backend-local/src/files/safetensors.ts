@@ -5,14 +5,17 @@ import { modelError } from "./model-error.ts";
 import { nestsDeeperThan } from "./nesting.ts";
 import { clip, quote } from "./quote.ts";
 import { regularFile } from "./regular-file.ts";
+import type { StoredType } from "./stored-type.ts";
 
 /** Bytes an element takes, by safetensors dtype. */
 const elementSizes = {
   BOOL: 1,
   U8: 1,
   I8: 1,
+  F4: 0.5,
   F8_E4M3: 1,
   F8_E5M2: 1,
+  F8_E8M0: 1,
   U16: 2,
   I16: 2,
   F16: 2,
@@ -37,10 +40,10 @@ const maxDepth = 3;
 /** Most dimensions of a tensor. */
 const maxRank = 8;
 
-/** One tensor of a safetensors file: where its little-endian, row-major elements lie. */
+/** One tensor of a weights file: where its little-endian, row-major elements lie. */
 export interface WeightTensor {
   readonly name: string;
-  readonly dtype: SafetensorsDtype;
+  readonly dtype: StoredType;
   readonly shape: readonly number[];
   /** The file it lies in, with symbolic links resolved. */
   readonly file: string;
@@ -50,9 +53,13 @@ export interface WeightTensor {
   readonly length: number;
   /** Whether the elements lie as those of the transposed matrix, of `shape` reversed. */
   readonly transposed?: true;
+  /** What its elements are to be multiplied with: one number, or one for each of its rows. */
+  readonly scale?: WeightTensor;
+  /** Of a matrix whose columns were rotated in groups of so many (ConvRot): what it is multiplied with must be, too. */
+  readonly rotation?: number;
 }
 
-/** A safetensors file's header, checked against the file. */
+/** A weights file's header, checked against the file. */
 export interface SafetensorsFile {
   /** The path that was asked for. */
   readonly path: string;

@@ -14,7 +14,13 @@ export function rowsOf(tensor: WeightTensor, from: number, to: number): WeightTe
     shape: [to - from, ...rest],
     offset: tensor.offset + from * rowBytes,
     length: (to - from) * rowBytes,
+    ...(tensor.scale && { scale: scaleOfRows(tensor.scale, from, to) }),
   };
+}
+
+/** A scale of one number is every row's. */
+export function scaleOfRows(scale: WeightTensor, from: number, to: number): WeightTensor {
+  return (scale.shape[0] ?? 1) === 1 ? scale : rowsOf(scale, from, to);
 }
 
 /** A matrix that was stored the other way round: its shape is that of the transposed one, its bytes stay as they are. */

@@ -1,7 +1,10 @@
-/** Element types that a latent may be kept in, by safetensors' names. */
-export type FloatType = "F16" | "BF16" | "F32" | "F64";
+/** Floating-point element types, by safetensors' names. */
+export type FloatType = "F8_E4M3" | "F8_E5M2" | "F16" | "BF16" | "F32" | "F64";
 
 const readers: Readonly<Record<FloatType, { size: number; read: (view: DataView, at: number) => number }>> = {
+  F8_E4M3: { size: 1, read: (view, at) => fromE4m3(view.getUint8(at)) },
+  // The upper half of a half-precision number.
+  F8_E5M2: { size: 1, read: (view, at) => fromHalf(view.getUint8(at) << 8) },
   F16: { size: 2, read: (view, at) => fromHalf(view.getUint16(at, true)) },
   BF16: { size: 2, read: (view, at) => fromBits(view.getUint16(at, true) * 0x10000) },
   F32: { size: 4, read: (view, at) => view.getFloat32(at, true) },
@@ -27,8 +30,15 @@ function fromBits(bits: number): number {
   return word.getFloat32(0);
 }
 
+/** An fp8 number of four exponent bits that has no infinities (Micikevicius et al. 2022, https://arxiv.org/abs/2209.05433). */
+function fromE4m3(bits: number): number {
+  if ((bits & 0x7f) === 0x7f) return Number.NaN;
+  // The same number in half precision, whose exponents begin 8 lower.
+  return fromHalf(((bits & 0x80) << 8) | ((bits & 0x7f) << 7)) * 256;
+}
+
 /** A half-precision number of IEEE 754. */
-function fromHalf(bits: number): number {
+export function fromHalf(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const [exponent, fraction] = [(bits >> 10) & 0x1f, bits & 0x3ff];
   if (exponent === 0x1f) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;

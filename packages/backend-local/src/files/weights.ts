@@ -1,6 +1,8 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { readGguf } from "./gguf.ts";
 import { modelError } from "./model-error.ts";
+import { readQuantisedLayout } from "./quantised-layout.ts";
 import { clip, quote } from "./quote.ts";
 import { readJson } from "./read-json.ts";
 import { readSafetensors, type WeightTensor } from "./safetensors.ts";
@@ -17,15 +19,16 @@ export interface Weights {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** Weights held in one safetensors file. @throws {@link ModelError} as {@link readSafetensors} does. */
+/** Weights held in one safetensors or GGUF file. @throws {@link ModelError} as {@link readSafetensors} and {@link readGguf} do. */
 export async function fileWeights(path: string): Promise<Weights> {
   refusePickle(path);
-  if (/\.gguf$/i.test(path)) {
-    const message = `${path} is a GGUF file, whose quantised weights are not supported yet; use the model's .safetensors file`;
-    throw modelError("unsupported", message, { file: path });
-  }
-  const { tensors, metadata } = await readSafetensors(path);
-  return { source: path, find: (name) => tensors.get(name), names: () => tensors.keys(), metadata };
+  const isGguf = /\.gguf$/i.test(path);
+  const { tensors, metadata } = await (isGguf ? readGguf(path) : readSafetensors(path));
+  return { ...weightsOf(path, await readQuantisedLayout(path, tensors, metadata)), metadata };
+}
+
+function weightsOf(source: string, tensors: ReadonlyMap<string, WeightTensor>): Weights {
+  return { source, find: (name) => tensors.get(name), names: () => tensors.keys() };
 }
 
 const stems = ["diffusion_pytorch_model", "model"];
@@ -112,11 +115,8 @@ async function shardedWeights(folder: string, indexName: string): Promise<Weight
       tensor,
     });
   }
-  return {
-    source: index,
-    find: (name) => shards.get(shardOf.get(name) ?? "")?.get(name),
-    names: () => shardOf.keys(),
-  };
+  const all = [...shardOf].map(([tensor, shard]) => [tensor, shards.get(shard)!.get(tensor)!] as const);
+  return weightsOf(index, await readQuantisedLayout(index, new Map(all)));
 }
 
 async function readIndex(path: string): Promise<Map<string, string>> {

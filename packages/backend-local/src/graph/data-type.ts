@@ -8,6 +8,8 @@ export const dataTypeCodes = {
   bool: 9,
   float16: 10,
   bfloat16: 16,
+  float8e4m3fn: 17,
+  float8e5m2: 19,
 } as const;
 
 /** An ONNX element type. */

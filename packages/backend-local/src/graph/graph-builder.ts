@@ -1,8 +1,9 @@
 import { parse, sep } from "node:path";
 import { modelError } from "../files/model-error.ts";
-import type { SafetensorsDtype, WeightTensor } from "../files/safetensors.ts";
-import { type DataType, dataTypeCodes } from "./data-type.ts";
+import type { WeightTensor } from "../files/safetensors.ts";
+import type { DataType } from "./data-type.ts";
 import { type Attribute, encodeModel, type OnnxInitializer, type OnnxNode, type Port } from "./onnx-model.ts";
+import { readyRows, readyWeight } from "./ready-weight.ts";
 
 /** A value in the graph, by name. Only a {@link GraphBuilder} makes one. */
 export type Value = string & { readonly graphValue: true };
@@ -14,19 +15,27 @@ export interface NodeOptions {
   domain?: "" | "com.microsoft";
 }
 
-const floatTypes: Partial<Record<SafetensorsDtype, DataType>> = { F32: "float32", F16: "float16", BF16: "bfloat16" };
-const toFloat32 = { to: { int: dataTypeCodes.float32 } };
+/** A stretch of a tensor's bytes, and what they are to be in the graph. */
+export interface StoredPart {
+  tensor: WeightTensor;
+  type: DataType;
+  dims: readonly number[];
+  /** In bytes from the tensor's first. */
+  from: number;
+  length: number;
+}
+
 const opsets = { "": 23, "com.microsoft": 1 };
 
 /**
  * Builds an ONNX graph node by node. Weights stay where they are: an initializer points at the stretch of the
- * safetensors file that holds the tensor, and one stored in half precision is cast when it is used.
+ * file that holds the tensor, and one stored in fewer bits is made float32 when it is used.
  */
 export class GraphBuilder {
   readonly #name: string;
   readonly #nodes: OnnxNode[] = [];
-  readonly #casts: OnnxNode[] = [];
-  readonly #cast = new Set<Value>();
+  readonly #prepared: OnnxNode[] = [];
+  readonly #made = new Map<string, Value>();
   readonly #initializers = new Map<string, OnnxInitializer>();
   readonly #inputs: Port[] = [];
   readonly #outputs: Port[] = [];
@@ -52,9 +61,9 @@ export class GraphBuilder {
     return this.#root ?? sep;
   }
 
-  /** Whether any weight is stored in half precision. */
+  /** Whether any weight is stored in fewer bits than float32. */
   get casts(): boolean {
-    return this.#casts.length > 0;
+    return this.#prepared.length > 0;
   }
 
   /** Declares an input. A dimension named by a string is free. */
@@ -71,20 +80,24 @@ export class GraphBuilder {
 
   /** Adds an operator and gives its first output. An optional input that is left out is `undefined`. */
   node(op: string, inputs: readonly (Value | undefined)[], options: NodeOptions = {}): Value {
-    const output = this.#fresh(op);
-    this.#nodes.push({
-      op,
-      domain: options.domain ?? "",
-      inputs: inputs.map((input) => input ?? ""),
-      outputs: [output],
-      attributes: options.attributes ?? {},
-    });
-    return output;
+    return this.#add(this.#nodes, op, inputs, options);
+  }
+
+  /** Adds an operator that makes a weight ready. It looks at nothing that is fed. */
+  prepare(op: string, inputs: readonly (Value | undefined)[], options: NodeOptions = {}): Value {
+    return this.#add(this.#prepared, op, inputs, options);
+  }
+
+  /** What `make` makes, made once under its key. */
+  once(key: string, make: () => Value): Value {
+    const value = this.#made.get(key) ?? make();
+    this.#made.set(key, value);
+    return value;
   }
 
   /** A float32 constant. No `dims` means a scalar. */
-  floats(values: readonly number[] | number, dims: readonly number[] = []): Value {
-    return this.#constant("float32", Float32Array.of(...[values].flat()), dims);
+  floats(values: Float32Array | readonly number[] | number, dims: readonly number[] = []): Value {
+    return this.#constant("float32", Float32Array.from(typeof values === "number" ? [values] : values), dims);
   }
 
   /** An int64 constant: a list has one dimension, a number none. */
@@ -98,8 +111,25 @@ export class GraphBuilder {
     return this.#constant("int32", Int32Array.of(value), []);
   }
 
+  /** A uint8 constant: a list has one dimension, a number none. */
+  bytes(values: readonly number[] | number): Value {
+    const data = Uint8Array.from([values].flat());
+    return this.#constant("uint8", data, Array.isArray(values) ? [data.length] : []);
+  }
+
+  /** A stretch of a tensor's bytes as a constant of any type and shape that they fill. */
+  stored({ tensor, type, dims, from, length }: StoredPart): Value {
+    const { file, name: tensorName, offset } = tensor;
+    const name = `${tensorName}[${from}:${from + length}](${type} ${dims.join("x")})`;
+    if (!this.#initializers.has(name)) {
+      const data = { location: this.#location(file), offset: offset + from, length };
+      this.#initializers.set(name, { name, type, dims, data });
+    }
+    return name as Value;
+  }
+
   /**
-   * A tensor of a safetensors file as a float32 value of shape `dims`, which has the same number of elements (or, with
+   * A tensor of a file as a float32 value of shape `dims`, which has the same number of elements (or, with
    * `rows`, those of that range of its first dimension).
    */
   weight(tensor: WeightTensor, dims: readonly number[], rows?: readonly [from: number, to: number]): Value {
@@ -109,29 +139,21 @@ export class GraphBuilder {
         this.weight({ ...asStored, shape: tensor.shape.toReversed() }, dims.toReversed()),
       ]);
     }
-    const stored = this.#stored(tensor, dims, rows);
-    if (tensor.dtype === "F32") return stored;
-    const value = `${stored}:float32` as Value;
-    if (!this.#cast.has(value)) {
-      this.#cast.add(value);
-      const cast = { op: "Cast", domain: "", inputs: [stored], outputs: [value], attributes: toFloat32 };
-      this.#casts.push(cast);
-    }
-    return value;
+    const key = `${tensor.name}[${rows?.join(":") ?? ""}](${dims.join("x")}) rotated by ${tensor.rotation ?? 0}`;
+    return this.once(key, () => readyWeight(this, tensor, dims, rows ?? [0, tensor.shape[0] ?? 1]));
   }
 
-  /** The rows of an embedding table `[n, size]` that `ids` name, in float32: only those rows are cast. */
+  /** The rows of an embedding table `[n, size]` that `ids` name, in float32: only those rows are made ready. */
   lookup(table: WeightTensor, ids: Value): Value {
-    const found = this.node("Gather", [this.#stored(table, table.shape), ids]);
-    return table.dtype === "F32" ? found : this.node("Cast", [found], { attributes: toFloat32 });
+    return readyRows(this, table, ids);
   }
 
   /** The model as `onnx.ModelProto` bytes. */
   finish(): Uint8Array {
     return encodeModel({
       name: this.#name,
-      // Casts come first: the runtime then schedules each beside its one consumer, and holds one weight at a time.
-      nodes: [...this.#casts, ...this.#nodes],
+      // What makes weights ready comes first: the runtime then schedules it beside its one consumer, and holds one weight at a time.
+      nodes: [...this.#prepared, ...this.#nodes],
       initializers: [...this.#initializers.values()],
       inputs: this.#inputs,
       outputs: this.#outputs,
@@ -139,24 +161,23 @@ export class GraphBuilder {
     });
   }
 
-  #stored(tensor: WeightTensor, dims: readonly number[], rows?: readonly [from: number, to: number]): Value {
-    const { file, name: tensorName, dtype, shape, offset, length } = tensor;
-    const type = floatTypes[dtype];
-    if (type === undefined) {
-      const message = `${file}: ${tensorName} is stored as ${dtype}; ${Object.keys(floatTypes).join(", ")} work`;
-      throw modelError("unsupported", message, { file, tensor: tensorName });
-    }
-    const name = `${tensorName}${rows ? `[${rows.join(":")}]` : ""}(${dims.join("x")})` as Value;
-    if (!this.#initializers.has(name)) {
-      const [from, to] = rows ?? [0, shape[0] ?? 1];
-      const rowBytes = length / (shape[0] ?? 1);
-      const data = { location: this.#location(file), offset: offset + from * rowBytes, length: (to - from) * rowBytes };
-      this.#initializers.set(name, { name, type, dims, data });
-    }
-    return name;
+  #add(list: OnnxNode[], op: string, inputs: readonly (Value | undefined)[], options: NodeOptions): Value {
+    const output = this.#fresh(op);
+    list.push({
+      op,
+      domain: options.domain ?? "",
+      inputs: inputs.map((input) => input ?? ""),
+      outputs: [output],
+      attributes: options.attributes ?? {},
+    });
+    return output;
   }
 
-  #constant(type: DataType, data: Float32Array | BigInt64Array | Int32Array, dims: readonly number[]): Value {
+  #constant(
+    type: DataType,
+    data: Float32Array | BigInt64Array | Int32Array | Uint8Array,
+    dims: readonly number[],
+  ): Value {
     const bytes = new Uint8Array(data.buffer);
     const name = `const ${type} ${Buffer.from(bytes).toString("base64")} [${dims.join(",")}]`;
     const short = name.length > 80 ? this.#fresh("const") : name;

@@ -1,4 +1,5 @@
 import type { Value } from "./graph-builder.ts";
+import { rotated } from "./rotation.ts";
 import type { Scope } from "./scope.ts";
 
 /** Sizes of a linear layer. */
@@ -21,9 +22,12 @@ export function linear(scope: Scope, input: Value, options: LinearOptions): Valu
   const shape = [outFeatures, inFeatures];
   const size = rows[1] - rows[0];
   const view = size === outFeatures ? {} : { rows };
-  const weight = scope.weight("weight", shape, { ...view, as: [size, inFeatures] });
+  const { rotation, ...plain } = scope.tensor("weight", shape);
+  const weight = graph.weight(plain, [size, inFeatures], view.rows);
+  // Rotating what is multiplied is cheaper than turning the weight back.
+  const x = rotation === undefined ? input : rotated(graph, input, rotation);
   const attributes = { transB: { int: 1 } };
-  const product = graph.node("FusedMatMul", [input, weight], { domain: "com.microsoft", attributes });
+  const product = graph.node("FusedMatMul", [x, weight], { domain: "com.microsoft", attributes });
   const output = bias
     ? graph.node("Add", [product, scope.weight("bias", [outFeatures], { ...view, as: [size] })])
     : product;

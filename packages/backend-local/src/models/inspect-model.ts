@@ -26,7 +26,7 @@ export interface ComponentInfo {
   parameters: number;
   /** Bytes of all tensors. */
   bytes: number;
-  /** Element types as safetensors names them, the one with most bytes first. */
+  /** Element types as safetensors and GGUF name them, the one with most bytes first. */
   dtypes: string[];
 }
 
@@ -137,9 +137,9 @@ function inspectPart(name: string, config: Readonly<Record<string, unknown>>, we
   const bytesOf = new Map<string, number>();
   let parameters = 0;
   for (const tensorName of weights.names()) {
-    const { dtype, shape, length } = weights.find(tensorName)!;
+    const { dtype, shape, length, scale } = weights.find(tensorName)!;
     parameters += shape.reduce((product, side) => product * side, 1);
-    bytesOf.set(dtype, (bytesOf.get(dtype) ?? 0) + length);
+    bytesOf.set(dtype, (bytesOf.get(dtype) ?? 0) + length + (scale?.length ?? 0));
   }
   const dtypes = [...bytesOf].sort(([, a], [, b]) => b - a).map(([dtype]) => dtype);
   const bytes = [...bytesOf.values()].reduce((sum, length) => sum + length, 0);

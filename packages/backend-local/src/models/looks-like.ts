@@ -43,41 +43,8 @@ const marks: readonly (readonly [pattern: RegExp, what: string])[] = [
   [/(encoder|decoder)\.(stages|middle)\.\d+/, "a VAE of another family"],
 ];
 
-/** Ways to store weights in fewer bits, by the names of the tensors that come with them. */
-const quantised: readonly (readonly [pattern: RegExp, what: string])[] = [
-  [/\.comfy_quant$/, "ComfyUI's quantised layout"],
-  [/\.(absmax|quant_map|quant_state\..*)$/, "bitsandbytes' 4 or 8 bits"],
-  [/\.(qweight|qzeros)$/, "4 bits (GPTQ, AWQ or Nunchaku)"],
-  [/(^|\.)(scaled_fp8|scale_weight|weight_scale)$/, "scaled 8 bits"],
-];
-
-const eightBits: Readonly<Record<string, string>> = {
-  F8_E4M3: "fp8 (e4m3)",
-  F8_E5M2: "fp8 (e5m2)",
-  I8: "int8",
-  U8: "uint8",
-};
-
 /** What a file of no known family looks like; undefined where it gives no hint. */
 export function looksLike(weights: Weights): string | undefined {
-  return firstMark(weights, marks);
-}
-
-/**
- * In which form weights are stored that our graphs can't read; undefined where they are float32, float16 or bfloat16. Single
- * numbers and positions of other types are in many files and count for nothing.
- */
-export function quantisation(weights: Weights): string | undefined {
-  const layout = firstMark(weights, quantised);
-  if (layout !== undefined) return layout;
-  for (const name of weights.names()) {
-    const { dtype, shape } = weights.find(name)!;
-    if (shape.length >= 2 && Object.hasOwn(eightBits, dtype)) return eightBits[dtype];
-  }
-  return undefined;
-}
-
-function firstMark(weights: Weights, list: readonly (readonly [pattern: RegExp, what: string])[]): string | undefined {
   const names = [...weights.names()];
-  return list.find(([pattern]) => names.some((name) => pattern.test(name)))?.[1];
+  return marks.find(([pattern]) => names.some((name) => pattern.test(name)))?.[1];
 }

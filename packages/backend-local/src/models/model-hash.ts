@@ -22,12 +22,16 @@ export async function hashModel(
   weights: readonly Weights[],
   note = "",
 ): Promise<{ hash: string; files: string[] }> {
-  const parts = weights.map((each) => [...each.names()].sort().map((name) => each.find(name)!));
+  const parts = weights.map((each) => [...each.names()].sort().flatMap((name) => withScale(each.find(name)!)));
   const files = [...texts, ...new Set(parts.flat().map(({ file }) => file))];
   const stamp = `${note}${await stampOf(files)}${weights.map(({ source }) => source).join()}`;
   const hash = known.get(stamp) ?? (await compute(texts, parts, note));
   known.set(stamp, hash);
   return { hash, files };
+}
+
+function withScale(tensor: WeightTensor): readonly WeightTensor[] {
+  return tensor.scale === undefined ? [tensor] : [tensor, tensor.scale];
 }
 
 /** Changes when any of the files does, or comes, or goes. */
@@ -47,8 +51,9 @@ async function compute(
   }
   for (const tensors of parts) {
     const samples = await sample(tensors);
-    for (const [i, { name, dtype, shape }] of tensors.entries()) {
-      hash.update(JSON.stringify([name, dtype, shape])).update(samples[i]!);
+    for (const [i, { name, dtype, shape, rotation }] of tensors.entries()) {
+      hash.update(JSON.stringify([name, dtype, shape, ...(rotation === undefined ? [] : [rotation])]));
+      hash.update(samples[i]!);
     }
   }
   return `sha256:${hash.digest("hex")}`;

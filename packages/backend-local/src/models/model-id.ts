@@ -9,5 +9,5 @@ export function modelId(path: string): string {
   if (snapshots === "snapshots" && repository?.startsWith("models--")) {
     return `${repository.slice("models--".length).replace("--", "/")}@${revision}`;
   }
-  return basename(path, ".safetensors") || path;
+  return basename(path).replace(/\.(safetensors|gguf)$/, "") || path;
 }

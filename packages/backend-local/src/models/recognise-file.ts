@@ -3,10 +3,11 @@ import { TensorNames } from "../files/tensor-names.ts";
 import type { Weights } from "../files/weights.ts";
 import { deducedText } from "./deduced/deduced-text.ts";
 import { deducedTinyVae, deducedVae } from "./deduced/deduced-vae.ts";
-import { looksLike, quantisation } from "./looks-like.ts";
+import { looksLike } from "./looks-like.ts";
 import { type CheckpointOptions, modelAround, originalUnetPrefix, readCheckpoint } from "./original/checkpoint.ts";
 import { originalTinyVae, originalVae } from "./original/original-vae.ts";
 import type { PartName, RecognisedModel, RecognisedPart } from "./recognised-model.ts";
+import { requireStatedArchitecture } from "./stated-architecture.ts";
 
 /** What one weights file holds: a model, whole or in part, or a single network. */
 export type RecognisedFile =
@@ -23,21 +24,25 @@ export const supportedFiles =
  * @throws {@link ModelError} saying what it looks like and what is supported.
  */
 export async function recogniseFile(weights: Weights, options: CheckpointOptions = {}): Promise<RecognisedFile> {
-  refuseQuantised(weights);
   // A LoRA or a ControlNet has the names of the network that it changes: what is marked so is nothing else.
   const looks = looksLike(weights);
   const names = new TensorNames(weights);
   if (looks === undefined || !isAdapter(looks)) {
     const prefix = originalUnetPrefix(weights);
-    if (prefix !== undefined) return { kind: "model", model: await readCheckpoint(weights, prefix, options) };
+    if (prefix !== undefined) return modelOf(weights, await readCheckpoint(weights, prefix, options));
     if (names.has("down_blocks.0.resnets.0") && names.has("time_embedding"))
-      return { kind: "model", model: await modelAround(weights, weights, options) };
+      return modelOf(weights, await modelAround(weights, weights, options));
     const network = singleNetwork(weights, names);
     if (network !== undefined) return { kind: "network", ...network };
   }
   const { source: file } = weights;
   const what = looks === undefined ? "holds no model that is known here" : `looks like ${looks}`;
   throw modelError("unsupported", `${file} ${what}; supported are ${supportedFiles}`, { file });
+}
+
+function modelOf(weights: Weights, model: RecognisedModel): RecognisedFile {
+  requireStatedArchitecture(weights, model.pipeline);
+  return { kind: "model", model };
 }
 
 /**
@@ -68,15 +73,6 @@ const titles: Readonly<Record<PartName, string>> = {
   textEncoder2: "second text encoder",
   textEncoder3: "third text encoder",
 };
-
-function refuseQuantised(weights: Weights): void {
-  const form = quantisation(weights);
-  if (form === undefined) return;
-  const { source: file } = weights;
-  const what = looksLike(weights);
-  const message = `${file}${what === undefined ? "" : ` (it looks like ${what})`} stores its weights as ${form}; float32, float16 and bfloat16 work`;
-  throw modelError("unsupported", message, { file });
-}
 
 function isAdapter(looks: string): boolean {
   return /LoRA|ControlNet|Adapter|AnimateDiff|upscaler/.test(looks);

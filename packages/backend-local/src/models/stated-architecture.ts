@@ -1,0 +1,25 @@
+import { modelError } from "../files/model-error.ts";
+import { quote } from "../files/quote.ts";
+import type { Weights } from "../files/weights.ts";
+
+/** The pipelines of what city96's and stable-diffusion.cpp's tools call an architecture. */
+const architectures: Readonly<Record<string, RegExp>> = {
+  sd1: /^StableDiffusion(?!XL)/,
+  sd2: /^StableDiffusion(?!XL)/,
+  sdxl: /^StableDiffusionXL/,
+};
+/** Others that such tools know: none of a UNet's. */
+const others = /^(flux|sd3|aura|hidream|cosmos|ltxv|hyvid|wan|lumina2|qwen_image|t5|t5encoder|llama|qwen\w*|clip)$/;
+
+/**
+ * Holds what a GGUF file says of itself against what its tensors are. Many say nothing, or a word of their own.
+ *
+ * @throws {@link ModelError} where the two differ: one of them is wrong.
+ */
+export function requireStatedArchitecture({ metadata, source: file }: Weights, pipeline: string): void {
+  const stated = metadata?.["general.architecture"];
+  if (stated === undefined || architectures[stated]?.test(pipeline)) return;
+  if (architectures[stated] === undefined && !others.test(stated)) return;
+  const message = `${file}: its metadata says that it is ${quote(stated)}, its tensors are those of a ${pipeline}`;
+  throw modelError("malformed", message, { file, option: "general.architecture" });
+}
