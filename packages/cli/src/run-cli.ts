@@ -7,6 +7,7 @@ import { completeCommand, completionCommand } from "./commands/completion.ts";
 import { diffCommand } from "./commands/diff.ts";
 import { generateCommand } from "./commands/generate.ts";
 import { modelsCommand } from "./commands/models.ts";
+import { quantizeCommand } from "./commands/quantize.ts";
 import { recipeCommand } from "./commands/recipe.ts";
 import { replayCommand } from "./commands/replay.ts";
 import { samplersCommand } from "./commands/samplers.ts";
@@ -36,6 +37,7 @@ const commands: readonly MakeCommand[] = [
   recipeCommand,
   diffCommand,
   modelsCommand,
+  quantizeCommand,
   samplersCommand,
   capabilitiesCommand,
   comfyCommand,

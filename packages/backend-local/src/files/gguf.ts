@@ -35,7 +35,7 @@ export async function readGguf(path: string): Promise<SafetensorsFile> {
   await refuseOthers(path, file.path);
   const parsed = await parse(path, file.path);
   const { tensorInfos } = parsed;
-  const metadata: Readonly<Record<string, unknown>> = parsed.metadata;
+  const metadata: Readonly<Record<string, unknown>> = { ...parsed.metadata };
   const start = Number(parsed.tensorDataOffset);
   const tensors = new Map<string, WeightTensor>();
   const { GGMLQuantizationType } = await import("@huggingface/gguf");
