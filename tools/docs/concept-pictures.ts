@@ -16,11 +16,10 @@ const sweeps: Readonly<Record<string, SweepInput>> = {
   steps: { prompt, seed: 5, sampler: "euler", scheduler: "normal", steps: [1, 2, 4, 8, 20, 50] },
   guidance: { prompt, seed: 5, guidanceScale: [1, 2, 4, 8, 14, 20] },
   seeds: { prompt, seed: [1, 2, 3, 4, 5, 6] },
-  // Few steps over wide levels: the page says which samplers fail at that.
   samplers: {
     prompt,
     seed: 5,
-    steps: 6,
+    steps: 12,
     scheduler: "karras",
     sampler: ["euler", "heun", "dpmpp_2m", "uni_pc", "euler_ancestral", "dpmpp_sde"],
   },
