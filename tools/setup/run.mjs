@@ -69,6 +69,7 @@ const benchmarks = [
   "sd15-unet",
   "sdxl-unet",
   "vae-decode",
+  "quantised",
   "replicate",
   "comfy",
   "server",

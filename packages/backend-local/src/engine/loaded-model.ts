@@ -6,6 +6,7 @@ import { openWeights } from "../models/open-weights.ts";
 import type { NetworkGraph } from "../networks/network-graph.ts";
 import type { PromptTokenizer } from "../prompts/prompt-tokenizer.ts";
 import type { TextTokenizer } from "../prompts/text-tokenizer.ts";
+import { multipliesIntegers } from "./multiplies-integers.ts";
 import { Network } from "./network.ts";
 import type { Runtime } from "./runtime.ts";
 import { TextCache } from "./text-cache.ts";
@@ -55,7 +56,7 @@ export class LoadedModel implements OpenModel {
     for (const choice of choices) {
       const key = keyOf(choice);
       if (this.#networks.has(key) || this.#graphs.has(key)) continue;
-      this.#graphs.set(key, await buildNetwork(this.model, choice));
+      this.#graphs.set(key, await this.#build(choice));
     }
   }
 
@@ -129,13 +130,17 @@ export class LoadedModel implements OpenModel {
     const key = keyOf(choice);
     try {
       if (typeof choice !== "string") await this.#releaseOthers(key, choice.network);
-      const graph = this.#graphs.get(key) ?? (await buildNetwork(this.model, choice));
+      const graph = this.#graphs.get(key) ?? (await this.#build(choice));
       this.#graphs.delete(key);
       return await Network.load(graph, this.runtime);
     } catch (error) {
       this.#networks.delete(key);
       throw error;
     }
+  }
+
+  #build(choice: NetworkChoice): Promise<NetworkGraph> {
+    return buildNetwork(this.model, choice, undefined, () => multipliesIntegers(this.runtime));
   }
 
   /** Releases the network's variants other than that of `key`. */

@@ -22,6 +22,11 @@ const types: Readonly<Record<string, { as: StoredType; elements: number; bytes: 
   ),
 };
 
+/** Whether a file is GGUF's by its name. */
+export function isGguf(path: string): boolean {
+  return /\.gguf$/i.test(path);
+}
+
 /**
  * Reads and checks a GGUF file's header: names, types, shapes and offsets of its tensors, each held against the file's length. No tensor
  * data is read. `metadata` has the file's own plain values as texts.

@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { readGguf } from "./gguf.ts";
+import { isGguf, readGguf } from "./gguf.ts";
 import { modelError } from "./model-error.ts";
 import { readQuantisedLayout } from "./quantised-layout.ts";
 import { clip, quote } from "./quote.ts";
@@ -22,8 +22,7 @@ export interface Weights {
 /** Weights held in one safetensors or GGUF file. @throws {@link ModelError} as {@link readSafetensors} and {@link readGguf} do. */
 export async function fileWeights(path: string): Promise<Weights> {
   refusePickle(path);
-  const isGguf = /\.gguf$/i.test(path);
-  const { tensors, metadata } = await (isGguf ? readGguf(path) : readSafetensors(path));
+  const { tensors, metadata } = await (isGguf(path) ? readGguf(path) : readSafetensors(path));
   return { ...weightsOf(path, await readQuantisedLayout(path, tensors, metadata)), metadata };
 }
 

@@ -4,6 +4,7 @@ import { type BlockType, blockTypes } from "../files/stored-type.ts";
 import { BlockReader, blockValues } from "./block-values.ts";
 import type { DataType } from "./data-type.ts";
 import type { GraphBuilder, Value } from "./graph-builder.ts";
+import { withLastDimension } from "./last-dimension.ts";
 
 /** The types that a block's bytes are looked at as: all over the same stretch of the file. */
 const views: readonly (readonly [type: DataType, size: number])[] = [
@@ -44,16 +45,15 @@ export function blockRows(graph: GraphBuilder, table: WeightTensor, ids: Value):
     const message = `${table.file}: the rows of ${table.name} [${table.shape.join(", ")}] are no whole blocks of ${table.dtype}`;
     throw modelError("unsupported", message, { file: table.file, tensor: table.name });
   }
-  const part = (type: DataType, unit: number) => {
+  const found = (type: DataType, unit: number) => {
     const stored = graph.stored({ tensor: table, type, dims: [rows, rowBytes / unit], from: 0, length: table.length });
-    return graph.node("Reshape", [graph.node("Gather", [stored, ids]), graph.ints([-1, bytes / unit])]);
+    return graph.node("Gather", [stored, ids]);
   };
+  const part = (type: DataType, unit: number) =>
+    graph.node("Reshape", [found(type, unit), graph.ints([-1, bytes / unit])]);
   const reader = new BlockReader(graph, (op, ...rest) => graph.node(op, ...rest), viewsBy(part));
   const values = blockValues[table.dtype as BlockType](reader);
-  const shape = graph.node("Concat", [graph.node("Shape", [ids]), graph.ints([size])], {
-    attributes: { axis: { int: 0 } },
-  });
-  return graph.node("Reshape", [values, shape]);
+  return withLastDimension(graph, values, found("uint8", 1), size);
 }
 
 /** Each view is made when it is first looked at. */

@@ -41,6 +41,8 @@ export class GraphBuilder {
   readonly #outputs: Port[] = [];
   #root: string | undefined;
   #count = 0;
+  /** Whether weights are to be laid out for their products when the graph is loaded, in memory of its own. */
+  packs = false;
 
   constructor(name: string) {
     this.#name = name;
@@ -117,6 +119,11 @@ export class GraphBuilder {
     return this.#constant("uint8", data, Array.isArray(values) ? [data.length] : []);
   }
 
+  /** An int8 constant. */
+  signedBytes(values: readonly number[], dims: readonly number[]): Value {
+    return this.#constant("int8", Int8Array.from(values), dims);
+  }
+
   /** A stretch of a tensor's bytes as a constant of any type and shape that they fill. */
   stored({ tensor, type, dims, from, length }: StoredPart): Value {
     const { file, name: tensorName, offset } = tensor;
@@ -175,7 +182,7 @@ export class GraphBuilder {
 
   #constant(
     type: DataType,
-    data: Float32Array | BigInt64Array | Int32Array | Uint8Array,
+    data: Float32Array | BigInt64Array | Int32Array | Uint8Array | Int8Array,
     dims: readonly number[],
   ): Value {
     const bytes = new Uint8Array(data.buffer);

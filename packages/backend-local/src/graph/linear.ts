@@ -1,4 +1,6 @@
-import type { Value } from "./graph-builder.ts";
+import type { WeightTensor } from "../files/safetensors.ts";
+import type { GraphBuilder, Value } from "./graph-builder.ts";
+import { int8Product, int8Weight } from "./int8-product.ts";
 import { rotated } from "./rotation.ts";
 import type { Scope } from "./scope.ts";
 
@@ -22,14 +24,26 @@ export function linear(scope: Scope, input: Value, options: LinearOptions): Valu
   const shape = [outFeatures, inFeatures];
   const size = rows[1] - rows[0];
   const view = size === outFeatures ? {} : { rows };
-  const { rotation, ...plain } = scope.tensor("weight", shape);
-  const weight = graph.weight(plain, [size, inFeatures], view.rows);
+  const tensor = scope.tensor("weight", shape);
   // Rotating what is multiplied is cheaper than turning the weight back.
-  const x = rotation === undefined ? input : rotated(graph, input, rotation);
-  const attributes = { transB: { int: 1 } };
-  const product = graph.node("FusedMatMul", [x, weight], { domain: "com.microsoft", attributes });
+  const x = tensor.rotation === undefined ? input : rotated(graph, input, tensor.rotation);
+  const product = multiplied(graph, x, tensor, { rows, inFeatures });
   const output = bias
     ? graph.node("Add", [product, scope.weight("bias", [outFeatures], { ...view, as: [size] })])
     : product;
-  return scope.adapt({ kind: "linear", input, output, weight: scope.tensor("weight", shape), rows });
+  return scope.adapt({ kind: "linear", input, output, weight: tensor, rows });
+}
+
+function multiplied(
+  graph: GraphBuilder,
+  x: Value,
+  tensor: WeightTensor,
+  { rows, inFeatures }: Required<Pick<LinearOptions, "rows" | "inFeatures">>,
+): Value {
+  const { rotation, ...plain } = tensor;
+  if (plain.product === "int8" && plain.scale !== undefined)
+    return int8Product(graph, x, int8Weight(graph, { ...plain, scale: plain.scale }, rows));
+  const size = rows[1] - rows[0];
+  const weight = graph.weight(plain, [size, inFeatures], size === tensor.shape[0] ? undefined : rows);
+  return graph.node("FusedMatMul", [x, weight], { domain: "com.microsoft", attributes: { transB: { int: 1 } } });
 }

@@ -2,6 +2,8 @@ import { layerAdapter } from "../adapters/adapted-layers.ts";
 import { familyOf } from "../families/families.ts";
 import type { NetworkChoice } from "../families/family.ts";
 import { modelError } from "../files/model-error.ts";
+import type { Weights } from "../files/weights.ts";
+import { suitsIntegers } from "../graph/int8-product.ts";
 import type { LayerAdapter } from "../graph/scope.ts";
 import type { NetworkGraph } from "../networks/network-graph.ts";
 import { type Model, partOf, type WeightsSource } from "./model.ts";
@@ -31,16 +33,35 @@ export function networkOf(choice: NetworkChoice): string {
 
 /**
  * The graph of one of a model's networks. Building it holds every tensor's name, shape and type against the config;
- * no weight is read. An `adapter` is called in the place of the choice's own.
+ * no weight is read. An `adapter` is called in the place of the choice's own; `integers` tells
+ * whether products of 8 bits are right, and so fast, where it runs.
  *
  * @throws ModelError naming the tensor that is missing or does not fit.
  */
-export async function buildNetwork(model: Model, choice: NetworkChoice, adapter?: LayerAdapter): Promise<NetworkGraph> {
+export async function buildNetwork(
+  model: Model,
+  choice: NetworkChoice,
+  adapter?: LayerAdapter,
+  integers?: () => Promise<boolean>,
+): Promise<NetworkGraph> {
   const { networks } = await familyOf(model).engine();
   const { part, build } = networks[networkOf(choice)]!;
   const { weights, config } = partOf(model, part);
   if (weights.kind === "onnx") return exportedNetwork(weights, choice, adapter);
   const { adapted, ...options } = typeof choice === "string" ? {} : choice;
   const own = adapter ?? (adapted && layerAdapter(adapted));
-  return build(config, await openWeights(weights), { ...options, ...(own && { adapter: own }) });
+  const opened = await openWeights(weights);
+  const multiplies = [...opened.names()].some((name) => suitsIntegers(opened.find(name)!)) && (await integers?.());
+  return build(config, multiplies ? inIntegers(opened) : opened, { ...options, ...(own && { adapter: own }) });
+}
+
+/** Weights whose large rotated int8 layers are multiplied with in integers. */
+function inIntegers(weights: Weights): Weights {
+  return {
+    ...weights,
+    find: (name, shape) => {
+      const tensor = weights.find(name, shape);
+      return tensor !== undefined && suitsIntegers(tensor) ? { ...tensor, product: "int8" } : tensor;
+    },
+  };
 }

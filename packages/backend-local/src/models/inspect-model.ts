@@ -4,6 +4,7 @@ import type { Task } from "@latentkit/core";
 import { type AdapterInfo, inspectAdapter } from "../adapters/inspect-adapter.ts";
 import { familyOf } from "../families/families.ts";
 import { promptTokens } from "../families/traits.ts";
+import { isGguf } from "../files/gguf.ts";
 import { withHubCache } from "../files/hub-cache.ts";
 import { fileWeights, type Weights } from "../files/weights.ts";
 import { type ExportedWeights, filesOf } from "./exported-part.ts";
@@ -111,7 +112,7 @@ async function inspectNetworkFile(place: string): Promise<ModelInfo | undefined>
   const stats = await stat(path).catch(() => undefined);
   if (!stats?.isFile()) return undefined;
   const weights = await fileWeights(path);
-  const adapter = await inspectAdapter(path);
+  const adapter = isGguf(path) ? undefined : await inspectAdapter(path);
   if (adapter !== undefined) {
     const { hash } = await hashModel([], [weights]);
     const component = inspectPart(adapter.kind, { _class_name: adapter.title }, weights);
