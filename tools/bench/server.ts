@@ -3,7 +3,7 @@
  * wait; how soon the first step is told; and memory over a run under load.
  *
  *     pnpm bench server
- *     node --conditions=latentkit-source --expose-gc tools/bench/server.ts [seconds of load]
+ *     node --conditions=latentkit-source --expose-gc tools/bench/server.ts [seconds of load] [pairs of jobs]
  */
 import { cpus, loadavg } from "node:os";
 import { local } from "../../packages/backend-local/src/index.ts";
@@ -12,14 +12,14 @@ import { type Listening, serve } from "../../packages/server/src/index.ts";
 import { memoryBackend } from "../../packages/testing/src/index.ts";
 
 const seconds = Number(process.argv[2] ?? 60);
-const rounds = 12;
+const rounds = Number(process.argv[3] ?? 12);
 const request = { prompt: "a red apple on a blue background", steps: 20 };
 
 console.log(
   `  ${new Date().toISOString().slice(0, 10)}, node ${process.version}, ${cpus().length} × ${cpus()[0]?.model.trim()}, load ${loadavg()[0]?.toFixed(1)}`,
 );
-await onEmbeddedModel();
 await underLoad();
+await onEmbeddedModel();
 
 async function onEmbeddedModel(): Promise<void> {
   const client = createClient({ backend: local() });

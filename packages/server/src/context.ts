@@ -6,6 +6,7 @@ import type { Jobs, Order } from "./jobs/jobs.ts";
 import type { BodyBudget } from "./request/body-budget.ts";
 import type { Names } from "./request/names.ts";
 import type { ResolvedOptions } from "./server-options.ts";
+import type { Telemetry } from "./telemetry.ts";
 import type { Uploads } from "./uploads.ts";
 
 /** What a request brings along, beside itself. */
@@ -35,6 +36,7 @@ export interface ServerContext {
   budget: BodyBudget;
   jobs: Jobs;
   telling: Telling;
+  telemetry: Telemetry;
 }
 
 /** What every order of a call has. */

@@ -19,6 +19,7 @@ import { aboutRoutes, healthRoutes } from "./routes/about.ts";
 import { jobRoutes } from "./routes/jobs.ts";
 import { uploadRoutes } from "./routes/uploads.ts";
 import { type ResolvedOptions, resolveOptions, type ServerOptions } from "./server-options.ts";
+import { makeTelemetry } from "./telemetry.ts";
 import { Uploads } from "./uploads.ts";
 
 /** A client over HTTP, as handlers to mount where you like. */
@@ -68,8 +69,11 @@ export function contextOf(client: Client, options: ResolvedOptions): ServerConte
   const uploads = new Uploads(options);
   const budget = new BodyBudget(options.maxInFlightBytes);
   const onEnd = (job: ServedJob) => options.log?.(jobEntry(job, options));
-  const jobs = new Jobs({ client, options, names, uploads, budget, onEnd });
+  const onStart = (job: ServedJob) => telemetry.begin(job);
+  const jobs = new Jobs({ client, options, names, uploads, budget, onStart, onEnd });
+  const telemetry = makeTelemetry({ client, jobs, uploads, budget });
   return {
+    telemetry,
     client,
     options,
     access: new Access(options),
@@ -106,6 +110,10 @@ function buildApp(server: ServerContext): Hono<Bindings> {
   app.use(async (c, next) => {
     c.set("caller", access.caller(c.req.raw));
     return next();
+  });
+  app.get("/metrics", async (c) => {
+    const { text, contentType } = server.telemetry;
+    return c.body(await text(), 200, { "content-type": contentType });
   });
   app.route("/v1", jobRoutes(server));
   app.route("/v1", uploadRoutes(server));

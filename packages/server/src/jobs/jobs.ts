@@ -28,6 +28,7 @@ export interface Ordered {
 export interface JobsContext extends Gate {
   client: Client;
   budget: BodyBudget;
+  onStart?: (job: ServedJob) => void;
   onEnd?: (job: ServedJob) => void;
 }
 
@@ -161,8 +162,9 @@ export class Jobs {
   }
 
   #keep(job: ServedJob, release: () => void): ServedJob {
-    const { onEnd } = this.#context;
+    const { onStart, onEnd } = this.#context;
     this.#jobs.set(job.id, job);
+    onStart?.(job);
     void job.ended.then(() => {
       release();
       onEnd?.(job);

@@ -1,0 +1,115 @@
+import { version } from "@latentkit/core";
+import { type Attributes, metrics, type Span, SpanStatusCode, trace } from "@opentelemetry/api";
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { ServerContext } from "./context.ts";
+import type { ServedJob } from "./jobs/served-job.ts";
+
+/** What Prometheus is told, and where jobs are noted. */
+export interface Telemetry {
+  begin(job: ServedJob): void;
+  /** The text of `/metrics`. */
+  text(): Promise<string>;
+  contentType: string;
+}
+
+/** Seconds that pictures take, from the embedded model's to those of large ones on a CPU. */
+const buckets = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900];
+
+/**
+ * Spans and metrics by OpenTelemetry's GenAI conventions, through whatever SDK the program has set up (none: nothing is done), and counts for
+ * Prometheus. No prompt stands in either.
+ */
+export function makeTelemetry(server: Pick<ServerContext, "jobs" | "uploads" | "budget" | "client">): Telemetry {
+  const registry = new Registry();
+  const shared = { registers: [registry] };
+  const jobs = new Counter({
+    ...shared,
+    name: "latentkit_jobs_total",
+    help: "Jobs that ended",
+    labelNames: ["outcome", "dialect"],
+  });
+  const images = new Counter({ ...shared, name: "latentkit_images_total", help: "Pictures that were made" });
+  const seconds = new Histogram({
+    ...shared,
+    name: "latentkit_job_seconds",
+    help: "From the order to the end of a job",
+    buckets,
+  });
+  const gauge = (name: string, help: string, value: () => number) =>
+    new Gauge({
+      ...shared,
+      name,
+      help,
+      collect: function (this: Gauge) {
+        this.set(value());
+      },
+    });
+  gauge("latentkit_jobs_unfinished", "Jobs that wait or run", () => server.jobs.unfinished);
+  gauge("latentkit_result_bytes", "Bytes of results that are kept", () => server.jobs.resultBytes);
+  gauge("latentkit_upload_bytes", "Bytes of uploads that are kept", () => server.uploads.bytes);
+  gauge("latentkit_input_bytes", "Bytes of bodies and inputs that are held", () => server.budget.held);
+  const { backend } = server.client;
+  const duration = metrics
+    .getMeter("@latentkit/server", version)
+    .createHistogram("gen_ai.client.operation.duration", { unit: "s" });
+  return {
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+    begin(job) {
+      const span = startSpan(job, backend.id);
+      void note(job, span).then(() => {
+        jobs.inc({ outcome: job.status, dialect: job.origin.dialect });
+        images.inc(job.images.length);
+        const took = (Date.now() - job.createdAt) / 1000;
+        seconds.observe(took);
+        const error = job.error && { "error.type": job.error.code };
+        const about = {
+          "gen_ai.operation.name": "generate_image",
+          "gen_ai.provider.name": backend,
+          "gen_ai.output.type": "image",
+        };
+        duration.record(took, { ...about, ...error });
+      });
+    },
+  };
+}
+
+function startSpan({ request, origin }: ServedJob, backend: string): Span {
+  const attributes: Attributes = {
+    "gen_ai.operation.name": "generate_image",
+    "gen_ai.provider.name": backend,
+    "gen_ai.output.type": "image",
+    "gen_ai.request.choice.count": request.count,
+    "latentkit.dialect": origin.dialect,
+    "latentkit.task": request.task,
+  };
+  if (request.model !== undefined) attributes["gen_ai.request.model"] = request.model;
+  if (request.seed !== undefined) attributes["gen_ai.request.seed"] = Number(request.seed);
+  return trace
+    .getTracer("@latentkit/server", version)
+    .startSpan(`generate_image${request.model ? ` ${request.model}` : ""}`, { attributes });
+}
+
+/** Follows a job to its end: each step is an event of its span. */
+async function note(job: ServedJob, span: Span): Promise<void> {
+  for (let after = -1; ; ) {
+    const item = await job.log.after(after, 60_000);
+    if (item === undefined) break;
+    if (item === "later") continue;
+    after = item.id;
+    const { event } = item;
+    if (event.type === "started") {
+      span.addEvent("started");
+      if (event.model !== undefined) span.setAttribute("gen_ai.response.model", event.model.id);
+    }
+    if (event.type === "progress") span.addEvent("step", { phase: event.phase, step: event.step, steps: event.steps });
+    if (event.type === "image") span.addEvent("image", { index: event.index });
+    if (event.type === "done") span.setStatus({ code: SpanStatusCode.OK });
+  }
+  const { error } = job;
+  if (error !== undefined) {
+    span.setAttribute("error.type", error.code);
+    span.setStatus({ code: SpanStatusCode.ERROR, message: error.code });
+  }
+  span.end();
+}
