@@ -6,8 +6,9 @@ import {
   type GenerationEvent,
   type GenerationRequest,
 } from "@latentkit/core";
-import { type ControlNets, readControls } from "./adapters/control/read-controls.ts";
+import { readControls } from "./adapters/control/read-controls.ts";
 import { type AdapterFolders, findAdapters } from "./adapters/find-adapters.ts";
+import { readImagePrompts } from "./adapters/ip-adapter/read-image-prompts.ts";
 import type { Engine, EngineOptions } from "./engine/engine.ts";
 import { type EngineHold, shareEngine } from "./engine/shared-engine.ts";
 import { unlessAborted } from "./engine/unless-aborted.ts";
@@ -29,7 +30,7 @@ export class LocalBackend implements Backend {
   #hold: EngineHold | undefined;
   readonly #models: ModelLibrary;
   readonly #folders: AdapterFolders;
-  readonly #controlNets: ControlNets | undefined;
+  readonly #steering: Pick<ResolvedLocalOptions, "controlNets" | "ipAdapter" | "imageEncoder">;
   /** Aborted by dispose: what is not the engine's, such as a picture on its way, ends as well. */
   readonly #life = new AbortController();
 
@@ -37,7 +38,7 @@ export class LocalBackend implements Backend {
     const { executionProvider, threads, cacheModels, isolation, engineOutput, idleMs, stallMs, maxMemory } = options;
     this.#models = new ModelLibrary(options);
     this.#folders = options;
-    this.#controlNets = options.controlNets;
+    this.#steering = options;
     this.#options = {
       settings: {
         executionProvider,
@@ -90,7 +91,12 @@ export class LocalBackend implements Backend {
     const { width, height } = settle(sized, model);
     const prompt = "prompt" in sized ? (sized.prompt ?? "") : "";
     const controls = await unlessAborted(
-      readControls(sized, model, { controlNets: this.#controlNets, width, height, signal: before, rules }),
+      readControls(sized, model, { controlNets: this.#steering.controlNets, width, height, signal: before, rules }),
+      before,
+    );
+    const { ipAdapter, imageEncoder } = this.#steering;
+    const imagePrompts = await unlessAborted(
+      readImagePrompts(sized, model, { ipAdapter, imageEncoder, width, height, signal: before, rules }),
       before,
     );
     const doubts = await expectationWarnings(model, { width, height, prompt });
@@ -101,7 +107,11 @@ export class LocalBackend implements Backend {
       yield { type: "queued", position: turn.position };
       yield* doubts;
       for await (const position of turn.moves(before)) yield { type: "queued", position };
-      for await (const event of engine.run({ request: sized, model, inputs: { ...inputs, controls } }, turn, before)) {
+      for await (const event of engine.run(
+        { request: sized, model, inputs: { ...inputs, controls, imagePrompts } },
+        turn,
+        before,
+      )) {
         yield toGenerationEvent(event);
       }
     } finally {

@@ -6,7 +6,7 @@ import type { Model } from "./models/model.ts";
 import { ownScheduler } from "./pipeline/choose-plan.ts";
 import { settle } from "./pipeline/settings.ts";
 
-const controlOptions = ["prepare", "preprocessor", "softWeights", "guessMode"] as const;
+const controlOptions = ["prepare", "preprocessor", "softWeights", "guessMode", "imageEncoder", "mask"] as const;
 
 /** What the engine can do with a model. */
 export function capabilitiesOf(model: Model): Capabilities {

@@ -28,6 +28,8 @@ const LocalOptionsSchema = z.strictObject({
     .optional(),
   loraFolder: path,
   embeddingFolder: path,
+  ipAdapter: path,
+  imageEncoder: path,
   controlNets: z.partialRecord(z.enum(controlTypes), z.string().min(1)).optional(),
   executionProvider: z.enum(executionProviders).default("cpu"),
   threads: z.int().min(1).max(1024).optional(),
@@ -101,6 +103,10 @@ export interface LocalOptions {
    * folder in the diffusers layout, a `.safetensors` file, or a model of the Hub's that is in its cache.
    */
   controlNets?: Partial<Record<(typeof controlTypes)[number], string>>;
+  /** The IP-Adapter's file that pictures as prompts go through, where a request names none. */
+  ipAdapter?: string;
+  /** The folder of CLIP's image encoder that it was made for. Default: the `image_encoder` that lies beside it. */
+  imageEncoder?: string;
   /** What computes. Default `"cpu"`; the others need a build of onnxruntime-node that has them. */
   executionProvider?: ExecutionProvider;
   /** Threads for one network run. Default: onnxruntime's choice, one a physical core. */

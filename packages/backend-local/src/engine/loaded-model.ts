@@ -87,10 +87,10 @@ export class LoadedModel implements OpenModel {
     return loaded;
   }
 
-  async keepBeside(keys: readonly string[]): Promise<void> {
+  async keepBeside(start: string, keys: readonly string[]): Promise<void> {
     const kept = new Set(keys.map((key) => `${besideStart}${key}`));
     for (const [key, loaded] of [...this.#networks]) {
-      if (!key.startsWith(besideStart) || kept.has(key)) continue;
+      if (!key.startsWith(`${besideStart}${start}`) || kept.has(key)) continue;
       this.#networks.delete(key);
       await this.#releaseReplaced(await loaded);
     }

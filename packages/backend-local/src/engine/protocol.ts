@@ -12,6 +12,7 @@ import type {
   WarningEvent,
 } from "@latentkit/core";
 import type { ControlInput } from "../adapters/control/control-input.ts";
+import type { ImagePromptInput } from "../adapters/ip-adapter/image-prompt-input.ts";
 import type { ExecutionProvider } from "../local-options.ts";
 import type { Model } from "../models/model.ts";
 
@@ -29,7 +30,13 @@ export interface EngineJob {
   request: GenerationRequest;
   model: Model;
   /** Input pictures, decoded and resized to the output's size; or the latents in place of the picture: one for all, or one for each. */
-  inputs: { image?: Pixels; mask?: Pixels; latents?: Float32Array; controls?: readonly ControlInput[] };
+  inputs: {
+    image?: Pixels;
+    mask?: Pixels;
+    latents?: Float32Array;
+    controls?: readonly ControlInput[];
+    imagePrompts?: readonly ImagePromptInput[];
+  };
 }
 
 /** To the engine. One job runs at a time. */

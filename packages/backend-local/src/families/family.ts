@@ -79,6 +79,7 @@ export interface NetworkOptions extends BuildOptions {
   readonly vectors?: boolean;
   readonly controlled?: boolean;
   readonly features?: number;
+  readonly imagePrompts?: number;
 }
 
 /** A network by its name, or one that is built otherwise. */
@@ -96,6 +97,8 @@ export interface NetworkVariant {
   readonly controlled?: boolean;
   /** Of a T2I-Adapter, in a denoising network: how many blocks have one. */
   readonly features?: number;
+  /** Of IP-Adapters, in a denoising network: beside its text, for so many groups of pictures. */
+  readonly imagePrompts?: number;
 }
 
 /** A job as a family sees it. */
@@ -183,8 +186,8 @@ export interface OpenModel {
   assemble(key: string, part: string, build: NetworkRule["build"]): Promise<Network>;
   /** A network of other files than the model's; it stays loaded under its key, as the model's do, until {@link keepBeside}. */
   beside(key: string, build: () => Promise<NetworkGraph>): Promise<Network>;
-  /** Releases the networks of other files but for those of these keys. */
-  keepBeside(keys: readonly string[]): Promise<void>;
+  /** Releases the networks of other files whose keys begin so, but for those of these keys. */
+  keepBeside(start: string, keys: readonly string[]): Promise<void>;
   /** Gives back the memory of all networks; each wakes when it is next run. */
   rest(): Promise<void>;
   /** A tokenizer of CLIP's kind. */

@@ -3,6 +3,7 @@ import { runPlan } from "@latentkit/core/diffusion";
 import { type AdaptedModel, adaptedModel } from "../adapters/adapted-model.ts";
 import { loadControls } from "../adapters/control/loaded-controls.ts";
 import { prepareControls } from "../adapters/control/prepare/prepare-controls.ts";
+import { loadImagePrompt } from "../adapters/ip-adapter/image-prompts.ts";
 import type { LoadedModel } from "../engine/loaded-model.ts";
 import type { EngineEvent, EngineJob } from "../engine/protocol.ts";
 import type { Runtime } from "../engine/runtime.ts";
@@ -45,6 +46,7 @@ export async function* generate(
   const names = family.needs(asGiven, model.model).map(adapted.chosen);
   await clock.time("load", () => model.check(names));
   await clock.time("load", () => loadControls(model, inputs.controls));
+  for (const prompt of inputs.imagePrompts ?? []) await clock.time("load", () => loadImagePrompt(model, prompt));
   family.codec.check?.(model, asGiven.dims, inputs.image !== undefined);
   const versions = { "onnxruntime-node": model.runtime.version };
   yield { type: "started", resolved: resolved(settings), model: model.model.identity, versions };

@@ -31,14 +31,17 @@ export async function loadControls(
   const keys = new Map<ControlInput, string>();
   for (const input of inputs)
     keys.set(input, JSON.stringify([input.source.config, await stampOf([input.source.path])]));
-  await model.keepBeside([...keys.values()].flatMap((key) => [`look ${key}`, `steer ${key}`]));
+  await model.keepBeside(
+    "control",
+    [...keys.values()].flatMap((key) => [`control look ${key}`, `control steer ${key}`]),
+  );
   return Promise.all(
     inputs.map(async (input): Promise<LoadedControl> => {
       const { source, field } = input;
       const load = (role: string, build: Build) =>
         ofField(
           `${field}.model`,
-          model.beside(`${role} ${keys.get(input)}`, () => graphOf(source, build)),
+          model.beside(`control ${role} ${keys.get(input)}`, () => graphOf(source, build)),
         );
       if (source.kind === "t2i-adapter") return { input, look: await load("look", buildT2IAdapter) };
       return { input, look: await load("look", buildControlHint), steer: await load("steer", buildControlNet) };

@@ -75,7 +75,7 @@ export async function withLoras(model: LoadedModel, loras: readonly LoraRequest[
     textTokenizer: (name) => model.textTokenizer(name),
     assemble: (...part) => model.assemble(...part),
     beside: (...network) => model.beside(...network),
-    keepBeside: (keys) => model.keepBeside(keys),
+    keepBeside: (...keys) => model.keepBeside(...keys),
     rest: () => model.rest(),
     async network(choice) {
       const network = await model.network(chosen(choice));
@@ -103,7 +103,7 @@ function asItIs(model: LoadedModel): AdaptedModel {
     network,
     assemble,
     beside: (...other) => model.beside(...other),
-    keepBeside: (keys) => model.keepBeside(keys),
+    keepBeside: (...keys) => model.keepBeside(...keys),
     rest,
     warnings: [],
     chosen: (choice) => choice,

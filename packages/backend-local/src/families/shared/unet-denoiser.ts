@@ -1,5 +1,6 @@
 import type { WarningEvent } from "@latentkit/core";
-import { controlSteps, controlVariant } from "../../adapters/control/control-steps.ts";
+import { type ControlSteps, controlSteps, controlVariant } from "../../adapters/control/control-steps.ts";
+import { imagePrompts, imagePromptVariant } from "../../adapters/ip-adapter/image-prompts.ts";
 import type { Codec, Denoiser, FamilyJob, NetworkChoice, OpenModel } from "../family.ts";
 import { guidanceEmbedding } from "./guidance-embedding.ts";
 import { inpaintChannels } from "./inpaint-channels.ts";
@@ -22,7 +23,11 @@ export interface UNetDenoiserOptions {
 /** The UNet as it is, unless some step looks at a perturbed pass, or something steers it. */
 export function unetOf(job: FamilyJob): NetworkChoice {
   const { perturbedLayers } = job;
-  const variant = { ...(perturbedLayers === undefined ? {} : { perturbedLayers }), ...controlVariant(job) };
+  const variant = {
+    ...(perturbedLayers === undefined ? {} : { perturbedLayers }),
+    ...controlVariant(job),
+    ...imagePromptVariant(job),
+  };
   return Object.keys(variant).length === 0 ? "unet" : { network: "unet", ...variant };
 }
 
@@ -39,12 +44,18 @@ export async function unetDenoiser(
   const embedding =
     guidanceSize == null ? {} : { timestep_cond: guidanceEmbedding(settings.guidanceScale, guidanceSize) };
   const unet = await model.network(choice);
+  const prompts = await imagePrompts(model, job, signal);
   const control = await controlSteps(model, job, signal);
+  const steered: ControlSteps | undefined =
+    prompts === undefined ? control : async (step) => ({ ...(await control?.(step)), ...prompts.gates(step.index) });
+  const shown = prompts
+    ? conditions.map((each, i) => ({ ...each, ...(steering.rows[i]!.negative ? prompts.uncond : prompts.cond) }))
+    : conditions;
   const passesOf = (rows: readonly Condition[]) =>
     unetPasses({
       unet,
       perturbs: job.perturbedLayers !== undefined,
-      control,
+      control: steered,
       runtime: model.runtime,
       rows: { ...stacked(rows), ...embedding },
       dims,
@@ -54,8 +65,8 @@ export async function unetDenoiser(
     });
   // InstructPix2Pix's passes: neither text nor picture, the picture alone, both; all in one run.
   const predict = instructs
-    ? steeredPasses(steering, ofOneLength(conditions), ([uncond, cond]) => passesOf([uncond!, uncond!, cond!]))
-    : steeredPasses(steering, conditions, passesOf);
+    ? steeredPasses(steering, ofOneLength(shown), ([uncond, cond]) => passesOf([uncond!, uncond!, cond!]))
+    : steeredPasses(steering, shown, passesOf);
   switch (kind) {
     case "plain":
       return { warnings, predict };

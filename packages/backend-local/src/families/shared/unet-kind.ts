@@ -16,9 +16,9 @@ const kindTraits: Readonly<Record<UNetKind, Pick<Traits, "tasks" | "features" | 
   plain: {
     tasks: ["text-to-image", "image-to-image", "inpaint"],
     features: ["strength"],
-    conditioning: ["text", "control"],
+    conditioning: ["text", "control", "image-prompt"],
   },
-  inpaint: { tasks: ["inpaint"], features: ["strength"], conditioning: ["text", "control"] },
+  inpaint: { tasks: ["inpaint"], features: ["strength"], conditioning: ["text", "control", "image-prompt"] },
   instruct: { tasks: ["image-to-image"], features: ["imageGuidanceScale"], conditioning: [] },
 };
 

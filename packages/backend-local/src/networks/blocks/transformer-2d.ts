@@ -19,6 +19,8 @@ export interface Transformer2dOptions {
   /** The first attention of each block is to the text too. */
   onlyCrossAttention: boolean;
   perturbed?: PerturbedAttention | undefined;
+  /** What else than the text an attention looks at: gives what it makes of all, of what it made of the text. */
+  beside?: ((path: string, query: Value, ofText: Value) => Value) | undefined;
 }
 
 /**
@@ -56,7 +58,8 @@ function attentionLayer(scope: Scope, input: Value, toText: boolean, options: Tr
     linear(scope.in(name), x, { inFeatures, outFeatures: channels, bias: false });
   const attendToText = () => {
     const [query, key] = [project("to_q", input), project("to_k", text, textSize)];
-    return attention(scope.graph, { query, key, value: project("to_v", text, textSize) }, { heads });
+    const ofText = attention(scope.graph, { query, key, value: project("to_v", text, textSize) }, { heads });
+    return options.beside ? options.beside(scope.path, query, ofText) : ofText;
   };
   const attended = toText ? attendToText() : selfAttend(scope, input, { project, heads, perturbed });
   return linear(scope.in("to_out.0"), attended, { inFeatures: channels, outFeatures: channels });

@@ -1,10 +1,9 @@
 import type { Weights } from "../../files/weights.ts";
-import { activate } from "../../graph/activation.ts";
-import { attention } from "../../graph/attention.ts";
 import { GraphBuilder, type Value } from "../../graph/graph-builder.ts";
 import { linear } from "../../graph/linear.ts";
 import { layerNorm } from "../../graph/norm.ts";
 import { Scope } from "../../graph/scope.ts";
+import { clipLayer } from "../blocks/clip-layer.ts";
 import { type BuildOptions, type NetworkGraph, networkGraph } from "../network-graph.ts";
 import { type ClipTextConfig, clipTextConfig } from "./clip-text-config.ts";
 
@@ -42,7 +41,7 @@ export function buildClipText(config: unknown, weights: Weights, options: ClipTe
   const normed = (value: Value) =>
     layerNorm(model.in("final_layer_norm"), value, spec.hidden_size, spec.layer_norm_eps);
   for (let i = 0; i < spec.num_hidden_layers; i++) {
-    state = encoderLayer(model.in("encoder", "layers", i), state, spec);
+    state = clipLayer(model.in("encoder", "layers", i), state, spec, true);
     graph.output(state, `hidden_states.${i + 1}`, "float32", hidden);
     const skipped = spec.num_hidden_layers - 1 - i;
     if (skipped > 0) graph.output(normed(state), `clip_skip.${skipped}`, "float32", hidden);
@@ -87,25 +86,6 @@ function embeddings(scope: Scope, { ids, inPlace = (words) => words }: TokenIds,
   const tokens = graph.node("Shape", [ids], { attributes: { start: { int: 1 } } });
   const used = graph.node("Slice", [positions, graph.ints([0]), tokens, graph.ints([0])]);
   return graph.node("Add", [words, used]);
-}
-
-function encoderLayer(scope: Scope, input: Value, spec: ClipTextConfig): Value {
-  const { graph } = scope;
-  const { hidden_size: width, intermediate_size: inner, layer_norm_eps: epsilon } = spec;
-  const square = { inFeatures: width, outFeatures: width };
-
-  const heed = scope.in("self_attn");
-  const x = layerNorm(scope.in("layer_norm1"), input, width, epsilon);
-  const query = linear(heed.in("q_proj"), x, square);
-  const key = linear(heed.in("k_proj"), x, square);
-  const value = linear(heed.in("v_proj"), x, square);
-  const attended = attention(graph, { query, key, value }, { heads: spec.num_attention_heads, causal: true });
-  const middle = graph.node("Add", [input, linear(heed.in("out_proj"), attended, square)]);
-
-  const y = layerNorm(scope.in("layer_norm2"), middle, width, epsilon);
-  const wide = linear(scope.in("mlp", "fc1"), y, { inFeatures: width, outFeatures: inner });
-  const active = activate(graph, spec.hidden_act, wide);
-  return graph.node("Add", [middle, linear(scope.in("mlp", "fc2"), active, { inFeatures: inner, outFeatures: width })]);
 }
 
 /** The row of `state` at the end-of-text token. Configurations that give its id as 2 mean the greatest id (an old mistake kept). */

@@ -22,6 +22,8 @@ export interface UNetContext {
   /** The text, `[batch, tokens, crossAttentionDim]`, where any block attends to one. */
   text?: Value;
   readonly perturbed?: PerturbedAttention;
+  /** What attentions look at beside the text, with so many heads. */
+  readonly beside?: ((path: string, heads: number, query: Value, ofText: Value) => Value) | undefined;
   /** Whether the first layer that is perturbed has come, and the batch has grown. */
   grown: boolean;
 }
@@ -107,7 +109,9 @@ function levelAttention(
   const { groups, epsilon } = style;
   if (block.startsWith("CrossAttn")) {
     const sizes = { channels, heads, groups, depth, textSize, onlyCrossAttention };
-    return transformer2d(scope, value, { ...sizes, text: text!, perturbed });
+    const { beside } = context;
+    const own = beside && ((path: string, ...rest: [query: Value, ofText: Value]) => beside(path, heads, ...rest));
+    return transformer2d(scope, value, { ...sizes, text: text!, perturbed, beside: own });
   }
   return block.startsWith("Attn")
     ? attentionBlock(scope, value, { channels, headSize, groups, epsilon, perturbed })

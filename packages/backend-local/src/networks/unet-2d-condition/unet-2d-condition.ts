@@ -1,5 +1,6 @@
 import type { Weights } from "../../files/weights.ts";
 import { activate } from "../../graph/activation.ts";
+import { attention } from "../../graph/attention.ts";
 import { conv } from "../../graph/conv.ts";
 import { GraphBuilder, type Value } from "../../graph/graph-builder.ts";
 import { linear } from "../../graph/linear.ts";
@@ -9,6 +10,7 @@ import { PerturbedAttention } from "../blocks/perturbed-attention.ts";
 import { controlOutputs } from "../controlnet/controlnet.ts";
 import { type BuildOptions, type NetworkGraph, networkGraph } from "../network-graph.ts";
 import { featureOutputs } from "../t2i-adapter/t2i-adapter.ts";
+import { crossAttentions, imagePromptInputs } from "./cross-attentions.ts";
 import { downBlock, type Features, midBlock, type UNetContext, upBlock } from "./unet-2d-blocks.ts";
 import { type UNetConfig, unetConfig } from "./unet-2d-condition-config.ts";
 import { unetEmbedding } from "./unet-embeddings.ts";
@@ -21,6 +23,8 @@ export interface UNetOptions extends BuildOptions {
   controlled?: boolean;
   /** How many of a T2I-Adapter's outputs are inputs, and added: see {@link featureOutputs}. */
   features?: number;
+  /** How many pictures are prompts: attentions look at their inputs ({@link imagePromptInputs}) too, as much as `ip.<n>.gate.<level>` says. */
+  imagePrompts?: number;
 }
 
 /**
@@ -59,6 +63,7 @@ export function buildUNet(config: unknown, weights: Weights, options: UNetOption
     text,
     grown: false,
     ...perturbed,
+    ...(options.imagePrompts ? { beside: imagePromptAttention(graph, spec, options.imagePrompts, () => context) } : {}),
   };
 
   let x = firstConv(root, sample, spec);
@@ -89,6 +94,40 @@ export function buildUNet(config: unknown, weights: Weights, options: UNetOption
   const output = conv(root.in("conv_out"), activate(graph, activation, normed), sizes);
   graph.output(output, "out_sample", "float32", [perturbed ? "passes" : "batch", spec.out_channels, "height", "width"]);
   return networkGraph(graph);
+}
+
+/**
+ * IP-Adapters' attention beside that to the text (Ye et al. 2023, https://arxiv.org/abs/2308.06721), with the same queries.
+ */
+function imagePromptAttention(
+  graph: GraphBuilder,
+  spec: UNetConfig,
+  count: number,
+  context: () => UNetContext,
+): NonNullable<UNetContext["beside"]> {
+  const all = crossAttentions(spec);
+  const gates = new Map<string, Value>();
+  const gate = (name: string) => {
+    const known = gates.get(name) ?? graph.input(name, "float32", [1, `${name}.tokens`, 1]);
+    gates.set(name, known);
+    return known;
+  };
+  return (path, heads, query, ofText) => {
+    const i = all.findIndex(({ name }) => name === path);
+    if (i < 0) return ofText;
+    const { channels, level } = all[i]!;
+    const { grown, perturbed } = context();
+    let sum = ofText;
+    for (let group = 0; group < count; group++) {
+      const [key, value] = imagePromptInputs(group, i).map((name) => {
+        const input = graph.input(name, "float32", ["batch", `ip.${group}.tokens`, channels]);
+        return grown ? perturbed!.grow(input) : input;
+      }) as [Value, Value];
+      const seen = attention(graph, { query, key, value }, { heads });
+      sum = graph.node("Add", [sum, graph.node("Mul", [seen, gate(`ip.${group}.gate.${level}`)])]);
+    }
+    return sum;
+  };
 }
 
 function anyShape(graph: GraphBuilder, name: string): Value {
