@@ -195,6 +195,26 @@ describe("bad input", () => {
     expect(fake.uploaded).toEqual([]);
   });
 
+  it("hands no terminal's orders from a file or a request on", async () => {
+    const fake = await serve();
+    const odd = "No\u001b]0;owned\u0007\u001b[2Jpe";
+    const backend = comfy({ url: fake.url });
+    closers.push(() => backend.dispose());
+    const nodes = {
+      [odd]: { class_type: odd, inputs: {} },
+      2: { class_type: "SaveImage", inputs: { images: [odd, 0] } },
+    };
+    const refused = await backend.run(defineWorkflow({ workflow: nodes, parameters: {}, outputs: {} }), {}).then(
+      () => new Error("it was not refused") as LatentKitError,
+      (error: unknown) => error as LatentKitError,
+    );
+    for (const error of [await errorOf(fake.url, { model: odd }), refused]) {
+      expect(error.message).toContain("Nope");
+      expect(error.message).not.toMatch(/\p{Cc}/u);
+      expect(issuesOf(error).every(({ field, message }) => !/\p{Cc}/u.test(field + message))).toBe(true);
+    }
+  });
+
   it("names a node that the server lacks", async () => {
     const fake = await serve({ withoutNodes: ["VAEDecode"] });
     const error = await errorOf(fake.url, {});

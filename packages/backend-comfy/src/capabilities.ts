@@ -1,5 +1,5 @@
-import { type Capabilities, type Defaults, type FeatureName, InvalidRequestError, type Range } from "@latentkit/core";
-import { backendId, comfyDetails } from "./comfy-error.ts";
+import type { Capabilities, Defaults, FeatureName, Range } from "@latentkit/core";
+import { backendId, invalidError } from "./comfy-error.ts";
 import type { Family, ResolvedOptions } from "./comfy-options.ts";
 import { emptyLatentNode } from "./graph/text-to-image.ts";
 import { hasIpAdapter } from "./plan/controls.ts";
@@ -28,7 +28,7 @@ export function capabilitiesOf(
     name === undefined
       ? onlyModel(info)
       : findModel(name, info, "model", ["checkpoint", "diffusion-model", "upscale-model"]);
-  if ("issue" in found && name !== undefined) throw new InvalidRequestError([found.issue], comfyDetails());
+  if ("issue" in found && name !== undefined) throw invalidError([found.issue]);
   const model = "issue" in found ? undefined : found;
   const family = options.family ?? guessFamily(model?.name ?? "", architecture);
   return {

@@ -87,6 +87,12 @@ export function workflowError(message: string, details: ErrorDetails = {}): Conf
   return new ConfigError(plain(message), comfyDetails(details));
 }
 
+/** What is wrong with a request or a graph: names of files, nodes and fields are in it, that others chose. */
+export function invalidError(issues: readonly Issue[], details: ErrorDetails = {}): InvalidRequestError {
+  const clean = issues.map((issue) => ({ ...issue, field: plain(issue.field), message: plain(issue.message) }));
+  return new InvalidRequestError(clean, comfyDetails(details));
+}
+
 /** An HTTP status that was not wanted, as a typed error. */
 export function statusError(status: number, body: string, what: string, retryAfter?: string): LatentKitError {
   const details = { status, body: plain(body.slice(0, 500)) };
@@ -155,8 +161,8 @@ export function executionError(failure: ExecutionFailure, promptId: string): Lat
 
 /** The server refused the graph: every node's errors, flattened to fields of the request. */
 export function refusedError(issues: readonly Issue[], details: Record<string, unknown>): InvalidRequestError {
-  return new InvalidRequestError(
+  return invalidError(
     issues.length > 0 ? issues : [{ field: "", message: "the server refused the graph without saying why" }],
-    comfyDetails({ details: { ...details, summary: describeIssues(issues) } }),
+    { details: { ...details, summary: plain(describeIssues(issues)) } },
   );
 }

@@ -1,5 +1,5 @@
-import { type CallInputs, type GenerationRequest, InvalidRequestError } from "@latentkit/core";
-import { comfyDetails } from "./comfy-error.ts";
+import type { CallInputs, GenerationRequest } from "@latentkit/core";
+import { invalidError } from "./comfy-error.ts";
 import { type BuiltGraph, buildGraph } from "./graph/build-graph.ts";
 import type { Plan } from "./graph/plan.ts";
 import { findModel } from "./plan/find-model.ts";
@@ -33,7 +33,7 @@ export async function prepare(
     const plan = planRequest(request, context);
     const built = buildGraph(plan);
     const issues = checkGraph(built.graph, info, built.fields);
-    if (issues.length > 0) throw new InvalidRequestError(issues, comfyDetails());
+    if (issues.length > 0) throw invalidError(issues);
     return { ...built, plan, images };
   });
 }

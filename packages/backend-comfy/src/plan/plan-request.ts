@@ -1,5 +1,5 @@
-import { type GenerationRequest, InvalidRequestError, type Issue, UnsupportedError } from "@latentkit/core";
-import { comfyDetails } from "../comfy-error.ts";
+import { type GenerationRequest, type Issue, UnsupportedError } from "@latentkit/core";
+import { comfyDetails, invalidError } from "../comfy-error.ts";
 import type { Family, ResolvedOptions } from "../comfy-options.ts";
 import { isLatentMethod } from "../graph/picture.ts";
 import type { Plan, PlannedImage } from "../graph/plan.ts";
@@ -74,7 +74,7 @@ export function planRequest(request: GenerationRequest, context: PlanContext): P
     (request.sigmas === undefined ? defaultSteps(family, model?.name ?? "") : request.sigmas.length - 1);
   if ((request.startStep ?? 0) >= steps) issues.push({ field: "startStep", message: `must be below steps (${steps})` });
   refuseUnsupported(request, family, sampler, optionIssues);
-  if (issues.length > 0 || "issue" in size) throw new InvalidRequestError(issues, comfyDetails());
+  if (issues.length > 0 || "issue" in size) throw invalidError(issues);
 
   return {
     request,

@@ -1,5 +1,5 @@
-import { type GenerationEvent, InvalidRequestError, type Issue } from "@latentkit/core";
-import { comfyDetails } from "../comfy-error.ts";
+import type { GenerationEvent, Issue } from "@latentkit/core";
+import { invalidError } from "../comfy-error.ts";
 import { type FoundPicture, Translator } from "../comfy-events.ts";
 import { droppedWarning } from "../finish.ts";
 import { extraData } from "../generate.ts";
@@ -104,7 +104,7 @@ function checkRun(workflow: unknown, values: unknown, { previewEvery = 0, prompt
     issues.push({ field: "previewEvery", message: "must be a whole number from 0" });
   if (!Number.isInteger(promptSeed) || promptSeed < 0 || promptSeed >= 2 ** 32)
     issues.push({ field: "promptSeed", message: "must be a whole number from 0 to 4294967295" });
-  if (issues.length > 0) throw new InvalidRequestError(issues, comfyDetails());
+  if (issues.length > 0) throw invalidError(issues);
 }
 
 async function* outcomeOf<O extends OutputSpecs>(
@@ -190,6 +190,6 @@ async function fillIn<P extends ParameterSpecs>(
     set(name, image.name);
   }
   const all = [...issues, ...checkGraph(graph, info, fields)];
-  if (all.length > 0) throw new InvalidRequestError(all, comfyDetails());
+  if (all.length > 0) throw invalidError(all);
   return { graph, fields, images: loaded, converted };
 }
