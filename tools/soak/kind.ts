@@ -37,6 +37,9 @@ export async function runKind(kind: Kind, seed: number, until: { trials?: number
     tally.tried++;
     try {
       await within(kind.once(new Random(own)), kind.longestMs);
+      // Work that never lets anything else run has no deadline that could end it: it is late all the same.
+      if (performance.now() - begun > kind.longestMs)
+        throw new Fault(`held all else up for ${kind.longestMs} ms or more`);
       tally.drawn++;
     } catch (error) {
       if (LatentKitError.isInstance(error)) tally.refused.set(error.code, (tally.refused.get(error.code) ?? 0) + 1);

@@ -1,5 +1,6 @@
 import { AbortedError, type Issue, LatentKitError, redact } from "@latentkit/core";
 import { fieldToFlag } from "./generate/flags.ts";
+import { printable } from "./terminal/printable.ts";
 
 /** Raised by the command line itself for input that is wrong; names the flag. */
 export class UsageError extends Error {
@@ -33,8 +34,8 @@ export function exitCodeOf(error: unknown): number {
 
 /** Prints an error as lines that name the flags. `LATENTKIT_DEBUG` adds the stack. @returns the exit code. */
 export function reportError(error: unknown, io: { stderr: NodeJS.WritableStream; env: NodeJS.ProcessEnv }): number {
-  for (const line of describeError(error)) io.stderr.write(`latentkit: ${redact(line)}\n`);
-  if (io.env.LATENTKIT_DEBUG && error instanceof Error) io.stderr.write(`${redact(stackOf(error))}\n`);
+  for (const line of describeError(error)) io.stderr.write(`latentkit: ${printable(redact(line))}\n`);
+  if (io.env.LATENTKIT_DEBUG && error instanceof Error) io.stderr.write(`${printable(redact(stackOf(error)))}\n`);
   return exitCodeOf(error);
 }
 

@@ -15,6 +15,7 @@ import { mcpCommand, serveCommand } from "./commands/serve.ts";
 import { sweepCommand } from "./commands/sweep.ts";
 import { withDashes } from "./generate/foreign-flags.ts";
 import { reportError } from "./report-error.ts";
+import { printing } from "./terminal/printable.ts";
 
 /** What the command line reads and writes, other than files. */
 export interface CliIo {
@@ -52,7 +53,10 @@ const commands: readonly MakeCommand[] = [
  * @param argv what stands after `latentkit`.
  * @returns the exit code: 0, 1 (failed), 2 (bad input) or 130 (interrupted).
  */
-export async function runCli(argv: readonly string[], io: CliIo = process): Promise<number> {
+export async function runCli(argv: readonly string[], given: CliIo = process): Promise<number> {
+  const { stdin, stdout, stderr, env } = given;
+  // Pictures are drawn on stderr: what is printed on stdout is text.
+  const io: CliIo = { ...(stdin === undefined ? {} : { stdin }), stdout: printing(stdout), stderr, env };
   let exitCode = 0;
   const program = new Command("latentkit")
     .description("Makes pictures with diffusion models: on this machine, on Replicate, or on a ComfyUI server.")

@@ -117,9 +117,10 @@ export interface Client {
    * What would become of a request, without doing any of it: which backends can serve it and why others can't, what would be left out or
    * put in other words, and about how long it takes and what it costs.
    *
-   * @throws InvalidRequestError for a request that no backend could be given.
+   * @throws InvalidRequestError for a request that no backend could be given; RecipeError for a recipe from outside that names what it may
+   * not reach.
    */
-  explain(input: GenerationInput | Recipe, options?: Pick<GenerateOptions, "signal">): Promise<Explanation>;
+  explain(input: GenerationInput | Recipe, options?: Pick<GenerateOptions, "signal" | "trust">): Promise<Explanation>;
   /** Draws a request several times, and finds the picture that a function scores highest. */
   bestOf(input: GenerationInput, options: BestOfOptions): Promise<BestOf>;
   /** Cancels what runs and frees the backend. */
@@ -209,11 +210,18 @@ class BackendClient implements Client {
 
   async explain(
     input: GenerationInput | Recipe,
-    { signal }: Pick<GenerateOptions, "signal"> = {},
+    { signal, trust = this.#options.trust }: Pick<GenerateOptions, "signal" | "trust"> = {},
   ): Promise<Explanation> {
-    const recipe = isRecipe(input) ? parseRecipe(input) : undefined;
+    checkTrust(trust);
+    const recipe = isRecipe(input) ? parseRecipe(input, this.#options) : undefined;
+    if (recipe !== undefined) {
+      // A model is looked at: whether there is one of a name is nobody else's to know.
+      const touches = await untrustedTouches(input as Recipe, this.backend, trust, { request: recipe.request });
+      const left = touches.filter(({ kind }) => kind === "model");
+      if (left.length > 0) throw untrustedError(left);
+    }
     const given = recipe ? { ...recipe.request } : withDefaults(input, this.#options.defaults);
-    const request = recipe ? recipe.request : parseRequest(await readInputObjects(given));
+    const request = recipe ? recipe.request : parseRequest(await readInputObjects(given), this.#options);
     return explain(this.backend, request, (recipe?.request ?? given) as unknown as Record<string, unknown>, {
       history: this.#history,
       signal,

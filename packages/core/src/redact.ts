@@ -14,7 +14,7 @@ const replacements: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** As much of a fact is kept: errors are for people and logs. */
-const [maxValue, maxEntries] = [65_536, 1000];
+const [maxValue, maxEntries, maxParts, maxDepth] = [65_536, 1000, 10_000, 32];
 const secretKey = /(token|secret|password|api[_-]?key|authorization|cookie)s?$/i;
 const secrets = new Set<string>();
 
@@ -31,17 +31,27 @@ export function redact(text: string): string {
   return clean;
 }
 
-/** A JSON-safe copy of a value, redacted; bigints become decimal strings. */
+/** A JSON-safe copy of a value, redacted; bigints become decimal strings. What is too much of it, or too deep, is left out. */
 export function redactValue(value: unknown): unknown {
+  return copyOf(value, { left: maxParts }, 0);
+}
+
+function copyOf(value: unknown, parts: { left: number }, depth: number): unknown {
   if (typeof value === "string")
     return value.length > maxValue ? `${redact(value.slice(0, maxValue))}…` : redact(value);
   if (typeof value === "bigint") return value.toString();
-  if (Array.isArray(value)) return value.slice(0, maxEntries).map(redactValue);
   if (value === null || typeof value !== "object") return value;
+  if (depth > maxDepth || parts.left <= 0) return "…";
+  if (Array.isArray(value)) return within(value, parts).map((entry) => copyOf(entry, parts, depth + 1));
   return Object.fromEntries(
-    Object.entries(value)
-      .slice(0, maxEntries)
+    within(Object.entries(value), parts)
       .filter(([, entry]) => entry !== undefined)
-      .map(([key, entry]) => [key, secretKey.test(key) ? "[redacted]" : redactValue(entry)]),
+      .map(([key, entry]) => [key, secretKey.test(key) ? "[redacted]" : copyOf(entry, parts, depth + 1)]),
   );
+}
+
+function within<T>(entries: readonly T[], parts: { left: number }): readonly T[] {
+  const kept = entries.slice(0, Math.max(0, Math.min(maxEntries, parts.left)));
+  parts.left -= kept.length;
+  return kept;
 }

@@ -1,6 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
-import { ImageError } from "@latentkit/core";
+import { ImageError, saveFile } from "@latentkit/core";
 import { comfyDetails } from "../comfy-error.ts";
 
 /** A file that a workflow made: brought only when asked for. */
@@ -27,12 +25,13 @@ export class WorkflowFile {
     return this.#bytes;
   }
 
-  /** Writes the file as it is, making folders as needed. @returns the path. @throws ImageError when it cannot be written. */
+  /**
+   * Writes the file as it is, whole or not at all, making folders as needed. @returns the path. @throws ImageError when it cannot be written.
+   */
   async save(path: string): Promise<string> {
     const bytes = await this.bytes();
     try {
-      await mkdir(dirname(path), { recursive: true });
-      await writeFile(path, bytes);
+      await saveFile(path, bytes);
     } catch (cause) {
       throw new ImageError(`The file cannot be written: ${path}.`, comfyDetails({ cause, details: { file: path } }));
     }

@@ -50,6 +50,21 @@ describe("a layer's name", () => {
     );
   });
 
+  test("all patterns together have a limit of time", () => {
+    // Each alone takes some tenths of a second.
+    const slow = Array.from(
+      { length: 64 },
+      (_, i) => `^(?:[a-z_.0-9]+){1,2}[a-z_.0-9]{1,${12 + (i % 3)}}(?:.+)+!|attn1`,
+    );
+    const begun = performance.now();
+    try {
+      matchLayers(slow, names);
+    } catch (error) {
+      expect(error).toMatchObject({ code: "invalid_request" });
+    }
+    expect(performance.now() - begun).toBeLessThan(10_000);
+  });
+
   test("the names that there are come with the refusal", () => {
     expect(() => matchLayers(["x-y"], names)).toThrow(
       expect.objectContaining({ issues: [expect.objectContaining({ allowed: names })] }),

@@ -2,8 +2,8 @@ import { runInNewContext } from "node:vm";
 import { InvalidRequestError, type Issue } from "@latentkit/core";
 
 const field = "guidance.pagLayers";
-/** Milliseconds: a regular expression can take ages for a name, and these come from requests. */
-const matchingLimit = 200;
+/** Milliseconds for all of them: a regular expression can take ages for a name, and these come from requests. */
+const matchingLimit = 500;
 
 /**
  * The `names` in which any of the regular expressions `patterns` is found, as with diffusers' `pag_applied_layers`. The
@@ -18,8 +18,9 @@ export function matchLayers(patterns: readonly string[], names: readonly string[
       message: "perturbed-attention guidance is not possible here, as the network has no self-attention: leave it out",
     });
   }
+  const until = performance.now() + matchingLimit;
   const found = patterns.map((pattern, i) => {
-    const matched = search(pattern, names, i);
+    const matched = search(pattern, names, i, Math.max(1, Math.ceil(until - performance.now())));
     if (matched.length > 0) return matched;
     const message = `"${pattern}" is in no self-attention's name; allowed: a part of, or a regular expression for, ${names.join(", ")}`;
     throw invalid({ field: `${field}[${i}]`, message, allowed: names });
@@ -27,7 +28,7 @@ export function matchLayers(patterns: readonly string[], names: readonly string[
   return names.filter((name) => found.some((matched) => matched.includes(name)));
 }
 
-function search(pattern: string, names: readonly string[], index: number): string[] {
+function search(pattern: string, names: readonly string[], index: number, timeout: number): string[] {
   const short = /^(?<way>down|up)\.block_(?<block>\d+)(?:\.attentions_(?<layer>\d+))?$/.exec(pattern)?.groups;
   const layer = short?.layer === undefined ? "" : `\\.attentions\\.${short.layer}`;
   const expression = short ? `^${short.way}_blocks\\.${short.block}${layer}(\\.|$)` : pattern;
@@ -35,7 +36,7 @@ function search(pattern: string, names: readonly string[], index: number): strin
     const joined: string = runInNewContext(
       "const found = new RegExp(expression); names.filter((name) => found.test(name)).join()",
       { expression, names },
-      { timeout: matchingLimit },
+      { timeout },
     );
     return joined === "" ? [] : joined.split(",");
   } catch (cause) {

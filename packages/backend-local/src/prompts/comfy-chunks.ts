@@ -62,11 +62,19 @@ function stretchesOf(text: string, missing: string[], tokenizer: PromptTokenizer
     const whole = tokenizer.embeddingOf(first);
     if (whole) return rest.length === 0 ? [whole] : [whole, rest.join(" ")];
     const [, name = "", more = ""] = /^([^<[]*)(.*)$/.exec(first)!;
-    const stripped = name.replace(/^,+|,+$/g, "");
+    const stripped = withoutCommas(name);
     const vectors = tokenizer.embeddingOf(stripped);
     if (vectors === undefined) missing.push(stripped);
     const left = [more, ...rest].filter(Boolean).join(" ");
     const leftover = stripped.length < name.length ? `${name.slice(stripped.length)} ${left}` : left;
     return [...(vectors ? [vectors] : []), ...(leftover === "" ? [] : [leftover])];
   });
+}
+
+/** Without the commas at both ends. An expression for it takes the square of the length where they are not at the end. */
+function withoutCommas(text: string): string {
+  let [from, to] = [0, text.length];
+  while (text[from] === ",") from++;
+  while (to > from && text[to - 1] === ",") to--;
+  return text.slice(from, to);
 }

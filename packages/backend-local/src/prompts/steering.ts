@@ -176,11 +176,14 @@ function scheduleOf(field: string, text: string, calls: number): readonly Schedu
 
 /** No prompt that means something nests its brackets any deeper; both programs end in an error where they go much deeper. */
 function requireShallow(field: string, text: string): void {
-  let depth = 0;
+  // Each kind by itself: to A1111 a bracket that another kind closes stays open, and weighs all that follows.
+  let [round, square] = [0, 0];
   for (const sign of text) {
-    if (sign === "(" || sign === "[") depth++;
-    else if (depth > 0 && (sign === ")" || sign === "]")) depth--;
-    if (depth <= maxDepth) continue;
+    if (sign === "(") round++;
+    else if (sign === "[") square++;
+    else if (sign === ")") round = Math.max(0, round - 1);
+    else if (sign === "]") square = Math.max(0, square - 1);
+    if (round + square <= maxDepth) continue;
     throw invalid(field, `nests brackets more than ${maxDepth} deep`);
   }
 }

@@ -52,6 +52,13 @@ test("long prompts of blanks and digits are read in one go", () => {
   expect(comfySegments(`(a:${"1".repeat(500_000)}x)`)).toHaveLength(1);
 });
 
+test("brackets that another kind closes stay open to A1111, and are counted so", () => {
+  const read = (prompt: string) =>
+    steeringOf(parseRequest({ prompt, promptSyntax: "a1111" }), { steps: 1, run: 1, sampler: "euler", guided: true });
+  for (const hostile of ["(]".repeat(200), "[)".repeat(200)]) expect(() => read(hostile)).toThrow(/nests brackets/);
+  read("(a] ".repeat(90));
+});
+
 test("what a schedule makes is bounded, and told", () => {
   const turns = `[${Array.from({ length: 1000 }, (_, i) => i).join("|")}]`;
   const read = (prompt: string) =>

@@ -4,6 +4,7 @@ import { openClient } from "../generate/open-client.ts";
 import { exitCodeOf, reportError, UsageError } from "../report-error.ts";
 import type { CliIo } from "../run-cli.ts";
 import { onInterrupt } from "../terminal/interrupt.ts";
+import { printable } from "../terminal/printable.ts";
 import { type BatchBar, batchBar } from "./batch-bar.ts";
 import { type ItemFlags, itemMaker, type MakeItem } from "./batch-items.ts";
 import { countLines, type JsonLine, readJsonLines } from "./json-lines.ts";
@@ -108,7 +109,7 @@ function tellFailure(line: number, error: unknown, io: CliIo): void {
     : { message: error instanceof Error ? error.message : String(error) };
   io.stdout.write(`${JSON.stringify({ line, status: "failed", error: known })}\n`);
   const message = known.message.replace(/\s*\n\s*/g, " ");
-  io.stderr.write(`latentkit: line ${line}: ${message}\n`);
+  io.stderr.write(`latentkit: line ${line}: ${printable(message)}\n`);
 }
 
 function summary({ done, failed, skipped }: { done: number; failed: number; skipped: number }): string {

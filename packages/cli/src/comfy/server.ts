@@ -1,6 +1,6 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import type { ComfyBackend } from "@latentkit/backend-comfy";
-import { readPngText } from "@latentkit/core";
+import { readPngText, saveFile } from "@latentkit/core";
 import { UsageError } from "../report-error.ts";
 import type { CliIo } from "../run-cli.ts";
 
@@ -39,7 +39,7 @@ export async function readWorkflowText(path: string): Promise<string> {
 /** Writes a text to a file, or to standard output. @throws UsageError when it cannot be written. */
 export async function writeText(text: string, out: string | undefined, { stdout }: CliIo): Promise<void> {
   if (out === undefined) return void stdout.write(text);
-  await writeFile(out, text).catch((cause: NodeJS.ErrnoException) => {
+  await saveFile(out, Buffer.from(text)).catch((cause: NodeJS.ErrnoException) => {
     throw new UsageError(`--out: cannot write ${out} (${cause.code ?? "unknown reason"})`);
   });
 }

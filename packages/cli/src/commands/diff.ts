@@ -1,6 +1,5 @@
-import { writeFile } from "node:fs/promises";
 import { extname } from "node:path";
-import { compareImages, decodeImage, differenceMap, encodeImage, type Pixels } from "@latentkit/core";
+import { compareImages, decodeImage, differenceMap, encodeImage, type Pixels, saveFile } from "@latentkit/core";
 import { Command } from "commander";
 import { describeDifference } from "../replay/difference.ts";
 import { readPicture } from "../replay/read-picture.ts";
@@ -38,7 +37,7 @@ async function pixelsOf(file: string): Promise<Pixels> {
 
 async function write(file: string, pixels: Pixels): Promise<void> {
   const bytes = await encodeImage(pixels, "png");
-  await writeFile(file, bytes).catch((cause: NodeJS.ErrnoException) => {
+  await saveFile(file, bytes).catch((cause: NodeJS.ErrnoException) => {
     throw new UsageError(`--out: cannot write ${file} (${cause.code ?? "unknown reason"})`);
   });
 }

@@ -9,6 +9,7 @@ import {
 } from "@latentkit/core";
 import { UsageError } from "../report-error.ts";
 import type { CliIo } from "../run-cli.ts";
+import { printable } from "../terminal/printable.ts";
 import { isTerminal } from "../terminal/progress-view.ts";
 
 const words: Readonly<Record<RecipeTouch["kind"], string>> = {
@@ -97,9 +98,4 @@ function touchesOf(input: object): Set<string> | undefined {
 
 function keyOf({ field, value }: RecipeTouch): string {
   return `${field} ${value}`;
-}
-
-/** A file's text must not move the cursor or colour the screen. */
-function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}]/gu, "?");
 }

@@ -2,7 +2,14 @@ import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { type ListFileEntry, listFiles, modelInfo } from "@huggingface/hub";
-import { AuthenticationError, ConnectionError, GenerationError, NotFoundError, registerSecret } from "@latentkit/core";
+import {
+  AuthenticationError,
+  ConnectionError,
+  GenerationError,
+  LatentKitError,
+  NotFoundError,
+  registerSecret,
+} from "@latentkit/core";
 
 /** The Hub, or a server that speaks its endpoints. */
 export interface Hub {
@@ -70,6 +77,9 @@ export async function readSnapshot(
   const asked = { hubUrl: hub.endpoint, fetch: withSignal(hub, signal) };
   try {
     const { sha } = await modelInfo({ ...asked, name, revision, additionalFields: ["sha"] });
+    // It becomes a folder's name.
+    if (!/^[0-9a-f]{40,64}$/.test(sha))
+      throw new GenerationError(`${hub.endpoint} names no commit of ${name}: it says ${JSON.stringify(sha)}.`);
     const files: HubFile[] = [];
     for await (const entry of listFiles({ ...asked, repo: { type: "model", name }, revision: sha, recursive: true })) {
       if (entry.type === "file") files.push(toFile(entry));
@@ -77,7 +87,7 @@ export async function readSnapshot(
     return { commit: sha, files };
   } catch (error) {
     signal.throwIfAborted();
-    throw hubError(error, hub, name, revision);
+    throw LatentKitError.isInstance(error) ? error : hubError(error, hub, name, revision);
   }
 }
 

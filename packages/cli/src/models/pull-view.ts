@@ -1,5 +1,6 @@
 import { createLogUpdate } from "log-update";
 import prettyBytes from "pretty-bytes";
+import { printable } from "../terminal/printable.ts";
 import { bar, isTerminal } from "../terminal/progress-view.ts";
 import type { PullView } from "./pull.ts";
 
@@ -28,7 +29,7 @@ export function pullView(stream: NodeJS.WritableStream): PullView & { close(): v
       const left = perSecond > 0 ? `, ${Math.ceil((total - bytes) / perSecond)} s left` : "";
       const counts = ` ${prettyBytes(bytes)} of ${prettyBytes(total)}, ${prettyBytes(perSecond)}/s${left}`;
       const room = Math.min(30, (stream.columns || 80) - counts.length - 1);
-      live(`${path}\n${room < 8 ? "" : bar(total === 0 ? 1 : bytes / total, room)}${counts}`);
+      live(`${printable(path)}\n${room < 8 ? "" : bar(total === 0 ? 1 : bytes / total, room)}${counts}`);
     },
     close() {
       live.clear();

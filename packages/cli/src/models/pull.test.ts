@@ -48,6 +48,14 @@ async function serve(options: Partial<FakeHubOptions> = {}) {
 }
 
 describe("latentkit models pull", () => {
+  it("takes no folder's name from a server that names no commit", async () => {
+    const { home, hub, latentkit } = await serve({ sha: "../../../../taken" });
+    const { code, stderr } = await latentkit("pull", "owner/model");
+    expect(code).toBe(1);
+    expect(stderr).toBe(`latentkit: ${hub.url} names no commit of owner/model: it says "../../../../taken".\n`);
+    expect(await readdir(home)).toEqual([]);
+  });
+
   it("brings what a model needs into the Hub's cache, as blobs and links to them, and no pickle", async () => {
     const { hub, home, cache, snapshot, latentkit } = await serve();
     expect(await latentkit("pull", "owner/model")).toEqual({ code: 0, stdout: `${snapshot}\n`, stderr: "" });

@@ -1,6 +1,7 @@
-import { access, copyFile, mkdir, statfs, symlink, writeFile } from "node:fs/promises";
+import { access, copyFile, mkdir, statfs, symlink } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { findInHubCache, hubCacheFolder, hubRepositoryFolder, readHubId } from "@latentkit/backend-local";
+import { saveFile } from "@latentkit/core";
 import { UsageError } from "../report-error.ts";
 import { type Choice, chooseFiles } from "./choose-files.ts";
 import { downloadFile } from "./download-file.ts";
@@ -111,8 +112,7 @@ async function link(blob: string, path: string): Promise<void> {
 async function pointTo(repository: string, revision: string, commit: string): Promise<void> {
   if (revision === commit) return;
   const ref = join(repository, "refs", revision);
-  await mkdir(dirname(ref), { recursive: true });
-  await writeFile(ref, commit);
+  await saveFile(ref, Buffer.from(commit));
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import {
   type Client,
@@ -6,6 +6,7 @@ import {
   LatentKitError,
   type SweepCell,
   type SweepInput,
+  saveFile,
   sweepResult,
 } from "@latentkit/core";
 import { batchBar } from "../batch/batch-bar.ts";
@@ -128,9 +129,9 @@ async function writeSheets(
     }),
   );
   const html = await result.html((_, i) => encodeURIComponent(basename(files[i]!)));
-  await writeFile(paths[0]!, await encodeImage(sheet, "png"));
-  await writeFile(paths[1]!, html);
-  await writeFile(paths[2]!, `${lines.join("\n")}\n`);
+  await saveFile(paths[0]!, await encodeImage(sheet, "png"));
+  await saveFile(paths[1]!, Buffer.from(html));
+  await saveFile(paths[2]!, Buffer.from(`${lines.join("\n")}\n`));
   return paths;
 }
 

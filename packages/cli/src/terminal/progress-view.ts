@@ -2,6 +2,7 @@ import { styleText } from "node:util";
 import type { GeneratedImage, GenerationEvent, Pixels, PreviewEvent, ProgressEvent } from "@latentkit/core";
 import type { SavedImage } from "../generate/saver.ts";
 import { drawPicture } from "./picture.ts";
+import { printable } from "./printable.ts";
 
 /** What is seen of a job while it runs. */
 export interface ProgressView {
@@ -28,7 +29,7 @@ export function isTerminal(stream: NodeJS.WritableStream): stream is NodeJS.Writ
 export async function progressView(stream: NodeJS.WritableStream, decode: DecodePreview): Promise<ProgressView> {
   const print = (line: string) => void stream.write(`${line}\n`);
   if (!isTerminal(stream)) {
-    return { update: () => {}, print, picture: async () => {}, close: () => {} };
+    return { update: () => {}, print: (line) => print(printable(line)), picture: async () => {}, close: () => {} };
   }
   const { LiveView } = await import("./live-view.ts");
   const live = new LiveView(stream);
@@ -39,7 +40,7 @@ export async function progressView(stream: NodeJS.WritableStream, decode: Decode
       const line = statusLine(event, stream.columns ?? 80);
       if (line !== undefined) live.status(line);
     },
-    print: (line) => live.print(line),
+    print: (line) => live.print(printable(line)),
     async picture(image, { path, seed, width, height }) {
       const drawing = await drawPicture(image, stream);
       live.forget();

@@ -15,6 +15,8 @@ export interface FakeHubOptions {
   files: Record<string, Uint8Array | string>;
   /** The token that it takes; anyone's where absent. */
   token?: string;
+  /** The commit that it names; its own where absent. */
+  sha?: string;
 }
 
 export const commit = "0123456789abcdef0123456789abcdef01234567";
@@ -89,7 +91,7 @@ export class FakeHub {
       return void json(response, {
         _id: "1",
         id: "owner/model",
-        sha: commit,
+        sha: this.#options.sha ?? commit,
         private: false,
         gated: false,
         likes: 0,

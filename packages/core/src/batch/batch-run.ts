@@ -166,10 +166,13 @@ export class BatchRun {
   /** Files of an earlier run; also those that were written just before it was killed. */
   #doneBefore({ known, request }: Task): BatchFile[] | undefined {
     if (known === undefined) return undefined;
-    const { status, files = [], stem } = known;
+    const { status, stem } = known;
+    const files = Array.isArray(known.files) ? known.files : [];
     if (status === "done" && files.every(({ path }) => existsSync(path))) return files;
     if (status !== undefined || stem === undefined || this.#options.out === undefined) return undefined;
-    const { count = 1, output } = isRecipe(request) ? request.request : request;
+    const { count = 1, output } = (isRecipe(request) ? request.request : request) ?? {};
+    // What no request may have is for the job to refuse.
+    if (!Number.isInteger(count) || count < 1 || count > 10_000) return undefined;
     const paths = Array.from({ length: count }, (_, i) => fileNameOf(stem, i, count, output?.format ?? "png"));
     return paths.every((path) => existsSync(path)) ? paths.map((path) => ({ path })) : undefined;
   }
@@ -268,14 +271,18 @@ function partsOf(input: BatchInput): { id: string | undefined; request: Generati
     : { id: undefined, request: input as GenerationInput };
 }
 
+/** No request is nested deeper: the job says so of one that is. */
+const maxDepth = 40;
+
 /** What JSON cannot hold, told by text: bytes by their hash, a seed's digits. */
-function plain(value: unknown): unknown {
+function plain(value: unknown, depth = 0): unknown {
+  if (depth > maxDepth) return "…";
   if (typeof value === "bigint") return value.toString();
   if (value instanceof Uint8Array) return createHash("sha256").update(value).digest("hex");
-  if (Array.isArray(value)) return value.map(plain);
+  if (Array.isArray(value)) return value.map((entry) => plain(entry, depth + 1));
   if (value instanceof URL) return value.href;
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, plain(entry)]));
+  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, plain(entry, depth + 1)]));
 }
 
 function nameOf(index: number, key: string): string {

@@ -1,8 +1,12 @@
 import type { Backend } from "../backend.ts";
 import type { Capabilities } from "../capabilities.ts";
+import { checkCapabilities } from "../check-capabilities.ts";
 import { ImageError } from "../errors/image-error.ts";
+import { InvalidRequestError } from "../errors/invalid-request-error.ts";
+import { UnsupportedError } from "../errors/unsupported-error.ts";
 import type { GenerationEvent } from "../events.ts";
 import { decodeImage, type Pixels } from "../image/codec.ts";
+import { defaultMaxInputPixels } from "../image/input-limits.ts";
 import type { CallInputs } from "../image/input-rules.ts";
 import { loadImageSource } from "../image/load-image-source.ts";
 import { borderMask, cropPixels, padPixels } from "../image/outpaint-canvas.ts";
@@ -38,18 +42,21 @@ export function judgedBy({ task }: GenerationRequest, capabilities: Capabilities
  * Plans a request: an outpaint becomes an inpaint where the backend has no other, and what a mask leaves black is put back where the
  * backend doesn't keep it itself.
  *
- * @throws InvalidRequestError or ImageError when the picture or its mask cannot be read.
+ * @throws InvalidRequestError or ImageError when the picture or its mask cannot be read, or grows beyond what is decoded; UnsupportedError
+ * when it grows beyond the backend's limits.
  */
 export async function planEdit(
   request: GenerationRequest,
-  { tasks, keepsUnmasked = false, limits }: Capabilities,
+  capabilities: Capabilities,
   { backend, signal, inputs = {} }: { backend: Backend; signal: AbortSignal; inputs?: CallInputs | undefined },
 ): Promise<Edit> {
+  const { tasks, keepsUnmasked = false, limits } = capabilities;
   if (request.task !== "inpaint" && request.task !== "outpaint") return { request, finish: (events) => events };
   const grows = request.task === "outpaint" && !tasks.includes("outpaint");
   const pastes = request.keepUnmasked && !keepsUnmasked;
   if (!grows && !pastes) return { request, finish: (events) => events };
   const image = await read(request.image, "image", request, signal, inputs);
+  if (request.task === "outpaint") checkCanvas(request, image, grows ? capabilities : undefined, inputs.maxPixels);
   const canvas = grows ? await asInpaint(request as RequestOf<"outpaint">, image, limits) : undefined;
   const kept = pastes ? await keptOf(request, image, signal, inputs) : undefined;
   const change = async (pixels: Pixels): Promise<Pixels> => {
@@ -60,6 +67,29 @@ export async function planEdit(
     request: canvas?.request ?? request,
     finish: (events, ofJob) => finished(events, { change, backend, signal: ofJob, canvas }),
   };
+}
+
+/** A picture that grows is held against the limits before there is any of it. */
+function checkCanvas(
+  request: RequestOf<"outpaint">,
+  { width, height }: Pixels,
+  capabilities: Capabilities | undefined,
+  maxPixels = defaultMaxInputPixels,
+): void {
+  const size = { width: width + request.left + request.right, height: height + request.top + request.bottom };
+  if (capabilities !== undefined) {
+    const { left: _, right: __, top: ___, bottom: ____, feather: _____, ...rest } = request;
+    const asked = { ...rest, task: "inpaint", mask: request.image, ...size } as RequestOf<"inpaint">;
+    const above = (field: "width" | "height") => size[field] > (capabilities.limits[field]?.max ?? Infinity);
+    const issues = checkCapabilities(asked, capabilities).filter(
+      ({ field }) => (field === "width" || field === "height") && above(field),
+    );
+    if (issues.length > 0) throw new UnsupportedError(issues, { backend: capabilities.backend });
+  }
+  if (size.width * size.height <= maxPixels) return;
+  const field = (["left", "right", "top", "bottom"] as const).reduce((a, b) => (request[b] > request[a] ? b : a));
+  const message = `makes the picture ${size.width}×${size.height}; at most ${maxPixels} pixels are taken (the client's maxInputPixels)`;
+  throw new InvalidRequestError([{ field, message }]);
 }
 
 interface Finish {

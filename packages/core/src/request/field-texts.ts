@@ -170,7 +170,8 @@ export const fieldTexts: Readonly<Record<string, FieldText>> = {
     unit: "layers",
   },
   "*.conditioning": {
-    description: "What steers beside the prompt: further texts, pictures as prompts, structures to follow.",
+    description:
+      "What steers beside the prompt: further texts, pictures as prompts, structures to follow; a hundred at most.",
   },
   "*.conditioning.text.kind": {
     description: "A further text.",

@@ -294,7 +294,7 @@ export interface SharedInput {
    * `clip_skip` (which is one less); with the others for the negative prompt too. @unit layers
    */
   clipSkip?: number | undefined;
-  /** What steers beside the prompt: further texts, pictures as prompts, structures to follow. */
+  /** What steers beside the prompt: further texts, pictures as prompts, structures to follow; a hundred at most. */
   conditioning?: ConditioningInput[] | undefined;
   /** LoRAs, with their strengths. */
   loras?: LoraInput[] | undefined;

@@ -107,7 +107,7 @@ export const sharedFields = {
   endStep: z.int().min(1).max(10_000).optional(),
   noise: NoiseSchema.optional(),
   clipSkip: z.int().min(1).max(24).optional(),
-  conditioning: z.array(ConditioningSchema).default([]),
+  conditioning: z.array(ConditioningSchema).max(100).default([]),
   loras: z.array(LoraSchema).default([]),
   embeddings: z.array(EmbeddingSchema).default([]),
   hires: HiresSchema.optional(),

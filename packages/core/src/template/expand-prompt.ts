@@ -73,9 +73,9 @@ export function allPrompts(template: string, options: Omit<TemplateOptions, "see
       case "variable":
         return [variableOf(node.name, options)];
       case "choice":
-        return bounded(node.options.flatMap((option) => all(option.node, depth)));
+        return together(node.options, (option) => all(option.node, depth));
       case "list":
-        return bounded(listOf(node.name, options).flatMap((entry) => all(parseTemplate(entry), depth + 1)));
+        return together(listOf(node.name, options), (entry) => all(parseTemplate(entry), depth + 1));
       case "all":
         return node.parts.reduce<string[]>(
           (heads, part) => {
@@ -90,9 +90,13 @@ export function allPrompts(template: string, options: Omit<TemplateOptions, "see
   return all(parseTemplate(template), 0);
 }
 
-function bounded(prompts: string[]): string[] {
-  if (prompts.length > mostCombinations) throw tooMany();
-  return prompts;
+/** All prompts of all parts; no more are made than may be had. */
+function together<T>(parts: readonly T[], promptsOf: (part: T) => readonly string[]): string[] {
+  const all: string[] = [];
+  for (const part of parts) {
+    for (const prompt of promptsOf(part)) if (all.push(prompt) > mostCombinations) throw tooMany();
+  }
+  return all;
 }
 
 function variableOf(name: string, { variables = {} }: TemplateOptions): string {

@@ -86,6 +86,18 @@ test("chunks, weights and states are those of A1111 and ComfyUI", async () => {
   for (const model of Object.values(models)) await model.release();
 });
 
+test("texts that come to more than the encoder should be given are refused, and told", async () => {
+  const model = await open("sd1");
+  const long = "a b c d e f g ".repeat(2000);
+  const conditioning = Array.from({ length: 20 }, (_, i) => ({ kind: "text" as const, prompt: `${i} ${long}` }));
+  const request = parseRequest({ prompt: long, promptSyntax: "comfyui", conditioning });
+  const steering = steeringOf(request, { steps: 4, run: 4, sampler: "euler", guided: true });
+  const network = await model.network("textEncoder");
+  network.runAll = () => Promise.reject(new Error("nothing is to be encoded"));
+  await expect(encodeTexts(model, steering, encoder(1), signal)).rejects.toMatchObject({ code: "invalid_request" });
+  await model.release();
+});
+
 test("what the encoder was given before is not encoded again", async () => {
   const model = await open("sd1");
   const network = await model.network("textEncoder");

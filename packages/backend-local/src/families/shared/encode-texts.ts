@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { PromptSyntax, WarningEvent } from "@latentkit/core";
+import { InvalidRequestError, type PromptSyntax, type WarningEvent } from "@latentkit/core";
 import { quote } from "../../files/quote.ts";
 import { comfyEmptyChunk } from "../../prompts/comfy-chunks.ts";
 import { moveFromEmpty, multiplyAndRestoreMean } from "../../prompts/emphasis.ts";
@@ -43,12 +43,16 @@ export async function encodeTexts(
 ): Promise<EncodedRows> {
   const tokenizer = await model.tokenizer(encoder.tokenizer);
   const warnings: WarningEvent[] = [];
-  const texts: EncodedText[][] = [];
   const encoded: Int32Array[] = [];
-  for (const group of groups) {
+  const taken = groups.map((group) => {
     const { chunks, warnings: more } = groupChunks(group, syntax, tokenizer);
     warnings.push(...more);
-    encoded.push(...chunks.flat().map(({ ids }) => ids));
+    for (const { ids } of chunks.flat()) encoded.push(ids);
+    if (encoded.length > maxChunks) throw tooMuch(group.field, tokenizer);
+    return { group, chunks };
+  });
+  const texts: EncodedText[][] = [];
+  for (const { group, chunks } of taken) {
     const key = keyOf(chunks, group, syntax, encoder, tokenizer);
     const make = () => encodeGroup(model, { chunks, group, syntax, tokenizer, encoder }, signal);
     texts.push(await model.texts.get(key, make));
@@ -69,6 +73,14 @@ export async function encodeTexts(
     }),
     warnings,
   };
+}
+
+/** Of all texts of a job together, as the encoder takes them: their states are held, half a gigabyte of Stable Diffusion's. */
+const maxChunks = 2048;
+
+function tooMuch(field: string, { length }: PromptTokenizer): InvalidRequestError {
+  const message = `the texts up to this one come to more than ${maxChunks} runs of the text encoder, of ${length - 2} tokens each: use fewer or shorter ones`;
+  return new InvalidRequestError([{ field, message }], { backend: "local" });
 }
 
 /** One hash of all that the encoder is given, and of what is done with its output. */

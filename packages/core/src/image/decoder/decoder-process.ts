@@ -6,6 +6,9 @@ import type { Pixels } from "../pixels.ts";
 import type { DecoderOptions } from "./decode-with-sharp.ts";
 import { type Frame, readFrames, writeFrame } from "./frames.ts";
 
+/** Names under which programs keep credentials. */
+const secretName = /token|secret|password|passwd|credential|api_?key|access_?key|private_?key|auth|database_url|_dsn$/i;
+
 /** The decoder ended in the middle of a picture, killed or by itself. */
 export class DecoderLost extends Error {
   override readonly name = "DecoderLost";
@@ -22,8 +25,10 @@ export class DecoderProcess {
 
   /** @throws when no process can be started. */
   constructor(program: string) {
-    // Loaders, inspectors and hooks that this process was started with are not the decoder's.
-    const { NODE_OPTIONS: _, ...env } = process.env;
+    // Loaders, inspectors and hooks that this process was started with are not the decoder's; nor are its secrets.
+    const env = Object.fromEntries(
+      Object.entries(process.env).filter(([name]) => name !== "NODE_OPTIONS" && !secretName.test(name)),
+    );
     this.#child = fork(program, [], {
       execArgv: [...plugAndPlay(), ...decoderExecArgv],
       env,
