@@ -9,7 +9,8 @@ interface ExactJson {
 // Source text access (ECMA-262 proposal, in V8 since 11.4) is what keeps 64-bit seeds exact without a parser of our own.
 const json = JSON as unknown as ExactJson;
 const bigDigits = /\d{16}/;
-const bareNumbers = /"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g;
+// A text that is never closed is taken to its end at once: else each quote in it would be tried as a beginning.
+const bareNumbers = /"(?:[^"\\]|\\.)*(?:"|$)|-?\bInfinity\b|\bNaN\b/g;
 
 /**
  * Parses JSON as ComfyUI's Python writes it: whole numbers beyond 2^53 become bigints (seeds go up to 2^64-1), and the

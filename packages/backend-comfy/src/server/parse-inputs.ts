@@ -114,9 +114,12 @@ function parseTemplate(
     ...(listed === undefined ? {} : { names: listed }),
     prefix: typeof prefix === "string" ? prefix : "",
     min: typeof min === "number" ? min : 1,
-    max: listed?.length ?? (typeof max === "number" ? max : 100),
+    max: Math.min(listed?.length ?? (typeof max === "number" ? max : 100), mostGrown),
   };
 }
+
+/** ComfyUI's own limit is 100. */
+const mostGrown = 1000;
 
 function isChoice(value: unknown): value is string | number | boolean {
   return typeof value === "string" || typeof value === "number" || typeof value === "boolean";

@@ -132,14 +132,19 @@ export function convertUi(saved: UiWorkflow, info: ObjectInfo, options: ConvertO
   return { graph: withoutDeadLinks(graph), workflow, placed, hosts, resolved, missing };
 }
 
+/** Subgraphs within subgraphs double and double: thirty of them are a thousand million nodes. */
+const maxNodes = 10_000;
+
 /** Every node that is sent, in the order of the file, with its frame. */
-function* running(frame: Frame, hosts: Map<string, Placed>): Generator<Placed> {
+function* running(frame: Frame, hosts: Map<string, Placed>, seen = { nodes: 0 }): Generator<Placed> {
   for (const node of frame.part.nodes.values()) {
+    if (++seen.nodes > maxNodes)
+      throw new ConfigError(`The workflow's subgraphs unfold to more than ${maxNodes} nodes.`, comfyDetails());
     if (node.inside !== undefined) {
       hosts.set(`${frame.path}${node.id}`, { frame, node });
       // Within a subgraph the editor sends them whatever their node's mode: switching that off switched them off, too.
       const isOff = frame.outer === undefined && (node.mode === muted || node.mode === bypassed);
-      if (!isOff && !isWithin(frame, node.inside)) yield* running(inside(frame, node), hosts);
+      if (!isOff && !isWithin(frame, node.inside)) yield* running(inside(frame, node), hosts, seen);
     } else if (node.mode !== muted && node.mode !== bypassed && !isVirtual(node) && !isEverywhere(node))
       yield { frame, node };
   }

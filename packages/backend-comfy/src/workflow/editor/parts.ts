@@ -1,3 +1,5 @@
+import { ConfigError } from "@latentkit/core";
+import { comfyDetails } from "../../comfy-error.ts";
 import { grownInputs, type InputSpec } from "../../server/input-spec.ts";
 import type { NodeSpec, ObjectInfo } from "../../server/object-info.ts";
 import type { UiLink, UiNode, UiSubgraph, UiWorkflow } from "../ui-workflow.ts";
@@ -67,19 +69,27 @@ export interface Part {
 export const inputEnd = "-10";
 export const outputEnd = "-20";
 
+const maxDepth = 100;
+
 /** Loads a file's nodes: its workflow, and each subgraph once, whatever is within another first. */
 export function loadParts({ nodes, links, definitions }: UiWorkflow, info: ObjectInfo): Part {
   const loaded = new Map<string, Part>();
   const known = new Map((definitions?.subgraphs ?? []).map((subgraph) => [subgraph.id, subgraph]));
+  let depth = 0;
   const inside = (type: string): Part | undefined => {
     const subgraph = known.get(type);
     if (subgraph === undefined) return undefined;
     const before = loaded.get(type);
     if (before !== undefined) return before;
+    if (depth >= maxDepth)
+      throw new ConfigError(`The workflow's subgraphs are nested more than ${maxDepth} deep.`, comfyDetails());
+    depth++;
     // Set first, empty: a subgraph within itself would never end.
     const part = emptyPart(subgraph.id);
     loaded.set(type, part);
-    return Object.assign(part, loadPart(subgraph, info, inside), { isGroup: subgraph.isGroup === true });
+    Object.assign(part, loadPart(subgraph, info, inside), { isGroup: subgraph.isGroup === true });
+    depth--;
+    return part;
   };
   return loadPart({ id: undefined, nodes, links }, info, inside);
 }

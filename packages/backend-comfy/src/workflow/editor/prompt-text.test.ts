@@ -15,6 +15,21 @@ describe("expandPrompt", () => {
     expect(expandPrompt(prompt, () => 0)).toBe(expanded);
   });
 
+  it.each([
+    ["/* a /*/ b", " b"],
+    ["/* a /* b // c\nd", "/* a /* b \nd"],
+    ["a / b /", "a / b /"],
+    ["https://x/y", "https:"],
+    ["a//b\u2028c", "a\u2028c"],
+  ])("drops of %j what C would", (prompt, expanded) => {
+    expect(expandPrompt(prompt, () => 0)).toBe(expanded);
+  });
+
+  it("reads strangers' prompts in one go, and refuses braces that nest without end", () => {
+    expect(expandPrompt("/* ".repeat(300_000), () => 0)).toHaveLength(900_000);
+    expect(() => expandPrompt("{".repeat(100_000), () => 0)).toThrow("nests braces more than 100 deep");
+  });
+
   it("draws the same by the same seed, and each in turn", () => {
     const drawn = (seed: number) => {
       const draw = drawOf(seed);

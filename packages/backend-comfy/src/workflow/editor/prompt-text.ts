@@ -1,3 +1,6 @@
+import { ConfigError } from "@latentkit/core";
+import { comfyDetails } from "../../comfy-error.ts";
+
 /** Where choices in prompts are drawn from: a number from 0 to 1, and a new one each time. */
 export type Draw = () => number;
 
@@ -15,9 +18,12 @@ export function drawOf(seed: number): Draw {
 /**
  * A prompt as the editor sends it: without C's comments, one of each `{a|b}` drawn (within one another, too), and
  * `\{`, `\}`, `\|` as the bare signs.
+ *
+ * @throws ConfigError for one that nests braces deeper than anybody reads; the editor ends in an error far beyond that.
  */
 export function expandPrompt(prompt: string, draw: Draw): string {
-  const text = prompt.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "");
+  const text = withoutComments(prompt);
+  requireShallow(text);
   let expanded = "";
   for (let at = 0; at < text.length; at++) {
     const sign = text[at]!;
@@ -30,6 +36,42 @@ export function expandPrompt(prompt: string, draw: Draw): string {
     }
   }
   return expanded.replace(/\\([{}|])/g, "$1");
+}
+
+const maxDepth = 100;
+
+/** Each level is read again from its beginning. */
+function requireShallow(text: string): void {
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const sign = text[at];
+    if (sign === "\\") at++;
+    else if (sign === "{") depth++;
+    else if (sign === "}" && depth > 0) depth--;
+    if (depth > maxDepth)
+      throw new ConfigError(`A prompt of the workflow nests braces more than ${maxDepth} deep.`, comfyDetails());
+  }
+}
+
+const lineEnd = /[\n\r\u2028\u2029]/g;
+
+/** A text without C's comments. An expression for them would read to the end again for each that is never closed. */
+function withoutComments(text: string): string {
+  let [kept, from, canClose] = ["", 0, true];
+  for (let at = text.indexOf("/"); at >= 0; at = text.indexOf("/", at)) {
+    const sign = text[at + 1];
+    const close = sign === "*" && canClose ? text.indexOf("*/", at + 2) : -1;
+    if (sign === "*") canClose &&= close >= 0;
+    if (close < 0 && sign !== "/") {
+      at++;
+      continue;
+    }
+    lineEnd.lastIndex = at;
+    const end = close < 0 ? (lineEnd.exec(text)?.index ?? text.length) : close + 2;
+    kept += text.slice(from, at);
+    from = at = end;
+  }
+  return kept + text.slice(from);
 }
 
 /** The options of a group that begins at a place, and where it ends; one that is never closed goes to the end. */
