@@ -138,8 +138,7 @@ const maxNodes = 10_000;
 /** Every node that is sent, in the order of the file, with its frame. */
 function* running(frame: Frame, hosts: Map<string, Placed>, seen = { nodes: 0 }): Generator<Placed> {
   for (const node of frame.part.nodes.values()) {
-    if (++seen.nodes > maxNodes)
-      throw new ConfigError(`The workflow's subgraphs unfold to more than ${maxNodes} nodes.`, comfyDetails());
+    if (++seen.nodes > maxNodes) throw workflowError(`The workflow's subgraphs unfold to more than ${maxNodes} nodes.`);
     if (node.inside !== undefined) {
       hosts.set(`${frame.path}${node.id}`, { frame, node });
       // Within a subgraph the editor sends them whatever their node's mode: switching that off switched them off, too.
