@@ -93,7 +93,7 @@ describe("latentkit with the local engine", () => {
     ["--noise", "ensd=5", /--noise ensd: is A1111's/],
     ["--start-step", "3", /--start-step: needs a latent/],
     ["--latent", "nowhere.npy", /--latent: there is no such file/],
-    ["--task", "upscale", /--image: must be a file path, a URL/],
+    ["--task", "upscale", /--image: is missing/],
     ["--url", "http://localhost", /--url: belongs to a remote backend/],
   ])("refuses %s %s with exit code 2", async (flag, value, message) => {
     const also = flag === "--pag-layers" ? ["--pag-scale", "2"] : [];
