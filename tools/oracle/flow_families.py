@@ -15,7 +15,15 @@ import sys
 import diffusers
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, ZImagePipeline, ZImageTransformer2DModel
+from diffusers import (
+    AutoencoderKL,
+    AutoencoderKLFlux2,
+    Flux2KleinPipeline,
+    Flux2Transformer2DModel,
+    FlowMatchEulerDiscreteScheduler,
+    ZImagePipeline,
+    ZImageTransformer2DModel,
+)
 from families import FOLDER, KEYS, files_of, task_of
 from networks import noise
 from pipeline_inputs import picture
@@ -23,10 +31,12 @@ from PIL import Image
 from safetensors.torch import save_file
 from saved import load
 from text_tokenizer import write_text_tokenizer
-from transformers import Qwen3Config, Qwen3Model
+from transformers import Qwen3Config, Qwen3ForCausalLM, Qwen3Model
 
 PROMPT = "a red apple on a blue background"
 INPUTS = dict(steps=4, seed=7)
+#: Pictures by the names that pipeline_inputs.py has written them under, and their sides.
+PICTURES = {"image": 64, "image96": 96}
 
 
 def randomise(model, seed):
@@ -56,11 +66,11 @@ def flux_vae(**options):
     return vae
 
 
-def qwen3(tokenizer, **options):
+def qwen3(tokenizer, kind=Qwen3Model, **options):
     sizes = dict(
         hidden_size=24, intermediate_size=40, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2, head_dim=8, rope_theta=1e6,
     )  # fmt: skip
-    return randomise(Qwen3Model(Qwen3Config(vocab_size=len(tokenizer) + 3, **{**sizes, **options})), 1)
+    return randomise(kind(Qwen3Config(vocab_size=len(tokenizer) + 3, **{**sizes, **options})), 1)
 
 
 def z_image(folder):
@@ -76,12 +86,8 @@ def z_image(folder):
 
 def z_image_networks(pipeline):
     """As the pipeline calls them, with padding in the texts."""
-    encoder, transformer = pipeline.text_encoder, pipeline.transformer
-    ids = torch.tensor([[5, 17, 80, 8, 63, 5, 200, 0, 0]], dtype=torch.int32)
-    mask = torch.tensor([[1, 1, 1, 1, 1, 1, 1, 0, 0]])
-    states = encoder(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states[-2]
-    cos, sin = encoder.rotary_emb(states, torch.arange(9)[None])
-    yield "textEncoder", dict(input_ids=ids, attended=mask.bool()[None, None], cos=cos[0, :, :4], sin=sin[0, :, :4]), dict(hidden_states=states)
+    transformer = pipeline.transformer
+    yield encoder_values(pipeline.text_encoder, (-2,))
     latent, text = noise((16, 1, 8, 16), 4), noise((9, 24), 5)
     image_angles = transformer.rope_embedder(transformer.create_coordinate_grid((1, 4, 8), (33, 0, 0)).flatten(0, 2))
     text_angles = transformer.rope_embedder(torch.tensor([[1 + i, 0, 0] for i in range(32)]))
@@ -96,7 +102,61 @@ def z_image_networks(pipeline):
     yield "transformer", inputs, dict(velocity=transformer._patchify_image(velocity, 2, 1)[0][None])
 
 
+def encoder_values(encoder, states):
+    """A text with padding, as a pipeline gives it."""
+    ids = torch.tensor([[5, 17, 80, 8, 63, 5, 200, 0, 0]], dtype=torch.int32)
+    mask = torch.tensor([[1, 1, 1, 1, 1, 1, 1, 0, 0]])
+    found = encoder(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states
+    base = getattr(encoder, "model", encoder)
+    cos, sin = base.rotary_emb(found[0], torch.arange(9)[None])
+    half = cos.shape[-1] // 2
+    inputs = dict(input_ids=ids, attended=mask.bool()[None, None], cos=cos[0, :, :half], sin=sin[0, :, :half])
+    return "textEncoder", inputs, dict(hidden_states=torch.cat([found[k] for k in states], -1))
+
+
+def flux2(folder):
+    tokenizer = write_text_tokenizer(folder / "tokenizer")
+    encoder = qwen3(
+        tokenizer, Qwen3ForCausalLM, hidden_size=16, intermediate_size=24, num_hidden_layers=28, num_attention_heads=2,
+        num_key_value_heads=1, tie_word_embeddings=True,
+    )  # fmt: skip
+    transformer = Flux2Transformer2DModel(
+        in_channels=32, num_layers=1, num_single_layers=2, attention_head_dim=16, num_attention_heads=2, joint_attention_dim=48,
+        axes_dims_rope=(4, 4, 4, 4), guidance_embeds=False,
+    )  # fmt: skip
+    # A decoder narrower than the encoder, as the published small ones.
+    vae = AutoencoderKLFlux2(
+        block_out_channels=(8, 8, 8, 16), decoder_block_out_channels=(4, 8, 8, 8), layers_per_block=1, norm_num_groups=4, latent_channels=8,
+    )  # fmt: skip
+    randomise(vae, 3)
+    vae.decoder.conv_out.weight.data = (vae.decoder.conv_out.weight * 0.5).bfloat16().float()
+    vae.bn.running_mean = (0.3 * noise((32,), 6)).bfloat16().float()
+    vae.bn.running_var = (0.5 + noise((32,), 7).abs()).bfloat16().float()
+    return Flux2KleinPipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True), vae=vae, text_encoder=encoder,
+        tokenizer=tokenizer, transformer=randomise(transformer, 2), is_distilled=True,
+    )  # fmt: skip
+
+
+def flux2_networks(pipeline):
+    transformer = pipeline.transformer
+    yield encoder_values(pipeline.text_encoder, (9, 18, 27))
+    image, text = noise((1, 10, 32), 4), noise((1, 5, 48), 5)
+    image_ids = torch.cartesian_prod(torch.tensor([0, 10]), torch.arange(1), torch.arange(5), torch.arange(1))
+    text_ids = torch.cartesian_prod(torch.arange(1), torch.arange(1), torch.arange(1), torch.arange(5))
+    velocity = transformer(image, text, torch.tensor([0.35]), image_ids, text_ids, return_dict=False)[0]
+    angles = {}
+    for name, ids in (("image", image_ids), ("text", text_ids)):
+        # Each angle stands twice, for both numbers of its pair.
+        cos, sin = transformer.pos_embed(ids)
+        angles |= {f"{name}_cos": cos[:, ::2], f"{name}_sin": sin[:, ::2]}
+    yield "transformer", dict(image=image, text=text, **angles, timestep=torch.tensor([350.0])), dict(velocity=velocity)
+
+
 DYNAMIC = ("FlowMatchEulerDiscreteScheduler", dict(use_dynamic_shifting=True, base_shift=0.5, max_shift=1.15, shift=3.0))
+FIXED = ("FlowMatchEulerDiscreteScheduler", dict(shift=3.0))
+BASE = dict(is_distilled=False)
+KLEIN = "Flux2KleinPipeline"
 Z, Z_I2I, Z_INPAINT = "ZImagePipeline", "ZImageImg2ImgPipeline", "ZImageInpaintPipeline"
 
 #: name: (makes the pipeline, its networks' inputs and outputs, cases as in families.py)
@@ -114,6 +174,18 @@ MODELS = {
         ("image-to-image-guided", Z_I2I, dict(guidance_scale=1.5, strength=0.5, negative_prompt="blurry", steps=5), {}),
         ("inpaint", Z_INPAINT, dict(guidance_scale=0.0, strength=1.0, count=2), {}),
         ("inpaint-partly", Z_INPAINT, dict(guidance_scale=2.0, strength=0.7), {}),
+    ]),
+    "flux2": (flux2, flux2_networks, [
+        ("distilled", KLEIN, dict(count=2), {}),
+        ("more-steps", KLEIN, dict(steps=7), {}),
+        ("wide", KLEIN, dict(width=96, height=48), {}),
+        ("long", KLEIN, dict(prompt="a green dog, " * 60), {}),
+        ("base", KLEIN, dict(guidance_scale=3.0, steps=5), dict(index=BASE)),
+        ("base-unguided", KLEIN, dict(guidance_scale=1.0, steps=5, seed=8), dict(index=BASE)),
+        ("fixed-shift", KLEIN, {}, dict(scheduler=FIXED)),
+        ("reference", KLEIN, {}, dict(references=["image"])),
+        ("references", KLEIN, dict(width=None, height=None, count=2), dict(references=["image96", "image"])),
+        ("base-reference", KLEIN, dict(guidance_scale=2.0, steps=5), dict(index=BASE, references=["image"])),
     ]),
 }  # fmt: skip
 
@@ -134,6 +206,10 @@ def run(name, case, tensors, image, mask):
     inputs = {} if task == "text-to-image" else dict(image=Image.fromarray(image))
     if task == "inpaint":
         inputs |= dict(mask_image=Image.fromarray(mask))
+    references = options.get("references", [])
+    if references:
+        inputs = dict(image=[Image.fromarray(picture(PICTURES[each])[0]) for each in references])
+    request = {key: value for key, value in request.items() if value is not None}
     call = {key: value for key, value in request.items() if key not in ("seed", "steps", "count")}
     call |= dict(num_inference_steps=request["steps"], num_images_per_prompt=request["count"])
     generators = [torch.Generator().manual_seed(request["seed"] + i) for i in range(request["count"])]
@@ -143,7 +219,8 @@ def run(name, case, tensors, image, mask):
     tensors[label] = pixels
     given = {KEYS[key]: value for key, value in request.items() if key in KEYS}
     given |= {"task": task, "prompt": request["prompt"]}
-    return {"name": label, "request": given, **({"files": files} if files else {})}
+    more = {"references": references} if references else {}
+    return {"name": label, "request": given, **more, **({"files": files} if files else {})}
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 
 import torch
-from diffusers import ZImageTransformer2DModel
+from diffusers import AutoencoderKL, AutoencoderKLFlux2, Flux2Transformer2DModel, ZImageTransformer2DModel
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
 OUT = Path(__file__).parents[2] / "packages/backend-local/fixtures/published-transformers.json.gz"
@@ -21,10 +21,23 @@ QWEN3_4B = dict(
     vocab_size=151936, rope_theta=1000000, rms_norm_eps=1e-6, max_position_embeddings=40960, tie_word_embeddings=True,
 )  # fmt: skip
 
+QWEN3_8B = {**QWEN3_4B, "hidden_size": 4096, "intermediate_size": 12288, "tie_word_embeddings": False}
+KLEIN_4B = dict(num_layers=5, num_single_layers=20, num_attention_heads=24, joint_attention_dim=7680, guidance_embeds=False)
+KLEIN_9B = dict(num_layers=8, num_single_layers=24, num_attention_heads=32, joint_attention_dim=12288, guidance_embeds=False)
+FLUX_VAE = dict(
+    block_out_channels=(128, 256, 512, 512), down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
+    layers_per_block=2, latent_channels=16, scaling_factor=0.3611, shift_factor=0.1159, use_quant_conv=False, use_post_quant_conv=False,
+)  # fmt: skip
+
 #: name: (class, config)
 NETWORKS = {
     "z-image": (ZImageTransformer2DModel, {}),
+    "flux2-klein-4b": (Flux2Transformer2DModel, KLEIN_4B),
+    "flux2-klein-9b": (Flux2Transformer2DModel, KLEIN_9B),
+    "flux-vae": (AutoencoderKL, FLUX_VAE),
+    "flux2-vae": (AutoencoderKLFlux2, {}),
     "qwen3-4b": (Qwen3ForCausalLM, QWEN3_4B),
+    "qwen3-8b": (Qwen3ForCausalLM, QWEN3_8B),
 }
 
 

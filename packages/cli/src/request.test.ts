@@ -16,7 +16,7 @@ import { writeFileSync } from "node:fs";
 export default { backend: { id: "anything", dispose: async () => {},
   capabilities: async () => ({ backend: "anything", tasks: ["text-to-image", "image-to-image", "inpaint", "outpaint", "upscale"],
     features: ["negativePrompt", "seed", "steps", "guidanceScale", "guidance", "sampler", "scheduler", "clipSkip", "promptSyntax", "loras", "embeddings",
-      "hires", "strength", "imageGuidanceScale"], conditioning: ["text", "control", "image-prompt"], samplers: ["euler", "own_sampler"], schedulers: ["karras"],
+      "hires", "strength", "imageGuidanceScale"], conditioning: ["text", "control", "image-prompt", "reference"], samplers: ["euler", "own_sampler"], schedulers: ["karras"],
     outputFormats: ["png", "jpeg", "webp"], limits: { width: { min: 8, max: 64, multipleOf: 8 } }, keepsUnmasked: true, resume: false,
     defaults: { width: 16, height: 8, steps: 7, sampler: "euler" } }),
   async *generate(request) {
@@ -44,7 +44,7 @@ describe("latentkit generate takes all of a request", () => {
         " ",
       ),
       ..."--lora ink.safetensors:0.8 --lora C:\\loras\\paper.safetensors --embedding easy.pt=easy".split(" "),
-      ..."--control canny=edges.png:0.5 --image-prompt edges.png --format jpg --quality 70 --no-embed-recipe".split(
+      ..."--control canny=edges.png:0.5 --image-prompt edges.png --reference edges.png --format jpg --quality 70 --no-embed-recipe".split(
         " ",
       ),
       ..."--prompt-syntax a1111 --embed-inputs --set guidance.rescale=0.7 --set conditioning[1].end=0.5".split(" "),
@@ -65,6 +65,7 @@ describe("latentkit generate takes all of a request", () => {
       conditioning: [
         { kind: "image-prompt", image, strength: 1 },
         { kind: "control", control: "canny", image, strength: 0.5, end: 0.5 },
+        { kind: "reference", image },
       ],
       guidance: { rescale: 0.7 },
       output: { format: "jpeg", quality: 70, embedRecipe: false, embedInputs: true },

@@ -134,6 +134,7 @@ export type {
   OutpaintInput,
   OutputInput,
   PromptInput,
+  ReferenceInput,
   SeedInput,
   SharedInput,
   SizeInput,

@@ -29,13 +29,17 @@ export interface EngineSettings {
 export interface EngineJob {
   request: GenerationRequest;
   model: Model;
-  /** Input pictures, decoded and resized to the output's size; or the latents in place of the picture: one for all, or one for each. */
+  /**
+   * Input pictures, decoded and resized to the output's size; or the latents in place of the picture: one for all, or one for each; and
+   * control, reference and prompting pictures.
+   */
   inputs: {
     image?: Pixels;
     mask?: Pixels;
     latents?: Float32Array;
     controls?: readonly ControlInput[];
     imagePrompts?: readonly ImagePromptInput[];
+    references?: readonly Pixels[];
   };
 }
 

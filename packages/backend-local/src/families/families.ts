@@ -1,5 +1,6 @@
 import { modelError } from "../files/model-error.ts";
 import type { Family } from "./family.ts";
+import { flux2 } from "./flux2/flux2-family.ts";
 import { stableDiffusion } from "./stable-diffusion/stable-diffusion-family.ts";
 import { stableDiffusionXL } from "./stable-diffusion-xl/stable-diffusion-xl-family.ts";
 import { unconditional } from "./unconditional/unconditional-family.ts";
@@ -7,7 +8,14 @@ import { x4Upscaler } from "./x4-upscaler/x4-upscaler-family.ts";
 import { zImage } from "./z-image/z-image-family.ts";
 
 /** Every family. Adding one is a folder and a line here. */
-export const families: readonly Family[] = [stableDiffusion, stableDiffusionXL, unconditional, x4Upscaler, zImage];
+export const families: readonly Family[] = [
+  stableDiffusion,
+  stableDiffusionXL,
+  unconditional,
+  x4Upscaler,
+  zImage,
+  flux2,
+];
 
 /** The family of that id. */
 export function familyOf({ family: id, path }: { family: string; path: string }): Family {

@@ -12,6 +12,8 @@ interface Case {
   request: GenerationInput & { count: number; steps: number };
   /** The folder's files that are edited for it. */
   files?: Record<string, unknown>;
+  /** Reference pictures, by their names among the inputs. */
+  references?: readonly PictureName[];
   /** The model that draws the first part of the steps. */
   base?: string;
   at?: number;
@@ -19,7 +21,7 @@ interface Case {
 
 const models = [
   ...["sdxl", "sdxl-refiner", "sdxl-inpaint", "sdxl-instruct", "sd1-inpaint", "sd1-instruct", "sd1-lcm"],
-  ...["z-image"],
+  ...["z-image", "flux2"],
 ];
 
 let backend: LocalBackend;
@@ -29,17 +31,22 @@ beforeAll(() => {
 afterAll(() => backend.dispose());
 
 const inputs = fixture("pipelines/sd1-inputs.safetensors");
-const picture = async (name: "image" | "mask") =>
-  encodeImage({ width: 64, height: 64, channels: 3, data: await recordedTensor(inputs, name) }, "png");
+type PictureName = "image" | "image96" | "mask";
+const picture = async (name: PictureName) => {
+  const side = name === "image96" ? 96 : 64;
+  return encodeImage({ width: side, height: side, channels: 3, data: await recordedTensor(inputs, name) }, "png");
+};
+const referenceTo = async (name: PictureName) => ({ kind: "reference", image: await picture(name) }) as const;
 
 for (const model of models) {
   const folder = fixture(`families/${model}`);
   const cases = JSON.parse(await readFile(`${folder}.json`, "utf8")) as Case[];
   describe(`${model} makes diffusers' pictures`, () => {
-    test.each(cases)("$name", async ({ name, request, files, base, at }) => {
+    test.each(cases)("$name", async ({ name, request, files, base, at, references = [] }) => {
       const path = files === undefined ? folder : await copyFixture(`families/${model}`, files);
       const client = createClient({ backend });
-      const asked = { ...request, ...(await inputsOf(request)), model: path } as GenerationInput;
+      const conditioning = await Promise.all(references.map(referenceTo));
+      const asked = { ...request, ...(await inputsOf(request)), model: path, conditioning } as GenerationInput;
       const second = base === undefined ? asked : await afterBase(asked as never, fixture(`families/${base}`), at!);
       const { images } = await client.generate(second);
       expect(images).toHaveLength(request.count);

@@ -34,12 +34,14 @@ export interface Traits {
   readonly startsFromPicture: boolean;
   /** Scale of guidance by a picture where the request names none. */
   readonly imageGuidanceScale?: number | undefined;
-  /** How the scale acts: over two passes, or as an input of the one pass of a network that was distilled so. */
-  readonly guidance: "classifier-free" | "embedded";
+  /** How the scale acts: over two passes; as an input of the one pass of a network that was distilled so; or not at all. */
+  readonly guidance: "classifier-free" | "embedded" | "none";
   /** The scale that is no guidance: 1 (the default), or 0 where a pipeline counts what is added to the conditional output. */
   readonly unguidedScale?: 0 | 1 | undefined;
   /** Whether image-to-image encodes a picture once for all images of a job, by the first one's random numbers, as inpainting does. */
   readonly encodesPictureOnce?: boolean | undefined;
+  /** How reference pictures (`conditioning` of kind `reference`) are taken, where they are. */
+  readonly references?: ReferenceRules | undefined;
   /** How many timesteps the model was distilled at, where image-to-image spreads all its steps over the first of these. */
   readonly distilledSteps?: number | undefined;
   /** Layers of the text encoder: the bound of `clipSkip`; 0 where there is none. */
@@ -48,6 +50,22 @@ export interface Traits {
   readonly tokenizers: Readonly<Record<string, TokenizerLimits>>;
   /** Names of the denoising network's self-attentions, in the order in which they run: what can be perturbed. */
   readonly selfAttentions: readonly string[];
+}
+
+/** What reference pictures may be, and what is done to them. */
+export interface ReferenceRules {
+  /** How many there may be. */
+  readonly most: number;
+  /** Those of more pixels are made smaller, to about so many. */
+  readonly area: number;
+  /** Sides are cut, evenly from both ends, to multiples of it. */
+  readonly multipleOf: number;
+  /** Smallest side in pixels. */
+  readonly minSide: number;
+  /** How many times as long as the other a side may be. */
+  readonly maxRatio: number;
+  /** Whether a picture is drawn in the first one's size where the request names none. */
+  readonly setsSize: boolean;
 }
 
 /** What a text encoder takes. */

@@ -7,6 +7,7 @@ import { folderWeights, type Weights } from "../files/weights.ts";
 import { buildVaeDecoder, buildVaeEncoder } from "./autoencoder-kl/autoencoder-kl.ts";
 import { buildTinyDecoder, buildTinyEncoder } from "./autoencoder-tiny/autoencoder-tiny.ts";
 import { buildClipText } from "./clip-text/clip-text.ts";
+import { buildFlux2Transformer } from "./flux2-transformer/flux2-transformer.ts";
 import type { NetworkGraph } from "./network-graph.ts";
 import { buildQwen3 } from "./qwen3/qwen3.ts";
 import { buildUNet2d } from "./unet-2d/unet-2d.ts";
@@ -50,6 +51,8 @@ const cases: [folder: string, build: Build][] = [
 const parts: [family: string, folder: string, network: string, build: Build][] = [
   ["z-image", "text_encoder", "textEncoder", (config, weights) => buildQwen3(config, weights, { states: [-2] })],
   ["z-image", "transformer", "transformer", buildZImageTransformer],
+  ["flux2", "text_encoder", "textEncoder", (config, weights) => buildQwen3(config, weights, { states: [9, 18, 27] })],
+  ["flux2", "transformer", "transformer", buildFlux2Transformer],
 ];
 
 describe("networks compute what the oracle computed", () => {

@@ -13,11 +13,20 @@ import {
 /** The scheduler's name that stands for the model's own scheduler_config.json. */
 export const ownScheduler = "diffusers";
 
-/**
- * The model's own plan, unless the request names another sampler or scheduler, or the levels themselves. A scheduler that is named keeps
- * to the model's levels up to `sigmaMax`.
- */
-export function planOf(request: GenerationRequest, own: Plan, sigmaMax = Number.POSITIVE_INFINITY): Plan {
+/** What a scheduler that a request names keeps to. */
+export interface NamedLimits {
+  /** The model's levels are laid out up to it. */
+  sigmaMax?: number | undefined;
+  /** The shift of a flow whose own scheduler shifts each picture by its size. */
+  shift?: number | undefined;
+}
+
+/** The model's own plan, unless the request names another sampler or scheduler, or the levels themselves. */
+export function planOf(
+  request: GenerationRequest,
+  own: Plan,
+  { sigmaMax = Number.POSITIVE_INFINITY, shift }: NamedLimits = {},
+): Plan {
   const { sampler = own.sampler, scheduler, schedulerOptions } = request;
   const otherSampler = sampler !== own.sampler;
   const asConfigured = scheduler === undefined || scheduler === ownScheduler;
@@ -34,7 +43,8 @@ export function planOf(request: GenerationRequest, own: Plan, sigmaMax = Number.
   const named = asConfigured ? "normal" : (scheduler as SchedulerName);
   const options = readSchedulerOptions(named, schedulerOptions ?? {}, own.schedule.space);
   const namesLevels = givesLevels(request) || options.sigmaMax !== undefined;
-  const schedule = namesLevels ? own.schedule : upToSigma(own.schedule, sigmaMax);
+  const shifted = (shift === undefined ? undefined : own.schedule.withShift?.(shift)) ?? own.schedule;
+  const schedule = namesLevels ? shifted : upToSigma(shifted, sigmaMax);
   return makePlan({
     sampler: sampler as SamplerName,
     scheduler: named,

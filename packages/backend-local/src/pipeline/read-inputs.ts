@@ -6,11 +6,13 @@ import {
   type ImageSource,
   InvalidRequestError,
   loadImageSource,
+  type Pixels,
   resizeImage,
 } from "@latentkit/core";
 import type { EngineJob } from "../engine/protocol.ts";
 import type { Traits } from "../families/traits.ts";
 import { readLatents } from "./read-latents.ts";
+import { readReferences } from "./read-references.ts";
 
 /** A request that names its size, and its pictures or latents in that size. */
 export interface LocalInputs {
@@ -30,6 +32,26 @@ export async function readInputs(
   traits: Traits,
   signal: AbortSignal,
   rules: CallInputs = {},
+): Promise<LocalInputs> {
+  const references = await readReferences(request, traits, signal, rules);
+  if (references === undefined) return readOwnInputs(request, traits, signal, rules);
+  const [{ width, height }] = references as [Pixels];
+  const { setsSize } = traits.references!;
+  const sized = setsSize && request.task === "text-to-image" ? { width, height, ...named(request) } : {};
+  const own = await readOwnInputs({ ...request, ...sized }, traits, signal, rules);
+  return { ...own, inputs: { ...own.inputs, references } };
+}
+
+/** The sides that a request names. */
+function named({ width, height }: GenerationRequest): { width?: number; height?: number } {
+  return { ...(width === undefined ? {} : { width }), ...(height === undefined ? {} : { height }) };
+}
+
+async function readOwnInputs(
+  request: GenerationRequest,
+  traits: Traits,
+  signal: AbortSignal,
+  rules: CallInputs,
 ): Promise<LocalInputs> {
   const latents = await readLatents(request, traits, signal, rules);
   if (latents !== undefined) {

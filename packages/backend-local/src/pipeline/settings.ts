@@ -17,6 +17,7 @@ import { type Steering, steeringOf } from "../prompts/steering.ts";
 import { guidanceOf, guidanceOver, guidanceScaleOf, type PerturbedGuidance, perturbedOf } from "./choose-guidance.ts";
 import { givesLevels, gridOf, ownScheduler, planOf } from "./choose-plan.ts";
 import { distilledTimesteps } from "./distilled-timesteps.ts";
+import { dynamicShiftOf } from "./dynamic-shift-of.ts";
 
 /** A request with every choice made. */
 export interface Settings {
@@ -72,23 +73,23 @@ export function settle(request: GenerationRequest, model: Model): Settings {
     task: request.task,
     perturbed: (request.guidance?.pagScale ?? 0) > 0,
   });
-  const plan = planOf(withDefaults(request, defaults), own, defaults.sigmaMax);
   const { patchSize = 2 } = traits;
   const tokensOf = (side: number) => Math.max(1, Math.floor(side / (patchSize * traits.scale)));
   const { startsFromPicture } = traits;
   const tokens = tokensOf(width) * tokensOf(height);
+  const levels = familyOf(model).levels?.(steps, tokens) ?? {};
+  const shift = dynamicShiftOf(model.scheduler, tokens, levels.mu);
+  const plan = planOf(withDefaults(request, defaults), own, { sigmaMax: defaults.sigmaMax, shift });
   const grid = gridOf(levelsOf(startsFromPicture ? request : withStrength(request, 1), plan, steps, traits), plan, {
     steps,
     tokens,
-    ...(plan.scheduler === ownScheduler && plan.accepts?.includes("sigmas")
-      ? familyOf(model).levels?.(steps, tokens)
-      : {}),
+    ...(plan.scheduler === ownScheduler && plan.accepts?.includes("sigmas") ? levels : {}),
   });
   const ownLevels = givesLevels(request);
   const guidanceScale = guidanceScaleOf(request, plan, defaults.guidanceScale ?? traits.guidanceScale);
-  // Where the network takes the scale itself, there is one pass.
+  // Where the network takes the scale itself, or takes none, there is one pass.
   const guidance =
-    traits.guidance === "embedded"
+    traits.guidance !== "classifier-free"
       ? guidanceOf(request, 1, plan)
       : guidanceOf(request, guidanceScale, plan, traits.unguidedScale);
   const pictureScale = "imageGuidanceScale" in request ? request.imageGuidanceScale : undefined;

@@ -8,6 +8,7 @@ export interface RequestFlags {
   embedding?: { model: string; token?: string }[];
   control?: Steering[];
   imagePrompt?: Steering[];
+  reference?: string[];
   hires?: number;
   hiresStrength?: number;
   hiresSteps?: number;
@@ -54,6 +55,7 @@ export function requestOptions(): Option[] {
       control,
     ),
     several("--image-prompt <image[:strength]>", "a picture as a prompt (IP-Adapter); again for more", imagePrompt),
+    several("--reference <image>", "a picture for a model that edits by instruction; again for more", (image) => image),
     new Option("--hires <scale>", "a second pass, at so many times the size").argParser(decimal),
     new Option("--hires-strength <0-1>", "how much the second pass changes").argParser(decimal),
     new Option("--hires-steps <n>", "steps of the second pass").argParser(whole),
@@ -80,6 +82,7 @@ export function requestFields(flags: RequestFlags): Partial<GenerationInput> {
   const conditioning = [
     ...(flags.imagePrompt ?? []).map((entry) => ({ kind: "image-prompt", ...entry })),
     ...(flags.control ?? []).map((entry) => ({ kind: "control", ...entry })),
+    ...(flags.reference ?? []).map((image) => ({ kind: "reference", image })),
   ];
   const hires = given({
     scale: flags.hires,

@@ -66,12 +66,28 @@ export const ControlConditioningSchema = z.strictObject({
   ...window,
 });
 
+/** A picture that a model which edits by instruction looks at, in the request's order: "the hat of picture 1 on the man of picture 2". */
+export const ReferenceConditioningSchema = z.strictObject({
+  kind: z.literal("reference"),
+  image: ImageSourceSchema,
+});
+
+const kinds = [
+  TextConditioningSchema,
+  ImagePromptConditioningSchema,
+  ControlConditioningSchema,
+  ReferenceConditioningSchema,
+] as const;
+
 /** What steers a generation beside the prompt. */
 export const ConditioningSchema = z
-  .discriminatedUnion("kind", [TextConditioningSchema, ImagePromptConditioningSchema, ControlConditioningSchema])
-  .refine(({ start, end }) => start <= end, { path: ["end"], message: "must not be smaller than start" });
+  .discriminatedUnion("kind", kinds)
+  .refine((entry) => !("start" in entry) || entry.start <= entry.end, {
+    path: ["end"],
+    message: "must not be smaller than start",
+  });
 
 /** One parsed conditioning. */
 export type Conditioning = z.output<typeof ConditioningSchema>;
-/** Kinds of conditioning: `"text"`, `"image-prompt"`, `"control"`. */
+/** Kinds of conditioning: `"text"`, `"image-prompt"`, `"control"`, `"reference"`. */
 export type ConditioningKind = Conditioning["kind"];

@@ -253,6 +253,13 @@ export const fieldTexts: Readonly<Record<string, FieldText>> = {
   "*.conditioning.control.end": {
     description: "Fraction of the sampling after which it no longer acts.",
   },
+  "*.conditioning.reference.kind": {
+    description: "A picture to go by.",
+  },
+  "*.conditioning.reference.image": {
+    description: "The picture that the prompt speaks of: to be changed, or to take things from.",
+    type: "file",
+  },
   "*.loras": {
     description: "LoRAs, with their strengths.",
   },

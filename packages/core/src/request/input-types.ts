@@ -235,8 +235,16 @@ export interface ControlInput extends WindowInput {
   strength?: number | undefined;
 }
 
+/** A picture that a model looks at which edits by instruction (FLUX.2, Qwen-Image Edit), in the request's order. */
+export interface ReferenceInput {
+  /** A picture to go by. */
+  kind: "reference";
+  /** The picture that the prompt speaks of: to be changed, or to take things from. */
+  image: ImageInput;
+}
+
 /** What steers a generation beside the prompt. */
-export type ConditioningInput = TextConditioningInput | ImagePromptInput | ControlInput;
+export type ConditioningInput = TextConditioningInput | ImagePromptInput | ControlInput | ReferenceInput;
 
 /** Fields of every task. What is left out is decided by the backend and stands in the recipe. */
 export interface SharedInput {

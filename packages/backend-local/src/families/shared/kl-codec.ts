@@ -24,7 +24,7 @@ export function klCodec(scalingOf: (model: OpenModel) => LatentScaling): Codec {
 
     async encode(model, picture, signal) {
       const { width, height, data: planes } = picture;
-      const { scale } = model.model.traits;
+      const scale = scaleOf(model);
       const work = { half: "encoder", height: height / scale, width: width / scale } as const;
       const budget = await vaeBudget(model, specOf(model), work);
       if (budget !== "whole") return encodeStriped(model, picture, { budget, signal });
@@ -44,7 +44,7 @@ export function klCodec(scalingOf: (model: OpenModel) => LatentScaling): Codec {
     },
 
     async decode(model, latent, [channels, height, width], signal, onProgress) {
-      const { scale } = model.model.traits;
+      const scale = scaleOf(model);
       const input = scalingOf(model).fromLatent(latent);
       const budget = await vaeBudget(model, specOf(model), { half: "decoder", height, width });
       if (budget !== "whole") {
@@ -57,6 +57,11 @@ export function klCodec(scalingOf: (model: OpenModel) => LatentScaling): Codec {
       return toPixels(data as Float32Array, width * scale, height * scale);
     },
   };
+}
+
+/** Pixels to a side of the VAE's own latents. */
+function scaleOf(model: OpenModel): number {
+  return 2 ** (specOf(model).block_out_channels.length - 1);
 }
 
 /** `z · scaling_factor`. A VAE's `shift_factor` is not applied: Stable Diffusion's pipelines read none. */

@@ -14,8 +14,8 @@ export interface RotaryOptions {
   /** Numbers of a head that each axis turns; even. */
   axes: readonly number[];
   theta: number;
-  /** In which precision the reference works frequencies and angles out; the angle itself is float32 in both. */
-  precision: "single" | "double";
+  /** In which precision the reference works out frequencies and angles; "mixed" is double for the first and single for the second. */
+  precision: "single" | "mixed" | "double";
 }
 
 /**
@@ -23,7 +23,8 @@ export interface RotaryOptions {
  * `position·theta^(−2i/d)`.
  */
 export function rotaryTables(positions: Positions, { axes, theta, precision }: RotaryOptions): RotaryTables {
-  const round = precision === "single" ? Math.fround : (value: number) => value;
+  const round = precision === "single" ? Math.fround : exact;
+  const roundAngle = precision === "double" ? exact : Math.fround;
   const frequencies = axes.map((size) =>
     Array.from({ length: size / 2 }, (_, i) => round(1 / round(theta ** round((2 * i) / size)))),
   );
@@ -34,12 +35,14 @@ export function rotaryTables(positions: Positions, { axes, theta, precision }: R
   for (const position of positions)
     for (const [axis, each] of frequencies.entries())
       for (const frequency of each) {
-        const angle = Math.fround(position[axis]! * frequency);
+        const angle = roundAngle(position[axis]! * frequency);
         cos[at] = Math.cos(angle);
         sin[at++] = Math.sin(angle);
       }
   return { cos: { data: cos, dims }, sin: { data: sin, dims } };
 }
+
+const exact = (value: number) => value;
 
 /** Places in a text: 0, 1, 2 … */
 export function inOrder(tokens: number): Positions {

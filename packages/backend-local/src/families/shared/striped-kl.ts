@@ -4,6 +4,7 @@ import {
   type AutoencoderKLConfig,
   autoencoderKLConfig,
   normEpsilon,
+  ofDecoder,
 } from "../../networks/autoencoder-kl/autoencoder-kl-config.ts";
 import { decoderLayers, encoderLayers } from "../../networks/autoencoder-kl/stripe-layers.ts";
 import { buildStage, type Stage, stageName } from "../../networks/autoencoder-kl/stripe-stages.ts";
@@ -32,7 +33,7 @@ export async function decodeStriped(
   [channels, height, width]: LatentDims,
   options: StripesOptions,
 ): Promise<Float32Array> {
-  const spec = specOf(model);
+  const spec = ofDecoder(specOf(model));
   const trunk = await model.assemble("vaeDecoder, trunk", "vae", buildVaeDecoderTrunk);
   const input = new model.runtime.Tensor("float32", latent, [1, channels, height, width]);
   const { data } = await trunk.run({ latent_sample: input }, "rows", options.signal);

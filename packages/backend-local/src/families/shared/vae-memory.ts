@@ -1,7 +1,7 @@
 import { OutOfMemoryError } from "@latentkit/core";
 import { memoryHere, ownMemory, sayBytes } from "../../engine/memory.ts";
 import { partOf } from "../../models/model.ts";
-import type { AutoencoderKLConfig } from "../../networks/autoencoder-kl/autoencoder-kl-config.ts";
+import { type AutoencoderKLConfig, ofDecoder } from "../../networks/autoencoder-kl/autoencoder-kl-config.ts";
 import { decoderLayers, encoderLayers } from "../../networks/autoencoder-kl/stripe-layers.ts";
 import { planStripes } from "../../pipeline/stripes/plan-stripes.ts";
 import { defaultStripeBytes } from "../../pipeline/stripes/run-pass.ts";
@@ -27,9 +27,11 @@ const largestLayers = { encoder: 4, decoder: 3.3 };
 
 /** @returns bytes between the layers of the whole network. */
 export function wholeBytes(
-  { block_out_channels: levels }: Pick<AutoencoderKLConfig, "block_out_channels">,
+  config: Pick<AutoencoderKLConfig, "block_out_channels" | "decoder_block_out_channels">,
   { half, height, width }: VaeWork,
 ): number {
+  const own = half === "decoder" ? config.decoder_block_out_channels : undefined;
+  const levels = own ?? config.block_out_channels;
   const sizes = levels.map((channels, i) => {
     // An enlarged picture has its channels from the level below.
     const widest = half === "decoder" ? (levels[i + 1] ?? channels) : channels;
@@ -39,10 +41,11 @@ export function wholeBytes(
 }
 
 /** @returns bytes of the least that stripes take. */
-export function leastBytes(spec: AutoencoderKLConfig, { half, height, width }: VaeWork): number {
+export function leastBytes(config: AutoencoderKLConfig, { half, height, width }: VaeWork): number {
+  const decodes = half === "decoder";
+  const spec = decodes ? ofDecoder(config) : config;
   const channels = spec.block_out_channels.at(-1)!;
   const times = 2 ** (spec.block_out_channels.length - 1);
-  const decodes = half === "decoder";
   const start = decodes
     ? { rows: height, width, channels }
     : { rows: height * times, width: width * times, channels: spec.in_channels };

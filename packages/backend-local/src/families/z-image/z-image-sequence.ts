@@ -32,7 +32,7 @@ export function anglesOf(
   text: number,
   [rows, columns]: readonly [rows: number, columns: number],
 ): Record<"text_cos" | "text_sin" | "image_cos" | "image_sin", Rows> {
-  const options = { axes, theta, precision: "double" } as const;
+  const options = { axes, theta, precision: "mixed" } as const;
   const words: Positions = Array.from({ length: filledUp(text) }, (_, i) => [1 + i, 0, 0]);
   const squares = onGrid(rows, columns, [words.length + 1]);
   const padding: Positions = Array.from({ length: filledUp(squares.length) - squares.length }, () => [0, 0, 0]);

@@ -13,6 +13,8 @@ const autoencoderSchema = z
     down_block_types: z.array(z.literal("DownEncoderBlock2D")).min(1).max(maxBlocks).default(["DownEncoderBlock2D"]),
     up_block_types: z.array(z.literal("UpDecoderBlock2D")).min(1).max(maxBlocks).default(["UpDecoderBlock2D"]),
     block_out_channels: z.array(size).max(maxBlocks).default([64]),
+    /** The decoder's, where it is narrower than the encoder (FLUX.2's small decoders). */
+    decoder_block_out_channels: z.array(size).max(maxBlocks).nullish(),
     layers_per_block: layers.default(1),
     act_fn: z.enum(activationNames).default("silu"),
     latent_channels: size.default(4),
@@ -28,7 +30,9 @@ const autoencoderSchema = z
       issue("down_block_types", `must have ${count} entries, as block_out_channels`);
     if (config.up_block_types.length !== count)
       issue("up_block_types", `must have ${count} entries, as block_out_channels`);
-    for (const channels of config.block_out_channels) {
+    if ((config.decoder_block_out_channels ?? config.block_out_channels).length !== count)
+      issue("decoder_block_out_channels", `must have ${count} entries, as block_out_channels`);
+    for (const channels of [...config.block_out_channels, ...(config.decoder_block_out_channels ?? [])]) {
       if (channels % config.norm_num_groups !== 0)
         issue("norm_num_groups", `must divide the ${channels} channels of a block`);
     }
@@ -36,6 +40,11 @@ const autoencoderSchema = z
 
 /** An AutoencoderKL's checked configuration. */
 export type AutoencoderKLConfig = z.output<typeof autoencoderSchema>;
+
+/** The configuration as the decoder has it. */
+export function ofDecoder(config: AutoencoderKLConfig): AutoencoderKLConfig {
+  return { ...config, block_out_channels: config.decoder_block_out_channels ?? config.block_out_channels };
+}
 
 /** Checks a VAE's config.json. @throws {@link ModelError} naming the option that is wrong or unsupported. */
 export function autoencoderKLConfig(config: unknown): AutoencoderKLConfig {

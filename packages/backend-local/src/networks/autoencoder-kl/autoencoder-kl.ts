@@ -9,7 +9,12 @@ import { outputStripe, stripe } from "../../graph/stripes.ts";
 import { attentionBlock } from "../blocks/attention-block.ts";
 import { type ResnetStyle, resnetBlock2d } from "../blocks/resnet-block-2d.ts";
 import { type BuildOptions, type NetworkGraph, networkGraph, withoutArena } from "../network-graph.ts";
-import { type AutoencoderKLConfig, autoencoderKLConfig, normEpsilon as epsilon } from "./autoencoder-kl-config.ts";
+import {
+  type AutoencoderKLConfig,
+  autoencoderKLConfig,
+  normEpsilon as epsilon,
+  ofDecoder,
+} from "./autoencoder-kl-config.ts";
 
 /**
  * The decoder of a VAE (Kingma & Welling 2014, as in Rombach et al. 2022), diffusers' AutoencoderKL: `latent_sample`
@@ -19,7 +24,7 @@ import { type AutoencoderKLConfig, autoencoderKLConfig, normEpsilon as epsilon }
  * @throws {@link ModelError} for options that are not supported and tensors that are missing or misshapen.
  */
 export function buildVaeDecoder(config: unknown, weights: Weights, options: BuildOptions = {}): NetworkGraph {
-  const spec = autoencoderKLConfig(config);
+  const spec = ofDecoder(autoencoderKLConfig(config));
   const graph = new GraphBuilder("AutoencoderKL decoder");
   const root = new Scope(graph, weights, options.adapter);
   const scope = root.in("decoder");
@@ -35,7 +40,8 @@ export function buildVaeDecoder(config: unknown, weights: Weights, options: Buil
  */
 export function buildVaeDecoderTrunk(config: unknown, weights: Weights, options: BuildOptions = {}): NetworkGraph {
   const graph = new GraphBuilder("AutoencoderKL decoder, trunk");
-  outputStripe(graph, ...decoderBlocks(new Scope(graph, weights, options.adapter), autoencoderKLConfig(config), 1));
+  const spec = ofDecoder(autoencoderKLConfig(config));
+  outputStripe(graph, ...decoderBlocks(new Scope(graph, weights, options.adapter), spec, 1));
   return withoutArena(networkGraph(graph));
 }
 

@@ -1,0 +1,76 @@
+import {
+  type CallInputs,
+  decodeImage,
+  type GenerationRequest,
+  InvalidRequestError,
+  loadImageSource,
+  type Pixels,
+} from "@latentkit/core";
+import type { ReferenceRules, Traits } from "../families/traits.ts";
+
+/**
+ * A request's reference pictures, each in a size of its own: those that are too large made smaller, sides cut to what the network takes, as
+ * by the model's pipeline.
+ *
+ * @throws InvalidRequestError, ImageError naming the picture's field.
+ */
+export async function readReferences(
+  { conditioning }: GenerationRequest,
+  { references: rules }: Traits,
+  signal: AbortSignal,
+  calls: CallInputs = {},
+): Promise<readonly Pixels[] | undefined> {
+  const entries = conditioning.flatMap((entry, i) =>
+    entry.kind === "reference" ? [{ image: entry.image, at: `conditioning[${i}]` }] : [],
+  );
+  if (entries.length === 0 || rules === undefined) return undefined;
+  if (entries.length > rules.most)
+    throw invalid(
+      entries[rules.most]!.at,
+      `is one too many: this model takes ${rules.most} reference pictures at most`,
+    );
+  const pictures: Pixels[] = [];
+  for (const { image, at } of entries) {
+    const field = `${at}.image`;
+    const bytes = await loadImageSource(image, { ...calls, field, signal });
+    const { maxPixels, timeoutMs } = calls;
+    const size = (own: Size) => sizeOf(own, rules, field);
+    const picture = await decodeImage(bytes, field, { maxPixels, timeoutMs, signal, opaque: true, size }).catch(
+      (error: Error) => {
+        // A size that was refused is the request's fault, and not the picture's.
+        throw InvalidRequestError.isInstance(error.cause) ? error.cause : error;
+      },
+    );
+    pictures.push(cutTo(picture, rules.multipleOf));
+  }
+  return pictures;
+}
+
+type Size = Pick<Pixels, "width" | "height">;
+
+function sizeOf({ width, height }: Size, { area, minSide, maxRatio }: ReferenceRules, field: string): Size {
+  if (Math.min(width, height) < minSide)
+    throw invalid(field, `is ${width}×${height}; a reference picture has at least ${minSide} pixels on each side`);
+  if (Math.max(width / height, height / width) > maxRatio)
+    throw invalid(field, `is ${width}×${height}; a side can be at most ${maxRatio} times the other`);
+  if (width * height <= area) return { width, height };
+  const scale = Math.sqrt(area / (width * height));
+  return { width: Math.trunc(width * scale), height: Math.trunc(height * scale) };
+}
+
+/** The middle of a picture, its sides multiples of `multiple`. */
+function cutTo({ width, height, channels, data }: Pixels, multiple: number): Pixels {
+  const [w, h] = [width - (width % multiple), height - (height % multiple)];
+  if (w === width && h === height) return { width, height, channels, data };
+  const [left, top] = [Math.floor((width - w) / 2), Math.floor((height - h) / 2)];
+  const cut = new Uint8Array(w * h * channels);
+  for (let y = 0; y < h; y++) {
+    const from = ((top + y) * width + left) * channels;
+    cut.set(data.subarray(from, from + w * channels), y * w * channels);
+  }
+  return { width: w, height: h, channels, data: cut };
+}
+
+function invalid(field: string, message: string): InvalidRequestError {
+  return new InvalidRequestError([{ field, message }], { backend: "local" });
+}
