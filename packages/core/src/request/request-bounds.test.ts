@@ -60,7 +60,7 @@ describe("the bounds of a request", () => {
     expect(issueOf({ prompt: "a", backendOptions: { a: { b: deep } } })).toMatchObject({
       message: expect.stringContaining("nested"),
     });
-    expect(() => parseRecipe("[".repeat(300_000))).toThrow(/more than 200000 parts|not JSON/);
+    expect(() => parseRecipe("[".repeat(300_000))).toThrow(/nested/);
   });
 
   it("does not count bytes and a latent's numbers", () => {

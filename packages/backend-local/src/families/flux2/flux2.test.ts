@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createClient, encodeImage, type GenerationInput } from "@latentkit/core";
+import { createClient, encodeImage, type GenerationInput, parseRequest } from "@latentkit/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { local } from "../../local.ts";
 import type { LocalBackend } from "../../local-backend.ts";
@@ -54,8 +54,8 @@ test.each([
 describe("reference pictures", () => {
   test("are made smaller to a million pixels, and cut to multiples of 16", async () => {
     const { traits } = await readModelFolder(folder);
-    const conditioning = await references([2000, 1000], [100, 79]);
-    const read = await readReferences({ conditioning } as never, traits, new AbortController().signal);
+    const asked = parseRequest({ prompt: "x", conditioning: await references([2000, 1000], [100, 79]) });
+    const read = await readReferences(asked, traits, new AbortController().signal);
     // 1448×724 after scaling.
     expect(read!.map(({ width, height }) => [width, height])).toEqual([
       [1440, 720],
@@ -67,10 +67,13 @@ describe("reference pictures", () => {
     ["small", [[60, 100]], /conditioning\[0\]\.image.*at least 64 pixels/],
     ["long", [[640, 64]], /conditioning\[0\]\.image.*at most 8 times/],
     ["many", new Array(11).fill([64, 64]), /conditioning\[10\].*10 reference pictures at most/],
-  ] as [string, [number, number][], RegExp][])("that are too %s are refused by their field", async (_, sizes, message) => {
-    const drawn = createClient({ backend }).generate({ ...request, conditioning: await references(...sizes) });
-    await expect(drawn).rejects.toThrow(message);
-  });
+  ] as [string, [number, number][], RegExp][])(
+    "that are too %s are refused by their field",
+    async (_, sizes, message) => {
+      const drawn = createClient({ backend }).generate({ ...request, conditioning: await references(...sizes) });
+      await expect(drawn).rejects.toThrow(message);
+    },
+  );
 
   test("no other family takes them", async () => {
     const model = fixture("families/z-image");
