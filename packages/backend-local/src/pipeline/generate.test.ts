@@ -14,6 +14,9 @@ interface FakeTensor {
   dims: readonly number[];
 }
 
+/** What a tokenizer without textual inversions has. */
+const bare = { length: 77, embeddings: [], embeddingsNotIn: () => [] };
+
 /** A model of constants: `fails` says for each run of a network whether it throws. Its networks count their runs. */
 function fakeModel(fails: (name: string, run: number) => boolean = () => false) {
   const batches: Record<string, number[]> = {};
@@ -40,7 +43,7 @@ function fakeModel(fails: (name: string, run: number) => boolean = () => false) 
     texts: new TextCache(),
     check: async () => {},
     tokenizer: async () => ({
-      length: 77,
+      ...bare,
       encode: (text: string) => ({ ids: new Int32Array(77).fill(text.length) }),
     }),
     network: async (choice: NetworkChoice) => ({
@@ -122,7 +125,7 @@ test("perturbed attention is one row more in the same run, in the steps that hav
 test("a prompt of megabytes is cut with a warning that shows the beginning of what is missing", async () => {
   const { model } = fakeModel();
   const cut = `on a blue background ${"and ".repeat(1e5)}`;
-  const tokenizer = async () => ({ length: 77, encode: () => ({ ids: new Int32Array(77), cut }) });
+  const tokenizer = async () => ({ ...bare, encode: () => ({ ids: new Int32Array(77), cut }) });
   const events = await Array.fromAsync(generate(job({ guidanceScale: 1 }), { ...model, tokenizer } as never, signal));
   const [warning] = events.flatMap((event) => (event.type === "warning" ? [event.message] : []));
   expect(warning).toContain("on a blue background");
