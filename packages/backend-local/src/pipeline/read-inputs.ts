@@ -1,17 +1,16 @@
 import {
   type CallInputs,
   type DecodeOptions,
-  decodeImage,
   type GenerationRequest,
   type ImageSource,
   InvalidRequestError,
-  loadImageSource,
   type Pixels,
   resizeImage,
 } from "@latentkit/core";
 import type { EngineJob } from "../engine/protocol.ts";
 import type { Traits } from "../families/traits.ts";
 import { readLatents } from "./read-latents.ts";
+import { readPicture } from "./read-picture.ts";
 import { readReferences } from "./read-references.ts";
 
 /** A request that names its size, and its pictures or latents in that size. */
@@ -60,14 +59,8 @@ async function readOwnInputs(
   }
   const takesPicture = ["image-to-image", "inpaint", "upscale"].includes(request.task);
   if (!takesPicture || !("image" in request) || request.image === undefined) return { request, inputs: {} };
-  const { maxPixels, timeoutMs } = rules;
-  const read = async (source: ImageSource, field: string, opaque: boolean, size: DecodeOptions["size"]) => {
-    const bytes = await loadImageSource(source, { ...rules, field, signal });
-    return decodeImage(bytes, field, { maxPixels, timeoutMs, signal, opaque, size }).catch((error: Error) => {
-      // A size that was refused is the request's fault, and not the picture's.
-      throw InvalidRequestError.isInstance(error.cause) ? error.cause : error;
-    });
-  };
+  const read = (source: ImageSource, field: string, opaque: boolean, size: DecodeOptions["size"]) =>
+    readPicture(source, field, { signal, rules, opaque, size });
   const { minSide, maxSide, multipleOf } = traits;
   const times = (request.task === "upscale" ? traits.enlarges : undefined) ?? 1;
   const fit = (side: number) => {

@@ -1,12 +1,6 @@
-import {
-  type CallInputs,
-  decodeImage,
-  type GenerationRequest,
-  InvalidRequestError,
-  loadImageSource,
-  type Pixels,
-} from "@latentkit/core";
+import { type CallInputs, type GenerationRequest, InvalidRequestError, type Pixels } from "@latentkit/core";
 import type { ReferenceRules, Traits } from "../families/traits.ts";
+import { readPicture } from "./read-picture.ts";
 
 /**
  * A request's reference pictures, each in a size of its own: those that are too large made smaller, sides cut to what the network takes, as
@@ -32,15 +26,8 @@ export async function readReferences(
   const pictures: Pixels[] = [];
   for (const { image, at } of entries) {
     const field = `${at}.image`;
-    const bytes = await loadImageSource(image, { ...calls, field, signal });
-    const { maxPixels, timeoutMs } = calls;
     const size = (own: Size) => sizeOf(own, rules, field);
-    const picture = await decodeImage(bytes, field, { maxPixels, timeoutMs, signal, opaque: true, size }).catch(
-      (error: Error) => {
-        // A size that was refused is the request's fault, and not the picture's.
-        throw InvalidRequestError.isInstance(error.cause) ? error.cause : error;
-      },
-    );
+    const picture = await readPicture(image, field, { signal, rules: calls, size });
     pictures.push(cutTo(picture, rules.multipleOf));
   }
   return pictures;

@@ -1,17 +1,12 @@
 import { resolve } from "node:path";
-import {
-  type CallInputs,
-  type Conditioning,
-  decodeImage,
-  type GenerationRequest,
-  loadImageSource,
-} from "@latentkit/core";
+import type { CallInputs, Conditioning, GenerationRequest } from "@latentkit/core";
 import { regularFile } from "../../files/regular-file.ts";
 import { type Model, partOf } from "../../models/model.ts";
 import type { ControlNetConfig } from "../../networks/controlnet/controlnet-config.ts";
 import { controlNetConfig } from "../../networks/controlnet/controlnet-config.ts";
 import { featureChannels, t2iAdapterConfig } from "../../networks/t2i-adapter/t2i-adapter.ts";
 import { type UNetConfig, unetConfig } from "../../networks/unet-2d-condition/unet-2d-condition-config.ts";
+import { readPicture } from "../../pipeline/read-picture.ts";
 import { invalidField } from "../find-file.ts";
 import { ofField } from "../of-field.ts";
 import type { ControlInput } from "./control-input.ts";
@@ -53,7 +48,8 @@ export async function readControls(
     if (prepare && preprocessor === undefined) checkPreparation(control, field, request);
     const made = preprocessor === undefined ? undefined : resolve(preprocessor);
     if (made !== undefined) await ofField(`${field}.preprocessor`, onnxFile(made));
-    const pixels = await readPicture(entry, field, options);
+    const { width, height, signal, rules } = options;
+    const pixels = await readPicture(entry.image, `${field}.image`, { signal, rules, size: () => ({ width, height }) });
     const ways = { prepare, preprocessor: made, strength, start, end, softWeights, guessMode };
     controls.push({ field, control, source, kind, pixels, ...ways });
   }
@@ -75,14 +71,6 @@ function checkPreparation(control: string, field: string, { task }: GenerationRe
       `${field}.prepare`,
       "makes an inpaint picture with the request's mask: the task must be inpaint",
     );
-}
-
-async function readPicture({ image }: ControlEntry, field: string, options: ReadControlsOptions) {
-  const { width, height, signal, rules = {} } = options;
-  const bytes = await loadImageSource(image, { ...rules, field: `${field}.image`, signal });
-  const { maxPixels, timeoutMs } = rules;
-  const size = () => ({ width, height });
-  return decodeImage(bytes, `${field}.image`, { maxPixels, timeoutMs, signal, opaque: true, size });
 }
 
 async function networkFor(

@@ -1,18 +1,13 @@
 import { existsSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import {
-  type CallInputs,
-  type Conditioning,
-  decodeImage,
-  type GenerationRequest,
-  loadImageSource,
-} from "@latentkit/core";
+import type { CallInputs, Conditioning, GenerationRequest } from "@latentkit/core";
 import { modelError } from "../../files/model-error.ts";
 import { readJson } from "../../files/read-json.ts";
 import { type Model, partOf } from "../../models/model.ts";
 import { clipVisionConfig } from "../../networks/clip-vision/clip-vision-config.ts";
 import { crossAttentions } from "../../networks/unet-2d-condition/cross-attentions.ts";
 import { unetConfig } from "../../networks/unet-2d-condition/unet-2d-condition-config.ts";
+import { readPicture } from "../../pipeline/read-picture.ts";
 import { luma } from "../control/control-planes.ts";
 import { invalidField } from "../find-file.ts";
 import { ofField } from "../of-field.ts";
@@ -48,7 +43,7 @@ export async function readImagePrompts(
     const field = `conditioning[${i}]`;
     const adapter = await adapterFor(entry, field, model, options);
     const encoder = await encoderFor(entry, field, adapter, options);
-    const pixels = await read(entry.image, `${field}.image`, options);
+    const pixels = await readPicture(entry.image, `${field}.image`, options);
     const mask = entry.mask && (await maskOf(entry.mask, `${field}.mask`, options));
     const { strength, start, end } = entry;
     prompts.push({ field, ...adapter, encoder, pixels, mask, strength, start, end });
@@ -56,20 +51,10 @@ export async function readImagePrompts(
   return prompts;
 }
 
-async function read(
-  image: Entry["image"],
-  field: string,
-  { signal, rules = {} }: ReadImagePromptsOptions,
-  size?: { width: number; height: number },
-) {
-  const bytes = await loadImageSource(image, { ...rules, field, signal });
-  const { maxPixels, timeoutMs } = rules;
-  return decodeImage(bytes, field, { maxPixels, timeoutMs, signal, opaque: true, ...(size && { size: () => size }) });
-}
-
 async function maskOf(mask: Entry["image"], field: string, options: ReadImagePromptsOptions): Promise<Uint8Array> {
   const { width, height } = options;
-  const { data, channels } = await read(mask, field, options, { width, height });
+  const { signal, rules } = options;
+  const { data, channels } = await readPicture(mask, field, { signal, rules, size: () => ({ width, height }) });
   return Uint8Array.from({ length: width * height }, (_, i) => (luma(data, i * channels) >= 128 ? 1 : 0));
 }
 
