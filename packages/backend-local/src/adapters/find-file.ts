@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { extname, isAbsolute, join, resolve, sep } from "node:path";
-import { InvalidRequestError } from "@latentkit/core";
+import { invalidField } from "../invalid-field.ts";
 
 /** What a request calls by a path or, where there is a folder for its kind, by its name alone. */
 export interface FileKind {
@@ -23,8 +23,4 @@ export async function findFile(name: string, field: string, { title, option, fol
   const where =
     candidates.length === 0 ? `name its file, or give local() a ${option}` : `looked for ${candidates.join(", ")}`;
   throw invalidField(field, `there is no ${title} ${JSON.stringify(name.slice(0, 200))}: ${where}`);
-}
-
-export function invalidField(field: string, message: string, cause?: unknown): InvalidRequestError {
-  return new InvalidRequestError([{ field, message }], { backend: "local", cause });
 }

@@ -1,4 +1,4 @@
-import { type GenerationRequest, InvalidRequestError } from "@latentkit/core";
+import type { GenerationRequest } from "@latentkit/core";
 import {
   type Grid,
   type GridRequest,
@@ -9,6 +9,7 @@ import {
   type SchedulerName,
   upToSigma,
 } from "@latentkit/core/diffusion";
+import { invalidField } from "../invalid-field.ts";
 
 /** The scheduler's name that stands for the model's own scheduler_config.json. */
 export const ownScheduler = "diffusers";
@@ -31,13 +32,13 @@ export function planOf(
   const otherSampler = sampler !== own.sampler;
   const asConfigured = scheduler === undefined || scheduler === ownScheduler;
   if (scheduler === ownScheduler && otherSampler) {
-    throw invalid(
+    throw invalidField(
       "scheduler",
       `"${ownScheduler}" is the model's own, which goes with sampler "${own.sampler}"; name another scheduler`,
     );
   }
   if (asConfigured && schedulerOptions !== undefined) {
-    throw invalid("schedulerOptions", "go with a scheduler that the request names, such as karras");
+    throw invalidField("schedulerOptions", "go with a scheduler that the request names, such as karras");
   }
   if (asConfigured && !otherSampler) return ownOver(request, asPipeline(own));
   const named = asConfigured ? "normal" : (scheduler as SchedulerName);
@@ -102,17 +103,14 @@ export function gridOf(request: GenerationRequest, plan: Plan, { sigmas: own, st
   const grid = plan.grid({ ...levels, ...from, ...more, ...(endStep === undefined ? {} : { endStep }) });
   const total = (grid.whole ?? grid.sigmas).length - 1;
   const isNone = grid.steps === 0;
-  if (isNone && startStep !== undefined) throw invalid("startStep", `must be below the number of steps (${total})`);
+  if (isNone && startStep !== undefined)
+    throw invalidField("startStep", `must be below the number of steps (${total})`);
   if (isNone && grid.offset < total)
-    throw invalid("endStep", `must be above the first step that is run (${grid.offset})`);
+    throw invalidField("endStep", `must be above the first step that is run (${grid.offset})`);
   return grid;
 }
 
 /** Whether the levels are the request's own. */
 export function givesLevels({ sigmas, timesteps }: GenerationRequest): boolean {
   return sigmas !== undefined || timesteps !== undefined;
-}
-
-function invalid(field: string, message: string): InvalidRequestError {
-  return new InvalidRequestError([{ field, message }], { backend: "local" });
 }

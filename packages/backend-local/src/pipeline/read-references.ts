@@ -1,5 +1,6 @@
-import { type CallInputs, type GenerationRequest, InvalidRequestError, type Pixels } from "@latentkit/core";
+import type { CallInputs, GenerationRequest, Pixels } from "@latentkit/core";
 import type { ReferenceRules, Traits } from "../families/traits.ts";
+import { invalidField } from "../invalid-field.ts";
 import { readPicture } from "./read-picture.ts";
 
 /**
@@ -19,7 +20,7 @@ export async function readReferences(
   );
   if (entries.length === 0 || rules === undefined) return undefined;
   if (entries.length > rules.most)
-    throw invalid(
+    throw invalidField(
       entries[rules.most]!.at,
       `is one too many: this model takes ${rules.most} reference pictures at most`,
     );
@@ -37,9 +38,9 @@ type Size = Pick<Pixels, "width" | "height">;
 
 function sizeOf({ width, height }: Size, { area, minSide, maxRatio }: ReferenceRules, field: string): Size {
   if (Math.min(width, height) < minSide)
-    throw invalid(field, `is ${width}×${height}; a reference picture has at least ${minSide} pixels on each side`);
+    throw invalidField(field, `is ${width}×${height}; a reference picture has at least ${minSide} pixels on each side`);
   if (Math.max(width / height, height / width) > maxRatio)
-    throw invalid(field, `is ${width}×${height}; a side can be at most ${maxRatio} times the other`);
+    throw invalidField(field, `is ${width}×${height}; a side can be at most ${maxRatio} times the other`);
   if (width * height <= area) return { width, height };
   const scale = Math.sqrt(area / (width * height));
   return { width: Math.trunc(width * scale), height: Math.trunc(height * scale) };
@@ -56,8 +57,4 @@ function cutTo({ width, height, channels, data }: Pixels, multiple: number): Pix
     cut.set(data.subarray(from, from + w * channels), y * w * channels);
   }
   return { width: w, height: h, channels, data: cut };
-}
-
-function invalid(field: string, message: string): InvalidRequestError {
-  return new InvalidRequestError([{ field, message }], { backend: "local" });
 }

@@ -1,4 +1,5 @@
-import { type GenerationRequest, InvalidRequestError, type PromptSyntax, type WarningEvent } from "@latentkit/core";
+import type { GenerationRequest, PromptSyntax, WarningEvent } from "@latentkit/core";
+import { invalidField } from "../invalid-field.ts";
 import { a1111Segments } from "./a1111-attention.ts";
 import { maxScheduled, promptSchedule, type ScheduledText, scheduledAt, splitAtAnd } from "./a1111-schedule.ts";
 import { syntaxWarnings } from "./syntax-warnings.ts";
@@ -100,7 +101,7 @@ export function steeringOf(request: GenerationRequest, options: SteeringOptions)
   const prompt = "prompt" in request ? (request.prompt ?? "") : "";
   const prompts = syntax === "a1111" ? splitAtAnd(prompt) : [{ text: prompt, weight: 1 }];
   if (prompts.length > maxPrompts)
-    throw invalid("prompt", `joins ${prompts.length} prompts by AND; at most ${maxPrompts} are taken`);
+    throw invalidField("prompt", `joins ${prompts.length} prompts by AND; at most ${maxPrompts} are taken`);
   const composes = prompts.length > 1 || prompts[0]!.weight !== 1;
   const hasUncond = options.guided || composes;
   const negative = hasUncond ? add("negativePrompt", negativePrompt, true) : undefined;
@@ -161,17 +162,13 @@ export function steeringOf(request: GenerationRequest, options: SteeringOptions)
 const maxPrompts = 32;
 const maxDepth = 100;
 
-function invalid(field: string, message: string): InvalidRequestError {
-  return new InvalidRequestError([{ field, message }], { backend: "local" });
-}
-
 /** Every text that differs is encoded and held: a prompt that becomes a thousand long ones would take all memory. */
 function scheduleOf(field: string, text: string, calls: number): readonly ScheduledText[] {
   const schedule = promptSchedule(text, calls);
   if (schedule !== undefined) return schedule;
   const { characters } = maxScheduled;
   const message = `its [from:to:when] and [a|b] make too much text over ${calls} steps: all that differ may have ${characters} characters; use fewer of them, a shorter prompt or fewer steps`;
-  throw invalid(field, message);
+  throw invalidField(field, message);
 }
 
 /** No prompt that means something nests its brackets any deeper; both programs end in an error where they go much deeper. */
@@ -184,7 +181,7 @@ function requireShallow(field: string, text: string): void {
     else if (sign === ")") round = Math.max(0, round - 1);
     else if (sign === "]") square = Math.max(0, square - 1);
     if (round + square <= maxDepth) continue;
-    throw invalid(field, `nests brackets more than ${maxDepth} deep`);
+    throw invalidField(field, `nests brackets more than ${maxDepth} deep`);
   }
 }
 
@@ -192,5 +189,5 @@ function requireShallow(field: string, text: string): void {
 function requireWeights(field: string, texts: readonly string[]): void {
   if (texts.every((text) => a1111Segments(text) !== undefined)) return;
   const message = "has a weight that is no number, such as (word:1.2.3); write (word:1.2), or \\( and \\) for brackets";
-  throw invalid(field, message);
+  throw invalidField(field, message);
 }

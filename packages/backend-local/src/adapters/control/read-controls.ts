@@ -1,13 +1,13 @@
 import { resolve } from "node:path";
 import type { CallInputs, Conditioning, GenerationRequest } from "@latentkit/core";
 import { regularFile } from "../../files/regular-file.ts";
+import { invalidField } from "../../invalid-field.ts";
 import { type Model, partOf } from "../../models/model.ts";
 import type { ControlNetConfig } from "../../networks/controlnet/controlnet-config.ts";
 import { controlNetConfig } from "../../networks/controlnet/controlnet-config.ts";
 import { featureChannels, t2iAdapterConfig } from "../../networks/t2i-adapter/t2i-adapter.ts";
 import { type UNetConfig, unetConfig } from "../../networks/unet-2d-condition/unet-2d-condition-config.ts";
 import { readPicture } from "../../pipeline/read-picture.ts";
-import { invalidField } from "../find-file.ts";
 import { ofField } from "../of-field.ts";
 import type { ControlInput } from "./control-input.ts";
 import { type ControlSource, readControl } from "./control-source.ts";

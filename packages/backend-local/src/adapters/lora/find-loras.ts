@@ -1,5 +1,6 @@
 import { type GenerationRequest, takeLoraTags } from "@latentkit/core";
-import { findFile, invalidField } from "../find-file.ts";
+import { invalidField } from "../../invalid-field.ts";
+import { findFile } from "../find-file.ts";
 import { ofField } from "../of-field.ts";
 import { readLora } from "./lora-file.ts";
 

@@ -1,8 +1,9 @@
 import { readdir } from "node:fs/promises";
 import { extname, join } from "node:path";
 import type { GenerationRequest } from "@latentkit/core";
+import { invalidField } from "../../invalid-field.ts";
 import { type Model, partOf } from "../../models/model.ts";
-import { findFile, invalidField } from "../find-file.ts";
+import { findFile } from "../find-file.ts";
 import { ofField } from "../of-field.ts";
 import { type EmbeddingFile, readEmbedding, sizeOf, vectorsFor } from "./embedding-file.ts";
 

@@ -1,7 +1,7 @@
 import { type Pixels, resizeImage } from "@latentkit/core";
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import type { Runtime } from "../../../engine/runtime.ts";
-import { invalidField } from "../../find-file.ts";
+import { invalidField } from "../../../invalid-field.ts";
 import type { ControlInput } from "../control-input.ts";
 
 /** ImageNet's means and deviations, which depth and normal estimators are trained with. */
