@@ -74,8 +74,18 @@ export function sourcePage({ title, intro, of }: Page): string {
 
 function section(name: string, node: ts.InterfaceDeclaration | ts.ClassDeclaration): string {
   const members = (node.members as ts.NodeArray<ts.TypeElement | ts.ClassElement>).filter(isPublic);
-  const rows = members.map((member) => `| \`${signature(member)}\` | ${textOf(member)} |`);
+  const rows = members.map((member) => {
+    const [written, text] = [signature(member), textOf(member) || discriminantOf(member)];
+    if (text === "") throw new Error(`${name}: ${written} has no doc comment`);
+    return `| \`${written}\` | ${text} |`;
+  });
   return [`## ${name}`, textOf(node), ["| Member | |", "| --- | --- |", ...rows].join("\n")].join("\n\n");
+}
+
+/** What is said of the member that tells one kind from another. */
+function discriminantOf(member: ts.TypeElement | ts.ClassElement): string {
+  const { type } = member as ts.PropertyDeclaration;
+  return type !== undefined && ts.isLiteralTypeNode(type) ? "What kind it is." : "";
 }
 
 function isPublic(member: ts.TypeElement | ts.ClassElement): boolean {

@@ -17,6 +17,7 @@ export interface ModelIdentity {
 /** Accepted and waiting. `handle` is enough to find the job again from another process. */
 export interface QueuedEvent {
   type: "queued";
+  /** The backend's own part of `job.handle`, with which `client.resume` finds the job again, from another process too. */
   handle?: Record<string, unknown>;
   /** Jobs ahead of this one, where the backend knows: the local engine and a ComfyUI server do, Replicate does not tell. */
   position?: number;
@@ -29,18 +30,22 @@ export interface StartedEvent {
   backend?: string;
   /** The settings that the backend decided where the request was silent: merged into the recipe. */
   resolved?: Partial<GenerationRequest>;
+  /** The model as it was really loaded. */
   model?: ModelIdentity;
   /** Versions that bear on the pixels, such as `{ "onnxruntime-node": "1.30.0" }`. */
   versions?: Record<string, string>;
+  /** The backend's own part of `job.handle`, with which `client.resume` finds the job again, from another process too. */
   handle?: Record<string, unknown>;
 }
 
 /** One step further. */
 export interface ProgressEvent {
   type: "progress";
+  /** What is going on: `"load"`, `"upload"`, `"encode"`, `"sample"`, `"decode"` or `"download"`, or a word of the backend's own. */
   phase: Phase;
   /** Steps done in this phase, 0 to `steps`. */
   step: number;
+  /** Steps that this phase has. */
   steps: number;
   /** Share of the whole job that is done, 0 to 1, where known. */
   fraction?: number;
@@ -53,8 +58,11 @@ export interface ProgressEvent {
 /** An unfinished picture. A consumer that is slow misses some. */
 export interface PreviewEvent {
   type: "preview";
+  /** Position among `count`, from 0. */
   index: number;
+  /** The sampling step after which it was taken, from 1. */
   step: number;
+  /** The preview, often smaller than the picture will be. */
   image: ImagePayload;
 }
 
@@ -63,7 +71,9 @@ export interface ControlEvent {
   type: "control";
   /** The request's entry, such as `"conditioning[0]"`. */
   field: string;
+  /** The kind of control, such as `"canny"`. */
   control: string;
+  /** The map. */
   image: ImagePayload;
 }
 
@@ -76,6 +86,7 @@ export interface ImageEvent {
   seed?: number | string;
   /** What else this picture's settings have of their own, beside those of the job: merged into the picture's recipe. */
   resolved?: Partial<GenerationRequest>;
+  /** The picture. */
   image: ImagePayload;
   /** What sampling left, where `output.latent` asks for it. */
   latent?: LatentPayload;
@@ -84,19 +95,26 @@ export interface ImageEvent {
 /** A line for people, from the backend or its server. */
 export interface LogEvent {
   type: "log";
+  /** How much it matters. */
   level: "debug" | "info" | "warn";
+  /** The line, without a credential in it. */
   message: string;
 }
 
 /** Something was not as asked, and the job goes on. `image_failed` means that one picture of several is missing. */
 export interface WarningEvent {
   type: "warning";
+  /** What kind of warning, for programs. */
   code: "unsupported" | "image_failed" | (string & {});
+  /** What was not as asked, for people. */
   message: string;
+  /** The field of the request that it is about, such as `"conditioning[0].strength"`. */
   field?: string;
-  /** For `image_failed`: which picture, its seed, and why. */
+  /** For `image_failed`: which picture. */
   index?: number;
+  /** For `image_failed`: the seed of that picture. */
   seed?: number | string;
+  /** For `image_failed`: why. */
   error?: SerializedError;
 }
 

@@ -5,8 +5,11 @@ import type { Recipe } from "./recipe/recipe.ts";
 
 /** A picture that could not be made, beside others that could. */
 export interface ImageFailure {
+  /** Position among `count`, from 0. */
   index: number;
+  /** The seed that it would have had, where known. */
   seed?: number | string;
+  /** Why. */
   error: SerializedError;
 }
 
@@ -42,6 +45,7 @@ export interface GenerationResult {
   recipe: Recipe;
   /** Milliseconds by phase: the same keys from every backend. */
   timings: Timings;
+  /** All that was not as asked, in the order in which it was told. */
   warnings: WarningEvent[];
   /** The backend's own figures: billed seconds, cost, memory. */
   metrics: Record<string, unknown>;

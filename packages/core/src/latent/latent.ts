@@ -21,6 +21,7 @@ export interface LatentPayload {
 export class GeneratedLatent {
   /** `[channels, height, width]`. */
   readonly shape: readonly [channels: number, height: number, width: number];
+  /** The values, row by row, channel after channel. */
   readonly data: Float32Array;
 
   constructor({ shape, base64 }: LatentPayload) {
