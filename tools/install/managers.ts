@@ -11,9 +11,15 @@ export interface Manager {
   files?: (registry: string) => Readonly<Record<string, string>>;
 }
 
+/** The address that the documents give, where a run's own registry stands. */
+export const documented = "http://127.0.0.1:4873/";
+
 const packages = "@latentkit/core @latentkit/backend-local";
+const cli = `${documented}latentkit.tgz`;
+const draw = 'latentkit generate --prompt "a red apple on a blue background" --seed 7 --out apple.png';
 const npmrc = (registry: string) => ({ ".npmrc": `@latentkit:registry=${registry}\n` });
 const yarn = { package: "@yarnpkg/cli-dist", version: "4.18.1", bin: "yarn" };
+const bun = { package: "bun", version: "1.4.5", bin: "bun" };
 /** Yarn has a settings file of its own; and by default asks for packages that are some days old. */
 const yarnrc = (registry: string, linker: string) => ({
   ".yarnrc.yml": `nodeLinker: ${linker}
@@ -43,7 +49,7 @@ export const managers: readonly Manager[] = [
   },
   {
     name: "bun",
-    tool: { package: "bun", version: "1.4.5", bin: "bun" },
+    tool: bun,
     commands: [`bun add ${packages}`],
     run: "bun apple.mts",
     files: npmrc,
@@ -55,4 +61,14 @@ export const managers: readonly Manager[] = [
     run: "deno run -A apple.mts",
     files: npmrc,
   },
+  { name: "npm, the command line", commands: [`npm install ${cli}`], run: `node_modules/.bin/${draw}`, files: npmrc },
+  { name: "pnpm, the command line", commands: [`pnpm add ${cli}`], run: `pnpm ${draw}`, files: npmrc },
+  {
+    name: "yarn, the command line",
+    tool: yarn,
+    commands: [`yarn add latentkit@${cli}`],
+    run: `yarn ${draw}`,
+    files: (registry) => yarnrc(registry, "node-modules"),
+  },
+  { name: "bun, the command line", tool: bun, commands: [`bun add ${cli}`], run: `bun ${draw}`, files: npmrc },
 ];

@@ -6,11 +6,12 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { serveRegistry } from "../registry/registry.ts";
-import { type Manager, managers } from "./managers.ts";
+import { documented, type Manager, managers } from "./managers.ts";
 import { Sandbox, sizeOf } from "./sandbox.ts";
 
 const readme = readFileSync("README.md", "utf8");
 const program = /```ts apple\.mts\n(.*?)```/s.exec(readme)?.[1];
+const told = readme + readFileSync("docs/install.md", "utf8");
 if (program === undefined) throw new Error("README.md has no block `ts apple.mts`");
 
 using sandbox = new Sandbox();
@@ -30,15 +31,17 @@ async function attempt({ name, tool, commands, run, files }: Manager): Promise<s
   const missing = tool && (await sandbox.bring(tool));
   if (missing !== undefined) return `not run: ${missing}`;
   for (const command of [...commands, run])
-    if (!readme.includes(command)) throw new Error(`README.md does not say: ${command}`);
+    if (!told.includes(command)) throw new Error(`neither README.md nor docs/install.md says: ${command}`);
   const project = sandbox.project(name, {
     ...files?.(registry.url),
     "package.json": '{ "private": true }\n',
-    [run.split(" ").at(-1) as string]: program as string,
+    ...(/ (apple\.\w+)$/.test(run) && !run.includes("--out")
+      ? { [run.split(" ").at(-1) as string]: program as string }
+      : {}),
   });
   let seconds = 0;
   for (const command of [...commands, run]) {
-    const outcome = await sandbox.run(command, project);
+    const outcome = await sandbox.run(command.replace(documented, registry.url), project);
     seconds += outcome.seconds;
     if (outcome.code !== 0) throw new Error(`${command} exited ${outcome.code}:\n${outcome.output}`);
   }
