@@ -217,13 +217,14 @@ def files_of(folder, options):
     if "index" in options:
         index = files.get("model_index.json") or json.loads((folder / "model_index.json").read_text())
         files["model_index.json"] = {**index, **options["index"]}
-    if "vae" in options:
-        files["vae/config.json"] = {**json.loads((folder / "vae/config.json").read_text()), **options["vae"]}
+    for part in ("vae", "transformer"):
+        if part in options:
+            files[f"{part}/config.json"] = {**json.loads((folder / part / "config.json").read_text()), **options[part]}
     return files
 
 
 def task_of(kind):
-    if "Inpaint" in kind:
+    if "Inpaint" in kind or "Fill" in kind:
         return "inpaint"
     return "image-to-image" if "Img2Img" in kind or "Instruct" in kind else "text-to-image"
 

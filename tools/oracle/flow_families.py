@@ -16,7 +16,6 @@ import diffusers
 import numpy as np
 import torch
 from diffusers import (
-    AutoencoderKL,
     AutoencoderKLFlux2,
     Flux2KleinPipeline,
     Flux2Transformer2DModel,
@@ -25,52 +24,19 @@ from diffusers import (
     ZImageTransformer2DModel,
 )
 from families import FOLDER, KEYS, files_of, task_of
-from networks import noise
+from flow_flux1 import FLUX1, FLUX1_FILL
+from flow_parts import encoder_values, flux_vae, noise, qwen3, randomise
 from pipeline_inputs import picture
 from PIL import Image
 from safetensors.torch import save_file
 from saved import load
 from text_tokenizer import write_text_tokenizer
-from transformers import Qwen3Config, Qwen3ForCausalLM, Qwen3Model
+from transformers import Qwen3ForCausalLM
 
 PROMPT = "a red apple on a blue background"
 INPUTS = dict(steps=4, seed=7)
 #: Pictures by the names that pipeline_inputs.py has written them under, and their sides.
 PICTURES = {"image": 64, "image96": 96}
-
-
-def randomise(model, seed):
-    """Random weights at a scale that keeps activations near 1, as they are when they were saved in bfloat16."""
-    generator = torch.Generator().manual_seed(seed)
-    for name, parameter in model.named_parameters():
-        value = torch.randn(parameter.shape, generator=generator)
-        if parameter.dim() == 1:
-            value = 1 + 0.1 * value if "norm" in name and name.endswith("weight") else 0.1 * value
-        elif parameter.shape[0] == 1024:
-            # A size that the class fixes: two values only, which pack well.
-            value = value.sign() / parameter.shape[1] ** 0.5
-        elif "embed_tokens" not in name and "pad_token" not in name:
-            value = value / parameter[0].numel() ** 0.5
-        parameter.data = value.bfloat16().float()
-    return model.eval()
-
-
-def flux_vae(**options):
-    vae = AutoencoderKL(
-        block_out_channels=(8, 8, 8, 16), down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
-        layers_per_block=1, norm_num_groups=4, sample_size=64, latent_channels=16,
-        **{"scaling_factor": 0.3611, "shift_factor": 0.1159, "use_quant_conv": False, "use_post_quant_conv": False, **options},
-    )  # fmt: skip
-    randomise(vae, 3)
-    vae.decoder.conv_out.weight.data = (vae.decoder.conv_out.weight * 0.5).bfloat16().float()
-    return vae
-
-
-def qwen3(tokenizer, kind=Qwen3Model, **options):
-    sizes = dict(
-        hidden_size=24, intermediate_size=40, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2, head_dim=8, rope_theta=1e6,
-    )  # fmt: skip
-    return randomise(kind(Qwen3Config(vocab_size=len(tokenizer) + 3, **{**sizes, **options})), 1)
 
 
 def z_image(folder):
@@ -100,18 +66,6 @@ def z_image_networks(pipeline):
         timestep=torch.tensor([350.0]),
     )  # fmt: skip
     yield "transformer", inputs, dict(velocity=transformer._patchify_image(velocity, 2, 1)[0][None])
-
-
-def encoder_values(encoder, states):
-    """A text with padding, as a pipeline gives it."""
-    ids = torch.tensor([[5, 17, 80, 8, 63, 5, 200, 0, 0]], dtype=torch.int32)
-    mask = torch.tensor([[1, 1, 1, 1, 1, 1, 1, 0, 0]])
-    found = encoder(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states
-    base = getattr(encoder, "model", encoder)
-    cos, sin = base.rotary_emb(found[0], torch.arange(9)[None])
-    half = cos.shape[-1] // 2
-    inputs = dict(input_ids=ids, attended=mask.bool()[None, None], cos=cos[0, :, :half], sin=sin[0, :, :half])
-    return "textEncoder", inputs, dict(hidden_states=torch.cat([found[k] for k in states], -1))
 
 
 def flux2(folder):
@@ -187,6 +141,8 @@ MODELS = {
         ("references", KLEIN, dict(width=None, height=None, count=2), dict(references=["image96", "image"])),
         ("base-reference", KLEIN, dict(guidance_scale=2.0, steps=5), dict(index=BASE, references=["image"])),
     ]),
+    "flux1": FLUX1,
+    "flux1-fill": FLUX1_FILL,
 }  # fmt: skip
 
 
@@ -211,14 +167,14 @@ def run(name, case, tensors, image, mask):
         inputs = dict(image=[Image.fromarray(picture(PICTURES[each])[0]) for each in references])
     request = {key: value for key, value in request.items() if value is not None}
     call = {key: value for key, value in request.items() if key not in ("seed", "steps", "count")}
-    call |= dict(num_inference_steps=request["steps"], num_images_per_prompt=request["count"])
+    call |= dict(num_inference_steps=request["steps"], num_images_per_prompt=request["count"], **options.get("call", {}))
     generators = [torch.Generator().manual_seed(request["seed"] + i) for i in range(request["count"])]
     result = pipeline(**call, **inputs, generator=generators if len(generators) > 1 else generators[0], output_type="np").images
     pixels = torch.from_numpy(np.ascontiguousarray((result * 255).round().astype(np.uint8)))
     print(f"{name}/{label}: {list(pixels.shape)}, mean {result.mean():.3f}, spread {result.std():.3f}")
     tensors[label] = pixels
     given = {KEYS[key]: value for key, value in request.items() if key in KEYS}
-    given |= {"task": task, "prompt": request["prompt"]}
+    given |= {"task": task, "prompt": request["prompt"], **({"backendOptions": {"local": options["own"]}} if "own" in options else {})}
     more = {"references": references} if references else {}
     return {"name": label, "request": given, **more, **({"files": files} if files else {})}
 

@@ -11,8 +11,14 @@ import json
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, AutoencoderKLFlux2, Flux2Transformer2DModel, ZImageTransformer2DModel
-from transformers import Qwen3Config, Qwen3ForCausalLM
+from diffusers import (
+    AutoencoderKL,
+    AutoencoderKLFlux2,
+    Flux2Transformer2DModel,
+    FluxTransformer2DModel,
+    ZImageTransformer2DModel,
+)
+from transformers import Qwen3Config, Qwen3ForCausalLM, T5Config, T5EncoderModel
 
 OUT = Path(__file__).parents[2] / "packages/backend-local/fixtures/published-transformers.json.gz"
 
@@ -29,12 +35,22 @@ FLUX_VAE = dict(
     layers_per_block=2, latent_channels=16, scaling_factor=0.3611, shift_factor=0.1159, use_quant_conv=False, use_post_quant_conv=False,
 )  # fmt: skip
 
+T5_XXL = dict(
+    vocab_size=32128, d_model=4096, d_kv=64, d_ff=10240, num_layers=24, num_heads=64, feed_forward_proj="gated-gelu", is_encoder_decoder=False,
+)  # fmt: skip
+#: transformers' classes, whose configs are objects
+CONFIGS = {Qwen3ForCausalLM: Qwen3Config, T5EncoderModel: T5Config}
+
 #: name: (class, config)
 NETWORKS = {
     "z-image": (ZImageTransformer2DModel, {}),
     "flux2-klein-4b": (Flux2Transformer2DModel, KLEIN_4B),
     "flux2-klein-9b": (Flux2Transformer2DModel, KLEIN_9B),
     "flux-vae": (AutoencoderKL, FLUX_VAE),
+    "flux1-dev": (FluxTransformer2DModel, dict(guidance_embeds=True)),
+    "flux1-schnell": (FluxTransformer2DModel, {}),
+    "flux1-fill": (FluxTransformer2DModel, dict(guidance_embeds=True, in_channels=384, out_channels=64)),
+    "t5-xxl": (T5EncoderModel, T5_XXL),
     "flux2-vae": (AutoencoderKLFlux2, {}),
     "qwen3-4b": (Qwen3ForCausalLM, QWEN3_4B),
     "qwen3-8b": (Qwen3ForCausalLM, QWEN3_8B),
@@ -43,14 +59,14 @@ NETWORKS = {
 
 def make(kind, config):
     with torch.device("meta"):
-        return kind(Qwen3Config(**config)) if kind is Qwen3ForCausalLM else kind(**config)
+        return kind(CONFIGS[kind](**config)) if kind in CONFIGS else kind(**config)
 
 
 def write():
     found = {}
     for name, (kind, config) in NETWORKS.items():
         network = make(kind, config)
-        saved = {key: value for key, value in network.config.to_dict().items()} if kind is Qwen3ForCausalLM else dict(network.config)
+        saved = {key: value for key, value in network.config.to_dict().items()} if kind in CONFIGS else dict(network.config)
         tensors = {key: list(value.shape) for key, value in network.state_dict().items()}
         found[name] = dict(config=saved, tensors=tensors, parameters=sum(p.numel() for p in network.parameters()))
         print(name, found[name]["parameters"], len(tensors))

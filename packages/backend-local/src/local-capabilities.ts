@@ -72,6 +72,6 @@ function defaultsOf(model: Model): Defaults {
 
 /** The tightest of the model's text encoders. */
 function promptLimit({ tokenizers }: Traits): { maxPromptTokens?: number } {
-  const limits = Object.values(tokenizers).map(promptTokens);
-  return limits.length === 0 ? {} : { maxPromptTokens: Math.min(...limits) };
+  const maxPromptTokens = promptTokens(tokenizers);
+  return maxPromptTokens === undefined ? {} : { maxPromptTokens };
 }

@@ -1,5 +1,6 @@
 import { modelError } from "../files/model-error.ts";
 import type { Family } from "./family.ts";
+import { flux1 } from "./flux1/flux1-family.ts";
 import { flux2 } from "./flux2/flux2-family.ts";
 import { stableDiffusion } from "./stable-diffusion/stable-diffusion-family.ts";
 import { stableDiffusionXL } from "./stable-diffusion-xl/stable-diffusion-xl-family.ts";
@@ -15,6 +16,7 @@ export const families: readonly Family[] = [
   x4Upscaler,
   zImage,
   flux2,
+  flux1,
 ];
 
 /** The family of that id. */

@@ -40,6 +40,11 @@ export interface Family {
    * levels. Default: the scheduler's own way, by the number of steps.
    */
   levels?(steps: number, tokens: number): Levels;
+  /**
+   * Scale of guidance over two passes of a network that takes the request's own scale itself, or takes none, where a request can ask for it.
+   * Default 1: none.
+   */
+  secondPassScale?(request: GenerationRequest): number;
   /** Holds a model's configs against each other and says what it can do. @throws ModelError naming the file and the option. */
   describe(model: ModelParts): Traits;
   /** What the engine needs of it. */
@@ -135,6 +140,8 @@ export interface Denoiser {
   readonly beside?: Beside | undefined;
   /** Whether what an inpainting keeps is blended in after each step. Not where the network is shown it. Default true. */
   readonly blends?: boolean;
+  /** Whether the picture's latent is drawn though nothing is blended, and nothing of it is left: its random numbers count. */
+  readonly drawsPicture?: boolean;
   /**
    * Predicts at one latent `[channels, height, width]` and timestep, in step `index`: an output for each pass, in the order
    * unconditional, conditional, perturbed.

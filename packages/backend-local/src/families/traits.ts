@@ -58,6 +58,8 @@ export interface ReferenceRules {
   readonly most: number;
   /** Those of more pixels are made smaller, to about so many. */
   readonly area: number;
+  /** Where given, each picture is brought to the one of these sizes whose shape is nearest. */
+  readonly sizes?: readonly (readonly [width: number, height: number])[] | undefined;
   /** Sides are cut, evenly from both ends, to multiples of it. */
   readonly multipleOf: number;
   /** Smallest side in pixels. */
@@ -78,9 +80,13 @@ export interface TokenizerLimits {
   readonly reserved?: number | undefined;
   /** Token ids are below it. */
   readonly vocabSize: number;
+  /** Whether a prompt can't be longer: not where another encoder reads what this one leaves off. Default true. */
+  readonly bounds?: boolean | undefined;
 }
 
-/** How many tokens of a prompt it takes. */
-export function promptTokens({ maxPositions, reserved = 2 }: TokenizerLimits): number {
-  return maxPositions - reserved;
+/** How many tokens of a prompt the tightest of a model's text encoders takes; undefined where there is none. */
+export function promptTokens(tokenizers: Traits["tokenizers"]): number | undefined {
+  const bounding = Object.values(tokenizers).filter(({ bounds = true }) => bounds);
+  const limits = bounding.map(({ maxPositions, reserved = 2 }) => maxPositions - reserved);
+  return limits.length === 0 ? undefined : Math.min(...limits);
 }

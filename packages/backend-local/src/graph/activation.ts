@@ -6,6 +6,8 @@ const activations = {
   swish: silu,
   quick_gelu: (graph: GraphBuilder, x: Value) => quickGelu(graph, x, 1.702),
   gelu: (graph: GraphBuilder, x: Value) => graph.node("Gelu", [x]),
+  gelu_new: geluTanh,
+  gelu_pytorch_tanh: geluTanh,
   relu: (graph: GraphBuilder, x: Value) => graph.node("Relu", [x]),
   mish: (graph: GraphBuilder, x: Value) => graph.node("Mish", [x]),
 };
@@ -19,6 +21,11 @@ export const activationNames = Object.keys(activations) as [Activation, ...Activ
 /** Applies an activation elementwise. */
 export function activate(graph: GraphBuilder, name: Activation, x: Value): Value {
   return activations[name](graph, x);
+}
+
+/** GELU by its approximation with a hyperbolic tangent (Hendrycks & Gimpel 2016). */
+function geluTanh(graph: GraphBuilder, x: Value): Value {
+  return graph.node("Gelu", [x], { attributes: { approximate: { string: "tanh" } } });
 }
 
 /** `x·sigmoid(x)`, by the runtime's one kernel for `x·sigmoid(αx)`. */

@@ -75,7 +75,7 @@ async function inspectWhole(place: string, variant: string | undefined): Promise
   await checkModel(model);
   const { identity, path, traits, scheduler, parts } = model;
   const plan = ownPlan(path, scheduler, { pipeline: model.pipeline });
-  const limits = Object.values(traits.tokenizers).map(promptTokens);
+  const maxPromptTokens = promptTokens(traits.tokenizers);
   return {
     id: identity.id,
     family: familyOf(model).title,
@@ -102,7 +102,7 @@ async function inspectWhole(place: string, variant: string | undefined): Promise
       min: traits.minSide,
     },
     defaults: model.defaults,
-    ...(limits.length === 0 ? {} : { maxPromptTokens: Math.min(...limits) }),
+    ...(maxPromptTokens === undefined ? {} : { maxPromptTokens }),
   };
 }
 

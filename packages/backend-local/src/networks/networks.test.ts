@@ -7,9 +7,11 @@ import { folderWeights, type Weights } from "../files/weights.ts";
 import { buildVaeDecoder, buildVaeEncoder } from "./autoencoder-kl/autoencoder-kl.ts";
 import { buildTinyDecoder, buildTinyEncoder } from "./autoencoder-tiny/autoencoder-tiny.ts";
 import { buildClipText } from "./clip-text/clip-text.ts";
+import { buildFluxTransformer } from "./flux-transformer/flux-transformer.ts";
 import { buildFlux2Transformer } from "./flux2-transformer/flux2-transformer.ts";
 import type { NetworkGraph } from "./network-graph.ts";
 import { buildQwen3 } from "./qwen3/qwen3.ts";
+import { buildT5Encoder } from "./t5-encoder/t5-encoder.ts";
 import { buildUNet2d } from "./unet-2d/unet-2d.ts";
 import { buildUNet } from "./unet-2d-condition/unet-2d-condition.ts";
 import { buildZImageTransformer } from "./z-image-transformer/z-image-transformer.ts";
@@ -53,6 +55,8 @@ const parts: [family: string, folder: string, network: string, build: Build][] =
   ["z-image", "transformer", "transformer", buildZImageTransformer],
   ["flux2", "text_encoder", "textEncoder", (config, weights) => buildQwen3(config, weights, { states: [9, 18, 27] })],
   ["flux2", "transformer", "transformer", buildFlux2Transformer],
+  ["flux1", "text_encoder_2", "textEncoder2", buildT5Encoder],
+  ["flux1", "transformer", "transformer", buildFluxTransformer],
 ];
 
 describe("networks compute what the oracle computed", () => {

@@ -3,9 +3,11 @@ import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import type { Weights } from "../files/weights.ts";
 import { buildVaeDecoder, buildVaeEncoder } from "./autoencoder-kl/autoencoder-kl.ts";
+import { buildFluxTransformer } from "./flux-transformer/flux-transformer.ts";
 import { buildFlux2Transformer } from "./flux2-transformer/flux2-transformer.ts";
 import type { NetworkGraph } from "./network-graph.ts";
 import { buildQwen3 } from "./qwen3/qwen3.ts";
+import { buildT5Encoder } from "./t5-encoder/t5-encoder.ts";
 import { buildZImageTransformer } from "./z-image-transformer/z-image-transformer.ts";
 
 // Configurations and tensors of the published models, of the reference's classes on torch's meta device: tools/oracle/published_transformers.py.
@@ -24,6 +26,10 @@ const networks: Record<string, { build: Build; unused?: RegExp }> = {
   "flux2-klein-4b": { build: buildFlux2Transformer },
   "flux2-klein-9b": { build: buildFlux2Transformer },
   "flux-vae": { build: vae },
+  "flux1-dev": { build: buildFluxTransformer },
+  "flux1-schnell": { build: buildFluxTransformer },
+  "flux1-fill": { build: buildFluxTransformer },
+  "t5-xxl": { build: buildT5Encoder, unused: /^encoder\.embed_tokens\.weight$/ },
   // The family reads the statistics that its latents are normalised by.
   "flux2-vae": { build: vae, unused: /^bn\./ },
   "qwen3-8b": {

@@ -144,6 +144,7 @@ async function* makeImage(index: number, context: Context): AsyncGenerator<Engin
     ...random,
     beside: denoiser.beside,
     blends: denoiser.blends,
+    drawsPicture: denoiser.drawsPicture,
   });
   const network = guidedDenoiser(denoiser, guidanceOver(settings.guidance, grid), start.beside);
   const run = {

@@ -36,14 +36,21 @@ export async function readReferences(
 
 type Size = Pick<Pixels, "width" | "height">;
 
-function sizeOf({ width, height }: Size, { area, minSide, maxRatio }: ReferenceRules, field: string): Size {
+function sizeOf({ width, height }: Size, { area, sizes, minSide, maxRatio }: ReferenceRules, field: string): Size {
   if (Math.min(width, height) < minSide)
     throw invalidField(field, `is ${width}×${height}; a reference picture has at least ${minSide} pixels on each side`);
   if (Math.max(width / height, height / width) > maxRatio)
     throw invalidField(field, `is ${width}×${height}; a side can be at most ${maxRatio} times the other`);
+  if (sizes !== undefined) return nearestShape(width / height, sizes);
   if (width * height <= area) return { width, height };
   const scale = Math.sqrt(area / (width * height));
   return { width: Math.trunc(width * scale), height: Math.trunc(height * scale) };
+}
+
+function nearestShape(ratio: number, sizes: NonNullable<ReferenceRules["sizes"]>): Size {
+  const off = ([w, h]: readonly [number, number]) => Math.abs(ratio - w / h);
+  const [width, height] = sizes.reduce((best, each) => (off(each) < off(best) ? each : best));
+  return { width, height };
 }
 
 /** The middle of a picture, its sides multiples of `multiple`. */

@@ -87,10 +87,10 @@ export function settle(request: GenerationRequest, model: Model): Settings {
   });
   const ownLevels = givesLevels(request);
   const guidanceScale = guidanceScaleOf(request, plan, defaults.guidanceScale ?? traits.guidanceScale);
-  // Where the network takes the scale itself, or takes none, there is one pass.
+  // Where the network takes the scale itself, or takes none, there is one pass unless more is asked for.
   const guidance =
     traits.guidance !== "classifier-free"
-      ? guidanceOf(request, 1, plan)
+      ? guidanceOf(request, familyOf(model).secondPassScale?.(request) ?? 1, plan)
       : guidanceOf(request, guidanceScale, plan, traits.unguidedScale);
   const pictureScale = "imageGuidanceScale" in request ? request.imageGuidanceScale : undefined;
   // Said now where the two don't fit: it would be refused in the first step.

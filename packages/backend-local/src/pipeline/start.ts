@@ -48,6 +48,8 @@ export interface StartOptions {
   beside?: Beside | undefined;
   /** Whether what an inpainting keeps is blended in. Default true. */
   blends?: boolean | undefined;
+  /** Whether the picture's latent is drawn in any case. */
+  drawsPicture?: boolean | undefined;
 }
 
 /** Where sampling starts, and what keeps the rest of an inpainted picture as it was. */
@@ -70,7 +72,18 @@ export interface Start {
  */
 export function startOf(
   { picture, mask, strength, latents }: Source,
-  { plan, grid, index, length, convention, noise, firstNoise = noise, beside: more, blends = true }: StartOptions,
+  {
+    plan,
+    grid,
+    index,
+    length,
+    convention,
+    noise,
+    firstNoise = noise,
+    beside: more,
+    blends = true,
+    drawsPicture = false,
+  }: StartOptions,
 ): Start {
   const steps: StepNoise = { whole: grid.whole, treeSeed: plan.treeSeed };
   const given = latents && ofImage(latents.data, index, length);
@@ -88,7 +101,7 @@ export function startOf(
   }
   const whole = strength === 1 && grid.offset === 0;
   // Where nothing is blended and nothing of the picture is left at the start, it is not encoded.
-  const latent = blends || !whole ? picture(draws ? firstNoise.draw : middle) : undefined;
+  const latent = blends || drawsPicture || !whole ? picture(draws ? firstNoise.draw : middle) : undefined;
   const { first } = noise;
   // diffusers' inpainting also encodes the masked picture, once for all images; a 4-channel UNet then does not look at it.
   if (firstNoise !== noise) void firstNoise.first;

@@ -22,6 +22,8 @@ export class TextTokenizer {
   readonly #tokenizer: Tokenizer;
   readonly #vocabSize: number;
   readonly #place: string;
+  /** Whether zero-width joiners, of which emoji are made, need a stand-in. */
+  readonly #joins: boolean;
 
   /** @throws {@link ModelError} naming `place`. */
   constructor(json: object, config: Readonly<Record<string, unknown>>, limits: TokenizerLimits, place: string) {
@@ -34,6 +36,9 @@ export class TextTokenizer {
     this.length = limits.maxPositions;
     this.#vocabSize = limits.vocabSize;
     this.#place = place;
+    // The library's normaliser of SentencePiece makes a blank of them, where the original leaves them as they are.
+    const { normalizer } = json as { normalizer?: { type?: unknown } | null };
+    this.#joins = normalizer?.type === "Precompiled" && this.#tokenizer.token_to_id("\u200d") === undefined;
     const { pad_token: named } = config;
     const name = typeof named === "string" ? named : (named as { content?: unknown } | undefined)?.content;
     const pad = typeof name === "string" ? this.#tokenizer.token_to_id(name) : 0;
@@ -46,7 +51,8 @@ export class TextTokenizer {
 
   /** Ids of a text, with what the tokenizer's own post-processor adds. @throws {@link ModelError} for a token that the encoder has no row for. */
   tokens(text: string): number[] {
-    const { ids } = this.#tokenizer.encode(text);
+    // Unknown either way: a character of nobody's that every normaliser passes over.
+    const { ids } = this.#tokenizer.encode(this.#joins ? text.replaceAll("\u200d", "\ue200") : text);
     const without = ids.find((id: number) => !(id >= 0 && id < this.#vocabSize));
     if (without === undefined) return ids;
     const message = `${this.#place}: the token ${quote(this.#tokenizer.id_to_token(without))} has the id ${without}; the text encoder's vocab_size is ${this.#vocabSize}`;

@@ -1,11 +1,8 @@
-import { createHash } from "node:crypto";
-import type { WarningEvent } from "@latentkit/core";
-import { clip } from "../../files/quote.ts";
 import type { ChatTemplate } from "../../prompts/chat-template.ts";
 import type { Steering } from "../../prompts/steering.ts";
 import type { TextTokenizer } from "../../prompts/text-tokenizer.ts";
 import type { OpenModel } from "../family.ts";
-import type { EncodedText } from "./encode-texts.ts";
+import { type EncodedEach, encodeEach, type TextTokens } from "./encode-each.ts";
 import { inOrder, type RotaryOptions, rotaryTables } from "./rotary-tables.ts";
 import type { Rows } from "./rows.ts";
 
@@ -19,46 +16,23 @@ export interface ChatEncoder {
   fillsUp?: boolean;
 }
 
-/** What an encoder makes of a job's texts: an entry for each of the steering's rows, `[1, tokens, width]`. */
-export interface EncodedChats {
-  states: readonly Rows[];
-  warnings: readonly WarningEvent[];
-}
-
-/**
- * Encodes a job's texts, each as the one message of a chat; what does not fit is cut off with the template's end, as by diffusers. What
- * the encoder has been given before, in this job or another, is not encoded again.
- */
+/** Encodes a job's texts, each as the one message of a chat; what does not fit is cut off with the template's end, as by diffusers. */
 export async function encodeChats(
   model: OpenModel,
-  { groups, rows }: Pick<Steering, "groups" | "rows">,
+  steering: Pick<Steering, "groups" | "rows">,
   encoder: ChatEncoder,
   signal: AbortSignal,
-): Promise<EncodedChats> {
-  const tokenizer = await model.textTokenizer(encoder.tokenizer);
-  const warnings: WarningEvent[] = [];
-  const encoded: EncodedText[][] = [];
-  for (const { field, texts } of groups) {
-    const each: EncodedText[] = [];
-    for (const text of texts) {
-      const { ids, cut } = tokensOf(text, encoder, tokenizer);
-      if (cut !== undefined) {
-        const message = `${field}: the text encoder takes ${tokenizer.length} tokens; this was left off: "${clip(cut)}"`;
-        warnings.push({ type: "warning", code: "prompt_truncated", field, message });
-      }
-      const key = createHash("sha256").update(encoder.network).update(ids).digest("hex");
-      each.push(...(await model.texts.get(key, async () => [await encodeIds(model, ids, tokenizer, encoder, signal)])));
-    }
-    encoded.push(each);
-  }
-  const states = rows.map(({ parts: [ref] }): Rows => {
-    const { states: data, width } = encoded[ref!.group]![ref!.text]!;
-    return { data, dims: [1, data.length / width, width] };
+): Promise<EncodedEach> {
+  const { network, tokenizer, template } = encoder;
+  return encodeEach(model, steering, {
+    network,
+    tokenizer,
+    tokensOf: (text, words) => tokensOf(text, template, words),
+    encode: (ids, words) => encodeIds(model, ids, words, encoder, signal),
   });
-  return { states, warnings };
 }
 
-function tokensOf(text: string, { template: { before, after } }: ChatEncoder, tokenizer: TextTokenizer) {
+function tokensOf(text: string, { before, after }: ChatTemplate, tokenizer: TextTokenizer): TextTokens {
   const all = tokenizer.tokens(`${before}${text}${after}`);
   const ids = Int32Array.from(all.slice(0, tokenizer.length));
   if (all.length <= ids.length) return { ids };
@@ -71,7 +45,7 @@ async function encodeIds(
   tokenizer: TextTokenizer,
   { network: name, rotary, fillsUp = false }: ChatEncoder,
   signal: AbortSignal,
-): Promise<EncodedText> {
+): Promise<Rows> {
   const { Tensor } = model.runtime;
   const length = fillsUp ? tokenizer.length : ids.length;
   const filled = new Int32Array(length).fill(tokenizer.pad);
@@ -86,5 +60,5 @@ async function encodeIds(
   };
   const network = await model.network(name);
   const { data, dims } = await network.run(feeds, "hidden_states", signal);
-  return { states: (data as Float32Array).slice(), width: dims[2]!, pooled: new Float32Array(0) };
+  return { data: (data as Float32Array).slice(), dims };
 }

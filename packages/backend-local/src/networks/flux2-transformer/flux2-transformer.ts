@@ -6,7 +6,8 @@ import { linear } from "../../graph/linear.ts";
 import { headNorm, modulatedLayerNorm } from "../../graph/norm.ts";
 import { type Angles, angleInputs, joinAngles, rotate } from "../../graph/rotary.ts";
 import { Scope } from "../../graph/scope.ts";
-import { timestepEmbedding } from "../../graph/timestep-embedding.ts";
+import { embeddedWaves } from "../blocks/embedded.ts";
+import { joined, type Streams, split, tokensOf } from "../blocks/joint-streams.ts";
 import { addGated, modulation, onePlus } from "../blocks/modulation.ts";
 import { type BuildOptions, type NetworkGraph, networkGraph } from "../network-graph.ts";
 import { type Flux2Config, flux2Config } from "./flux2-transformer-config.ts";
@@ -66,35 +67,12 @@ export function buildFlux2Transformer(config: unknown, weights: Weights, options
 const once = ["shift", "scale", "gate"] as const;
 const twice = ["attentionShift", "attentionScale", "attentionGate", "shift", "scale", "gate"] as const;
 
-type Streams = Record<"text" | "image", Value>;
-
 function timeVector(scope: Scope, spec: Flux2Config, width: number): Value {
   const { graph } = scope;
-  const inFeatures = spec.timestep_guidance_channels;
-  const embedded = (input: string, name: string) => {
-    const value = graph.input(input, "float32", [1]);
-    const waves = timestepEmbedding(graph, value, { dimension: inFeatures, flipSinToCos: true, freqShift: 0 });
-    const wide = linear(scope.in(name, "linear_1"), waves, { inFeatures, outFeatures: width, bias: false });
-    const sizes = { inFeatures: width, outFeatures: width, bias: false };
-    return linear(scope.in(name, "linear_2"), activate(graph, "silu", wide), sizes);
-  };
-  const time = embedded("timestep", "timestep_embedder");
-  return spec.guidance_embeds ? graph.node("Add", [time, embedded("guidance", "guidance_embedder")]) : time;
-}
-
-function joined(graph: GraphBuilder, { text, image }: Streams): Value {
-  return graph.node("Concat", [text, image], { attributes: { axis: { int: 1 } } });
-}
-
-/** How many tokens a stream has, `[1]`. */
-function tokensOf(graph: GraphBuilder, stream: Value): Value {
-  return graph.node("Shape", [stream], { attributes: { start: { int: 1 }, end: { int: 2 } } });
-}
-
-/** The two streams of a joint one. */
-function split(graph: GraphBuilder, x: Value, textTokens: Value): Streams {
-  const slice = (from: Value, to: Value) => graph.node("Slice", [x, from, to, graph.ints([1])]);
-  return { text: slice(graph.ints([0]), textTokens), image: slice(textTokens, graph.ints([2 ** 31 - 1])) };
+  const embed = (input: string, name: string) =>
+    embeddedWaves(scope.in(name), graph.input(input, "float32", [1]), spec.timestep_guidance_channels, width, false);
+  const time = embed("timestep", "timestep_embedder");
+  return spec.guidance_embeds ? graph.node("Add", [time, embed("guidance", "guidance_embedder")]) : time;
 }
 
 function doubleBlock(

@@ -1,0 +1,107 @@
+import { activate } from "../../graph/activation.ts";
+import { selfAttention } from "../../graph/attention.ts";
+import type { Value } from "../../graph/graph-builder.ts";
+import { linear } from "../../graph/linear.ts";
+import { headNorm, modulatedLayerNorm } from "../../graph/norm.ts";
+import { type Angles, rotate } from "../../graph/rotary.ts";
+import type { Scope } from "../../graph/scope.ts";
+import { joined, type Streams, split, tokensOf } from "./joint-streams.ts";
+import { addGated, modulation, onePlus } from "./modulation.ts";
+
+/** Sizes of a joint block, and what its layers are called where names differ. */
+export interface JointBlockOptions {
+  heads: number;
+  headSize: number;
+  /** SiLU of what the modulations are made of, `[1, width]`. */
+  time: Value;
+  /** Layers that make the modulations, and feed-forward networks. */
+  names: Record<keyof Streams, { modulation: string; feed: string }>;
+  /** Where tokens have a place in attention: the text's angles first. */
+  angles?: Angles;
+  /** Whether heads are normalised. Default true. */
+  normsHeads?: boolean;
+  /** Whether the picture also attends to itself alone, in a layer of its own (Stable Diffusion 3.5 medium). */
+  dual?: boolean;
+  /** Whether nothing comes after that looks at the text. */
+  last?: boolean;
+}
+
+const before = ["attentionShift", "attentionScale", "attentionGate"] as const;
+const after = ["shift", "scale", "gate"] as const;
+const second = ["secondShift", "secondScale", "secondGate"] as const;
+type Vectors = Record<(typeof before)[number] | (typeof after)[number], Value>;
+
+/** What every norm of these blocks adds to a variance. */
+const epsilon = 1e-6;
+
+/**
+ * A block of MM-DiT (Esser et al. 2024, https://arxiv.org/abs/2403.03206): text and picture, each with weights of its own, attend to each other and
+ * are fed forward, all modulated by the time.
+ */
+export function jointBlock(scope: Scope, streams: Streams, options: JointBlockOptions): Streams {
+  const { graph } = scope;
+  const { heads, headSize, time, names, angles, normsHeads = true, dual = false, last = false } = options;
+  const width = heads * headSize;
+  const square = { inFeatures: width, outFeatures: width };
+  const sizes = { inFeatures: width, features: width };
+  const normed = (x: Value, scale: Value, shift: Value) =>
+    modulatedLayerNorm(graph, x, { features: width, epsilon, scale: onePlus(graph, scale), shift });
+  const project = (heed: Scope, layer: string, norm: string | undefined, x: Value) => {
+    const projected = linear(heed.in(layer), x, square);
+    return norm && normsHeads ? headNorm(heed.in(norm), projected, { heads, headSize, epsilon }) : projected;
+  };
+
+  const ofImage = modulation(
+    scope.in(names.image.modulation),
+    time,
+    [...before, ...after, ...(dual ? second : [])],
+    sizes,
+  ) as Vectors & Partial<Record<(typeof second)[number], Value>>;
+  // The last block's text is only attended to: two vectors, in the other order.
+  const ofText = last
+    ? modulation(scope.in(names.text.modulation), time, ["attentionScale", "attentionShift"], sizes)
+    : modulation(scope.in(names.text.modulation), time, [...before, ...after], sizes);
+
+  const heed = scope.in("attn");
+  const image = normed(streams.image, ofImage.attentionScale, ofImage.attentionShift);
+  const text = normed(streams.text, ofText.attentionScale, ofText.attentionShift);
+  const both = (name: "q" | "k" | "v") => {
+    const norms = name === "v" ? [] : [`norm_added_${name}`, `norm_${name}`];
+    return joined(graph, {
+      text: project(heed, `add_${name}_proj`, norms[0], text),
+      image: project(heed, `to_${name}`, norms[1], image),
+    });
+  };
+  const turned = (name: "q" | "k") => {
+    const value = both(name);
+    return angles ? rotate(graph, value, angles, { heads, pairs: "interleaved" }) : value;
+  };
+  const attended = selfAttention(graph, { query: turned("q"), key: turned("k"), value: both("v") }, heads);
+  const apart = split(graph, attended, tokensOf(graph, streams.text));
+
+  let picture = addGated(graph, streams.image, ofImage.attentionGate, linear(heed.in("to_out.0"), apart.image, square));
+  if (dual) {
+    const alone = scope.in("attn2");
+    const own = normed(streams.image, ofImage.secondScale!, ofImage.secondShift!);
+    const inputs = {
+      query: project(alone, "to_q", "norm_q", own),
+      key: project(alone, "to_k", "norm_k", own),
+      value: project(alone, "to_v", undefined, own),
+    };
+    const output = linear(alone.in("to_out.0"), selfAttention(graph, inputs, heads), square);
+    picture = addGated(graph, picture, ofImage.secondGate!, output);
+  }
+  const fed = (of: keyof Streams, x: Value, { shift, scale, gate }: Pick<Vectors, (typeof after)[number]>) =>
+    addGated(graph, x, gate, feedForward(scope.in(names[of].feed, "net"), normed(x, scale, shift), width));
+  if (last) return { text: streams.text, image: fed("image", picture, ofImage) };
+  const vectors = ofText as Vectors;
+  const words = addGated(graph, streams.text, vectors.attentionGate, linear(heed.in("to_add_out"), apart.text, square));
+  return { text: fed("text", words, vectors), image: fed("image", picture, ofImage) };
+}
+
+/** Two layers with a GELU between them, four times as wide. */
+function feedForward(scope: Scope, x: Value, width: number): Value {
+  const wide = linear(scope.in("0.proj"), x, { inFeatures: width, outFeatures: 4 * width });
+  const active = activate(scope.graph, "gelu_new", wide);
+  return linear(scope.in(2), active, { inFeatures: 4 * width, outFeatures: width });
+}
