@@ -1,4 +1,10 @@
-import { type Capabilities, type Defaults, type GenerationRequest, parseRequest } from "@latentkit/core";
+import {
+  type Capabilities,
+  type Defaults,
+  type FeatureName,
+  type GenerationRequest,
+  parseRequest,
+} from "@latentkit/core";
 import { samplerNames, schedulerNames } from "@latentkit/core/diffusion";
 import { engineBytes, mostWhole, wholeBytes } from "./families/shared/vae-memory.ts";
 import { promptTokens, type Traits } from "./families/traits.ts";
@@ -7,6 +13,24 @@ import { ownScheduler } from "./pipeline/choose-plan.ts";
 import { settle } from "./pipeline/settings.ts";
 
 const controlOptions = ["prepare", "preprocessor", "softWeights", "guessMode", "imageEncoder", "mask"] as const;
+
+/** What the pipeline gives every family that samples. */
+const sampled: readonly FeatureName[] = [
+  "seed",
+  "steps",
+  "guidanceScale",
+  "sampler",
+  "scheduler",
+  "samplerOptions",
+  "schedulerOptions",
+  "noise",
+  "sigmas",
+  "timesteps",
+  "startStep",
+  "endStep",
+  "latent",
+  "previewEvery",
+];
 
 /** What the engine can do with a model. */
 export function capabilitiesOf(model: Model): Capabilities {
@@ -17,32 +41,17 @@ export function capabilitiesOf(model: Model): Capabilities {
     backend: "local",
     model: identity,
     tasks: traits.tasks,
-    features: [
-      ...traits.features,
-      "seed",
-      "steps",
-      "guidanceScale",
-      "sampler",
-      "scheduler",
-      "samplerOptions",
-      "schedulerOptions",
-      "noise",
-      "sigmas",
-      "timesteps",
-      "startStep",
-      "endStep",
-      "latent",
-      "previewEvery",
-    ],
+    features: traits.atOnce ? traits.features : [...traits.features, ...sampled],
     conditioning: traits.conditioning,
     ...(traits.conditioning.includes("control") ? { conditioningOptions: controlOptions } : {}),
-    samplers: samplerNames,
-    schedulers: [ownScheduler, ...schedulerNames],
+    samplers: traits.atOnce ? [] : samplerNames,
+    schedulers: traits.atOnce ? [] : [ownScheduler, ...schedulerNames],
     outputFormats: ["png", "jpeg", "webp"],
     limits: {
       width: side,
       height: side,
-      ...(enlarges === undefined ? {} : { scale: { min: enlarges, max: enlarges } }),
+      ...(enlarges === undefined ? {} : { scale: { min: traits.atOnce ? 1 : enlarges, max: enlarges } }),
+      ...(traits.atOnce ? { count: { min: 1, max: 1 } } : {}),
     },
     defaults: defaultsOf(model),
     ...promptLimit(traits),
@@ -62,6 +71,7 @@ function memoryOf({ parts, traits }: Model): Pick<Capabilities, "memory"> {
 
 /** What the model does where a request says no more than its task. */
 function defaultsOf(model: Model): Defaults {
+  if (model.traits.atOnce) return { scale: model.traits.enlarges! };
   const [task = "text-to-image"] = model.traits.tasks;
   const silent = { ...parseRequest({ prompt: "" }), task } as GenerationRequest;
   const { width, height, steps, guidanceScale, plan } = settle(silent, model);

@@ -5,6 +5,7 @@ import { flux2 } from "./flux2/flux2-family.ts";
 import { stableDiffusion } from "./stable-diffusion/stable-diffusion-family.ts";
 import { stableDiffusionXL } from "./stable-diffusion-xl/stable-diffusion-xl-family.ts";
 import { unconditional } from "./unconditional/unconditional-family.ts";
+import { upscaler } from "./upscaler/upscaler-family.ts";
 import { x4Upscaler } from "./x4-upscaler/x4-upscaler-family.ts";
 import { zImage } from "./z-image/z-image-family.ts";
 
@@ -17,6 +18,7 @@ export const families: readonly Family[] = [
   zImage,
   flux2,
   flux1,
+  upscaler,
 ];
 
 /** The family of that id. */

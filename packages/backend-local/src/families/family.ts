@@ -48,7 +48,7 @@ export interface Family {
   /** Holds a model's configs against each other and says what it can do. @throws ModelError naming the file and the option. */
   describe(model: ModelParts): Traits;
   /** What the engine needs of it. */
-  engine(): Promise<FamilyEngine>;
+  engine(): Promise<FamilyEngine | PictureEngine>;
 }
 
 /** The levels that a scheduler is given, before its shift: and the shift's μ, where that is dynamic and not linear in the tokens. */
@@ -61,12 +61,22 @@ export interface PartRule {
   readonly optional?: boolean;
 }
 
-/** A family at work, in the engine. */
-export interface FamilyEngine {
-  /** Its networks by name. */
+/** The networks of a family at work, in the engine. */
+export interface FamilyNetworks {
+  /** By name. */
   readonly networks: Readonly<Record<string, NetworkRule>>;
-  /** The networks that a job takes, in the order in which they are used. */
+  /** Those that a job takes, in the order in which they are used. */
   needs(job: FamilyJob, model: Model): readonly NetworkChoice[];
+}
+
+/** A family that makes a picture at once, without sampling: its traits say `atOnce`. */
+export interface PictureEngine extends FamilyNetworks {
+  /** A picture of a job's input picture, in the size that its settings say. */
+  picture(model: OpenModel, job: FamilyJob, signal: AbortSignal, onProgress?: OnProgress): Promise<Pixels>;
+}
+
+/** A family at work. */
+export interface FamilyEngine extends FamilyNetworks {
   /** Encodes what steers a job: its texts, its pictures. */
   open(model: OpenModel, job: FamilyJob, signal: AbortSignal): Promise<Denoiser>;
   readonly codec: Codec;

@@ -24,8 +24,10 @@ export interface Traits {
   readonly scalingFactor: number;
   /** Default 0. */
   readonly shiftFactor?: number | undefined;
-  /** How many times the input picture's sides the output's are, where the task is to upscale. */
+  /** How many times the input picture's sides the output's are, where the task is to upscale; of a family that works at once, at most. */
   readonly enlarges?: number | undefined;
+  /** Whether a picture is made at once: nothing is sampled, so that no step, seed nor guidance means anything. */
+  readonly atOnce?: boolean | undefined;
   /** Steps where neither the request nor the model's own defaults name any. Default 20. */
   readonly steps?: number | undefined;
   /** Scale of guidance where neither the request nor the model's own defaults name one. */

@@ -19,7 +19,13 @@ const nearest = {
 
 /** Doubles height and width by nearest neighbour. */
 export function nearestTwice(graph: GraphBuilder, input: Value): Value {
-  return graph.node("Resize", [input, undefined, graph.floats([1, 1, 2, 2], [4])], { attributes: nearest });
+  return nearestTimes(graph, input, 2);
+}
+
+/** Height and width so many times as large, by nearest neighbour. */
+export function nearestTimes(graph: GraphBuilder, input: Value, times: number): Value {
+  if (times === 1) return input;
+  return graph.node("Resize", [input, undefined, graph.floats([1, 1, times, times], [4])], { attributes: nearest });
 }
 
 /** Doubles height and width (or brings them to those of `like`) by nearest neighbour, then a 3×3 convolution. */

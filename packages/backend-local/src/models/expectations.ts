@@ -22,6 +22,7 @@ const longest = 2.5;
  * request runs; its picture would puzzle who does not know.
  */
 export async function expectationWarnings(model: Model, expected: Expected): Promise<WarningEvent[]> {
+  if (model.traits.atOnce) return [];
   // A program that is bundled with a model of its own may have left the embedded one out.
   const embedded = await import("@latentkit/tiny-model").catch(() => undefined);
   if (embedded === undefined || model.path !== embedded.modelPath) return sizeWarning(expected, model);

@@ -45,6 +45,8 @@ export interface ModelInfo {
   components: ComponentInfo[];
   /** Diffusers' class, what it is run as here, and what the network predicts. Not of one network alone, as what follows. */
   scheduler?: { class: string; sampler: string; scheduler: string; prediction: string };
+  /** Of an upscaling network: how many times larger each side becomes. */
+  enlarges?: number;
   /** Size in pixels that the model was trained at, and what each side must be a multiple of and at least. */
   size?: { width: number; height: number; multipleOf: number; min: number };
   /** What the model wants where a request is silent: its latentkit.json. */
@@ -89,18 +91,22 @@ async function inspectWhole(place: string, variant: string | undefined): Promise
           : inspectPart(folderNameOf(name), config, await openWeights(weights)),
       ),
     ),
-    scheduler: {
-      class: String(scheduler._class_name ?? "unknown"),
-      sampler: plan.sampler,
-      scheduler: plan.scheduler,
-      prediction: plan.prediction,
-    },
-    size: {
-      width: traits.defaultWidth,
-      height: traits.defaultHeight,
-      multipleOf: traits.multipleOf,
-      min: traits.minSide,
-    },
+    ...(traits.atOnce
+      ? { enlarges: traits.enlarges! }
+      : {
+          scheduler: {
+            class: String(scheduler._class_name ?? "unknown"),
+            sampler: plan.sampler,
+            scheduler: plan.scheduler,
+            prediction: plan.prediction,
+          },
+          size: {
+            width: traits.defaultWidth,
+            height: traits.defaultHeight,
+            multipleOf: traits.multipleOf,
+            min: traits.minSide,
+          },
+        }),
     defaults: model.defaults,
     ...(maxPromptTokens === undefined ? {} : { maxPromptTokens }),
   };

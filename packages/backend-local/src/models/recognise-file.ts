@@ -5,6 +5,7 @@ import { deducedText } from "./deduced/deduced-text.ts";
 import { deducedTinyVae, deducedVae } from "./deduced/deduced-vae.ts";
 import { looksLike } from "./looks-like.ts";
 import { type CheckpointOptions, modelAround, originalUnetPrefix, readCheckpoint } from "./original/checkpoint.ts";
+import { originalUpscaler } from "./original/original-upscaler.ts";
 import { originalTinyVae, originalVae } from "./original/original-vae.ts";
 import type { PartName, RecognisedModel, RecognisedPart } from "./recognised-model.ts";
 import { requireStatedArchitecture } from "./stated-architecture.ts";
@@ -16,7 +17,7 @@ export type RecognisedFile =
 
 /** What files are understood, for messages. */
 export const supportedFiles =
-  "checkpoints of Stable Diffusion 1, 2 and XL in the original naming, and single UNets, VAEs (TAESD too) and CLIP text encoders";
+  "checkpoints of Stable Diffusion 1, 2 and XL in the original naming, upscalers (ESRGAN, Real-ESRGAN), and single UNets, VAEs (TAESD too) and CLIP text encoders";
 
 /**
  * Tells what a weights file is from its tensors' names and shapes alone.
@@ -25,6 +26,8 @@ export const supportedFiles =
  */
 export async function recogniseFile(weights: Weights, options: CheckpointOptions = {}): Promise<RecognisedFile> {
   // A LoRA or a ControlNet has the names of the network that it changes: what is marked so is nothing else.
+  const upscaler = originalUpscaler(weights);
+  if (upscaler !== undefined) return { kind: "model", model: upscaler };
   const looks = looksLike(weights);
   const names = new TensorNames(weights);
   if (looks === undefined || !isAdapter(looks)) {
@@ -72,6 +75,7 @@ const titles: Readonly<Record<PartName, string>> = {
   textEncoder: "text encoder",
   textEncoder2: "second text encoder",
   textEncoder3: "third text encoder",
+  upscaler: "upscaler",
 };
 
 function isAdapter(looks: string): boolean {

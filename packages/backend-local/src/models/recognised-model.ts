@@ -8,7 +8,7 @@ export interface RecognisedPart {
 }
 
 /** Parts of a model by the names that the option `parts` has. */
-export type PartName = "unet" | "transformer" | "vae" | "textEncoder" | "textEncoder2" | "textEncoder3";
+export type PartName = "unet" | "transformer" | "vae" | "textEncoder" | "textEncoder2" | "textEncoder3" | "upscaler";
 
 /** What a file is, as its tensors' names and shapes tell. */
 export interface RecognisedModel {

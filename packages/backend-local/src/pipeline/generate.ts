@@ -15,6 +15,7 @@ import { familyJob } from "./family-job.ts";
 import { guidedDenoiser } from "./guided-denoiser.ts";
 import { fromPixels, toLatentMask } from "./image-tensor.ts";
 import { JobClock } from "./job-clock.ts";
+import { makeAtOnce } from "./make-at-once.ts";
 import { randomOf, seedOf } from "./random-of-image.ts";
 import { reporting } from "./reporting.ts";
 import { requireFinite } from "./require-finite.ts";
@@ -39,6 +40,7 @@ export async function* generate(
   signal: AbortSignal,
 ): AsyncGenerator<EngineEvent> {
   const family = await familyOf(model.model).engine();
+  if ("picture" in family) return yield* makeAtOnce({ request, inputs }, model, family, signal);
   const asGiven = familyJob(request, model.model, inputs);
   const { settings } = asGiven;
   const clock = new JobClock(settings.count);

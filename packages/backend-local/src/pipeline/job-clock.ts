@@ -35,9 +35,18 @@ export class JobClock {
 
   /** Progress of image `index`. */
   image(phase: "sample" | "decode", index: number, step: number, steps: number): ProgressEvent {
-    this.#sampledFrom ??= performance.now();
     const done =
       phase === "decode" ? samplingShare + (1 - samplingShare) * (step / steps) : samplingShare * (step / steps);
+    return this.#progress(phase, index, step, steps, done);
+  }
+
+  /** Progress of image `index` where a phase is all of its work. */
+  whole(phase: Phase, index: number, step: number, steps: number): ProgressEvent {
+    return this.#progress(phase, index, step, steps, step / steps);
+  }
+
+  #progress(phase: Phase, index: number, step: number, steps: number, done: number): ProgressEvent {
+    this.#sampledFrom ??= performance.now();
     const fraction = (index + done) / this.#count;
     const elapsed = performance.now() - this.#sampledFrom;
     const eta = fraction > 0 ? { etaMs: Math.round((elapsed * (1 - fraction)) / fraction) } : {};

@@ -71,6 +71,20 @@ async function readOwnInputs(
     const message = `has a side of ${side} pixels; must have at most ${Math.floor(maxSide / times)}${help}`;
     throw new InvalidRequestError([{ field: "image", message }], { backend: "local" });
   };
+  if (request.task === "upscale" && traits.atOnce) {
+    const { scale } = request;
+    const enlarged = ({ width, height }: { width: number; height: number }) => ({
+      width: Math.round(width * scale),
+      height: Math.round(height * scale),
+    });
+    const image = await read(request.image, "image", true, (size) => {
+      const { width, height } = enlarged(size);
+      if (Math.max(width, height) <= maxSide) return size;
+      const message = `becomes ${width}×${height}; at most ${maxSide} pixels a side are made`;
+      throw new InvalidRequestError([{ field: "image", message }], { backend: "local" });
+    });
+    return withOwnSize(request, image, enlarged(image), scale);
+  }
   if (request.task === "upscale") {
     const own = await read(request.image, "image", true, (size) => {
       // Refused before it is decoded.
@@ -80,13 +94,7 @@ async function readOwnInputs(
     });
     // diffusers' upscaler brings odd sides to a multiple of the VAE's with another filter than its other pipelines.
     const image = await resizeImage(own, fit(own.width), fit(own.height), "bicubic");
-    const [width, height] = [image.width * times, image.height * times];
-    for (const [field, side] of [["width", width] as const, ["height", height] as const]) {
-      if ((request[field] ?? side) === side) continue;
-      const message = `must be ${side}, ${times} times the picture's, or left out; not ${request[field]}`;
-      throw new InvalidRequestError([{ field, message }], { backend: "local" });
-    }
-    return { request: { ...request, width, height }, inputs: { image } };
+    return withOwnSize(request, image, { width: image.width * times, height: image.height * times }, times);
   }
   // Without its transparency, which diffusers' examples drop before all else.
   const image = await read(request.image, "image", true, (own) => ({
@@ -97,4 +105,19 @@ async function readOwnInputs(
   const inputs: EngineJob["inputs"] = { image };
   if (request.task === "inpaint") inputs.mask = await read(request.mask, "mask", false, () => ({ width, height }));
   return { request: { ...request, width, height }, inputs };
+}
+
+/** An upscale's size follows from its picture. */
+function withOwnSize(
+  request: GenerationRequest,
+  image: Pixels,
+  size: { width: number; height: number },
+  times: number,
+): LocalInputs {
+  for (const field of ["width", "height"] as const) {
+    if ((request[field] ?? size[field]) === size[field]) continue;
+    const message = `must be ${size[field]}, ${times} times the picture's, or left out; not ${request[field]}`;
+    throw new InvalidRequestError([{ field, message }], { backend: "local" });
+  }
+  return { request: { ...request, ...size }, inputs: { image } };
 }

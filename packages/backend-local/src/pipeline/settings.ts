@@ -165,8 +165,9 @@ function withDefaults(request: GenerationRequest, defaults: ModelDefaults): Gene
 }
 
 /** The part of the settings that goes into the recipe. */
-export function resolved(settings: Settings): Partial<GenerationRequest> {
+export function resolved(settings: Settings, { atOnce }: Pick<Traits, "atOnce"> = {}): Partial<GenerationRequest> {
   const { width, height, seed, steps, guidanceScale, promptSyntax, perturbed, plan } = settings;
+  if (atOnce) return { width, height };
   return {
     width,
     height,
@@ -182,10 +183,15 @@ export function resolved(settings: Settings): Partial<GenerationRequest> {
   };
 }
 
-/** A model enlarges by what it was made for. */
-function checkScale(request: GenerationRequest, { enlarges }: Traits): void {
+/** A model enlarges by what it was made for; what is made at once can be made smaller again. */
+function checkScale(request: GenerationRequest, { enlarges, atOnce }: Traits): void {
   const scale = "scale" in request ? request.scale : enlarges;
   if (request.task !== "upscale" || enlarges === undefined || scale === enlarges) return;
+  if (atOnce && scale! < enlarges) return;
+  if (atOnce) {
+    const message = `must be 1 to ${enlarges}, by which this network enlarges at most, not ${scale}`;
+    throw invalid({ field: "scale", message, allowed: { min: 1, max: enlarges } });
+  }
   const message = `must be ${enlarges}, by which this model enlarges, not ${scale}`;
   throw invalid({ field: "scale", message, allowed: [enlarges] });
 }

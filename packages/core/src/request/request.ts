@@ -58,7 +58,7 @@ const Upscale = z.strictObject({
   prompt: z.string().optional(),
   ...sharedFields,
   image: ImageSourceSchema,
-  scale: z.number().gt(1).max(16).default(2),
+  scale: z.number().min(1).max(16).default(2),
 });
 
 const Unconditional = z.strictObject({ task: z.literal("unconditional"), ...sharedFields });

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Weights } from "../../files/weights.ts";
 import { conv } from "../../graph/conv.ts";
 import { GraphBuilder, type Value } from "../../graph/graph-builder.ts";
+import { pixelUnshuffle } from "../../graph/pixel-shuffle.ts";
 import { Scope } from "../../graph/scope.ts";
 import { type NetworkGraph, networkGraph } from "../network-graph.ts";
 import { layers, maxBlocks, parseConfig, size } from "../parse-config.ts";
@@ -48,7 +49,7 @@ export function buildT2IAdapter(config: unknown, weights: Weights): NetworkGraph
   const { in_channels, channels, downscale_factor: factor, num_res_blocks: count, adapter_type: type } = spec;
   const picture = graph.input("picture", "float32", [1, in_channels, "height", "width"]);
   const inner = in_channels * factor ** 2;
-  let x = unshuffled(graph, picture, in_channels, factor);
+  let x = pixelUnshuffle(graph, picture, in_channels, factor);
   if (type !== "light_adapter") x = conv(root.in("conv_in"), x, { inChannels: inner, outChannels: channels[0]! });
   const names = featureOutputs(featureChannels(spec).length);
   for (const [i, outChannels] of featureChannels(spec).entries()) {
@@ -63,20 +64,6 @@ export function buildT2IAdapter(config: unknown, weights: Weights): NetworkGraph
     graph.output(x, names[i]!, "float32", [1, outChannels, `height_${i}`, `width_${i}`]);
   }
   return networkGraph(graph);
-}
-
-/** Each square of pixels as channels, in torch's order: channel, row, column. */
-function unshuffled(graph: GraphBuilder, x: Value, channels: number, factor: number): Value {
-  const sides = (axis: number) => {
-    const size = graph.node("Shape", [x], { attributes: { start: { int: axis }, end: { int: axis + 1 } } });
-    return graph.node("Div", [size, graph.ints([factor])]);
-  };
-  const concat = (...parts: Value[]) => graph.node("Concat", parts, { attributes: { axis: { int: 0 } } });
-  const [rows, columns] = [sides(2), sides(3)];
-  const six = concat(graph.ints([1, channels]), rows, graph.ints([factor]), columns, graph.ints([factor]));
-  const parted = graph.node("Reshape", [x, six]);
-  const turned = graph.node("Transpose", [parted], { attributes: { perm: { ints: [0, 1, 3, 5, 2, 4] } } });
-  return graph.node("Reshape", [turned, concat(graph.ints([1, channels * factor ** 2]), rows, columns)]);
 }
 
 function halved(graph: GraphBuilder, x: Value): Value {
