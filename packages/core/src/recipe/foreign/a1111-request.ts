@@ -48,8 +48,14 @@ const schedulerSettings = [
   ["Beta schedule beta", "beta"],
 ] as const;
 
-/** What a `parameters` text in A1111's words asks for: the request's fields, not validated, and what they leave out. */
-export function requestFromParameters(text: ParametersText): { fields: Fields; notes: RecipeNote[] } {
+/**
+ * What a `parameters` text in A1111's words asks for: the request's fields, not validated, and what they leave out. Whoever wrote the text
+ * reads its prompts in `language`.
+ */
+export function requestFromParameters(
+  text: ParametersText,
+  language: "a1111" | "comfyui" = "a1111",
+): { fields: Fields; notes: RecipeNote[] } {
   const settings = new TakenSettings(withoutFirstPass(text.settings));
   const isOurs = text.settings.get("Version")?.startsWith("LatentKit") ?? false;
   const tags = takeLoraTags(text.prompt);
@@ -78,7 +84,7 @@ export function requestFromParameters(text: ParametersText): { fields: Fields; n
   noteImage(settings);
   const syntax = isOurs
     ? {}
-    : promptSyntaxOf("a1111", [tags.prompt, text.negativePrompt], (why) => settings.note("prompt", undefined, why));
+    : promptSyntaxOf(language, [tags.prompt, text.negativePrompt], (why) => settings.note("prompt", undefined, why));
   const defined = Object.entries({ ...fields, ...syntax }).filter(([, value]) => value !== undefined);
   return { fields: Object.fromEntries(defined), notes: [...tags.notes, ...settings.leftover()] };
 }

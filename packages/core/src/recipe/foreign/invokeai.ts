@@ -38,7 +38,8 @@ export function readInvokeAi(text: string): ForeignSettings | undefined {
     prompt: settings.text("positive_prompt") ?? "",
     negativePrompt: settings.text("negative_prompt"),
     steps: settings.number("steps"),
-    guidanceScale: settings.number("cfg_scale"),
+    // FLUX has the scale that it was distilled with instead.
+    guidanceScale: settings.number("cfg_scale") ?? settings.number("guidance"),
     seed: settings.take("seed"),
     width: settings.number("width"),
     height: settings.number("height"),
@@ -49,6 +50,8 @@ export function readInvokeAi(text: string): ForeignSettings | undefined {
     ...schedulerOf(settings),
   };
   noteImage(settings, object);
+  notePrompts(settings, [fields.prompt, fields.negativePrompt]);
+  noteNoise(settings, object);
   settings.ignore(...idle);
   const valid = keepValid(Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)));
   return {
@@ -87,6 +90,26 @@ function noteImage(settings: JsonSettings, object: Record<string, unknown>): voi
       "the picture was made from another one, which the file doesn't hold: give that as image, with this strength";
     settings.note("strength", strength ?? "", words);
   }
+}
+
+/** Compel's weights (`word++`, `(two words)1.2`) and its `.and()`, `.blend()`, `.swap()`, which no language here reads. */
+const compel = /[\w")][+-]+(?=[\s,.)]|$)|\)\d*\.?\d|\)\.(?:and|blend)\(|\.swap\(/;
+
+function notePrompts(settings: JsonSettings, prompts: readonly unknown[]): void {
+  for (const prompt of prompts)
+    if (typeof prompt === "string" && compel.test(prompt))
+      settings.note("prompt", prompt, "has weights or functions of InvokeAI's, which are read as plain words here");
+}
+
+function noteNoise(settings: JsonSettings, { rand_device: device, scheduler }: Record<string, unknown>): void {
+  if (typeof device === "string" && !["cpu", "cuda"].includes(device))
+    settings.note("rand_device", device, "its noise can't be made here; the processor's is taken");
+  if (typeof scheduler === "string" && scheduler.startsWith("dpmpp_sde"))
+    settings.note(
+      "scheduler",
+      scheduler,
+      "its own noise is always that of seed 0 there, and the request's seed's here",
+    );
 }
 
 function nameOf(model: unknown): string | undefined {

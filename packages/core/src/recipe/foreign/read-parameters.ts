@@ -25,13 +25,19 @@ export interface Translated {
   text: ParametersText;
   fields?: Fields;
   notes?: readonly RecipeNote[];
+  /** The language of its prompts. Default A1111's. */
+  language?: "a1111" | "comfyui";
 }
 
 const translate: Partial<Record<ParametersTool, (text: ParametersText) => Translated>> = {
   sdnext: fromSdNext,
   sdcpp: fromSdcpp,
   fooocus: fromFooocusText,
-  comfyui: (text) => ({ text, fields: { noise: { convention: "comfyui", source: "torch-cpu" } } }),
+  comfyui: (text) => ({
+    text,
+    language: "comfyui",
+    fields: { noise: { convention: "comfyui", source: "torch-cpu" } },
+  }),
 };
 
 /** The longest prompts of programs are some ten thousand letters; more than this is none of theirs. */
@@ -48,8 +54,8 @@ export function readParameters(text: string): ForeignSettings | undefined {
   const split = splitParameters(text);
   if (split === undefined) return undefined;
   const tool = toolOf(split);
-  const { text: told, fields: own = {}, notes = [] } = translate[tool]?.(split) ?? { text: split };
-  const read = requestFromParameters(told);
+  const { text: told, fields: own = {}, notes = [], language } = translate[tool]?.(split) ?? { text: split };
+  const read = requestFromParameters(told, language);
   const valid = keepValid({ ...read.fields, ...own });
   const id = split.settings.get("Model") || split.settings.get("Unet");
   const hash = split.settings.get("Model hash");
