@@ -1,4 +1,5 @@
 import type { Kind } from "./kind.ts";
+import { answers } from "./kinds/answers.ts";
 import { http } from "./kinds/http.ts";
 import { cancels, models } from "./kinds/models.ts";
 import { pictures, pngChunks } from "./kinds/pictures.ts";
@@ -16,5 +17,6 @@ export const kinds: Readonly<Record<string, { make: () => Promise<Kind>; inTests
   workflows: { make: workflows, inTests: 150 },
   webhooks: { make: webhooks, inTests: 100 },
   http: { make: http, inTests: 12 },
+  answers: { make: answers, inTests: 12 },
   cancels: { make: cancels, inTests: 8 },
 };

@@ -50,6 +50,13 @@ describe("what a job tells the server", () => {
   });
 });
 
+it("sends a picture again whose upload broke off", async () => {
+  const { fake, client } = await setup({ dropUploads: 2 });
+  const image = await encodeImage({ width: 64, height: 64, channels: 3, data: new Uint8Array(64 * 64 * 3) }, "png");
+  await client.generate({ ...quick, task: "image-to-image", image, strength: 0.5 });
+  expect(fake.requests.filter(({ path }) => path === "/upload/image")).toHaveLength(3);
+});
+
 describe("a server that is busy", () => {
   it("is asked again when it says, whatever it was asked", async () => {
     const { fake, client } = await setup({ busyOnce: true, retryAfter: "0.1" });

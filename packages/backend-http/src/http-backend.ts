@@ -13,11 +13,7 @@ import { followJob } from "./http-events.ts";
 import { type HttpOptions, type ResolvedHttpOptions, resolveOptions } from "./http-options.ts";
 import { sendFiles } from "./send-files.ts";
 import { ServerCalls } from "./server-calls.ts";
-
-/** What the server tells beside its backend's capabilities. */
-interface ServerCapabilities extends Capabilities {
-  server?: { limits?: { maxCount?: number; maxSteps?: number } };
-}
+import { CapabilitiesSchema, JobSchema } from "./server-words.ts";
 
 const backendId = "http";
 
@@ -81,9 +77,10 @@ class HttpBackend implements Backend {
 
   async #ask(model: string | undefined): Promise<Capabilities> {
     const query = model === undefined ? "" : `?model=${encodeURIComponent(model)}`;
-    const { server, ...found } = await this.#calls.json<ServerCapabilities>({
+    const { server, ...found } = await this.#calls.json({
       method: "GET",
       path: `/v1/capabilities${query}`,
+      schema: CapabilitiesSchema,
     });
     const { maxCount, maxSteps } = server?.limits ?? {};
     const limits = {
@@ -105,12 +102,13 @@ class HttpBackend implements Backend {
     options.signal.throwIfAborted();
     // A repeated order is the same order: nothing is drawn or billed twice.
     const headers = { "idempotency-key": crypto.randomUUID() };
-    const { id } = await this.#calls.json<{ id: string }>({
+    const { id } = await this.#calls.json({
       method: "POST",
       path: "/v1/jobs",
       body,
       headers,
       isSafe: true,
+      schema: JobSchema,
     });
     return id;
   }

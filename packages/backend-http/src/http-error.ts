@@ -1,6 +1,7 @@
 import {
   AbortedError,
   AuthenticationError,
+  BodyTooLarge,
   BudgetError,
   BusyError,
   ConnectionError,
@@ -19,6 +20,7 @@ import {
   TimeoutError,
   UnsupportedError,
 } from "@latentkit/core";
+import { parseError, parseIssues } from "./server-words.ts";
 
 type Make = (message: string, details: ErrorDetails) => LatentKitError;
 
@@ -49,7 +51,7 @@ export function errorOf(told: Partial<SerializedError>, backend: string, cause?:
 
 /** An answer that says no, of a server of ours or of what stands before it. */
 export function errorOfAnswer(call: string, status: number, text: string, backend: string): LatentKitError {
-  const told = errorIn(text);
+  const told = parseError(parsed(text));
   if (told !== undefined) return errorOf({ ...told, details: { ...told.details, status } }, backend);
   const message = `${call} was answered with HTTP ${status}: ${redact(text.slice(0, 200)) || "nothing more"}`;
   const about = { backend, details: { status, call } };
@@ -62,6 +64,8 @@ export function errorOfAnswer(call: string, status: number, text: string, backen
 /** What went wrong before there was an answer. */
 export function connectionError(call: string, cause: unknown, backend: string): LatentKitError {
   if (LatentKitError.isInstance(cause)) return cause;
+  // Asked again it would be as large.
+  if (cause instanceof BodyTooLarge) return new GenerationError(`${cause.message}.`, { backend, cause });
   const code = (cause as NodeJS.ErrnoException | undefined)?.code ?? "no answer";
   return new ConnectionError(`${call}: the server cannot be reached (${code}).`, {
     backend,
@@ -71,16 +75,15 @@ export function connectionError(call: string, cause: unknown, backend: string): 
   });
 }
 
-function errorIn(text: string): SerializedError | undefined {
+function parsed(text: string): unknown {
   try {
-    const body = JSON.parse(text) as { error?: SerializedError };
-    return typeof body.error?.code === "string" && typeof body.error.message === "string" ? body.error : undefined;
+    return JSON.parse(text);
   } catch {
     return undefined;
   }
 }
 
 function issuesOf({ details = {} }: ErrorDetails): Issue[] {
-  const { issues } = details;
-  return Array.isArray(issues) ? (issues as Issue[]) : [{ field: "", message: "the server refused the request" }];
+  const issues = parseIssues(details["issues"]);
+  return issues.length > 0 ? issues : [{ field: "", message: "the server refused the request" }];
 }

@@ -1,9 +1,11 @@
 import { GenerationError, type GenerationEvent } from "@latentkit/core";
+import { checkPicture } from "./check-picture.ts";
 import { errorOf } from "./http-error.ts";
 import type { ResolvedHttpOptions } from "./http-options.ts";
 import { readEvents } from "./read-events.ts";
 import { readLatent } from "./read-latent.ts";
 import type { ServerCalls } from "./server-calls.ts";
+import type { ServerEvent } from "./server-words.ts";
 
 const maxPictureBytes = 512 * 2 ** 20;
 
@@ -16,53 +18,43 @@ export async function* followJob(
 ): AsyncGenerator<GenerationEvent> {
   const handle = { id };
   const { stallMs, reconnectMs } = options;
-  for await (const { type, data } of readEvents(calls, id, { signal, stallMs, reconnectMs, backend })) {
-    switch (type) {
+  for await (const event of readEvents(calls, id, { signal, stallMs, reconnectMs, backend })) {
+    switch (event.type) {
       case "queued":
-        yield { type, handle, ...(data.position === undefined ? {} : { position: data.position }) };
+      case "started":
+        yield { ...event, handle } as GenerationEvent;
         break;
-      case "started": {
-        const { backend: _, ...started } = data;
-        yield { ...started, handle };
-        break;
-      }
       case "image":
-        yield await bringImage(data, calls, signal, backend);
+        yield await bringImage(event, calls, signal, backend);
         break;
-      case "completed":
-        yield data;
-        return;
       case "error":
-        throw errorOf(data, backend);
+        throw errorOf(event.error, backend);
       case "done":
         throw new GenerationError("The server's job ended without an end.", { backend });
       default:
-        yield data;
+        yield event as GenerationEvent;
+        if (event.type === "completed") return;
     }
   }
 }
 
 async function bringImage(
-  // biome-ignore lint/suspicious/noExplicitAny: the server's event
-  data: any,
+  { url, latentUrl, ...known }: Extract<ServerEvent, { type: "image" }>,
   calls: ServerCalls,
   signal: AbortSignal,
   backend: string,
 ): Promise<GenerationEvent> {
   // The server may be mounted below a path that a proxy in front of it changes: what counts is where it lies in the API.
-  const path = (url: string) => url.slice(url.indexOf("/v1/jobs/"));
-  const bring = (url: string) =>
-    calls.bytes({ method: "GET", path: url, signal, maxBytes: maxPictureBytes, headers: { accept: "*/*" } });
+  const path = (whole: string) => whole.slice(whole.lastIndexOf("/v1/jobs/"));
+  const bring = (from: string) =>
+    calls.bytes({ method: "GET", path: from, signal, maxBytes: maxPictureBytes, headers: { accept: "*/*" } });
   // PNG loses nothing; the request's own format is made of it here.
-  const file = await bring(`${path(data.url)}?format=png`);
-  const latent = data.latentUrl === undefined ? {} : { latent: readLatent(await bring(path(data.latentUrl)), backend) };
-  const { index, seed, resolved } = data;
-  const own = { ...(seed === undefined ? {} : { seed }), ...(resolved === undefined ? {} : { resolved }) };
+  const file = await bring(`${path(url)}?format=png`);
+  await checkPicture(file, backend);
+  const latent = latentUrl === undefined ? {} : { latent: readLatent(await bring(path(latentUrl)), backend) };
   return {
-    type: "image",
-    index,
-    ...own,
+    ...known,
     ...latent,
     image: { kind: "encoded", mediaType: "image/png", base64: file.toString("base64") },
-  };
+  } as GenerationEvent;
 }

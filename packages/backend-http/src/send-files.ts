@@ -8,6 +8,7 @@ import {
   NotFoundError,
   sha256,
 } from "@latentkit/core";
+import * as z from "zod";
 import type { ServerCalls } from "./server-calls.ts";
 
 /**
@@ -25,7 +26,7 @@ export async function sendFiles(
     const { maxPixels: _, ...rules } = inputs;
     const bytes = await loadImageSource(source, { ...rules, field, signal });
     const hash = sha256(bytes);
-    const isThere = await calls.json({ method: "GET", path: `/v1/uploads/${hash}`, signal }).then(
+    const isThere = await calls.json({ method: "GET", path: `/v1/uploads/${hash}`, signal, schema: z.unknown() }).then(
       () => true,
       (error: unknown) => {
         if (NotFoundError.isInstance(error)) return false;
@@ -33,7 +34,8 @@ export async function sendFiles(
       },
     );
     // Sent twice it is the same file.
-    if (!isThere) await calls.json({ method: "POST", path: "/v1/uploads", body: bytes, signal, isSafe: true });
+    if (!isThere)
+      await calls.json({ method: "POST", path: "/v1/uploads", body: bytes, signal, isSafe: true, schema: z.unknown() });
     sent.set(field, { sha256: hash, size: bytes.length });
   }
   return mapInputFiles(request, (source, field) => sent.get(field) ?? source);

@@ -1,6 +1,15 @@
-import { headDeadline, LatentKitError, neverArrived, readBody, version } from "@latentkit/core";
+import {
+  ConnectionError,
+  headDeadline,
+  LatentKitError,
+  neverArrived,
+  readBody,
+  redact,
+  version,
+} from "@latentkit/core";
 import pRetry from "p-retry";
 import { Agent, type Dispatcher, request } from "undici";
+import type * as z from "zod";
 import { connectionError, errorOfAnswer } from "./http-error.ts";
 
 /** One call. */
@@ -41,14 +50,26 @@ export class ServerCalls {
     this.#own = options.dispatcher === undefined ? new Agent({ connections: 64, keepAliveTimeout: 5000 }) : undefined;
   }
 
-  async json<T>(call: ServerCall): Promise<T> {
+  /** An answer in JSON. @throws ConnectionError for one that is none, or not of the schema. */
+  async json<T>({ schema, ...call }: ServerCall & { schema: z.ZodType<T> }): Promise<T> {
     const bytes = await this.bytes(call);
     const { backend } = this.#options;
+    const text = () => bytes.toString("utf8", 0, 100);
+    let answer: unknown;
     try {
-      return JSON.parse(bytes.toString("utf8")) as T;
-    } catch (cause) {
-      throw errorOfAnswer(nameOf(call), 502, `no JSON, but ${bytes.toString("utf8", 0, 100)}`, backend) ?? cause;
+      answer = JSON.parse(bytes.toString("utf8"));
+    } catch {
+      throw errorOfAnswer(nameOf(call), 502, `no JSON, but ${text()}`, backend);
     }
+    const parsed = schema.safeParse(answer);
+    if (parsed.success) return parsed.data;
+    const [issue] = parsed.error.issues;
+    const about = { backend, cause: parsed.error, retryable: false, details: { call: nameOf(call) } };
+    const where = issue?.path.join(".") || "the answer";
+    throw new ConnectionError(
+      `${nameOf(call)} was answered with what such a server does not say: ${where}: ${issue?.message} (${redact(text())}).`,
+      about,
+    );
   }
 
   /** @throws the error that the server told of, or a ConnectionError. */

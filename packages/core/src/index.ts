@@ -70,6 +70,7 @@ export type { Estimate } from "./explain/estimate.ts";
 export type { BackendExplanation, Explanation, Translation } from "./explain/explain.ts";
 export { fileHistory, type History, type HistoryEntry, memoryHistory } from "./explain/history.ts";
 export { headDeadline } from "./fetch/head-deadline.ts";
+export { lookupPublic, wayTo } from "./fetch/lookup-public.ts";
 export { BodyTooLarge, boundedBody, type ReadBodyOptions, readBody } from "./fetch/read-body.ts";
 export { type DecodeOptions, decodeImage, encodeImage, type Pixels, probeImage } from "./image/codec.ts";
 export { GeneratedImage } from "./image/generated-image.ts";

@@ -1,4 +1,4 @@
-import { ConnectionError, headDeadline, LatentKitError, RateLimitError, readBody } from "@latentkit/core";
+import { ConnectionError, headDeadline, LatentKitError, RateLimitError, readBody, wayTo } from "@latentkit/core";
 import { type Dispatcher, type FormData, request } from "undici";
 import { networkError, notComfyError, statusError } from "../comfy-error.ts";
 import type { ResolvedOptions } from "../comfy-options.ts";
@@ -15,6 +15,8 @@ export interface Call {
   timeoutMs?: number;
   /** Larger answers are refused. Default: 64 MiB, for lists of nodes and of files. */
   maxBytes?: number;
+  /** Whether a POST may be made again whose connection broke: making it twice is making it once. */
+  isSafe?: boolean;
   /** What the call is about, for errors: a request's field or a short phrase. */
   what?: string;
 }
@@ -106,6 +108,8 @@ export class ComfyHttp {
       if (method === "POST" && next.origin !== url.origin) {
         throw notComfyError(this.url, `it redirects to ${next.origin}; give that address as url`);
       }
+      if ((await wayTo(next, new URL(this.url))) === "none")
+        throw notComfyError(this.url, `it redirects to ${next.origin}, which is not at a public address`);
       url = next;
     }
     throw notComfyError(this.url, `it redirects more than ${maxRedirects} times`);
@@ -144,8 +148,8 @@ export class ComfyHttp {
       try {
         return await this.#once(url, method, call);
       } catch (error) {
-        const { signal } = call;
-        if (method === "POST" || attempt === brokenAttempts || !isBroken(error) || signal?.aborted) throw error;
+        const { signal, isSafe = method !== "POST" } = call;
+        if (!isSafe || attempt === brokenAttempts || !isBroken(error) || signal?.aborted) throw error;
         await sleep((backoffMs / 4) * 2 ** (attempt - 1) * (0.5 + Math.random()), signal);
         if (this.#closing.signal.aborted) throw error;
       }

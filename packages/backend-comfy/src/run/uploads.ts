@@ -48,7 +48,9 @@ export class Uploads {
     form.set("subfolder", uploadFolder);
     form.set("type", "input");
     form.set("overwrite", "true");
-    const reply = await this.#http.patiently(() => this.#http.send("POST", "/upload/image", { form }));
+    // The name is of the content, and what is there is replaced.
+    const call = { form, isSafe: true };
+    const reply = await this.#http.patiently(() => this.#http.send("POST", "/upload/image", call));
     const text = reply.body.toString("utf8");
     if (reply.status === 413) {
       const message = `the file has ${bytes.length} bytes, more than the server takes (HTTP 413; see ComfyUI's --max-upload-size)`;

@@ -10,6 +10,7 @@ const OptionsSchema = z.strictObject({
     .regex(/^[^:]+:.+$/, "must be user:password")
     .optional(),
   pollMs: z.number().positive().default(500),
+  stallMs: z.number().positive().default(1_800_000),
   interrupts: z.enum(["ours", "any"]).default("ours"),
 });
 
@@ -24,6 +25,8 @@ export interface A1111Options {
   headers?: Record<string, string> | undefined;
   /** How often progress is asked for, in milliseconds. Default 500. */
   pollMs?: number | undefined;
+  /** A server that neither answers nor tells of any progress for so long has lost the job, in milliseconds. Default 30 min. */
+  stallMs?: number | undefined;
   /**
    * Whose job a cancel may stop on a server that does not tell whose job it is that runs: `"ours"`, the default, stops none there; `"any"` stops
    * whichever runs.

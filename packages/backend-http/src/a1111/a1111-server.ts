@@ -1,5 +1,6 @@
 import { type Capabilities, NotFoundError } from "@latentkit/core";
 import { findSampler } from "@latentkit/core/diffusion";
+import * as z from "zod";
 import type { ServerCalls } from "../server-calls.ts";
 
 /** What a server lists. */
@@ -13,24 +14,28 @@ export interface A1111Lists {
   loaded: string | undefined;
 }
 
+const list = <S extends z.ZodType>(entry: S) => z.array(entry).max(100_000);
+const name = z.looseObject({ name: z.string() });
+const OptionsSchema = z.looseObject({ sd_model_checkpoint: z.string().nullish() });
+const SchedulersSchema = list(z.looseObject({ name: z.string(), label: z.string().nullish() }));
+const ModelsSchema = list(
+  z.looseObject({ title: z.string(), model_name: z.string(), sha256: z.string().nullish().catch(undefined) }),
+);
+
 /** Asks what there is. A list that a server has not is empty: they differ. */
 export async function readLists(calls: ServerCalls, signal?: AbortSignal): Promise<A1111Lists> {
-  const get = <T>(path: string, none: T) =>
-    calls.json<T>({ method: "GET", path: `/sdapi/v1/${path}`, signal }).catch((error: unknown) => {
-      if (NotFoundError.isInstance(error)) return none;
+  const get = <T>(path: string, schema: z.ZodType<T[]>): Promise<T[]> =>
+    calls.json({ method: "GET", path: `/sdapi/v1/${path}`, signal, schema }).catch((error: unknown) => {
+      if (NotFoundError.isInstance(error)) return [];
       throw error;
     });
   // The first says whether this is such a server at all.
-  const options = await calls.json<{ sd_model_checkpoint?: string }>({
-    method: "GET",
-    path: "/sdapi/v1/options",
-    signal,
-  });
+  const options = await calls.json({ method: "GET", path: "/sdapi/v1/options", signal, schema: OptionsSchema });
   const [samplers, schedulers, models, upscalers] = await Promise.all([
-    get<{ name: string }[]>("samplers", []),
-    get<{ name: string; label?: string }[]>("schedulers", []),
-    get<{ title: string; model_name: string; sha256?: string | null }[]>("sd-models", []),
-    get<{ name: string }[]>("upscalers", []),
+    get("samplers", list(name)),
+    get("schedulers", SchedulersSchema),
+    get("sd-models", ModelsSchema),
+    get("upscalers", list(name)),
   ]);
   return {
     samplers: new Map(samplers.map(({ name }) => [canonical(name), name])),

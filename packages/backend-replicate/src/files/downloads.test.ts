@@ -1,8 +1,17 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { ConnectionError, type GenerationEvent, ImageError, NotFoundError, type UrlPayload } from "@latentkit/core";
+import {
+  ConnectionError,
+  type GenerationEvent,
+  ImageError,
+  lookupPublic,
+  NotFoundError,
+  type UrlPayload,
+} from "@latentkit/core";
 import { Agent } from "undici";
 import { describe, expect, it } from "vitest";
+import { makeDispatchers } from "../http/dispatcher.ts";
+import type { ReplicateHttp } from "../http/replicate-http.ts";
 import { fakePicture } from "../testing/fake-picture.ts";
 import { failureOf, type Harness, harness } from "../testing/harness.ts";
 import { Downloads } from "./downloads.ts";
@@ -16,6 +25,42 @@ async function payloadOf({ client }: Harness): Promise<UrlPayload> {
   const image = events.find((event) => event.type === "image");
   return image?.image as UrlPayload;
 }
+
+describe("an output of a service at a public address", () => {
+  it("leads to no private one, by its URL, its name or a redirect", async () => {
+    const asked: string[] = [];
+    const server = createServer((request, reply) => {
+      asked.push(request.url!);
+      reply.writeHead(302, { location: "/b" }).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const dispatchers = makeDispatchers({});
+    // A name that was public when it was looked at, and leads here when it is connected to, meets the second lock.
+    const toHere = { ...dispatchers, outputs: new Agent({ connect: { lookup: lookupPublic } }) };
+    const downloads = (base: string) =>
+      new Downloads({ base: new URL(base), dispatchers: toHere } as unknown as ReplicateHttp, {
+        policy: "when-asked",
+        maxBytes: 1000,
+        retry: { retries: 0 },
+        token: undefined,
+        timeoutMs: 1000,
+      });
+    for (const host of ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "2130706433", "0x7f.1"]) {
+      const payload: UrlPayload = { kind: "url", url: `http://${host}:${port}/a` };
+      await expect(downloads("https://1.1.1.1/v1").fetch(payload, signal)).rejects.toThrow(/not at a public address/);
+    }
+    expect(asked).toEqual([]);
+    // A Cog server on this machine leads where it likes.
+    const payload: UrlPayload = { kind: "url", url: `http://127.0.0.1:${port}/a` };
+    await expect(downloads("http://127.0.0.1:1/").fetch(payload, signal)).rejects.toThrow(/without end/);
+    expect(asked.length).toBeGreaterThan(1);
+    server.closeAllConnections();
+    server.close();
+    await dispatchers.close();
+    await toHere.outputs.destroy();
+  });
+});
 
 describe("an output", () => {
   it("is fetched when it is asked for, and not before", async () => {

@@ -9,6 +9,7 @@ import {
   probeImage,
   readBody,
   type UrlPayload,
+  wayTo,
 } from "@latentkit/core";
 import { type Dispatcher, request } from "undici";
 import type { ReplicateHttp } from "../http/replicate-http.ts";
@@ -184,7 +185,7 @@ export class Downloads {
     for (let hops = 0; hops <= maxRedirects; hops++) {
       const reply = await this.#get(url, signal).catch((error: unknown) => {
         signal.throwIfAborted();
-        throw connectionError(`GET ${hostOf(payload.url)}`, error);
+        throw LatentKitError.isInstance(error) ? error : connectionError(`GET ${hostOf(payload.url)}`, error);
       });
       const { statusCode: status, headers } = reply;
       if (status < 300) return reply;
@@ -197,13 +198,20 @@ export class Downloads {
     throw new ConnectionError(`The output at ${hostOf(payload.url)} is redirected without end.`, about(payload.url));
   }
 
-  #get(url: URL, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+  async #get(url: URL, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
     const { base, dispatchers } = this.#http;
     const { token, timeoutMs } = this.#options;
+    // An output is what a model says: a private address is no place of the service's.
+    const way = await wayTo(url, base);
+    if (way === "none")
+      throw new ConnectionError(`The output lies at ${hostOf(url.href)}, which is not at a public address.`, {
+        ...about(url.href),
+        retryable: false,
+      });
     // Outputs lie on other hosts: only what the API's own origin serves is asked for with the token.
     const own = url.origin === base.origin && token !== undefined;
     return request(url, {
-      dispatcher: dispatchers.calls,
+      dispatcher: way === "public" ? dispatchers.outputs : dispatchers.calls,
       headers: { accept: "image/*,*/*;q=0.5", ...(own ? { authorization: `Bearer ${token}` } : {}) },
       signal,
       headersTimeout: timeoutMs,

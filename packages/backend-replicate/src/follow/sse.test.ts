@@ -24,10 +24,10 @@ async function streaming(scripts: ((reply: ServerResponse) => void)[]) {
     () => server.close(),
     () => dispatchers.close(),
   );
-  const read = async () => {
+  const read = async (retryMs = 5) => {
     const messages: StreamMessage[] = [];
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const options = { dispatchers, signal: new AbortController().signal, retryMs: 5 };
+    const options = { dispatchers, signal: new AbortController().signal, retryMs };
     for await (const message of readStream(url, options)) messages.push(message);
     return messages;
   };
@@ -52,6 +52,17 @@ describe("a stream", () => {
       { kind: "done" },
     ]);
     expect(lastIds).toEqual([undefined, "a:0"]);
+  });
+
+  it("is taken up no sooner than we would, whatever its server asks for", async () => {
+    const { lastIds, read } = await streaming(
+      Array.from({ length: 4 }, () => (reply: ServerResponse) => head(reply).end("retry: 0\n\n")),
+    );
+    const begun = performance.now();
+    expect(await read(200)).toEqual([]);
+    expect(lastIds).toHaveLength(4);
+    // Waits end no earlier than they should, however busy the machine.
+    expect(performance.now() - begun).toBeGreaterThan(4 * 195);
   });
 
   it("that tells events again is told once", async () => {

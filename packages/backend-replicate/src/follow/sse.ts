@@ -3,6 +3,12 @@ import { createParser, type EventSourceMessage } from "eventsource-parser";
 import { request } from "undici";
 import type { Dispatchers } from "../http/dispatcher.ts";
 
+const defaultRetryMs = 1000;
+/** Longest wait that a server may ask for before its stream is taken up again. */
+const longestRetryMs = 60_000;
+/** Longest event: models tell pictures as data URLs. */
+const maxEventLength = 64 * 2 ** 20;
+
 /** What a prediction's stream tells. */
 export type StreamMessage =
   | { kind: "output"; value: string }
@@ -16,7 +22,7 @@ export interface StreamOptions {
   signal: AbortSignal;
   /** How often a stream that broke is taken up again without anything new in between. Default 3. */
   resumes?: number;
-  /** Wait before taking it up again, in milliseconds; the server's `retry:` goes before it. Default 1000. */
+  /** Wait before taking it up again, in milliseconds; the server's `retry:` may make it longer, up to a minute. Default 1000. */
   retryMs?: number;
 }
 
@@ -27,7 +33,7 @@ export interface StreamOptions {
  */
 export async function* readStream(url: string, options: StreamOptions): AsyncGenerator<StreamMessage> {
   const { signal, resumes = 3 } = options;
-  const state: StreamState = { lastId: "", retryMs: options.retryMs ?? 1000, seen: new Set() };
+  const state: StreamState = { lastId: "", retryMs: options.retryMs ?? defaultRetryMs, seen: new Set() };
   let failures = 0;
   while (failures <= resumes && !signal.aborted) {
     try {
@@ -53,7 +59,11 @@ interface StreamState {
   seen: Set<string>;
 }
 
-async function* readOnce(url: string, { dispatchers, signal }: StreamOptions, state: StreamState) {
+async function* readOnce(
+  url: string,
+  { dispatchers, signal, retryMs: own = defaultRetryMs }: StreamOptions,
+  state: StreamState,
+) {
   const reply = await request(url, {
     dispatcher: dispatchers.streams,
     headers: {
@@ -82,8 +92,9 @@ async function* readOnce(url: string, { dispatchers, signal }: StreamOptions, st
       state.lastId = id;
     },
     onRetry: (ms) => {
-      state.retryMs = ms;
+      state.retryMs = Math.min(Math.max(ms, own), longestRetryMs);
     },
+    maxBufferSize: maxEventLength,
   });
   const decoder = new TextDecoder();
   for await (const chunk of reply.body as AsyncIterable<Buffer>) {

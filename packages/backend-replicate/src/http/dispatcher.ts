@@ -1,5 +1,5 @@
 import { getCACertificates } from "node:tls";
-import { ConfigError } from "@latentkit/core";
+import { ConfigError, lookupPublic } from "@latentkit/core";
 import { Agent, type Dispatcher, EnvHttpProxyAgent, ProxyAgent } from "undici";
 
 /** How connections are made. */
@@ -14,20 +14,22 @@ export interface ConnectionOptions {
   dispatcher?: Dispatcher | undefined;
 }
 
-/** The two dispatchers of a backend: short calls share a bounded pool, streams that stay open do not. */
+/** The dispatchers of a backend: short calls share a bounded pool, streams that stay open do not. */
 export interface Dispatchers {
   calls: Dispatcher;
   streams: Dispatcher;
+  /** Calls that connect to public addresses alone; through a proxy the way is the proxy's. */
+  outputs: Dispatcher;
   close(): Promise<void>;
 }
 
 /** @throws ConfigError for a proxy that is not a URL. */
 export function makeDispatchers({ proxy, ca, connections = 64, dispatcher }: ConnectionOptions): Dispatchers {
-  if (dispatcher !== undefined) return { calls: dispatcher, streams: dispatcher, close: async () => {} };
+  if (dispatcher !== undefined) return { calls: dispatcher, streams: dispatcher, outputs: dispatcher, close: async () => {} };
   // undici replaces the trusted certificates by `ca`; a company's are meant beside the public ones.
   const tls = ca === undefined ? {} : { ca: [...trusted(), ...[ca].flat().map((pem) => Buffer.from(pem))] };
   const make = (limits: Agent.Options): Dispatcher => {
-    const options = { ...limits, connect: { ...tls, timeout: 10_000 }, keepAliveTimeout: 4_000 };
+    const options = { ...limits, connect: { ...tls, timeout: 10_000, ...limits.connect }, keepAliveTimeout: 4_000 };
     if (proxy === undefined) return new Agent(options);
     if (proxy === "env") return new EnvHttpProxyAgent({ ...options, requestTls: tls, proxyTls: tls });
     // "localhost:3128" parses too, as a URL of the protocol "localhost:".
@@ -37,11 +39,13 @@ export function makeDispatchers({ proxy, ca, connections = 64, dispatcher }: Con
   };
   const calls = make({ connections });
   const streams = make({});
+  const outputs = make({ connections, connect: { lookup: lookupPublic } });
   return {
     calls,
     streams,
+    outputs,
     close: async () => {
-      await Promise.all([calls.destroy(), streams.destroy()]);
+      await Promise.all([calls.destroy(), streams.destroy(), outputs.destroy()]);
     },
   };
 }

@@ -1,4 +1,3 @@
-import { type LookupAddress, type LookupOptions, lookup } from "node:dns";
 import http, { type IncomingMessage } from "node:http";
 import https from "node:https";
 import { ImageError } from "../errors/image-error.ts";
@@ -7,7 +6,7 @@ import { TimeoutError } from "../errors/timeout-error.ts";
 import type { InputRules } from "../image/input-rules.ts";
 import { version } from "../version.ts";
 import { checkUrl, hostOf, notPublic } from "./check-url.ts";
-import { isPublicAddress } from "./public-address.ts";
+import { lookupPublic, NotPublic } from "./lookup-public.ts";
 import { tooLarge } from "./too-large.ts";
 
 const maxRedirects = 5;
@@ -69,8 +68,6 @@ export async function fetchInput(start: string, options: FetchOptions): Promise<
   }
 }
 
-class NotPublic extends Error {}
-
 /** What the system's codes mean to whoever gave the address. */
 const reasons: Readonly<Record<string, string>> = {
   ENOTFOUND: "no such host, by DNS",
@@ -90,24 +87,11 @@ function get(url: URL, { allowPrivate = false }: InputRules, signal: AbortSignal
       headers: { accept: "image/*,*/*;q=0.5", "accept-encoding": "identity", "user-agent": `LatentKit/${version}` },
       signal,
       // Connections of its own: one that others left open was not held against the rules, nor is a proxy's.
-      ...(allowPrivate ? {} : { agent: new Agent({ keepAlive: false }), lookup: lookupPublic as typeof lookup }),
+      ...(allowPrivate ? {} : { agent: new Agent({ keepAlive: false }), lookup: lookupPublic }),
     })
       .once("response", resolve)
       .on("error", reject)
       .end();
-  });
-}
-
-type Found = (error: NodeJS.ErrnoException | null, address: string | LookupAddress[], family?: number) => void;
-
-/** The name's public addresses; the connection goes to one of these very addresses. */
-function lookupPublic(host: string, options: LookupOptions, found: Found): void {
-  lookup(host, { ...options, all: true }, (error, addresses) => {
-    if (error !== null) return found(error, []);
-    const fit = addresses.filter(({ address }) => isPublicAddress(address));
-    const [first] = fit;
-    if (first === undefined) return found(new NotPublic(), []);
-    return options.all === true ? found(null, fit) : found(null, first.address, first.family);
   });
 }
 

@@ -16,6 +16,8 @@ export interface HttpFaults {
   enqueueThenDrop?: number;
   /** So many `POST /prompt` break the connection off without queueing. */
   drop?: number;
+  /** So many `POST /upload/image` break the connection off. */
+  dropUploads?: number;
   /** What `POST /upload/image` answers in place of JSON. */
   uploadAnswer?: string;
   /** Uploads are stored under another name. */

@@ -84,6 +84,10 @@ export async function route(fake: FakeComfy, request: IncomingMessage, response:
       return plain(200);
     }
     case "POST /upload":
+      if (fake.options.dropUploads) {
+        fake.options.dropUploads--;
+        return request.socket.destroy();
+      }
       if (fake.options.uploadAnswer !== undefined) return plain(200, fake.options.uploadAnswer);
       return upload(fake, request, body, json);
     default:
