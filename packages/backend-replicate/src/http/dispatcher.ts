@@ -25,7 +25,8 @@ export interface Dispatchers {
 
 /** @throws ConfigError for a proxy that is not a URL. */
 export function makeDispatchers({ proxy, ca, connections = 64, dispatcher }: ConnectionOptions): Dispatchers {
-  if (dispatcher !== undefined) return { calls: dispatcher, streams: dispatcher, outputs: dispatcher, close: async () => {} };
+  if (dispatcher !== undefined)
+    return { calls: dispatcher, streams: dispatcher, outputs: dispatcher, close: async () => {} };
   // undici replaces the trusted certificates by `ca`; a company's are meant beside the public ones.
   const tls = ca === undefined ? {} : { ca: [...trusted(), ...[ca].flat().map((pem) => Buffer.from(pem))] };
   const make = (limits: Agent.Options): Dispatcher => {
