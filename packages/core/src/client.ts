@@ -19,7 +19,7 @@ import { fingerprintImages } from "./image/fingerprint-images.ts";
 import { type CallInputs, checkInputRules, type InputRules } from "./image/input-rules.ts";
 import { namingInput } from "./image/name-input.ts";
 import { readInputObjects } from "./image/read-input-objects.ts";
-import { fairStart } from "./job/fair-start.ts";
+import { atOnce, fairStart } from "./job/fair-start.ts";
 import { Job } from "./job/job.ts";
 import { JobRun, type Prepared } from "./job/job-run.ts";
 import { checkNode } from "./node-floor.ts";
@@ -255,10 +255,12 @@ class BackendClient implements Client {
         throw new BusyError(
           `${maxJobs} jobs are unfinished already (the client's maxJobs): try again when some have ended.`,
         );
-      await fairStart();
+      // One after the other, or a few, never wait.
+      const turn = () => (this.#jobs.size > atOnce ? fairStart() : undefined);
+      await turn();
       const prepared = await prepare(jobSignal);
       // Many may have waited for the same answer.
-      await fairStart();
+      await turn();
       return prepared;
     };
     const job = new Job(new JobRun({ backend: this.backend, signal, timeoutMs, timeoutFrom, prepare: guarded }));

@@ -2,7 +2,7 @@
 const later = setTimeout;
 
 /** So many jobs go on before the rest of the program has its turn: some milliseconds of work. */
-const atOnce = 8;
+export const atOnce = 8;
 
 const waiting: (() => void)[] = [];
 let gone = 0;
