@@ -27,7 +27,7 @@ if (!existsSync(path)) {
   await writeRandomWeights(path, tensors, type);
 }
 
-const { InferenceSession: Session, Tensor, sessionOptions } = await loadRuntime({ executionProvider: "cpu" });
+const { InferenceSession: Session, Tensor, sessionOptions } = await loadRuntime({ device: "cpu" });
 const perturbedLayers = selfAttentions(unetConfig(config)).filter((layer) =>
   (chosen.length > 0 ? chosen : ["mid"]).some((part) => layer.includes(part)),
 );

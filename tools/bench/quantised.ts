@@ -32,7 +32,7 @@ function normal(length: number): Float32Array {
   );
 }
 
-const runtime = await loadRuntime({ executionProvider: "cpu" });
+const runtime = await loadRuntime({ device: "cpu" });
 const { InferenceSession: Session, Tensor } = runtime;
 const folder = await mkdtemp(join(tmpdir(), "latentkit-bench-"));
 const x = normal(rows * inputs).map((value, i) => (i % inputs < 12 ? value * 40 : value));

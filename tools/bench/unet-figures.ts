@@ -35,7 +35,7 @@ export async function printUnetFigures(subject: UnetSubject): Promise<void> {
   if (total !== subject.parameters) throw new Error(`the network has ${total} parameters, not ${subject.parameters}`);
   if (!existsSync(path)) await writeRandomWeights(path, tensors, type);
 
-  const { InferenceSession: Session, Tensor, sessionOptions } = await loadRuntime({ executionProvider: "cpu" });
+  const { InferenceSession: Session, Tensor, sessionOptions } = await loadRuntime({ device: "cpu" });
   const normal = (length: number) => Float32Array.from({ length }, () => Math.sqrt(12) * (Math.random() - 0.5));
 
   const before = await memory();

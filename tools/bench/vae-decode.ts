@@ -83,7 +83,7 @@ async function all(sides: number[]): Promise<void> {
 }
 
 async function one(side: number, way: Way): Promise<void> {
-  const runtime = await loadRuntime({ executionProvider: "cpu" });
+  const runtime = await loadRuntime({ device: "cpu" });
   const part = { weights: { kind: "folder", path: folder }, config, file: weights };
   const model = new LoadedModel({ path: folder, parts: { vae: part }, tokenizers: {} } as unknown as Model, runtime);
   const latents = side / 8;

@@ -1,4 +1,5 @@
 export type { AdapterInfo } from "./adapters/inspect-adapter.ts";
+export type { DeviceName } from "./devices/device-name.ts";
 export { findInHubCache, type HubId, hubCacheFolder, hubRepositoryFolder, readHubId } from "./files/hub-cache.ts";
 export { fromConfig, local } from "./local.ts";
 export type { LocalBackend } from "./local-backend.ts";

@@ -15,7 +15,7 @@ import { unlessAborted } from "./engine/unless-aborted.ts";
 import { familyOf } from "./families/families.ts";
 import { capabilitiesOf } from "./local-capabilities.ts";
 import { toGenerationEvent } from "./local-events.ts";
-import type { ResolvedLocalOptions } from "./local-options.ts";
+import { deviceSettings, type ResolvedLocalOptions } from "./local-options.ts";
 import { checkOwnOptions } from "./local-own-options.ts";
 import { expectationWarnings } from "./models/expectations.ts";
 import { ModelLibrary } from "./models/model-library.ts";
@@ -35,13 +35,13 @@ export class LocalBackend implements Backend {
   readonly #life = new AbortController();
 
   constructor(options: ResolvedLocalOptions) {
-    const { executionProvider, threads, cacheModels, isolation, engineOutput, idleMs, stallMs, maxMemory } = options;
+    const { threads, cacheModels, isolation, engineOutput, idleMs, stallMs, maxMemory } = options;
     this.#models = new ModelLibrary(options);
     this.#folders = options;
     this.#steering = options;
     this.#options = {
       settings: {
-        executionProvider,
+        ...deviceSettings(options),
         cacheModels,
         ...(threads === undefined ? {} : { threads }),
         ...(maxMemory === undefined ? {} : { maxMemory }),

@@ -1,10 +1,15 @@
+import { resolve } from "node:path";
 import { ConfigError, controlTypes, describeOptions } from "@latentkit/core";
 import { z } from "zod";
+import type { DeviceSettings } from "./devices/choose-device.ts";
+import { deviceUsage, parseDevice } from "./devices/device-choice.ts";
+import { type DeviceName, deviceNames } from "./devices/device-name.ts";
+import { type AskedPrecision, askedPrecisions } from "./devices/precision.ts";
 
-/** Where networks can be run, by onnxruntime's names spelled out. */
-export const executionProviders = ["cpu", "cuda", "webgpu", "directml", "coreml"] as const;
+/** What `executionProvider` may be: {@link deviceNames}, by the older name. */
+export const executionProviders = deviceNames;
 /** `"cpu"`, `"cuda"`, `"webgpu"`, `"directml"` or `"coreml"`. */
-export type ExecutionProvider = (typeof executionProviders)[number];
+export type ExecutionProvider = DeviceName;
 
 const path = z.string().min(1).optional();
 
@@ -31,7 +36,13 @@ const LocalOptionsSchema = z.strictObject({
   ipAdapter: path,
   imageEncoder: path,
   controlNets: z.partialRecord(z.enum(controlTypes), z.string().min(1)).optional(),
-  executionProvider: z.enum(executionProviders).default("cpu"),
+  device: z
+    .string()
+    .refine((text) => parseDevice(text) !== undefined, deviceUsage)
+    .optional(),
+  executionProvider: z.enum(executionProviders).optional(),
+  precision: z.enum(askedPrecisions).default("auto"),
+  onnxruntime: path,
   threads: z.int().min(1).max(1024).optional(),
   isolation: z.enum(["process", "thread"]).default("process"),
   cacheModels: z.int().min(1).max(16).default(1),
@@ -107,8 +118,24 @@ export interface LocalOptions {
   ipAdapter?: string;
   /** The folder of CLIP's image encoder that it was made for. Default: the `image_encoder` that lies beside it. */
   imageEncoder?: string;
-  /** What computes. Default `"cpu"`; the others need a build of onnxruntime-node that has them. */
+  /**
+   * What computes. Default `"cpu"`. `"auto"` takes the fastest GPU that works (CUDA, then WebGPU, then DirectML), tried once in a process of its own, and
+   * the CPU where there is none, saying why. A name takes that device or fails; `"cuda:1"` and `"directml:1"` are the second card, `"webgpu:nvidia"`
+   * the one whose Vulkan driver is called so (Linux).
+   */
+  device?: "auto" | DeviceName | `${DeviceName}:${string}`;
+  /** The older name of {@link LocalOptions.device}. */
   executionProvider?: ExecutionProvider;
+  /**
+   * What networks are computed in, where the device has it. Default `"auto"`: float32; weights stay in the precision that they are stored in either way. On
+   * the CPU there is float32 alone.
+   */
+  precision?: AskedPrecision;
+  /**
+   * Folder of the onnxruntime-node to use, such as one that has CUDA. Default: the environment's LATENTKIT_ONNXRUNTIME, else the one that
+   * is installed.
+   */
+  onnxruntime?: string;
   /** Threads for one network run. Default: onnxruntime's choice, one a physical core. */
   threads?: number;
   /**
@@ -142,10 +169,26 @@ export interface LocalOptions {
 /** Options with their defaults in place. */
 export type ResolvedLocalOptions = z.output<typeof LocalOptionsSchema>;
 
+/** What an engine is told of devices. */
+export function deviceSettings(options: ResolvedLocalOptions, env: NodeJS.ProcessEnv = process.env): DeviceSettings {
+  const { device, executionProvider, precision, onnxruntime = env["LATENTKIT_ONNXRUNTIME"] || undefined } = options;
+  return {
+    ...(device === undefined && executionProvider === undefined ? {} : { device: device ?? executionProvider }),
+    ...(device === undefined && executionProvider !== undefined ? { option: "executionProvider" } : {}),
+    ...(precision === "auto" ? {} : { precision }),
+    ...(onnxruntime === undefined ? {} : { onnxruntime: resolve(onnxruntime) }),
+  };
+}
+
 /** @throws ConfigError naming each wrong option and what it takes. */
 export function parseLocalOptions(options: unknown = {}): ResolvedLocalOptions {
   const parsed = LocalOptionsSchema.safeParse(options);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    const { device, executionProvider } = parsed.data;
+    if (device === undefined || executionProvider === undefined || device === executionProvider) return parsed.data;
+    const message = `local(): device is ${JSON.stringify(device)} and executionProvider, its older name, ${JSON.stringify(executionProvider)}: give one of them`;
+    throw new ConfigError(message, { backend: "local" });
+  }
   const problems = describeOptions(parsed.error, LocalOptionsSchema);
   throw new ConfigError(`local(): ${problems}`, { cause: parsed.error, backend: "local" });
 }

@@ -14,6 +14,16 @@ export interface ModelIdentity {
   hash?: string;
 }
 
+/** What computed a picture, where the backend knows: pixels are promised on the same device and in the same precision alone. */
+export interface DeviceUse {
+  /** Such as `"cpu"`, `"cuda"` or `"webgpu"`. */
+  name: string;
+  /** What networks were computed in, such as `"float32"`. */
+  precision?: string;
+  /** Why it was chosen, for people. */
+  reason?: string;
+}
+
 /** Accepted and waiting. `handle` is enough to find the job again from another process. */
 export interface QueuedEvent {
   type: "queued";
@@ -34,6 +44,8 @@ export interface StartedEvent {
   model?: ModelIdentity;
   /** Versions that bear on the pixels, such as `{ "onnxruntime-node": "1.30.0" }`. */
   versions?: Record<string, string>;
+  /** What the work is done on; the last one counts. It stands in the recipe. */
+  device?: DeviceUse;
   /** The backend's own part of `job.handle`, with which `client.resume` finds the job again, from another process too. */
   handle?: Record<string, unknown>;
 }

@@ -55,6 +55,7 @@ export { UnsupportedError } from "./errors/unsupported-error.ts";
 export type {
   CompletedEvent,
   ControlEvent,
+  DeviceUse,
   GenerationEvent,
   ImageEvent,
   LogEvent,

@@ -37,6 +37,10 @@ interface Conversation {
   readonly inbox: Inbox<FromEngine>;
   /** Whether the engine has said anything yet. */
   heard: boolean;
+  /** What it computes on, once it has said so. */
+  device?: string | undefined;
+  /** Whether it went away, or had to be ended, in the middle of the work. */
+  lost: boolean;
   ended: boolean;
 }
 
@@ -52,6 +56,8 @@ export class Engine {
   #lastId = 0;
   #idle: NodeJS.Timeout | undefined;
   #disposed = false;
+  /** Why the engine that is started next is to do without the device. */
+  #failed: string | undefined;
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -97,13 +103,31 @@ export class Engine {
         yield* this.#hold(conversation, task, signal);
       } catch (error) {
         // An engine that died while it was idle may be noticed only now: the task is not to blame.
-        if (this.#disposed || !reused || conversation.heard || signal.aborted || this.#link === conversation.link)
-          throw error;
-        yield* this.#hold(this.#open(), task, signal);
+        if (this.#disposed || signal.aborted) throw error;
+        if (reused && !conversation.heard && this.#link !== conversation.link)
+          yield* this.#hold(this.#open(), task, signal);
+        else if (this.#isDevices(conversation)) yield* this.#withoutDevice(task, signal, error as Error);
+        else throw error;
       }
     } finally {
       turn.leave();
       this.#rest();
+    }
+  }
+
+  /** Whether an engine was lost that may have been ended by a GPU's driver, where any device would do. */
+  #isDevices({ lost, device }: Conversation): boolean {
+    return lost && device !== "cpu" && this.#options.settings.device === "auto";
+  }
+
+  /** Does a task on the CPU, in an engine for this task alone: the next one may find the device well again. */
+  async *#withoutDevice(task: Task, signal: AbortSignal, { message }: Error): AsyncGenerator<EngineEvent> {
+    this.#failed = message;
+    try {
+      yield* this.#hold(this.#open(), task, signal);
+    } finally {
+      this.#failed = undefined;
+      await this.#link?.stop();
     }
   }
 
@@ -128,6 +152,7 @@ export class Engine {
       link: this.#link,
       inbox: new Inbox<FromEngine>(),
       heard: false,
+      lost: false,
       ended: false,
     };
     this.#current = conversation;
@@ -155,8 +180,10 @@ export class Engine {
   async *#read(conversation: Conversation, signal: AbortSignal): AsyncGenerator<EngineEvent> {
     while (true) {
       const message = await this.#next(conversation, signal);
-      if (message.type === "event") yield message.event;
-      else if (message.type === "failed") {
+      if (message.type === "event") {
+        if (message.event.type === "started") conversation.device = message.event.device?.name;
+        yield message.event;
+      } else if (message.type === "failed") {
         // What could not be loaded once is tried anew, in an engine of its own.
         if (message.retire) await conversation.link.stop();
         signal.throwIfAborted();
@@ -186,6 +213,7 @@ export class Engine {
       return message;
     } catch (error) {
       conversation.ended = true;
+      conversation.lost = true;
       // An engine that was killed because of a cancel is a cancel.
       signal?.throwIfAborted();
       throw isDeaf ? deaf(`has not answered for ${stallMs} ms (stallMs)`) : error;
@@ -200,7 +228,9 @@ export class Engine {
   }
 
   #start(): EngineLink {
-    const { settings, isolation, output } = this.#options;
+    const { isolation, output } = this.#options;
+    const failed = this.#failed;
+    const settings = { ...this.#options.settings, ...(failed === undefined ? {} : { failed }) };
     const start = isolation === "thread" ? startThread : startProcess;
     let link: EngineLink | undefined;
     let isLate = false;

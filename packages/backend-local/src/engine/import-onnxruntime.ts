@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
-import { EngineError } from "@latentkit/core";
+import { join, resolve } from "node:path";
+import { ConfigError, EngineError } from "@latentkit/core";
 
 type Onnxruntime = typeof import("onnxruntime-node");
 
@@ -16,12 +17,13 @@ const packages: Readonly<Record<string, () => Promise<unknown>>> = {
 };
 
 /**
- * onnxruntime for this platform: onnxruntime-node where somebody installed it beside this package (it can fetch CUDA), in the
- * release that this package is made for; else the package of this platform.
+ * onnxruntime for this platform: the onnxruntime-node that lies at `place`, where one is named; else that which somebody installed beside
+ * this package, in the release that this package is made for; else the package of this platform.
  *
- * @throws EngineError that says what to install.
+ * @throws EngineError that says what to install, ConfigError where there is none at `place`, or one of another release.
  */
-export async function importOnnxruntime(): Promise<Onnxruntime> {
+export async function importOnnxruntime(place?: string): Promise<Onnxruntime> {
+  if (place !== undefined) return load(place, async () => requireFrom(place));
   if (hasOnnxruntimeNode()) return load("onnxruntime-node", () => import("onnxruntime-node"));
   const platform = `${process.platform}-${process.arch}`;
   const importing = packages[platform];
@@ -30,6 +32,25 @@ export async function importOnnxruntime(): Promise<Onnxruntime> {
     throw new EngineError(`There is no onnxruntime for ${platform}; there is one for ${there}.`, notRetryable());
   }
   return load(`@latentkit/onnxruntime-${platform}`, importing);
+}
+
+/** @throws ConfigError */
+function requireFrom(place: string): unknown {
+  const folder = resolve(place);
+  const fail = (message: string, cause?: unknown) =>
+    new ConfigError(`onnxruntime: ${message}`, { backend: "local", details: { field: "onnxruntime" }, cause });
+  const require = createRequire(join(folder, "package.json"));
+  let manifest: { name?: string; version?: string };
+  try {
+    manifest = require("./package.json") as typeof manifest;
+  } catch (cause) {
+    throw fail(`${folder} must be the folder of an onnxruntime-node package; there is no package.json in it`, cause);
+  }
+  const { name = "a package without a name", version = "0" } = manifest;
+  if (name !== "onnxruntime-node") throw fail(`${folder} holds ${name}; it must be onnxruntime-node ${release}`);
+  if (!version.startsWith(`${release}.`))
+    throw fail(`${folder} holds onnxruntime-node ${version}; this version of LatentKit takes ${release}`);
+  return require(folder);
 }
 
 /** Another package's onnxruntime-node, of another release, may lie where this one's would be looked for. */
@@ -48,6 +69,7 @@ async function load(name: string, importing: () => Promise<unknown>): Promise<On
     // A bundler may hand over a CommonJS module as its default export alone.
     return (module.InferenceSession === undefined ? module.default : module) as Onnxruntime;
   } catch (cause) {
+    if (ConfigError.isInstance(cause)) throw cause;
     const missing = /^ERR_MODULE_NOT_FOUND$|^MODULE_NOT_FOUND$/.test((cause as NodeJS.ErrnoException).code ?? "");
     const why = missing
       ? `is not installed. It comes as an optional dependency of @latentkit/backend-local: install without --omit=optional (or ` +

@@ -4,7 +4,7 @@ import { fixtureModel } from "../testing/test-model.ts";
 import { LoadedModel } from "./loaded-model.ts";
 import { loadRuntime } from "./runtime.ts";
 
-const runtime = await loadRuntime({ executionProvider: "cpu", threads: 1 });
+const runtime = await loadRuntime({ device: "cpu", threads: 1 });
 
 test("of UNets with perturbed attention only the last one stays, beside the plain one", async () => {
   const folder = await readModelFolder(fixtureModel("sd1"));

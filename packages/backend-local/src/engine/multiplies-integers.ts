@@ -15,13 +15,8 @@ export function multipliesIntegers(runtime: Runtime): Promise<boolean> {
   return found;
 }
 
-async function probe({
-  executionProvider,
-  InferenceSession: Session,
-  Tensor,
-  sessionOptions: own,
-}: Runtime): Promise<boolean> {
-  if (executionProvider !== "cpu") return false;
+async function probe({ device, InferenceSession: Session, Tensor, sessionOptions: own }: Runtime): Promise<boolean> {
+  if (device.name !== "cpu") return false;
   const graph = new GraphBuilder("probe");
   const session = await Session.create(int8Probe(graph), { ...sessionOptions(graph), ...own });
   try {

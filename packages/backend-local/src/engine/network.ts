@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
-import { ConfigError } from "@latentkit/core";
 import type { InferenceSession, Tensor } from "onnxruntime-node";
+import { deviceError } from "../devices/device-error.ts";
+import { planSession } from "../devices/session.ts";
 import type { NetworkGraph } from "../networks/network-graph.ts";
 import { runExported } from "./run-exported.ts";
 import type { Runtime } from "./runtime.ts";
@@ -33,7 +34,7 @@ export class Network {
     return new Network(this.#graph, this.#runtime, undefined, { network: this, more });
   }
 
-  /** @throws ConfigError when the execution provider cannot be used, such as for want of a device or a library. */
+  /** @throws EngineError and OutOfMemoryError of a device that does not take it. */
   static async load(graph: NetworkGraph, runtime: Runtime): Promise<Network> {
     return new Network(graph, runtime, await open(graph, runtime));
   }
@@ -57,12 +58,22 @@ export class Network {
     const from = performance.now();
     const { Tensor } = this.#runtime;
     const { exported } = this.#graph;
-    const results =
+    const session = this.#session;
+    const results = await this.#tried(() =>
       exported === undefined
-        ? await this.#session.run(feeds, [...outputs])
-        : await runExported(this.#session, { path: exported, feeds, outputs, Tensor });
+        ? session.run(feeds, [...outputs])
+        : runExported(session, { path: exported, feeds, outputs, Tensor }),
+    );
     this.runMs += performance.now() - from;
     return outputs.map((output) => results[output]!);
+  }
+
+  async #tried<T>(run: () => Promise<T>): Promise<T> {
+    try {
+      return await run();
+    } catch (cause) {
+      throw deviceError(this.#runtime.device, "failed in a run", cause);
+    }
   }
 
   /** Whether it holds memory. */
@@ -79,19 +90,12 @@ export class Network {
 }
 
 async function open(graph: NetworkGraph, runtime: Runtime): Promise<InferenceSession> {
-  const { InferenceSession: Session, sessionOptions, executionProvider } = runtime;
+  const { InferenceSession: Session, sessionOptions, device } = runtime;
+  const { model, options } = planSession(graph, device, sessionOptions);
   try {
-    const options = { ...graph.sessionOptions, ...sessionOptions };
-    // An exported graph finds the files of its weights beside it.
-    if (graph.exported !== undefined) return await Session.create(graph.exported, options);
-    return await Session.create(graph.model, options);
+    // TypeScript takes them for two functions.
+    return await (typeof model === "string" ? Session.create(model, options) : Session.create(model, options));
   } catch (cause) {
-    if (executionProvider === "cpu") throw cause;
-    const reason = (cause as Error).message.split(" was false. ").at(-1);
-    throw new ConfigError(`executionProvider: "${executionProvider}" cannot be used here: ${reason}`, {
-      backend: "local",
-      details: { field: "executionProvider" },
-      cause,
-    });
+    throw deviceError(device, "could not load a network", cause);
   }
 }

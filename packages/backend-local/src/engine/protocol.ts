@@ -13,12 +13,11 @@ import type {
 } from "@latentkit/core";
 import type { ControlInput } from "../adapters/control/control-input.ts";
 import type { ImagePromptInput } from "../adapters/ip-adapter/image-prompt-input.ts";
-import type { ExecutionProvider } from "../local-options.ts";
+import type { DeviceSettings } from "../devices/choose-device.ts";
 import type { Model } from "../models/model.ts";
 
 /** What an engine is started with; it stays the same for the engine's life. */
-export interface EngineSettings {
-  executionProvider: ExecutionProvider;
+export interface EngineSettings extends DeviceSettings {
   threads?: number;
   cacheModels: number;
   /** In bytes. */

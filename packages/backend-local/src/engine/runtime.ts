@@ -1,6 +1,7 @@
-import { ConfigError } from "@latentkit/core";
+import type { WarningEvent } from "@latentkit/core";
 import type { InferenceSession, Tensor } from "onnxruntime-node";
-import { type ExecutionProvider, executionProviders } from "../local-options.ts";
+import { chooseDevice, type DeviceSettings } from "../devices/choose-device.ts";
+import type { Device } from "../devices/device.ts";
 import { importOnnxruntime } from "./import-onnxruntime.ts";
 import type { EngineSettings } from "./protocol.ts";
 
@@ -8,7 +9,10 @@ import type { EngineSettings } from "./protocol.ts";
 export interface Runtime {
   readonly InferenceSession: typeof InferenceSession;
   readonly Tensor: typeof Tensor;
-  readonly executionProvider: ExecutionProvider;
+  /** What networks run on. */
+  readonly device: Device;
+  /** What the choice of the device has to say to the user. */
+  readonly warnings: readonly WarningEvent[];
   /** Version of onnxruntime-node. */
   readonly version: string;
   /** Most bytes that the engine is to take of its own, where there is a bound. */
@@ -17,43 +21,29 @@ export interface Runtime {
   readonly sessionOptions: InferenceSession.SessionOptions;
 }
 
-const onnxruntimeNames: Readonly<Record<ExecutionProvider, string>> = {
-  cpu: "cpu",
-  cuda: "cuda",
-  webgpu: "webgpu",
-  directml: "dml",
-  coreml: "coreml",
-};
-
 /**
- * Loads onnxruntime-node.
+ * Loads onnxruntime-node and decides what it is to compute on.
  *
- * @throws EngineError when it does not load on this platform, ConfigError when it lacks the execution provider.
+ * @throws EngineError when it does not load on this platform, ConfigError when a device that was asked for by name can't be used.
  */
 export async function loadRuntime({
-  executionProvider,
   threads,
   maxMemory,
-}: Pick<EngineSettings, "executionProvider" | "threads" | "maxMemory">): Promise<Runtime> {
-  const ort = await importOnnxruntime();
+  ...settings
+}: DeviceSettings & Pick<EngineSettings, "threads" | "maxMemory">): Promise<Runtime> {
+  const ort = await importOnnxruntime(settings.onnxruntime);
+  const version = ort.env.versions.node ?? "unknown";
   const available = ort.listSupportedBackends().map(({ name }) => name);
-  const name = onnxruntimeNames[executionProvider];
-  if (!available.includes(name)) {
-    const usable = executionProviders.filter((known) => available.includes(onnxruntimeNames[known]));
-    throw new ConfigError(
-      `executionProvider: "${executionProvider}" is not in this build of onnxruntime-node ${ort.env.versions.node} ` +
-        `for ${process.platform}-${process.arch}; available: ${usable.join(", ")}`,
-      { backend: "local", details: { field: "executionProvider", available: usable } },
-    );
-  }
+  const { device, warnings } = await chooseDevice(settings, { version, available });
   return {
-    executionProvider,
+    device,
+    warnings,
     maxMemory,
     InferenceSession: ort.InferenceSession,
     Tensor: ort.Tensor,
-    version: ort.env.versions.node ?? "unknown",
+    version,
     sessionOptions: {
-      executionProviders: name === "cpu" ? ["cpu"] : [name, "cpu"],
+      executionProviders: ["cpu"],
       // Its warnings are about our graphs, not the user's model: only errors are kept, for a crash's message.
       logSeverityLevel: 3,
       ...(threads === undefined ? {} : { intraOpNumThreads: threads }),

@@ -1,9 +1,12 @@
+import { isDeviceError } from "../devices/device-error.ts";
 import { serializeError } from "../local-error.ts";
 import { generate, warmUp } from "../pipeline/generate.ts";
 import { ModelCache } from "./model-cache.ts";
 import type { EnginePort } from "./port.ts";
 import type { EngineSettings, ToEngine } from "./protocol.ts";
 import { loadRuntime } from "./runtime.ts";
+
+type Task = Extract<ToEngine, { type: "run" | "warm-up" }>;
 
 /** Answers an engine's messages until it is closed. */
 export function serve(port: EnginePort, settings: EngineSettings): void {
@@ -13,26 +16,41 @@ export function serve(port: EnginePort, settings: EngineSettings): void {
   runtime.catch(() => {
     isUnusable = true;
   });
-  const models = new ModelCache(runtime, settings.cacheModels);
+  let models = new ModelCache(runtime, settings.cacheModels);
   const running = new Map<number, AbortController>();
 
-  const perform = async (message: Extract<ToEngine, { type: "run" | "warm-up" }>) => {
+  const perform = async (message: Task) => {
     const { id } = message;
     const controller = new AbortController();
     running.set(id, controller);
     try {
-      if (message.type === "warm-up") await warmUp(await models.get(message.model), controller.signal);
-      else {
-        const model = await models.get(message.job.model);
-        for await (const event of generate(message.job, model, controller.signal)) {
-          await port.send({ type: "event", id, event });
-        }
-      }
-      await port.send({ type: "done", id, retire: models.worn });
+      const isOnCpu = await unlessDeviceFails(() => work(message, controller.signal));
+      await port.send({ type: "done", id, retire: isOnCpu || models.worn });
     } catch (error) {
       await port.send({ type: "failed", id, error: serializeError(error), retire: isUnusable });
     } finally {
       running.delete(id);
+    }
+  };
+
+  const work = async (message: Task, signal: AbortSignal) => {
+    if (message.type === "warm-up") return warmUp(await models.get(message.model), signal);
+    const model = await models.get(message.job.model);
+    for await (const event of generate(message.job, model, signal))
+      await port.send({ type: "event", id: message.id, event });
+  };
+
+  /** Where any device would do, work that a GPU failed at is done anew on the CPU. @returns whether that was so. */
+  const unlessDeviceFails = async (attempt: () => Promise<void>) => {
+    try {
+      await attempt();
+      return false;
+    } catch (error) {
+      if (settings.device !== "auto" || !isDeviceError(error)) throw error;
+      // What lies on the device is left to the end of this process, which is near: a lost one cannot be asked to give anything back.
+      models = new ModelCache(loadRuntime({ ...settings, failed: error.message }), settings.cacheModels);
+      await attempt();
+      return true;
     }
   };
 

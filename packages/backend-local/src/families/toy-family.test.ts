@@ -83,7 +83,7 @@ test("a family of one layer draws, with samplers, guidance, count and recipes of
 
   const model = await readModelFolder(folder);
   expect(model).toMatchObject({ family: "colours", traits: { defaultWidth: 8 } });
-  const loaded = new LoadedModel(model, await loadRuntime({ executionProvider: "cpu", threads: 1 }));
+  const loaded = new LoadedModel(model, await loadRuntime({ device: "cpu", threads: 1 }));
   const draw = async (fields: object) => {
     const request = parseRequest({ prompt: "blue", steps: 3, seed: 1, count: 2, ...fields });
     const events = await Array.fromAsync(

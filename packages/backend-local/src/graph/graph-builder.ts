@@ -2,7 +2,14 @@ import { parse, sep } from "node:path";
 import { modelError } from "../files/model-error.ts";
 import type { WeightTensor } from "../files/safetensors.ts";
 import type { DataType } from "./data-type.ts";
-import { type Attribute, encodeModel, type OnnxInitializer, type OnnxNode, type Port } from "./onnx-model.ts";
+import {
+  type Attribute,
+  encodeModel,
+  type OnnxInitializer,
+  type OnnxModel,
+  type OnnxNode,
+  type Port,
+} from "./onnx-model.ts";
 import { readyRows, readyWeight } from "./ready-weight.ts";
 
 /** A value in the graph, by name. Only a {@link GraphBuilder} makes one. */
@@ -23,6 +30,14 @@ export interface StoredPart {
   /** In bytes from the tensor's first. */
   from: number;
   length: number;
+}
+
+/** A graph whose first nodes make weights ready. */
+export interface BuiltModel extends OnnxModel {
+  /** How many. They look at nothing that is fed. */
+  readonly prepared: number;
+  /** The folder that external data is relative to. */
+  readonly root: string;
 }
 
 const opsets = { "": 23, "com.microsoft": 1 };
@@ -155,17 +170,24 @@ export class GraphBuilder {
     return readyRows(this, table, ids);
   }
 
-  /** The model as `onnx.ModelProto` bytes. */
-  finish(): Uint8Array {
-    return encodeModel({
+  /** The graph as it was built. */
+  built(): BuiltModel {
+    return {
       name: this.#name,
       // What makes weights ready comes first: the runtime then schedules it beside its one consumer, and holds one weight at a time.
       nodes: [...this.#prepared, ...this.#nodes],
+      prepared: this.#prepared.length,
+      root: this.root,
       initializers: [...this.#initializers.values()],
       inputs: this.#inputs,
       outputs: this.#outputs,
       opsets,
-    });
+    };
+  }
+
+  /** The model as `onnx.ModelProto` bytes. */
+  finish(): Uint8Array {
+    return encodeModel(this.built());
   }
 
   #add(list: OnnxNode[], op: string, inputs: readonly (Value | undefined)[], options: NodeOptions): Value {

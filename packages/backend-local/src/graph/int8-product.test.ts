@@ -77,7 +77,7 @@ test("a rotated layer's integer product is its dequantised weight's, but for the
   };
   expect(await run(undefined, 0)).toBeLessThan(1e-5);
   expect(await run(undefined, 640)).toBeLessThan(1e-5);
-  if (!(await multipliesIntegers(await loadRuntime({ executionProvider: "cpu" })))) return;
+  if (!(await multipliesIntegers(await loadRuntime({ device: "cpu" })))) return;
   for (const from of [0, 640]) {
     const error = await run("int8", from);
     expect(error).toBeGreaterThan(1e-4);

@@ -1,13 +1,15 @@
 import type { InferenceSession } from "onnxruntime-node";
-import type { GraphBuilder } from "../graph/graph-builder.ts";
-import type { Port } from "../graph/onnx-model.ts";
+import type { BuiltModel, GraphBuilder } from "../graph/graph-builder.ts";
+import { encodeModel, type Port } from "../graph/onnx-model.ts";
 import type { LayerAdapter } from "../graph/scope.ts";
 import { sessionOptions } from "../graph/session-options.ts";
 
 /** A network ready for `InferenceSession.create(model, sessionOptions)`. */
 export interface NetworkGraph {
-  /** `onnx.ModelProto`, which points into the weights' files. */
+  /** `onnx.ModelProto` as the CPU has it, which points into the weights' files. */
   readonly model: Uint8Array;
+  /** The same before it was written down, for devices that spell it otherwise. Not of an exported graph. */
+  readonly built?: BuiltModel;
   /** Path of a graph that another program exported, in place of `model`: its ports say themselves what they take. */
   readonly exported?: string;
   readonly inputs: readonly Port[];
@@ -29,5 +31,16 @@ export function withoutArena(graph: NetworkGraph): NetworkGraph {
 /** Finishes a graph. */
 export function networkGraph(graph: GraphBuilder): NetworkGraph {
   const { inputs, outputs } = graph;
-  return { model: graph.finish(), inputs, outputs, sessionOptions: sessionOptions(graph) };
+  const built = graph.built();
+  let encoded: Uint8Array | undefined;
+  return {
+    get model() {
+      encoded ??= encodeModel(built);
+      return encoded;
+    },
+    built,
+    inputs,
+    outputs,
+    sessionOptions: sessionOptions(graph),
+  };
 }

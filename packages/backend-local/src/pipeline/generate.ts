@@ -51,7 +51,15 @@ export async function* generate(
   for (const prompt of inputs.imagePrompts ?? []) await clock.time("load", () => loadImagePrompt(model, prompt));
   family.codec.check?.(model, asGiven.dims, inputs.image !== undefined);
   const versions = { "onnxruntime-node": model.runtime.version };
-  yield { type: "started", resolved: resolved(settings), model: model.model.identity, versions };
+  const { device, warnings } = model.runtime;
+  yield {
+    type: "started",
+    resolved: resolved(settings),
+    model: model.model.identity,
+    versions,
+    device: { name: device.name, precision: device.precision, reason: device.reason },
+  };
+  yield* warnings;
   const runMsBefore = await model.runMs();
   const job = { ...asGiven, inputs: yield* prepareControls(inputs, model.runtime, signal) };
   yield* load(model, names, clock, signal);

@@ -65,7 +65,7 @@ const tolerance = 2e-5;
 /** torch rounds the logarithm of a middle level to float32, which moves the timestep that the network is told by up to 1e-4. */
 const looser: Record<string, number> = { KDPM2DiscreteScheduler: 1e-4, KDPM2AncestralDiscreteScheduler: 1e-4 };
 
-const runtime = await loadRuntime({ executionProvider: "cpu", threads: 1 });
+const runtime = await loadRuntime({ device: "cpu", threads: 1 });
 const { signal } = new AbortController();
 const unets = { sd1: await loadUnet("sd1"), sd2: await loadUnet("sd2") };
 

@@ -152,6 +152,7 @@ export class JobRun {
       this.#begin();
       if (event.backend !== undefined) this.#recipe!.backend = event.backend;
       this.#resolve(event.resolved, event.model, event.versions);
+      if (event.device !== undefined) this.#recipe!.device = event.device;
     }
     if (event.type === "warning") this.#noteWarning(event);
     if (event.type === "image") {

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { RecipeError } from "../errors/recipe-error.ts";
-import type { ModelIdentity } from "../events.ts";
+import type { DeviceUse, ModelIdentity } from "../events.ts";
 import { parseRequest } from "../request/parse-request.ts";
 import type { GenerationRequest } from "../request/request.ts";
 import { jsonFault } from "./json-bounds.ts";
@@ -20,6 +20,8 @@ export interface Recipe {
   model?: ModelIdentity;
   /** Versions of what bears on the pixels. */
   versions: Record<string, string>;
+  /** What computed the picture, where the backend knows. */
+  device?: DeviceUse;
   /** Of a recipe read from another program's file: what stood there and is not in the request. A job says each as a warning. */
   notes?: RecipeNote[];
   /**
@@ -36,6 +38,7 @@ const RecipeSchema = z.object({
   request: z.record(z.string(), z.unknown()),
   model: z.object({ id: z.string(), hash: z.string().optional() }).optional(),
   versions: z.record(z.string(), z.string()).default({}),
+  device: z.object({ name: z.string(), precision: z.string().optional(), reason: z.string().optional() }).optional(),
   notes: z
     .array(z.object({ field: z.string(), value: z.string().optional(), message: z.string() }))
     .max(1000)

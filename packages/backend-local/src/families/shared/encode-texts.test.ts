@@ -25,7 +25,7 @@ const fixture = fileURLToPath(new URL("../../../fixtures/prompts/encoded", impor
 const cases: Case[] = JSON.parse(await readFile(`${fixture}.json`, "utf8"));
 const bytes = await readFile(`${fixture}.safetensors`);
 const { tensors } = await readSafetensors(`${fixture}.safetensors`);
-const runtime = await loadRuntime({ executionProvider: "cpu", threads: 1 });
+const runtime = await loadRuntime({ device: "cpu", threads: 1 });
 
 const signal = new AbortController().signal;
 const encoder = (clipSkip: number) => ({

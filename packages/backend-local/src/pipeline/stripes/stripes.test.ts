@@ -10,7 +10,7 @@ import { buildVaeDecoder, buildVaeEncoder } from "../../networks/autoencoder-kl/
 const signal = new AbortController().signal;
 let runtime: Runtime;
 beforeAll(async () => {
-  runtime = await loadRuntime({ executionProvider: "cpu", threads: 1 });
+  runtime = await loadRuntime({ device: "cpu", threads: 1 });
 });
 
 /** A VAE of the network fixtures as a model's only part. */

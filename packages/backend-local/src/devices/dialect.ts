@@ -1,0 +1,63 @@
+import type { DeviceName } from "./device-name.ts";
+
+/**
+ * How a device's graphs are spelled: which of the runtime's operators it has, and has right. What a device lacks would run on the CPU, with a
+ * copy and a wait each way.
+ */
+export interface Dialect {
+  /**
+   * A linear layer over weights that lie `[out, in]`: `"fused"` is FusedMatMul, which transposes as it multiplies; `"gemm"` is Gemm over the
+   * tokens of all samples.
+   */
+  readonly linear: "fused" | "gemm";
+  /**
+   * `"fused"`: MultiHeadAttention for one of a sequence to itself, ONNX's Attention for the others. `"heads"`: MultiHeadAttention wherever nothing
+   * is masked. `"products"`: two products and a softmax.
+   */
+  readonly attention: "fused" | "heads" | "products";
+  /** In products, how many heads' scores there are at once: at 4096 tokens two take 134 MB, and buffers have a limit. */
+  readonly headsAtOnce: number;
+  /** `x·sigmoid(αx)`: by the runtime's one operator for it, or by two. */
+  readonly quickGelu: "fused" | "plain";
+  /** Where rows of token tables are found and the waves of timesteps made: on the host, only these small results go to the device. */
+  readonly small: "device" | "host";
+  /**
+   * Weights of fewer bits than float32 on their way into float32 products. `"cast"`: they stay as they are stored and are cast when they are used.
+   * `"halves"`: so those of float16; others are made float32 at load. `"folded"`: all are made float32 at load.
+   */
+  readonly weights: "cast" | "halves" | "folded";
+}
+
+const asBuilt: Dialect = {
+  linear: "fused",
+  attention: "fused",
+  headsAtOnce: 2,
+  quickGelu: "fused",
+  small: "device",
+  weights: "cast",
+};
+
+/** What a probe found that the spelling depends on. */
+export interface DialectNeeds {
+  /** Whether the device has float16. */
+  readonly float16: boolean;
+  /** Whether its MultiHeadAttention is right. */
+  readonly attention: boolean;
+}
+
+/** A device's dialect. Measured on software devices for WebGPU, by onnxruntime's lists of kernels for the others. */
+export function dialectOf(name: DeviceName, { float16, attention }: DialectNeeds): Dialect {
+  const heads = attention ? "heads" : "products";
+  switch (name) {
+    case "cpu":
+      return asBuilt;
+    case "webgpu":
+      return { ...asBuilt, linear: "gemm", attention: heads, small: "host", weights: float16 ? "halves" : "folded" };
+    case "cuda":
+      return { ...asBuilt, attention: heads };
+    case "directml":
+      return { ...asBuilt, attention: heads, weights: float16 ? "halves" : "folded" };
+    case "coreml":
+      return { ...asBuilt, linear: "gemm", attention: "products", quickGelu: "plain", weights: "folded" };
+  }
+}

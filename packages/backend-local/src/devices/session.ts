@@ -1,0 +1,50 @@
+import type { InferenceSession } from "onnxruntime-node";
+import { encodeModel } from "../graph/onnx-model.ts";
+import type { NetworkGraph } from "../networks/network-graph.ts";
+import type { Device } from "./device.ts";
+import { hostNodes } from "./host-nodes.ts";
+import { spell } from "./spell.ts";
+import { onlyHalves, withSmallWeights } from "./weights-on-device.ts";
+
+/** What a session is made of. */
+export interface SessionPlan {
+  readonly model: Uint8Array | string;
+  readonly options: InferenceSession.SessionOptions;
+}
+
+/** A network's graph as a device takes it. `more` is what every session of the engine is given. */
+export function planSession(graph: NetworkGraph, device: Device, more: InferenceSession.SessionOptions): SessionPlan {
+  const { exported, built, sessionOptions } = graph;
+  const options = { ...sessionOptions, ...more };
+  // An exported graph finds the files of its weights beside it.
+  if (exported !== undefined) return { model: exported, options: { ...options, ...providers(device) } };
+  if (built === undefined || device.name === "cpu")
+    return { model: graph.model, options: { ...options, ...providers(device) } };
+  const { dialect } = device;
+  const spelled = spell(built, dialect);
+  const asStored = dialect.weights === "cast" || (dialect.weights === "halves" && onlyHalves(built));
+  const model = asStored && dialect.weights === "halves" ? withSmallWeights(spelled, built.root) : spelled;
+  const onHost = dialect.small === "host" ? hostNodes(model) : [];
+  return {
+    model: encodeModel(model),
+    options: { ...(asStored ? options : folding(options)), ...providers(device, onHost) },
+  };
+}
+
+/** What computes, the CPU at the end. `onHost` are the operators that are to stay there. */
+function providers(device: Device, onHost: readonly string[] = []): InferenceSession.SessionOptions {
+  const { provider, deviceId } = device;
+  if (provider === "cpu") return { executionProviders: ["cpu"] };
+  const own = {
+    name: provider,
+    ...(deviceId === undefined ? {} : { deviceId }),
+    ...(onHost.length === 0 ? {} : { forceCpuNodeNames: onHost }),
+  };
+  return { executionProviders: [own as InferenceSession.ExecutionProviderConfig, "cpu"] };
+}
+
+/** Weights are made float32 once, at load, in memory that is given back where the device has its own copy. */
+function folding(options: InferenceSession.SessionOptions): InferenceSession.SessionOptions {
+  const { optimization: _, ...extra } = (options.extra ?? {}) as Record<string, unknown>;
+  return { ...options, enableCpuMemArena: false, extra };
+}
