@@ -10,6 +10,8 @@ import { onlyHalves, withSmallWeights } from "./weights-on-device.ts";
 export interface SessionPlan {
   readonly model: Uint8Array | string;
   readonly options: InferenceSession.SessionOptions;
+  /** Operators that are left to the CPU. */
+  readonly onHost: readonly string[];
 }
 
 /** A network's graph as a device takes it. `more` is what every session of the engine is given. */
@@ -17,9 +19,8 @@ export function planSession(graph: NetworkGraph, device: Device, more: Inference
   const { exported, built, sessionOptions } = graph;
   const options = { ...sessionOptions, ...more };
   // An exported graph finds the files of its weights beside it.
-  if (exported !== undefined) return { model: exported, options: { ...options, ...providers(device) } };
-  if (built === undefined || device.name === "cpu")
-    return { model: graph.model, options: { ...options, ...providers(device) } };
+  if (exported !== undefined || built === undefined || device.name === "cpu")
+    return { model: exported ?? graph.model, options: { ...options, ...providers(device) }, onHost: [] };
   const { dialect } = device;
   const spelled = spell(built, dialect);
   const asStored = dialect.weights === "cast" || (dialect.weights === "halves" && onlyHalves(built));
@@ -28,6 +29,7 @@ export function planSession(graph: NetworkGraph, device: Device, more: Inference
   return {
     model: encodeModel(model),
     options: { ...(asStored ? options : folding(options)), ...providers(device, onHost) },
+    onHost,
   };
 }
 

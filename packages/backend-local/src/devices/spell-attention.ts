@@ -1,5 +1,5 @@
 import type { Attribute, OnnxNode } from "../graph/onnx-model.ts";
-import type { Dim } from "../graph/shapes.ts";
+import type { Dim, Shape } from "../graph/shapes.ts";
 import type { Spelling } from "./spell.ts";
 
 /** What scores are lowered by where nothing may be looked at: enough for no weight at all, and far from infinite. */
@@ -16,8 +16,8 @@ interface Heads {
   size: number;
   valueSize: number;
   scale: number;
-  /** What is added to the scores. */
-  biases: readonly string[];
+  /** What is added to the scores: one for all heads, or a part for each. */
+  biases: readonly { name: string; byHead: boolean | undefined }[];
 }
 
 /** MultiHeadAttention and ONNX's Attention. */
@@ -38,7 +38,10 @@ export function spellAttention(spelling: Spelling, node: OnnxNode): boolean {
     return true;
   }
   const size = headSize(shapes.get(query)?.[2], heads, query);
-  const biases = [...(mask === "" ? [] : [asBias(spelling, mask)]), ...(causal ? [causalBias(spelling, query)] : [])];
+  const biases = [
+    ...(mask === "" ? [] : [{ name: asBias(spelling, mask), byHead: isByHead(shapes.get(mask), heads) }]),
+    ...(causal ? [{ name: causalBias(spelling, query), byHead: false }] : []),
+  ];
   const sizes = { heads, kvHeads, size, valueSize: headSize(shapes.get(value)?.[2], kvHeads, value) };
   products(spelling, { query, key, value, ...sizes, scale: scale ?? 1 / Math.sqrt(size), biases }, output);
   return true;
@@ -63,11 +66,12 @@ function products({ draft, dialect }: Spelling, { query, key, value, biases, ...
   const v = turn(apart(value, kvHeads, valueSize), [0, 2, 1, 3]);
   const attend = (part: (x: string) => string) => {
     let scores = draft.node("MatMul", [part(q), part(k)]);
-    for (const bias of biases) scores = draft.node("Add", [scores, bias]);
+    for (const { name, byHead } of biases) scores = draft.node("Add", [scores, byHead ? part(name) : name]);
     const weights = draft.node("Softmax", [scores], { attributes: { axis: { int: -1 } } });
     return draft.node("MatMul", [weights, part(v)]);
   };
-  const { headsAtOnce } = dialect;
+  // What is added may have a part of its own for each head: where that isn't known, all heads are done at once.
+  const headsAtOnce = biases.some(({ byHead }) => byHead === undefined) ? heads : dialect.headsAtOnce;
   const groups = Array.from({ length: Math.ceil(heads / headsAtOnce) }, (_, i) => i * headsAtOnce);
   const parts = groups.map((from) =>
     attend((x) =>
@@ -78,6 +82,13 @@ function products({ draft, dialect }: Spelling, { query, key, value, biases, ...
   );
   const all = parts.length === 1 ? parts[0]! : draft.node("Concat", parts, { attributes: { axis: { int: 1 } } });
   draft.node("Reshape", [turn(all, [0, 2, 1, 3]), draft.ints([0, 0, heads * valueSize])], { output });
+}
+
+/** Whether a mask, broadcast to `[batch, heads, queries, keys]`, has a part for each head. */
+function isByHead(shape: Shape, heads: number): boolean | undefined {
+  if (heads === 1 || (shape !== undefined && shape.length <= 2)) return false;
+  const own = shape?.at(-3);
+  return own === 1 ? false : own === heads ? true : undefined;
 }
 
 /** A mask as what is added to scores: it may be bool, true where a key may be looked at. */

@@ -1,0 +1,115 @@
+import { readFile } from "node:fs/promises";
+import { Tensor } from "onnxruntime-node";
+import { readSafetensors } from "../files/safetensors.ts";
+import { folderWeights, type Weights } from "../files/weights.ts";
+import { buildVaeDecoder, buildVaeEncoder } from "../networks/autoencoder-kl/autoencoder-kl.ts";
+import { buildTinyDecoder, buildTinyEncoder } from "../networks/autoencoder-tiny/autoencoder-tiny.ts";
+import { buildClipText } from "../networks/clip-text/clip-text.ts";
+import { buildFluxTransformer } from "../networks/flux-transformer/flux-transformer.ts";
+import { buildFlux2Transformer } from "../networks/flux2-transformer/flux2-transformer.ts";
+import type { NetworkGraph } from "../networks/network-graph.ts";
+import { buildQwen3 } from "../networks/qwen3/qwen3.ts";
+import { buildT5Encoder } from "../networks/t5-encoder/t5-encoder.ts";
+import { buildUNet2d } from "../networks/unet-2d/unet-2d.ts";
+import { buildUNet } from "../networks/unet-2d-condition/unet-2d-condition.ts";
+import { buildZImageTransformer } from "../networks/z-image-transformer/z-image-transformer.ts";
+import { fixture } from "./test-model.ts";
+
+/** A network with small random weights, and what the reference computed with them. */
+export interface NetworkCase {
+  readonly name: string;
+  build(): Promise<NetworkGraph>;
+  /** Its inputs as `in.<name>` and outputs as `out.<name>`. */
+  oracle(): Promise<Map<string, Tensor>>;
+}
+
+type Build = (config: unknown, weights: Weights) => NetworkGraph;
+
+// What diffusers and transformers computed with the same weights: tools/oracle/networks.py.
+const cases: [folder: string, build: Build][] = [
+  ["clip-quick-gelu", buildClipText],
+  ["clip-projection", buildClipText],
+  ["unet-sd1", buildUNet],
+  ["unet-sd2", buildUNet],
+  ["unet-mixed", buildUNet],
+  ["unet-sdxl", buildUNet],
+  ["unet-classes", buildUNet],
+  ["unet-class-vectors", buildUNet],
+  ["unet-depths", buildUNet],
+  ["vae-f8", buildVaeEncoder],
+  ["vae-f8", buildVaeDecoder],
+  ["vae-f4", buildVaeEncoder],
+  ["vae-f4", buildVaeDecoder],
+  ["vae-f2", buildVaeEncoder],
+  ["vae-f2", buildVaeDecoder],
+  ["vae-old-names", buildVaeEncoder],
+  ["vae-old-names", buildVaeDecoder],
+  ["unet-ddpm", buildUNet2d],
+  ["unet-ddpm-classes", buildUNet2d],
+  ["unet-fourier", buildUNet2d],
+  ["vae-tiny", buildTinyEncoder],
+  ["vae-tiny", buildTinyDecoder],
+  ["vae-tiny-16", buildTinyEncoder],
+  ["vae-tiny-16", buildTinyDecoder],
+];
+
+/** Networks of a small model, with what they computed beside its pictures: tools/oracle/flow_families.py. */
+const parts: [family: string, folder: string, network: string, build: Build][] = [
+  ["z-image", "text_encoder", "textEncoder", (config, weights) => buildQwen3(config, weights, { states: [-2] })],
+  ["z-image", "transformer", "transformer", buildZImageTransformer],
+  ["flux2", "text_encoder", "textEncoder", (config, weights) => buildQwen3(config, weights, { states: [9, 18, 27] })],
+  ["flux2", "transformer", "transformer", buildFlux2Transformer],
+  ["flux1", "text_encoder_2", "textEncoder2", buildT5Encoder],
+  ["flux1", "transformer", "transformer", buildFluxTransformer],
+];
+
+/** Every {@link NetworkCase}. */
+export const networkCases: readonly NetworkCase[] = [
+  ...cases.map(([folder, build]) => {
+    const path = fixture(`networks/${folder}`);
+    const oracle = () => readTensors(`${path}/io.safetensors`);
+    return { name: `${folder} ${build.name}`, build: () => built(path, build), oracle };
+  }),
+  ...parts.map(([family, folder, network, build]) => ({
+    name: `${family}'s ${folder}`,
+    build: () => built(fixture(`families/${family}/${folder}`), build),
+    async oracle() {
+      const all = [...(await readTensors(fixture(`families/${family}.safetensors`)))];
+      const own = all.filter(([name]) => name.startsWith(`${network}/`));
+      return new Map(own.map(([name, tensor]) => [name.slice(network.length + 1), tensor]));
+    },
+  })),
+];
+
+async function built(folder: string, build: Build): Promise<NetworkGraph> {
+  return build(JSON.parse(await readFile(`${folder}/config.json`, "utf8")), await folderWeights(folder));
+}
+
+/** Greatest difference, relative to the greatest expected magnitude. */
+export function relativeError(found: Float32Array, expected: Float32Array): number {
+  let difference = 0;
+  let scale = 0;
+  for (const [i, value] of expected.entries()) {
+    difference = Math.max(difference, Math.abs(value - found[i]!));
+    scale = Math.max(scale, Math.abs(value));
+  }
+  return Number.isNaN(found.reduce((sum, x) => sum + x, 0)) ? Number.NaN : difference / scale;
+}
+
+async function readTensors(path: string): Promise<Map<string, Tensor>> {
+  const { tensors } = await readSafetensors(path);
+  const file = await readFile(path);
+  return new Map(
+    [...tensors.values()].map(({ name, dtype, shape, offset, length }) => {
+      return [name, toTensor(dtype, new Uint8Array(file.subarray(offset, offset + length)), shape)];
+    }),
+  );
+}
+
+function toTensor(dtype: string, bytes: Uint8Array<ArrayBuffer>, shape: readonly number[]): Tensor {
+  if (dtype === "I32") return new Tensor("int32", new Int32Array(bytes.buffer), shape);
+  // Pictures beside the networks' values are U8: nothing feeds them.
+  return dtype === "F32"
+    ? new Tensor("float32", new Float32Array(bytes.buffer), shape)
+    : new Tensor("bool", bytes, shape);
+}
