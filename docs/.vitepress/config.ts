@@ -59,6 +59,7 @@ export default defineConfig({
           ["backend-local", "This machine"],
           ["backend-comfy", "ComfyUI"],
           ["backend-replicate", "Replicate"],
+          ["hosted", "Hosted models"],
           ["writing-a-backend", "Writing one"],
         ),
       },

@@ -75,6 +75,10 @@ export interface Capabilities {
   outputFormats: readonly ImageFormat[];
   /** Bounds, where there are any beyond the request's own. */
   limits: Partial<Record<"width" | "height" | "count" | "steps" | "guidanceScale" | "scale" | "seed", Range>>;
+  /** Sizes in pixels, where only some are possible. */
+  sizes?: readonly (readonly [width: number, height: number])[];
+  /** Values of fields of `backendOptions` under this backend's id, where only some are possible: `{ quality: ["low", "high"] }`. */
+  options?: Readonly<Record<string, readonly (string | number)[]>>;
   /** What the model does where a request is silent, as far as it is known before: to fill a form in with. */
   defaults?: Defaults;
   /** Longest prompt in the backend's own tokens, where it cuts off. */

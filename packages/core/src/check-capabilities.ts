@@ -17,6 +17,8 @@ export function checkCapabilities(request: GenerationRequest, capabilities: Capa
     ...checkNames(request, capabilities),
     ...checkConditioning(request, capabilities),
     ...checkSyntax(request, capabilities),
+    ...checkSizes(request, capabilities),
+    ...checkOptions(request, capabilities),
   ];
   for (const [field, range] of Object.entries(capabilities.limits)) {
     const value = (request as Record<string, unknown>)[field];
@@ -68,6 +70,22 @@ function checkSyntax(request: GenerationRequest, { features, promptSyntaxes }: C
   if (syntax === undefined || !features.includes("promptSyntax") || (promptSyntaxes?.includes(syntax) ?? true))
     return [];
   return [oneOf("promptSyntax", syntax, promptSyntaxes!)];
+}
+
+function checkSizes({ width, height }: GenerationRequest, { sizes }: Capabilities): Issue[] {
+  if (sizes === undefined || (width === undefined && height === undefined)) return [];
+  if (sizes.some(([w, h]) => (width ?? w) === w && (height ?? h) === h)) return [];
+  const allowed = sizes.map(([w, h]) => `${w}×${h}`);
+  const message = `${width ?? "any"}×${height ?? "any"} is not possible here: the size must be one of ${allowed.join(", ")}`;
+  const fields = [width === undefined ? [] : ["width"], height === undefined ? [] : ["height"]].flat();
+  return fields.map((field) => ({ field, message, allowed }));
+}
+
+function checkOptions({ backendOptions }: GenerationRequest, { backend, options = {} }: Capabilities): Issue[] {
+  const given: Readonly<Record<string, unknown>> = backendOptions[backend] ?? {};
+  return Object.entries(options)
+    .filter(([name, allowed]) => given[name] !== undefined && !allowed.includes(given[name] as string))
+    .map(([name, allowed]) => oneOf(`backendOptions.${backend}.${name}`, String(given[name]), allowed.map(String)));
 }
 
 function checkConditioning(request: GenerationRequest, capabilities: Capabilities): Issue[] {

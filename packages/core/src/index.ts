@@ -169,6 +169,7 @@ export {
   type SchedulerName,
 } from "./request/shared-fields.ts";
 export type { GenerationResult, ImageFailure, Timings } from "./result.ts";
+export { imageFailed, type PictureCall, type RunCallsOptions, runCalls } from "./run-calls.ts";
 export type { Axis } from "./sweep/axes.ts";
 export type { SheetOptions } from "./sweep/contact-sheet.ts";
 export {

@@ -42,6 +42,13 @@ function table(found: Capabilities): string {
         .map(([field, range]) => `${fieldToFlag(field)} ${describe(range)}`)
         .join(", "),
     ],
+    ["sizes", (found.sizes ?? []).map(([width, height]) => `${width}×${height}`).join(", ")],
+    [
+      "options",
+      Object.entries(found.options ?? {})
+        .map(([name, values]) => `${name} ${values.join("|")}`)
+        .join(", "),
+    ],
     ["prompt", found.maxPromptTokens === undefined ? "" : `up to ${found.maxPromptTokens} tokens`],
     ["samplers", names(found.samplers)],
     ["schedulers", names(found.schedulers)],

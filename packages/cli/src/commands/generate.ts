@@ -28,7 +28,10 @@ export const generateCommand: MakeCommand = (io, setExitCode) => {
   const command = new Command("generate")
     .description("make pictures from a prompt")
     .addOption(
-      new Option("--backend <name>", "where to run: local, replicate, comfy (default: as configured, else local)"),
+      new Option(
+        "--backend <name>",
+        "where to run: local, replicate, comfy, http, openai, ai-sdk, a1111 (default: as configured, else local)",
+      ),
     )
     .option("--model <dir|file|id>", "the model, as the backend names it (default: the backend's own)")
     .option(

@@ -15,7 +15,10 @@ export interface ClientFlags {
 /** The options of a command that asks a backend, and makes no picture. */
 export function clientOptions(): Option[] {
   return [
-    new Option("--backend <name>", "local, replicate, comfy (default: as configured, else local)"),
+    new Option(
+      "--backend <name>",
+      "local, replicate, comfy, http, openai, ai-sdk, a1111 (default: as configured, else local)",
+    ),
     new Option("--model <dir|file|id>", "the model, as the backend names it (default: the backend's own)"),
     new Option("--url <url>", "a remote backend's server or API base"),
     new Option("--config <file>", "configuration file (default: latentkit.config.* in the working folder)"),

@@ -9,6 +9,8 @@ const modules: Readonly<Record<string, () => Promise<BackendModule>>> = {
   replicate: () => import("@latentkit/backend-replicate"),
   comfy: () => import("@latentkit/backend-comfy"),
   http: () => import("@latentkit/backend-http"),
+  openai: () => import("@latentkit/backend-openai"),
+  "ai-sdk": () => import("@latentkit/backend-ai-sdk"),
   a1111: async () => {
     const { fromConfig } = await import("@latentkit/backend-http");
     return { fromConfig: (options, env) => fromConfig({ dialect: "a1111", ...options }, env) };

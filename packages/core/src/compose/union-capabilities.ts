@@ -4,7 +4,10 @@ const unite = <T>(lists: readonly (readonly T[])[]): T[] => [...new Set(lists.fl
 
 /** What at least one of several backends can do. Each request is held against the members' own again before one is chosen. */
 export function unionOf(id: string, all: readonly Capabilities[]): Capabilities {
-  const [{ usdPerImage: _, maxPromptTokens: __, ...first }] = all as [Capabilities, ...Capabilities[]];
+  const [{ usdPerImage: _, maxPromptTokens: __, sizes: ___, options: ____, ...first }] = all as [
+    Capabilities,
+    ...Capabilities[],
+  ];
   const features = featureNames.filter((name) => all.some((one) => one.features.includes(name)));
   const names = (field: "samplers" | "schedulers") =>
     all.some((one) => one[field] === "any") ? "any" : unite(all.map((one) => one[field] as readonly string[]));
@@ -24,6 +27,7 @@ export function unionOf(id: string, all: readonly Capabilities[]): Capabilities 
     schedulers: names("schedulers"),
     outputFormats: unite(all.map(({ outputFormats }) => outputFormats)),
     limits: limitsOf(all),
+    ...(all.every(({ sizes }) => sizes !== undefined) ? { sizes: all.flatMap(({ sizes = [] }) => sizes) } : {}),
     ...mostOf("usdPerImage", all),
     ...mostOf("maxPromptTokens", all),
     // Who takes a request is not known yet: the client keeps what one of them would not.

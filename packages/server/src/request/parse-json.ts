@@ -13,10 +13,20 @@ export function parseJson(bytes: Uint8Array, what = "the body"): unknown {
   const problem = tooMuch(bytes);
   if (problem !== undefined) throw refused(`${what} ${problem}`);
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return hasLongNumber.test(text) ? JSON.parse(text, exactly) : JSON.parse(text);
   } catch (cause) {
     throw refused(`${what} is not JSON in UTF-8`, cause);
   }
+}
+
+const hasLongNumber = /[:[,]\s{0,100}\d{16}/;
+
+/** A seed of 64 bits keeps its digits, as text: by ECMAScript's "JSON.parse source text access". */
+function exactly(_key: string, value: unknown, context?: { source?: string }): unknown {
+  if (typeof value !== "number" || Number.isSafeInteger(value)) return value;
+  const source = context?.source ?? "";
+  return /^\d{16,20}$/.test(source) ? source : value;
 }
 
 /** Counts what stands outside of texts. */

@@ -1,0 +1,24 @@
+import type { ImageModelV4File } from "@ai-sdk/provider";
+import { decodeImage, encodeImage, loadImageSource } from "@latentkit/core";
+import { sourceOf } from "./request-of.ts";
+
+/**
+ * A mask of the AI SDK's, which leaves to providers what it means: one with transparent parts is painted anew there, as OpenAI's are; any
+ * other where it is white, as everybody else's.
+ */
+export async function maskOf(file: ImageModelV4File): Promise<{ url: string } | { base64: string }> {
+  const source = sourceOf(file);
+  const bytes = await loadImageSource(source, { field: "mask" });
+  const { width, height, channels, data } = await decodeImage(bytes, "mask");
+  if (channels !== 4 || isOpaque(data)) return source;
+  const mask = new Uint8Array(width * height * 3);
+  for (let i = 0; i < width * height; i++) mask.fill(255 - data[i * 4 + 3]!, i * 3, i * 3 + 3);
+  return {
+    base64: Buffer.from(await encodeImage({ width, height, channels: 3, data: mask }, "png")).toString("base64"),
+  };
+}
+
+function isOpaque(data: Uint8Array): boolean {
+  for (let i = 3; i < data.length; i += 4) if (data[i] !== 255) return false;
+  return true;
+}

@@ -1,0 +1,72 @@
+import type { ImageModelV4CallOptions, ImageModelV4File, SharedV4Warning } from "@ai-sdk/provider";
+import { type Capabilities, type GenerationInput, InvalidRequestError } from "@latentkit/core";
+import { maskOf } from "./mask.ts";
+import { sizeOfRatio } from "./size-of-ratio.ts";
+
+/** What a call is mapped with. */
+export interface RequestContext {
+  capabilities: Capabilities;
+  model: string | undefined;
+  /** Fields of each request. */
+  request: Partial<GenerationInput>;
+}
+
+/**
+ * A call of the AI SDK's as a request: fields of the call, over those of `providerOptions.latentkit`, over the model's own.
+ *
+ * @throws InvalidRequestError naming what makes no sense.
+ */
+export async function requestOf(
+  options: ImageModelV4CallOptions,
+  { capabilities, model, request }: RequestContext,
+): Promise<{ input: GenerationInput; warnings: SharedV4Warning[] }> {
+  const { prompt, n, size, aspectRatio, seed, files = [], mask, providerOptions } = options;
+  const warnings: SharedV4Warning[] = [];
+  const [image, ...references] = files.map(sourceOf);
+  if (mask !== undefined && image === undefined)
+    throw new InvalidRequestError([{ field: "mask", message: "needs a picture that it belongs to" }]);
+  const kind = (["reference", "image-prompt"] as const).find((each) => capabilities.conditioning.includes(each));
+  if (references.length > 0 && kind === undefined)
+    warnings.push({
+      type: "unsupported",
+      feature: "files",
+      details: `The backend looks at one picture; ${references.length} more were left out.`,
+    });
+  const own = { ...request, ...providerOptions?.latentkit } as Record<string, unknown>;
+  const conditioning = [
+    ...((own.conditioning as unknown[]) ?? []),
+    ...(kind === undefined ? [] : references.map((source) => ({ kind, image: source }))),
+  ];
+  const input = {
+    ...own,
+    ...(prompt === undefined ? {} : { prompt }),
+    ...(model === undefined ? {} : { model }),
+    ...shapeOf(size, aspectRatio, capabilities, warnings),
+    count: n,
+    ...(seed === undefined ? {} : { seed }),
+    ...(image === undefined ? {} : { image }),
+    ...(mask === undefined ? {} : { mask: await maskOf(mask) }),
+    ...(conditioning.length === 0 ? {} : { conditioning }),
+  };
+  return { input: input as GenerationInput, warnings };
+}
+
+function shapeOf(
+  size: ImageModelV4CallOptions["size"],
+  aspectRatio: ImageModelV4CallOptions["aspectRatio"],
+  capabilities: Capabilities,
+  warnings: SharedV4Warning[],
+): { width?: number; height?: number } {
+  const [width = 0, height = 0] = (size ?? "").split("x").map(Number);
+  if (size !== undefined && aspectRatio !== undefined)
+    warnings.push({ type: "unsupported", feature: "aspectRatio", details: `The size ${size} goes before it.` });
+  if (size !== undefined) return { width, height };
+  return aspectRatio === undefined ? {} : sizeOfRatio(aspectRatio, capabilities);
+}
+
+/** A file of the AI SDK's as an input of ours. */
+export function sourceOf(file: ImageModelV4File): { url: string } | { base64: string } {
+  if (file.type === "url") return { url: file.url };
+  const { data } = file;
+  return { base64: typeof data === "string" ? data : Buffer.from(data).toString("base64") };
+}
