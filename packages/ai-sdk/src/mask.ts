@@ -1,6 +1,6 @@
 import type { ImageModelV4File } from "@ai-sdk/provider";
 import { decodeImage, encodeImage, loadImageSource } from "@latentkit/core";
-import { sourceOf } from "./request-of.ts";
+import { sourceOf } from "./source-of.ts";
 
 /**
  * A mask of the AI SDK's, which leaves to providers what it means: one with transparent parts is painted anew there, as OpenAI's are; any

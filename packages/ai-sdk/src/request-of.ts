@@ -1,7 +1,8 @@
-import type { ImageModelV4CallOptions, ImageModelV4File, SharedV4Warning } from "@ai-sdk/provider";
+import type { ImageModelV4CallOptions, SharedV4Warning } from "@ai-sdk/provider";
 import { type Capabilities, type GenerationInput, InvalidRequestError } from "@latentkit/core";
 import { maskOf } from "./mask.ts";
 import { sizeOfRatio } from "./size-of-ratio.ts";
+import { sourceOf } from "./source-of.ts";
 
 /** What a call is mapped with. */
 export interface RequestContext {
@@ -62,11 +63,4 @@ function shapeOf(
     warnings.push({ type: "unsupported", feature: "aspectRatio", details: `The size ${size} goes before it.` });
   if (size !== undefined) return { width, height };
   return aspectRatio === undefined ? {} : sizeOfRatio(aspectRatio, capabilities);
-}
-
-/** A file of the AI SDK's as an input of ours. */
-export function sourceOf(file: ImageModelV4File): { url: string } | { base64: string } {
-  if (file.type === "url") return { url: file.url };
-  const { data } = file;
-  return { base64: typeof data === "string" ? data : Buffer.from(data).toString("base64") };
 }
