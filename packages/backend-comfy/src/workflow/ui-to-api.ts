@@ -6,7 +6,7 @@ import { linkEverywhere } from "./editor/everywhere.ts";
 import { isEverywhere } from "./editor/everywhere-offers.ts";
 import { withGroups } from "./editor/group-nodes.ts";
 import { type EditorNode, loadParts, type Part } from "./editor/parts.ts";
-import { type Draw, drawOf, expandPrompt, fillName, type Named } from "./editor/prompt-text.ts";
+import { byName, type Draw, drawOf, expandPrompt, fillName, type Named } from "./editor/prompt-text.ts";
 import { bypassed, type Frame, inside, muted, resolveInput } from "./editor/resolve.ts";
 import { showValues } from "./editor/shown-values.ts";
 import { withUniqueIds } from "./editor/unique-ids.ts";
@@ -94,7 +94,7 @@ export function convertUi(saved: UiWorkflow, info: ObjectInfo, options: ConvertO
   linkEverywhere(root);
   const { now = new Date(), promptSeed } = options;
   const draw: Draw = promptSeed === undefined ? Math.random : drawOf(promptSeed);
-  const nodes = namedNodes(root);
+  const nodes = byName(namedNodes(root));
   applyPrimitives(root, (node, value) => {
     const fills = node.saved.properties?.["Run widget replace on values"] === true;
     return fills && typeof value === "string" ? fillName(value, nodes, now) : value;
@@ -160,7 +160,7 @@ function sent(
   { name, value, spec }: Widget,
   { type }: EditorNode,
   { isRecent }: Frame,
-  { draw, now, nodes }: { draw: Draw; now: Date; nodes: readonly Named[] },
+  { draw, now, nodes }: { draw: Draw; now: Date; nodes: ReadonlyMap<unknown, Named> },
 ): unknown {
   if (typeof value !== "string") return value;
   if (spec?.kind === "string" && spec.dynamicPrompts) return expandPrompt(value, draw);

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { ComfyBackend } from "@latentkit/backend-comfy";
 import { readPngText, saveFile } from "@latentkit/core";
+import { checkSize } from "../replay/read-picture.ts";
 import { UsageError } from "../report-error.ts";
 import type { CliIo } from "../run-cli.ts";
 
@@ -26,6 +27,7 @@ export async function withServer<T>(
 
 /** A workflow's JSON: of a file of its own, or of a picture that ComfyUI made. @throws UsageError when there is none. */
 export async function readWorkflowText(path: string): Promise<string> {
+  await checkSize(path);
   const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
     throw new UsageError(`the workflow cannot be read: ${path} (${cause.code ?? "unknown reason"})`);
   });

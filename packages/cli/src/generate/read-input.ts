@@ -1,6 +1,4 @@
-import { readFile } from "node:fs/promises";
-import { type GenerationInput, impliedTask, parseRecipe, type Recipe, readRecipe } from "@latentkit/core";
-import { UsageError } from "../report-error.ts";
+import { type GenerationInput, impliedTask, type Recipe, readRecipe } from "@latentkit/core";
 import type { CliIo } from "../run-cli.ts";
 import { flagsToFields, type GenerateFlags } from "./flags.ts";
 import { readRequest } from "./read-request.ts";
@@ -29,7 +27,7 @@ export async function readInput(flags: GenerateFlags, io: CliIo): Promise<Input>
     const input = withTask(withSettings(over(base, fields), settings), base, flags) as GenerationInput;
     return { input, fields, model: input.model };
   }
-  const recipe = await recipeFrom(flags.recipe);
+  const recipe = await readRecipe(flags.recipe);
   const base = recipe.request as Partial<GenerationInput>;
   const isChanged = Object.keys(fields).length + settings.length > 0;
   const request = withTask(withSettings(over(base, fields), settings), base, flags);
@@ -63,21 +61,4 @@ function withTask(
   if (!isOpen || (base.task ?? "text-to-image") !== "text-to-image") return request;
   const implied = impliedTask(request);
   return { ...request, task: implied } as Partial<GenerationInput>;
-}
-
-async function recipeFrom(path: string): Promise<Recipe> {
-  if (!path.toLowerCase().endsWith(".json")) return readRecipe(path);
-  const text = await readFile(path, "utf8").catch(() => {
-    throw new UsageError(`--recipe: the file cannot be read: ${path}`);
-  });
-  return parseRecipe(recipeIn(text) ?? text);
-}
-
-/** The recipe inside what `--json` printed. */
-function recipeIn(text: string): unknown {
-  try {
-    return (JSON.parse(text) as { recipe?: unknown }).recipe;
-  } catch {
-    return undefined;
-  }
 }

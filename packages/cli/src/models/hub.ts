@@ -1,13 +1,17 @@
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
+import type { ReadableStream } from "node:stream/web";
 import { type ListFileEntry, listFiles, modelInfo } from "@huggingface/hub";
 import {
   AuthenticationError,
   ConnectionError,
   GenerationError,
+  headDeadline,
   LatentKitError,
   NotFoundError,
+  readBody,
   registerSecret,
 } from "@latentkit/core";
 
@@ -74,7 +78,7 @@ export async function readSnapshot(
   revision: string,
   signal: AbortSignal,
 ): Promise<HubSnapshot> {
-  const asked = { hubUrl: hub.endpoint, fetch: withSignal(hub, signal) };
+  const asked = { hubUrl: hub.endpoint, fetch: boundedFetch(hub, signal) };
   try {
     const { sha } = await modelInfo({ ...asked, name, revision, additionalFields: ["sha"] });
     // It becomes a folder's name.
@@ -97,8 +101,26 @@ function toFile({ path, size, oid, lfs }: ListFileEntry): HubFile {
     : { path, size: lfs.size, oid: lfs.oid, isLarge: true };
 }
 
-function withSignal(hub: Hub, signal: AbortSignal): typeof fetch {
-  return (input, init) => hub.fetch(input, { ...init, signal });
+/** A page of a thousand files has some 300 kB. */
+const maxAnswerBytes = 32 * 2 ** 20;
+const maxAnswers = 1000;
+const [slowMs, wholeMs] = [60_000, 600_000];
+
+/** Asks for lists: each is read within limits of size and time, and so many of them. */
+function boundedFetch(hub: Hub, signal: AbortSignal): typeof fetch {
+  let answers = 0;
+  return async (input, init) => {
+    if (++answers > maxAnswers)
+      throw new GenerationError(`${hub.endpoint} lists files in more than ${maxAnswers} parts.`);
+    using deadline = headDeadline(slowMs, hub.endpoint, signal);
+    const reply = await hub.fetch(input, { ...init, signal: deadline.signal });
+    deadline.met();
+    if (reply.body === null) return reply;
+    const limits = { maxBytes: maxAnswerBytes, timeoutMs: slowMs, wholeMs, what: hub.endpoint };
+    const bytes = await readBody(Readable.fromWeb(reply.body as ReadableStream), limits);
+    const { status, statusText, headers } = reply;
+    return new Response(new Uint8Array(bytes), { status, statusText, headers });
+  };
 }
 
 /** An error of the Hub's, or of the way to it, as one of ours that says what would help. */

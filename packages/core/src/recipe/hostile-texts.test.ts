@@ -1,5 +1,8 @@
+import { mkdtemp, open, rename, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { deflateSync } from "node:zlib";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { RecipeError } from "../errors/recipe-error.ts";
 import { encodeImage } from "../image/codec.ts";
 import { writePngText } from "../png/chunks.ts";
@@ -152,4 +155,30 @@ describe("a stranger's settings", () => {
     expect(notes).toHaveLength(201);
     expect(notes!.at(-1)!.message).toBe("and 4800 more settings that are not followed");
   });
+});
+
+describe("a file that is none", () => {
+  it("is not read: larger than any picture, or a device without an end", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "latentkit-recipe-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const large = join(folder, "large.png");
+    await (await open(large, "w")).close();
+    await truncate(large, 2 ** 28 + 1);
+    await expect(readRecipe(large)).rejects.toThrow(/more than 268435456 bytes/);
+    await writeFile(join(folder, "a.png"), png);
+    await truncate(large, 2 ** 25);
+    await rename(large, join(folder, "a.txt"));
+    await expect(readRecipe(join(folder, "a.png"))).rejects.toThrow(/holds no recipe/);
+    await expect(readRecipe(folder)).rejects.toThrow(/not a regular file/);
+  });
+
+  it.skipIf(process.platform === "win32")("such as /dev/zero", async () => {
+    await expect(readRecipe("/dev/zero")).rejects.toThrow(/not a regular file/);
+  });
+});
+
+it("reads a JPEG's first comments, however many there are", async () => {
+  const segment = Buffer.from([0xff, 0xfe, 0, 3, 0x41]);
+  const file = Buffer.concat([Buffer.from([0xff, 0xd8]), ...Array<Buffer>(2000).fill(segment)]);
+  expect(jpegComments(file)).toEqual(Array(20).fill("A"));
 });

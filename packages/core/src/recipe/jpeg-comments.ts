@@ -1,10 +1,13 @@
 import { withoutEndZeros } from "./without-end-zeros.ts";
 
-/** The comments (COM segments) of a JPEG file, before its pixels. ITU-T T.81, B.2.4.5. */
+/** Files of programs have one. */
+const mostComments = 20;
+
+/** The comments (COM segments) of a JPEG file, before its pixels; twenty at most. ITU-T T.81, B.2.4.5. */
 export function jpegComments(bytes: Uint8Array): string[] {
   const comments: string[] = [];
   if (bytes[0] !== 0xff || bytes[1] !== 0xd8) return comments;
-  for (let at = 2; at + 4 <= bytes.length && bytes[at] === 0xff; ) {
+  for (let at = 2; at + 4 <= bytes.length && bytes[at] === 0xff && comments.length < mostComments; ) {
     const marker = bytes[at + 1]!;
     if (marker === 0xff) {
       at++;

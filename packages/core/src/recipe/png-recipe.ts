@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { LatentKitError } from "../errors/latentkit-error.ts";
 import { NotFoundError } from "../errors/not-found-error.ts";
@@ -8,6 +7,7 @@ import { formatParameters } from "./a1111-parameters.ts";
 import { isJpegOrWebp, readFileTexts } from "./file-texts.ts";
 import { foreignRecipe } from "./foreign/foreign-recipe.ts";
 import { parseJsonObject } from "./foreign/json-settings.ts";
+import { readRecipeFile } from "./read-recipe-file.ts";
 import { isRecipe, parseRecipe, type Recipe } from "./recipe.ts";
 import { stableJson } from "./stable-json.ts";
 
@@ -16,6 +16,8 @@ const keyword = "latentkit";
 const sidecars = [".txt", ".json"];
 /** A text beside a picture of more bytes than this is none. */
 const maxTextBytes = 16 * 2 ** 20;
+/** As large as an input picture may be. */
+const maxFileBytes = 256 * 2 ** 20;
 
 /** A copy of a PNG that carries the recipe, and A1111's `parameters` text for other tools. */
 export function embedRecipe(png: Uint8Array, recipe: Recipe): Uint8Array {
@@ -27,7 +29,7 @@ export function embedRecipe(png: Uint8Array, recipe: Recipe): Uint8Array {
  * wrote, with the program as `backend` and in `notes` what the recipe does not hold. It is read from a PNG's text chunks, from EXIF or
  * XMP of a JPEG or WebP, from a text file or JSON, and, where a picture at a path has none, from a `.txt` or `.json` of its name beside it.
  *
- * @throws RecipeError when there is none, or one that cannot be told as a request; NotFoundError when there is no such file; ImageError
+ * @throws RecipeError when there is none, one that cannot be told as a request, or a file of more than 256 MiB; NotFoundError when there is no such file; ImageError
  * when a picture cannot be read.
  */
 export async function readRecipe(file: string | URL | Uint8Array): Promise<Recipe> {
@@ -68,7 +70,10 @@ async function besideOf(file: string | URL): Promise<Recipe | undefined> {
   const path = file instanceof URL ? fileURLToPath(file) : file;
   const stem = path.replace(/\.[^./\\]+$/, "");
   for (const ending of sidecars) {
-    const bytes = `${stem}${ending}` === path ? undefined : await readFile(`${stem}${ending}`).catch(() => undefined);
+    const bytes =
+      `${stem}${ending}` === path
+        ? undefined
+        : await readRecipeFile(`${stem}${ending}`, maxTextBytes).catch(() => undefined);
     const recipe = bytes === undefined ? undefined : textRecipe(bytes);
     if (recipe !== undefined) return recipe;
   }
@@ -82,8 +87,9 @@ function none(): never {
 
 async function readBytes(path: string | URL): Promise<Uint8Array> {
   try {
-    return await readFile(path);
+    return await readRecipeFile(path, maxFileBytes);
   } catch (cause) {
+    if (RecipeError.isInstance(cause)) throw cause;
     throw new NotFoundError(`The file cannot be read: ${path}`, { cause, details: { file: String(path) } });
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { drawOf, expandPrompt, fillName } from "./prompt-text.ts";
+import { byName, drawOf, expandPrompt, fillName } from "./prompt-text.ts";
 
 describe("expandPrompt", () => {
   it.each([
@@ -57,6 +57,27 @@ describe("fillName", () => {
     ["%Other.path%", "a_b_c"],
     ["%width%x%height%_%Nobody.seed%_%KSampler.none%", "%width%x%height%_%Nobody.seed%_%KSampler.none%"],
   ])("%s becomes %s", (text, filled) => {
-    expect(fillName(text, nodes, now)).toBe(filled);
+    expect(fillName(text, byName(nodes), now)).toBe(filled);
+  });
+
+  it("looks each node up once, however many patterns a stranger's file has", () => {
+    let looks = 0;
+    const many = Array.from({ length: 1000 }, (_, i) => ({
+      get title() {
+        looks++;
+        return `node ${i}`;
+      },
+      alias: undefined,
+      value: () => ({ value: "" }),
+    }));
+    expect(fillName("%node 999.x%".repeat(1000), byName(many), now)).toBe("");
+    expect(looks).toBe(1000);
+  });
+
+  it("refuses a name that grows beyond any", () => {
+    const long = byName([node("A", undefined, { text: "x".repeat(5000) })]);
+    expect(fillName("%A.text%", long, now)).toHaveLength(5000);
+    expect(() => fillName("%A.text%".repeat(1000), long, now)).toThrow("longer than 8192 letters");
+    expect(() => fillName(`%date:${"yyyy".repeat(10_000)}%`, long, now)).toThrow("longer than 8192 letters");
   });
 });

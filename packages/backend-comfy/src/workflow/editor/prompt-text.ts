@@ -101,17 +101,40 @@ export interface Named {
   value(widget: string): { value: unknown } | undefined;
 }
 
-/** A name of files as the editor sends it: with `%date:yyyy-MM-dd%` and `%Node.widget%` filled in; others stay. */
-export function fillName(text: string, nodes: readonly Named[], now: Date): string {
+/** Nodes by what a pattern may call them: by their alias, or else by their title; of several the first. */
+export function byName(nodes: readonly Named[]): ReadonlyMap<unknown, Named> {
+  const titles = nodes.map((node): [unknown, Named] => [node.title, node]);
+  const aliases = nodes.map((node): [unknown, Named] => [node.alias, node]);
+  // Of one key a map keeps the last.
+  return new Map([...titles.reverse(), ...aliases.reverse()]);
+}
+
+/** As many letters may come in the place of patterns: no system's names are longer. */
+const longestFilled = 8192;
+
+/**
+ * A name of files as the editor sends it: with `%date:yyyy-MM-dd%` and `%Node.widget%` filled in; others stay.
+ *
+ * @throws ConfigError where more is filled in than any name has room for.
+ */
+export function fillName(text: string, nodes: ReadonlyMap<unknown, Named>, now: Date): string {
+  let left = longestFilled;
+  const filled = (value: string) => {
+    left -= value.length;
+    if (left >= 0) return value;
+    throw new ConfigError(
+      `A name of files of the workflow becomes longer than ${longestFilled} letters once its %patterns% are filled in.`,
+      comfyDetails(),
+    );
+  };
   return text.replace(/%([^%]+)%/g, (whole, pattern: string) => {
-    const parts = pattern.split(".");
-    if (parts.length !== 2) return pattern.startsWith("date:") ? formatDate(pattern.slice(5), now) : whole;
+    const parts = pattern.split(".", 3);
+    if (parts.length !== 2) return pattern.startsWith("date:") ? filled(formatDate(pattern.slice(5), now)) : whole;
     const [name, widget] = parts as [string, string];
-    const node = nodes.find(({ alias }) => alias === name) ?? nodes.find(({ title }) => title === name);
-    const found = node?.value(widget);
+    const found = nodes.get(name)?.value(widget);
     if (found === undefined) return whole;
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they cannot stand in a file's name
-    return String(found.value ?? "").replace(/[/?<>\\:*|"\x00-\x1F\x7F]/g, "_");
+    return filled(String(found.value ?? "").replace(/[/?<>\\:*|"\x00-\x1F\x7F]/g, "_"));
   });
 }
 
