@@ -8,19 +8,17 @@ async function snapshotOf(list: (reply: ServerResponse, url: string) => void) {
   const server = createServer((request, reply) => {
     const url = `http://${request.headers.host}${request.url}`;
     if (request.url!.includes("/tree/")) return list(reply, url);
-    return reply
-      .writeHead(200, { "content-type": "application/json" })
-      .end(
-        JSON.stringify({
-          _id: "1",
-          id: "a/b",
-          modelId: "a/b",
-          likes: 0,
-          downloads: 0,
-          sha: "0".repeat(40),
-          lastModified: "2026-01-01T00:00:00Z",
-        }),
-      );
+    return reply.writeHead(200, { "content-type": "application/json" }).end(
+      JSON.stringify({
+        _id: "1",
+        id: "a/b",
+        modelId: "a/b",
+        likes: 0,
+        downloads: 0,
+        sha: "0".repeat(40),
+        lastModified: "2026-01-01T00:00:00Z",
+      }),
+    );
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   onTestFinished(() => {
