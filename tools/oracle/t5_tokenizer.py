@@ -40,7 +40,9 @@ def main():
     fixtures = Path(__file__).parents[2] / "packages/backend-local/fixtures"
     with tempfile.TemporaryDirectory() as folder:
         tokenizer = write_t5_tokenizer(folder, normalises=True)
-        cases = [dict(text=text, ids=tokenizer(text).input_ids) for text in [*CASES, "</s> x", "<extra_id_0>", "½ ﬃ Ⅷ ①", "ａｂｃ～ｄ～"]]
+        # SentencePiece of today keeps the joiners of emoji, that of T5's time (and the library here) makes blanks of them.
+        texts = [text for text in [*CASES, "</s> x", "<extra_id_0>", "½ ﬃ Ⅷ ①", "ａｂｃ～ｄ～"] if "\u200d" not in text]
+        cases = [dict(text=text, ids=tokenizer(text).input_ids) for text in texts]
     (fixtures / "tokenizer/t5.json").write_text(json.dumps(cases, separators=(",", ":")) + "\n")
 
 

@@ -1,5 +1,6 @@
 import type { ModelIdentity } from "@latentkit/core";
 import type { Traits } from "../families/traits.ts";
+import type { ShippedTextTokenizer } from "../prompts/shipped-text-tokenizer.ts";
 import type { ShippedTokenizer } from "../prompts/shipped-tokenizer.ts";
 import type { ModelDefaults } from "./model-defaults.ts";
 import type { PartName } from "./recognised-model.ts";
@@ -12,7 +13,7 @@ export type WeightsSource =
   | { readonly kind: "onnx"; readonly path: string; readonly graphs: Readonly<Record<string, string>> };
 
 /** Where a tokenizer is: its folder, or one that comes with this package. */
-export type TokenizerSource = string | { readonly shipped: ShippedTokenizer };
+export type TokenizerSource = string | { readonly shipped: ShippedTokenizer | ShippedTextTokenizer };
 
 /** One part of a model that has weights: where they lie, and its configuration. */
 export interface ModelPart {

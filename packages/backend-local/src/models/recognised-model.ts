@@ -1,4 +1,5 @@
 import type { Weights } from "../files/weights.ts";
+import type { ShippedTextTokenizer } from "../prompts/shipped-text-tokenizer.ts";
 import type { ShippedTokenizer } from "../prompts/shipped-tokenizer.ts";
 
 /** One network that was found in a file: its configuration in diffusers' (or transformers') terms, and its tensors under their names. */
@@ -19,7 +20,7 @@ export interface RecognisedModel {
   /** A scheduler_config.json for it, as diffusers chooses one for such a file. */
   readonly scheduler: Readonly<Record<string, unknown>>;
   /** The tokenizers that it wants, by the names that families give them. */
-  readonly tokenizers: Readonly<Record<string, ShippedTokenizer>>;
+  readonly tokenizers: Readonly<Record<string, ShippedTokenizer | ShippedTextTokenizer>>;
   /** How the latents of its VAE are scaled, in a VAE's config's terms. */
   readonly latents: Readonly<Record<string, unknown>>;
   /** What else a model_index.json would say. */

@@ -1,8 +1,6 @@
-import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { inflate } from "node:zlib";
-import { EngineError } from "@latentkit/core";
+import { readAsset } from "../files/read-asset.ts";
 import type { AddedToken } from "./added-tokens.ts";
 import type { BpeVocabulary } from "./bpe-vocabulary.ts";
 import { byteCharacters } from "./byte-characters.ts";
@@ -49,7 +47,7 @@ export async function shippedTokenizer(kind: ShippedTokenizer): Promise<PromptTo
 
 /** `assets/clip-merges.z`: the ids of each merge's left and right token, low bytes and high bytes by themselves. */
 async function readShippedVocabulary(): Promise<BpeVocabulary> {
-  const columns = await promisify(inflate)(await readFile(assetUrl("clip-merges.z")));
+  const columns = await promisify(inflate)(await readAsset("clip-merges.z"));
   const count = columns.length / 4;
   const characters = byteCharacters();
   const tokens = [...characters, ...characters.map((character) => `${character}</w>`)];
@@ -62,12 +60,4 @@ async function readShippedVocabulary(): Promise<BpeVocabulary> {
   }
   tokens.push(begin, end);
   return { ids: Object.fromEntries(tokens.map((text, id) => [text, id])), merges };
-}
-
-/** The assets are beside `src` and `dist`; a built file may lie in `dist` or one folder below, as the source does. */
-function assetUrl(name: string): URL {
-  const places = ["..", "../.."].map((up) => new URL(`${up}/assets/${name}`, import.meta.url));
-  const found = places.find((url) => existsSync(url));
-  if (found !== undefined) return found;
-  throw new EngineError(`@latentkit/backend-local is installed without its assets/${name}`, { backend: "local" });
 }

@@ -4,7 +4,7 @@ import type { TokenizerLimits } from "../families/traits.ts";
 import { modelError } from "../files/model-error.ts";
 import { quote } from "../files/quote.ts";
 import { readOptionalJson } from "../files/read-json.ts";
-import { readBpeVocabulary } from "./bpe-vocabulary.ts";
+import { type BpeVocabulary, readBpeVocabulary } from "./bpe-vocabulary.ts";
 
 /** The pre-tokens of Qwen 2 and later, as its tokenizer.json has them: contractions, words, single digits, signs, line ends, blanks. */
 const qwenPieces =
@@ -22,8 +22,6 @@ export class TextTokenizer {
   readonly #tokenizer: Tokenizer;
   readonly #vocabSize: number;
   readonly #place: string;
-  /** Whether zero-width joiners, of which emoji are made, need a stand-in. */
-  readonly #joins: boolean;
 
   /** @throws {@link ModelError} naming `place`. */
   constructor(json: object, config: Readonly<Record<string, unknown>>, limits: TokenizerLimits, place: string) {
@@ -36,9 +34,6 @@ export class TextTokenizer {
     this.length = limits.maxPositions;
     this.#vocabSize = limits.vocabSize;
     this.#place = place;
-    // The library's normaliser of SentencePiece makes a blank of them, where the original leaves them as they are.
-    const { normalizer } = json as { normalizer?: { type?: unknown } | null };
-    this.#joins = normalizer?.type === "Precompiled" && this.#tokenizer.token_to_id("\u200d") === undefined;
     const { pad_token: named } = config;
     const name = typeof named === "string" ? named : (named as { content?: unknown } | undefined)?.content;
     const pad = typeof name === "string" ? this.#tokenizer.token_to_id(name) : 0;
@@ -51,8 +46,7 @@ export class TextTokenizer {
 
   /** Ids of a text, with what the tokenizer's own post-processor adds. @throws {@link ModelError} for a token that the encoder has no row for. */
   tokens(text: string): number[] {
-    // Unknown either way: a character of nobody's that every normaliser passes over.
-    const { ids } = this.#tokenizer.encode(this.#joins ? text.replaceAll("\u200d", "\ue200") : text);
+    const { ids } = this.#tokenizer.encode(text);
     const without = ids.find((id: number) => !(id >= 0 && id < this.#vocabSize));
     if (without === undefined) return ids;
     const message = `${this.#place}: the token ${quote(this.#tokenizer.id_to_token(without))} has the id ${without}; the text encoder's vocab_size is ${this.#vocabSize}`;
@@ -78,9 +72,16 @@ export async function readTextTokenizer(folder: string, limits: TokenizerLimits)
 
 /** What a tokenizer.json of Qwen's would hold. */
 async function qwenTokenizer(folder: string, config: Record<string, unknown>, vocabSize: number): Promise<object> {
-  const { ids, merges } = await readBpeVocabulary(folder, vocabSize);
   const decoder = (config.added_tokens_decoder ?? {}) as Record<string, object>;
-  const added_tokens = Object.entries(decoder).map(([id, token]) => ({ id: Number(id), ...token }));
+  const added = Object.entries(decoder).map(([id, token]) => ({ id: Number(id), ...token }));
+  return qwenJson(await readBpeVocabulary(folder, vocabSize), added);
+}
+
+/** A tokenizer.json of Qwen's over a vocabulary. */
+export function qwenJson(
+  { ids, merges }: Pick<BpeVocabulary, "ids" | "merges">,
+  added_tokens: readonly object[],
+): object {
   const split = { type: "Split", pattern: { Regex: qwenPieces }, behavior: "Isolated", invert: false };
   const bytes = { type: "ByteLevel", add_prefix_space: false, trim_offsets: false, use_regex: false };
   return {
