@@ -10,6 +10,8 @@ import gzip
 import json
 from pathlib import Path
 
+import flow_names
+import original_names
 import torch
 from diffusers import (
     AutoencoderKL,
@@ -18,6 +20,7 @@ from diffusers import (
     FluxTransformer2DModel,
     ZImageTransformer2DModel,
 )
+from diffusers.loaders import single_file_utils as single_file
 from transformers import Qwen3Config, Qwen3ForCausalLM, T5Config, T5EncoderModel
 
 OUT = Path(__file__).parents[2] / "packages/backend-local/fixtures/published-transformers.json.gz"
@@ -57,6 +60,20 @@ NETWORKS = {
 }
 
 
+#: name: (the same tensors in the names that files have, and diffusers' converter of these)
+ORIGINAL = {
+    "z-image": (flow_names.z_image, single_file.convert_z_image_transformer_checkpoint_to_diffusers),
+    "flux2-klein-4b": (flow_names.flux2, single_file.convert_flux2_transformer_checkpoint_to_diffusers),
+    "flux1-dev": (flow_names.flux1, single_file.convert_flux_transformer_checkpoint_to_diffusers),
+    "flux1-schnell": (flow_names.flux1, single_file.convert_flux_transformer_checkpoint_to_diffusers),
+    "flux1-fill": (flow_names.flux1, single_file.convert_flux_transformer_checkpoint_to_diffusers),
+    "flux-vae": (lambda state: original_names.vae(state, 4), None),
+    "flux2-vae": (lambda state: flow_names.flux2_vae(state, original_names.vae({k: v for k, v in state.items() if not k.startswith("bn.")}, 4)), None),
+    "qwen3-4b": (flow_names.gguf_qwen3, None),
+    "t5-xxl": (flow_names.gguf_t5, None),
+}  # fmt: skip
+
+
 def make(kind, config):
     with torch.device("meta"):
         return kind(CONFIGS[kind](**config)) if kind in CONFIGS else kind(**config)
@@ -68,7 +85,15 @@ def write():
         network = make(kind, config)
         saved = {key: value for key, value in network.config.to_dict().items()} if kind in CONFIGS else dict(network.config)
         tensors = {key: list(value.shape) for key, value in network.state_dict().items()}
-        found[name] = dict(config=saved, tensors=tensors, parameters=sum(p.numel() for p in network.parameters()))
+        original = {}
+        if name in ORIGINAL:
+            rename, convert = ORIGINAL[name]
+            renamed = rename(network.state_dict())
+            original = dict(original={key: list(value.shape) for key, value in renamed.items()})
+            if convert is not None:
+                back = {key: list(value.shape) for key, value in convert(renamed).items()}
+                assert back == tensors, (name, set(back) ^ set(tensors))
+        found[name] = dict(**original, config=saved, tensors=tensors, parameters=sum(p.numel() for p in network.parameters()))
         print(name, found[name]["parameters"], len(tensors))
     OUT.write_bytes(gzip.compress(json.dumps(found, separators=(",", ":"), default=str).encode(), 9, mtime=0))
 

@@ -1,6 +1,7 @@
 import type { Family } from "../families/family.ts";
 import { modelError } from "../files/model-error.ts";
 import { quote } from "../files/quote.ts";
+import type { Companions } from "./find-companions.ts";
 import type { ModelPart } from "./model.ts";
 import { type PartPaths, readPart } from "./part-source.ts";
 import type { PartName } from "./recognised-model.ts";
@@ -16,6 +17,12 @@ export interface BaseModel {
   variant?: string | undefined;
   /** Parts that this model can't do without, though others of its family can. */
   required?: readonly string[];
+  /** Finds parts that are still missing elsewhere. */
+  find?: (
+    missing: readonly string[],
+    withLatents: (name: string, part: ModelPart) => ModelPart,
+    parts: Readonly<Record<string, ModelPart>>,
+  ) => Promise<Companions>;
 }
 
 /**
@@ -44,10 +51,18 @@ export async function withGivenParts(base: BaseModel, given: PartPaths = {}): Pr
     parts[name] = name === "vae" ? withLatents(part, base) : part;
   }
   const isNeeded = (name: string) => !family.parts[name]?.optional || required.includes(name);
-  const missing = Object.keys(family.parts).find((name) => isNeeded(name) && parts[name] === undefined);
-  if (missing === undefined) return parts;
-  const name = missing;
-  const message = `${path}: it holds ${Object.keys(parts).join(", ")} of a ${family.title} model, and no ${name}; give one: local({ model, parts: { ${name}: "path/to/file.safetensors" } })`;
+  const missing = Object.keys(family.parts).filter((name) => isNeeded(name) && parts[name] === undefined);
+  if (missing.length === 0) return parts;
+  const scaled = (name: string, part: ModelPart) => (name === "vae" ? withLatents(part, base) : part);
+  const found = await base.find?.(missing, scaled, parts);
+  const left = missing.filter((name) => found?.parts[name] === undefined);
+  if (left.length === 0) return { ...parts, ...found!.parts };
+  const lacking = found?.lacking.length ? found.lacking : left;
+  const [name] = lacking as [string];
+  const where = found === undefined ? "" : `. No files that fit each other were found in ${found.looked.join(", ")}`;
+  const why =
+    found === undefined || found.passedOver.length === 0 ? "" : ` (${found.passedOver.slice(0, 3).join("; ")})`;
+  const message = `${path}: it holds ${Object.keys(parts).join(", ")} of a ${family.title} model, and no ${lacking.join(", no ")}; give one: local({ model, parts: { ${name}: "path/to/file.safetensors" } })${where}${why}`;
   throw modelError("missing", message, { file: path, option: `parts.${name}` });
 }
 

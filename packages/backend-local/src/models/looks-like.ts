@@ -37,7 +37,6 @@ const marks: readonly (readonly [pattern: RegExp, what: string])[] = [
   [/caption_projection\.|adaln_single\./, "PixArt or Sana"],
   [/cross_attn\.kv_linear\./, "PixArt or Sana"],
   // Parts of models.
-  [/^(text_encoders\.t5xxl\.transformer\.)?encoder\.block\.\d+\.layer\.0\.SelfAttention\./, "a T5 text encoder"],
   [/^(model\.)?layers\.\d+\.self_attn\.q_proj\./, "a language model"],
   [/vision_model\.|visual\.transformer\./, "a CLIP vision encoder"],
   [/(encoder|decoder)\.(stages|middle)\.\d+/, "a VAE of another family"],

@@ -2,7 +2,8 @@ import { resolve } from "node:path";
 import { families } from "../families/families.ts";
 import { modelError } from "../files/model-error.ts";
 import { fileWeights } from "../files/weights.ts";
-import { withGivenParts } from "./given-parts.ts";
+import { findCompanions } from "./find-companions.ts";
+import { type BaseModel, withGivenParts } from "./given-parts.ts";
 import type { Model, ModelPart, ModelParts } from "./model.ts";
 import { hashModel } from "./model-hash.ts";
 import { modelId } from "./model-id.ts";
@@ -39,10 +40,19 @@ export async function readModelFile(file: string, options: ReadOptions = {}): Pr
   ]);
   // Each tokenizer is a text encoder's.
   const required = Object.keys(tokenizers).map((name) => name.replace("tokenizer", "textEncoder"));
-  const base = { path, family, parts: Object.fromEntries(own), latents, required };
+  const around = { path, pipeline, index: { _class_name: pipeline, ...index }, scheduler };
+  const find: BaseModel["find"] = (missing, scaled, held) =>
+    findCompanions(path, family, missing, (more) => {
+      const all = Object.entries(more).map(([name, part]) => [name, scaled(name, part)] as const);
+      return fits(() => family.describe({ ...around, parts: { ...held, ...Object.fromEntries(all) } }));
+    }).then((found) => ({
+      ...found,
+      parts: Object.fromEntries(Object.entries(found.parts).map(([name, part]) => [name, scaled(name, part)])),
+    }));
+  const base = { path, family, parts: Object.fromEntries(own), latents, required, find };
   const parts = await withGivenParts(base, options.parts);
   ownPlan(path, scheduler, { pipeline });
-  const model: ModelParts = { path, pipeline, index: { _class_name: pipeline, ...index }, parts, scheduler };
+  const model: ModelParts = { ...around, parts };
   const traits = family.describe(model);
   const views = await Promise.all(Object.values(parts).map((part) => openWeights(part.weights)));
   const { hash, files } = await hashModel([], views, JSON.stringify([pipeline, scheduler]));
@@ -55,4 +65,14 @@ export async function readModelFile(file: string, options: ReadOptions = {}): Pr
     defaults: {},
     files,
   };
+}
+
+/** Whether a description finds nothing wrong. */
+function fits(describe: () => unknown): boolean {
+  try {
+    describe();
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -38,7 +38,6 @@ describe("a file of no known family says what it looks like, and what is support
     [["model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight"], /looks like Stable Diffusion 3/],
     [["layers.0.adaLN_modulation.0.weight", "noise_refiner.0.adaLN_modulation.0.weight"], /looks like Z-Image/],
     [["transformer_blocks.0.txt_mod.1.weight"], /looks like Qwen-Image/],
-    [["encoder.block.0.layer.0.SelfAttention.q.weight"], /looks like a T5 text encoder/],
     [["model.layers.0.self_attn.q_proj.weight"], /looks like a language model/],
     [["something.else"], /holds no model that is known here/],
   ];

@@ -5,6 +5,8 @@ import { deducedText } from "./deduced/deduced-text.ts";
 import { deducedTinyVae, deducedVae } from "./deduced/deduced-vae.ts";
 import { looksLike } from "./looks-like.ts";
 import { type CheckpointOptions, modelAround, originalUnetPrefix, readCheckpoint } from "./original/checkpoint.ts";
+import { readFlow, textOf } from "./original/flow-checkpoint.ts";
+import { foundFlow } from "./original/flow-kinds.ts";
 import { originalUpscaler } from "./original/original-upscaler.ts";
 import { originalTinyVae, originalVae } from "./original/original-vae.ts";
 import type { PartName, RecognisedModel, RecognisedPart } from "./recognised-model.ts";
@@ -17,7 +19,7 @@ export type RecognisedFile =
 
 /** What files are understood, for messages. */
 export const supportedFiles =
-  "checkpoints of Stable Diffusion 1, 2 and XL in the original naming, upscalers (ESRGAN, Real-ESRGAN), and single UNets, VAEs (TAESD too) and CLIP text encoders";
+  "checkpoints of Stable Diffusion 1, 2 and XL in the original naming, transformers of FLUX.1, FLUX.2 klein and Z-Image alone or with their other parts, upscalers (ESRGAN, Real-ESRGAN), and single UNets, VAEs (TAESD too) and text encoders (CLIP, T5, Qwen 3)";
 
 /**
  * Tells what a weights file is from its tensors' names and shapes alone.
@@ -33,6 +35,8 @@ export async function recogniseFile(weights: Weights, options: CheckpointOptions
   if (looks === undefined || !isAdapter(looks)) {
     const prefix = originalUnetPrefix(weights);
     if (prefix !== undefined) return modelOf(weights, await readCheckpoint(weights, prefix, options));
+    const flow = foundFlow(weights);
+    if (flow !== undefined) return modelOf(weights, readFlow(weights, flow));
     if (names.has("down_blocks.0.resnets.0") && names.has("time_embedding"))
       return modelOf(weights, await modelAround(weights, weights, options));
     const network = singleNetwork(weights, names);
@@ -63,7 +67,7 @@ export function networkOf(file: RecognisedFile, role: PartName, source: string):
       option: `parts.${role}`,
     });
   }
-  if (file.part === role || (file.part === "textEncoder" && role === "textEncoder2")) return file.network;
+  if (file.part === role || (file.part === "textEncoder" && role.startsWith("textEncoder"))) return file.network;
   const message = `${source}: it is a ${titles[file.part]}, and no ${titles[role]}`;
   throw modelError("unsupported", message, { file: source, option: `parts.${role}` });
 }
@@ -108,5 +112,13 @@ function singleNetwork(weights: Weights, names: TensorNames) {
     (names.has("encoder.layers.0.self_attn") && names.has("final_layer_norm"))
   )
     return part("textEncoder", weights, deducedText(weights));
+  if (texts.some((module) => names.has(module)))
+    return { part: "textEncoder" as const, network: textOf({ weights, prefix: "" }) };
   return undefined;
 }
+
+/** Modules that give T5 and Qwen 3 away, in transformers' and in llama.cpp's naming. */
+const texts = [
+  ...["encoder.block.0.layer.0.SelfAttention", "enc.blk.0.attn_q"],
+  ...["layers.0.self_attn.q_norm", "model.layers.0.self_attn.q_norm", "blk.0.attn_q_norm"],
+];

@@ -4,12 +4,17 @@ import type { Weights } from "../files/weights.ts";
 
 /** The pipelines of what city96's and stable-diffusion.cpp's tools call an architecture. */
 const architectures: Readonly<Record<string, RegExp>> = {
-  sd1: /^StableDiffusion(?!XL)/,
-  sd2: /^StableDiffusion(?!XL)/,
+  sd1: /^StableDiffusion(?!XL|3)/,
+  sd2: /^StableDiffusion(?!XL|3)/,
   sdxl: /^StableDiffusionXL/,
+  sd3: /^StableDiffusion3/,
+  flux: /^Flux(?!2|3)/,
+  flux2: /^Flux2/,
+  lumina2: /^(ZImage|Lumina)/,
+  qwen_image: /^QwenImage/,
 };
-/** Others that such tools know: none of a UNet's. */
-const others = /^(flux|sd3|aura|hidream|cosmos|ltxv|hyvid|wan|lumina2|qwen_image|t5|t5encoder|llama|qwen\w*|clip)$/;
+/** Others that such tools know: none of a model's that is known here. */
+const others = /^(aura|hidream|cosmos|ltxv|hyvid|wan|t5|t5encoder|llama|qwen\w*|clip)$/;
 
 /**
  * Holds what a GGUF file says of itself against what its tensors are. Many say nothing, or a word of their own.

@@ -8,16 +8,20 @@ import type { Weights } from "../../files/weights.ts";
 export function deducedVae(weights: Weights): Record<string, unknown> {
   const names = new TensorNames(weights);
   const levels = Math.max(names.count("encoder.down_blocks"), names.count("decoder.up_blocks"));
-  const channelsOf = (level: number) =>
-    names.shape(`encoder.down_blocks.${level}.resnets.0.conv1.weight`)[0] ??
-    names.shape(`decoder.up_blocks.${levels - 1 - level}.resnets.0.conv1.weight`)[0];
+  const inEncoder = (level: number) => names.shape(`encoder.down_blocks.${level}.resnets.0.conv1.weight`)[0];
+  const inDecoder = (level: number) => names.shape(`decoder.up_blocks.${levels - 1 - level}.resnets.0.conv1.weight`)[0];
+  const each = (of: (level: number) => number | undefined) => Array.from({ length: levels }, (_, i) => of(i));
+  const channels = each((level) => inEncoder(level) ?? inDecoder(level));
+  const decoder = each((level) => inDecoder(level) ?? inEncoder(level));
   const [, latent] = names.shape("decoder.conv_in.weight");
   const [moments = 0] = names.shape("encoder.conv_out.weight");
   return {
-    _class_name: "AutoencoderKL",
+    // What FLUX.2's latents are normalised by is in its file.
+    _class_name: names.has("bn") ? "AutoencoderKLFlux2" : "AutoencoderKL",
     in_channels: names.shape("encoder.conv_in.weight")[1] ?? 3,
     out_channels: names.shape("decoder.conv_out.weight")[0] ?? 3,
-    block_out_channels: Array.from({ length: levels }, (_, i) => channelsOf(i)),
+    block_out_channels: channels,
+    ...(channels.join() === decoder.join() ? {} : { decoder_block_out_channels: decoder }),
     down_block_types: new Array<string>(levels).fill("DownEncoderBlock2D"),
     up_block_types: new Array<string>(levels).fill("UpDecoderBlock2D"),
     layers_per_block: names.count("encoder.down_blocks.0.resnets") || names.count("decoder.up_blocks.0.resnets") - 1,

@@ -33,8 +33,10 @@ export function originalVae(source: Source): Weights {
     // The original counts from the full resolution on the way up, too.
     moveLevel(names, `decoder.up.${i}`, `decoder.up_blocks.${levels - 1 - i}`, "up");
   }
-  names.move("quant_conv.", "quant_conv.");
-  names.move("post_quant_conv.", "post_quant_conv.");
+  // FLUX.2's stand within the halves, beside what its latents are normalised by.
+  for (const start of ["", "encoder."]) names.move(`${start}quant_conv.`, "quant_conv.");
+  for (const start of ["", "decoder."]) names.move(`${start}post_quant_conv.`, "post_quant_conv.");
+  names.move("bn.", "bn.");
   return names.finish("VAE");
 }
 

@@ -1,6 +1,6 @@
 import { modelError } from "../../files/model-error.ts";
 import type { WeightTensor } from "../../files/safetensors.ts";
-import { renamedWeights } from "../../files/tensor-views.ts";
+import { renamedWeights, rowsOf } from "../../files/tensor-views.ts";
 import type { Weights } from "../../files/weights.ts";
 
 /** Where a file keeps one network: its tensors under a prefix, which none may be. */
@@ -57,6 +57,15 @@ export class Renaming {
     for (const [own, made] of Object.entries(make(tensor))) this.#moved.set(own, made);
   }
 
+  /** Parts a layer that makes several things at once: its weight (and bias) by rows, as many for each of `to`. */
+  partRows(from: string, to: readonly string[]): void {
+    for (const kind of ["weight", "bias"])
+      this.replace(`${from}${kind}`, (stacked) => {
+        const rows = (stacked.shape[0] ?? 0) / to.length;
+        return Object.fromEntries(to.map((name, i) => [`${name}${kind}`, rowsOf(stacked, i * rows, (i + 1) * rows)]));
+      });
+  }
+
   /** Leaves out what no graph needs: every tensor whose name begins so. */
   drop(...starts: readonly string[]): void {
     for (const name of [...this.#left.keys()]) {
@@ -77,6 +86,14 @@ export class Renaming {
     }
     return renamedWeights(weights.source, this.#moved);
   }
+}
+
+/** A network under the names that it has, without its prefix. */
+export function sameNames({ weights, prefix }: Source): Weights {
+  if (prefix === "") return weights;
+  const own = [...weights.names()].filter((name) => name.startsWith(prefix));
+  const tensors = own.map((name) => [name.slice(prefix.length), weights.find(name)!] as const);
+  return renamedWeights(weights.source, new Map(tensors));
 }
 
 /** Replaces a name's beginning by the first of `pairs` that fits. */

@@ -29,6 +29,17 @@ export function modulation<const Names extends readonly string[]>(
   return Object.fromEntries(names.map((name, i) => [name, part(i)])) as Record<Names[number], Value>;
 }
 
+/**
+ * Scale and shift of a last norm. diffusers keeps them in this order in a layer `linear`; the original files in the other, which are found here under
+ * the name `shift_first`.
+ */
+export function lastModulation(scope: Scope, input: Value, sizes: ModulationOptions): Record<"scale" | "shift", Value> {
+  const original = scope.in("shift_first");
+  return original.has("weight")
+    ? modulation(original, input, ["shift", "scale"], sizes)
+    : modulation(scope.in("linear"), input, ["scale", "shift"], sizes);
+}
+
 /** `1 + x`. */
 export function onePlus(graph: GraphBuilder, x: Value): Value {
   return graph.node("Add", [x, graph.floats(1)]);

@@ -9,7 +9,7 @@ import { Scope } from "../../graph/scope.ts";
 import { embedded, embeddedWaves } from "../blocks/embedded.ts";
 import { jointBlock } from "../blocks/joint-block.ts";
 import { joined, split, tokensOf } from "../blocks/joint-streams.ts";
-import { addGated, modulation, onePlus } from "../blocks/modulation.ts";
+import { addGated, lastModulation, modulation, onePlus } from "../blocks/modulation.ts";
 import { type BuildOptions, type NetworkGraph, networkGraph } from "../network-graph.ts";
 import { type FluxConfig, fluxConfig } from "./flux-config.ts";
 
@@ -58,7 +58,7 @@ export function buildFluxTransformer(config: unknown, weights: Weights, options:
     x = singleBlock(root.in("single_transformer_blocks", i), x, { heads, headSize, time, angles });
 
   const sizes = { inFeatures: width, features: width };
-  const { scale, shift } = modulation(root.in("norm_out.linear"), time, ["scale", "shift"], sizes);
+  const { scale, shift } = lastModulation(root.in("norm_out"), time, sizes);
   const picture = split(graph, x, tokensOf(graph, text)).image;
   const even = modulatedLayerNorm(graph, picture, { features: width, epsilon, scale: onePlus(graph, scale), shift });
   const outFeatures = spec.out_channels ?? channels;

@@ -8,7 +8,7 @@ import { type Angles, angleInputs, joinAngles, rotate } from "../../graph/rotary
 import { Scope } from "../../graph/scope.ts";
 import { embeddedWaves } from "../blocks/embedded.ts";
 import { joined, type Streams, split, tokensOf } from "../blocks/joint-streams.ts";
-import { addGated, modulation, onePlus } from "../blocks/modulation.ts";
+import { addGated, lastModulation, modulation, onePlus } from "../blocks/modulation.ts";
 import { type BuildOptions, type NetworkGraph, networkGraph } from "../network-graph.ts";
 import { type Flux2Config, flux2Config } from "./flux2-transformer-config.ts";
 
@@ -54,7 +54,11 @@ export function buildFlux2Transformer(config: unknown, weights: Weights, options
   for (let i = 0; i < spec.num_single_layers; i++)
     x = singleBlock(root.in("single_transformer_blocks", i), x, { spec, angles, vectors: single });
 
-  const { scale, shift } = vectors("norm_out", ["scale", "shift"]);
+  const { scale, shift } = lastModulation(root.in("norm_out"), time, {
+    inFeatures: width,
+    features: width,
+    bias: false,
+  });
   const picture = split(graph, x, tokensOf(graph, text)).image;
   const even = modulatedLayerNorm(graph, picture, { features: width, epsilon, scale: onePlus(graph, scale), shift });
   const outFeatures = spec.out_channels ?? channels;

@@ -1,0 +1,44 @@
+import { TensorNames } from "../../files/tensor-names.ts";
+import type { Weights } from "../../files/weights.ts";
+
+/** The config.json that the shapes of a T5 encoder's tensors imply. */
+export function deducedT5(weights: Weights): Record<string, unknown> {
+  const names = new TensorNames(weights);
+  const table = names.shape("shared.weight").length > 0 ? "shared" : "encoder.embed_tokens";
+  const [vocabulary, width] = names.shape(`${table}.weight`);
+  const attention = "encoder.block.0.layer.0.SelfAttention";
+  const [buckets, heads = 1] = names.shape(`${attention}.relative_attention_bias.weight`);
+  const gated = names.has("encoder.block.0.layer.1.DenseReluDense.wi_0");
+  return {
+    architectures: ["T5EncoderModel"],
+    model_type: "t5",
+    vocab_size: vocabulary,
+    d_model: width,
+    d_kv: (names.shape(`${attention}.q.weight`)[0] ?? 0) / heads,
+    d_ff: names.shape(`encoder.block.0.layer.1.DenseReluDense.${gated ? "wi_0" : "wi"}.weight`)[0],
+    num_layers: names.count("encoder.block"),
+    num_heads: heads,
+    relative_attention_num_buckets: buckets,
+    feed_forward_proj: gated ? "gated-gelu" : "relu",
+  };
+}
+
+/** The config.json that the shapes of a Qwen 3's tensors imply; its rotary base is the published ones'. */
+export function deducedQwen3(weights: Weights): Record<string, unknown> {
+  const names = new TensorNames(weights);
+  const [vocabulary, width] = names.shape("embed_tokens.weight");
+  const [headSize = 1] = names.shape("layers.0.self_attn.q_norm.weight");
+  const heads = (name: string) => (names.shape(`layers.0.self_attn.${name}_proj.weight`)[0] ?? 0) / headSize;
+  return {
+    architectures: ["Qwen3Model"],
+    model_type: "qwen3",
+    vocab_size: vocabulary,
+    hidden_size: width,
+    intermediate_size: names.shape("layers.0.mlp.gate_proj.weight")[0],
+    num_hidden_layers: names.count("layers"),
+    num_attention_heads: heads("q"),
+    num_key_value_heads: heads("k"),
+    head_dim: headSize,
+    rope_theta: 1_000_000,
+  };
+}

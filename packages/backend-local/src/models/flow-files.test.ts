@@ -1,0 +1,129 @@
+import { readFile } from "node:fs/promises";
+import { gunzipSync } from "node:zlib";
+import { createClient, type GenerationInput } from "@latentkit/core";
+import { describe, expect, test } from "vitest";
+import type { WeightTensor } from "../files/safetensors.ts";
+import { renamedWeights } from "../files/tensor-views.ts";
+import type { Weights } from "../files/weights.ts";
+import { local } from "../local.ts";
+import { flowFile } from "../testing/flow-file.ts";
+import { difference } from "../testing/single-file.ts";
+import { fixture, recordedTensor } from "../testing/test-model.ts";
+import { recogniseFile } from "./recognise-file.ts";
+
+describe("parts in the names that files have make the folder's pictures", () => {
+  test.each([
+    ["flux1", "scale", { transformer: "flux1.safetensors" }],
+    ["flux1", "dev", { transformer: "flux1.safetensors", textEncoder2: "flux1-t5.gguf" }],
+    ["flux2", "wide", { transformer: "flux2.safetensors" }],
+    ["z-image", "weakly", { transformer: "z-image.safetensors", textEncoder: "z-image-text.gguf" }],
+  ])("%s's %s with %o", async (model, name, files) => {
+    const folder = fixture(`families/${model}`);
+    const cases = JSON.parse(await readFile(`${folder}.json`, "utf8")) as { name: string; request: GenerationInput }[];
+    const { request } = cases.find((each) => each.name === name)!;
+    const given = Object.entries(files).map(async ([part, file]) => [part, await flowFile(file)] as const);
+    const own = local({ model: folder, parts: Object.fromEntries(await Promise.all(given)), threads: 1 });
+    const { images } = await createClient({ backend: own }).generate(request);
+    await own.dispose();
+    const expected = await recordedTensor(`${folder}.safetensors`, name);
+    const { data } = await images[0]!.pixels();
+    const { mean, max } = difference(data, expected.subarray(0, data.length));
+    expect(mean).toBeLessThan(0.5);
+    expect(max).toBeLessThanOrEqual(8);
+  });
+});
+
+// Names and shapes of published models: tools/oracle/published_transformers.py.
+type Shapes = Record<string, number[]>;
+interface Published {
+  config: Record<string, unknown>;
+  tensors: Shapes;
+  original?: Shapes;
+}
+const file = new URL("../../fixtures/published-transformers.json.gz", import.meta.url);
+const published = JSON.parse(gunzipSync(await readFile(file)).toString()) as Record<string, Published>;
+
+function weightsOf(shapes: Shapes, prefix: string, source: string): Weights {
+  const tensors = Object.entries(shapes).map(([name, shape]): [string, WeightTensor] => {
+    const length = 2 * shape.reduce((product, side) => product * side, 1);
+    return [`${prefix}${name}`, { name, shape, dtype: "BF16", file: "/none", offset: 0, length }];
+  });
+  return renamedWeights(source, new Map(tensors));
+}
+
+const transformers: [name: string, pipeline: string, scheduler: object][] = [
+  ["flux1-dev", "FluxPipeline", { use_dynamic_shifting: true }],
+  ["flux1-schnell", "FluxPipeline", { shift: 1 }],
+  ["flux1-fill", "FluxFillPipeline", { use_dynamic_shifting: true }],
+  ["flux2-klein-4b", "Flux2KleinPipeline", { use_dynamic_shifting: true }],
+  ["z-image", "ZImagePipeline", { shift: 3 }],
+];
+
+describe("published transformers are recognised from names and shapes", () => {
+  for (const prefix of ["model.diffusion_model.", ""])
+    test.each(transformers)(`%s, its tensors under "${prefix}"`, async (name, pipeline, scheduler) => {
+      const { config, tensors, original } = published[name]!;
+      for (const shapes of [original!, tensors]) {
+        const found = await recogniseFile(weightsOf(shapes, prefix, `/models/${name}-turbo.safetensors`));
+        if (found.kind !== "model") throw new Error("no model");
+        const { transformer } = found.model.parts;
+        expect(found.model.pipeline).toBe(pipeline);
+        expect(found.model.scheduler).toMatchObject(scheduler);
+        for (const [option, value] of Object.entries(transformer!.config)) {
+          // Where the reference's config leaves it open, it is as many as go in.
+          const stated = option === "out_channels" ? (config[option] ?? config.in_channels) : config[option];
+          expect(value, option).toEqual(stated ?? value);
+        }
+        const own = (each: string) => each.replace("norm_out.shift_first", "norm_out.linear");
+        const shapesOf = [...transformer!.weights.names()].map((each) => [
+          own(each),
+          transformer!.weights.find(each)!.shape,
+        ]);
+        expect(Object.fromEntries(shapesOf)).toEqual(tensors);
+      }
+    });
+
+  test.each([
+    ["flux-vae", "vae", "AutoencoderKL"],
+    ["flux2-vae", "vae", "AutoencoderKLFlux2"],
+    ["qwen3-4b", "textEncoder", "Qwen3Model"],
+    ["t5-xxl", "textEncoder", "T5EncoderModel"],
+  ])("%s, alone in its file", async (name, part, kind) => {
+    const { config, tensors, original } = published[name]!;
+    for (const shapes of [original!, tensors]) {
+      const found = await recogniseFile(weightsOf(shapes, "", `/models/${name}.safetensors`));
+      if (found.kind !== "network") throw new Error("a model");
+      expect(found.part).toBe(part);
+      const own = found.network.config;
+      expect(own._class_name ?? (own.architectures as string[])[0]).toBe(kind);
+      for (const [option, value] of Object.entries(own))
+        if (!/^(_class_name|architectures|rope_theta)$/.test(option))
+          expect(value, option).toEqual(config[option] ?? value);
+      const sizes = (each: Shapes) =>
+        Object.entries(each)
+          .filter(([tensor]) => !/lm_head|embed_tokens|num_batches/.test(tensor))
+          .map(([tensor, shape]) => [
+            tensor.replace(/^model\./, ""),
+            shape.reduce((product, side) => product * side, 1),
+          ]);
+      const shapesOf = [...found.network.weights.names()].map((each) => [
+        each,
+        [...found.network.weights.find(each)!.shape],
+      ]);
+      expect(Object.fromEntries(sizes(Object.fromEntries(shapesOf)))).toEqual(Object.fromEntries(sizes(tensors)));
+    }
+  });
+
+  test("a Z-Image that is not Turbo is so by its name, as FLUX.2 klein's base is", async () => {
+    const read = async (name: string, place: string) => {
+      const found = await recogniseFile(weightsOf(published[name]!.original!, "", place));
+      return found.kind === "model" ? found.model : undefined;
+    };
+    expect((await read("z-image", "/m/z_image_bf16.safetensors"))!.scheduler).toMatchObject({ shift: 6 });
+    expect((await read("z-image", "/m/z_image_turbo_bf16.safetensors"))!.scheduler).toMatchObject({ shift: 3 });
+    expect((await read("z-image", "/m/someMix.safetensors"))!.scheduler).toMatchObject({ shift: 3 });
+    const options = async (place: string) => (await read("flux2-klein-4b", place))!.options;
+    expect(await options("/m/flux-2-klein-base-4b.safetensors")).toEqual({ is_distilled: false });
+    expect(await options("/m/flux-2-klein-4b.safetensors")).toEqual({ is_distilled: true });
+  });
+});

@@ -1,0 +1,50 @@
+import type { Weights } from "../../files/weights.ts";
+import { deducedQwen3, deducedT5 } from "../deduced/deduced-language.ts";
+import { deducedText } from "../deduced/deduced-text.ts";
+import { deducedVae } from "../deduced/deduced-vae.ts";
+import type { PartName, RecognisedModel, RecognisedPart } from "../recognised-model.ts";
+import type { FoundFlow } from "./flow-kinds.ts";
+import { languageModel, t5Encoder } from "./original-language-model.ts";
+import { clipText } from "./original-text.ts";
+import { originalVae } from "./original-vae.ts";
+import type { Source } from "./renaming.ts";
+
+const vaePrefixes = ["vae.", "first_stage_model."];
+
+/** The model around a flow's transformer, with what else of it the file holds. @throws ModelError */
+export function readFlow(weights: Weights, { kind, weights: transformer }: FoundFlow): RecognisedModel {
+  const config = kind.deduce(transformer);
+  const around = kind.around(config, weights.source);
+  const parts: Partial<Record<PartName, RecognisedPart>> = { transformer: { config, weights: transformer } };
+  for (const [part, places] of Object.entries(kind.texts)) {
+    const prefix = places.find((place) => hasAny(weights, place));
+    if (prefix !== undefined) parts[part as PartName] = textOf({ weights, prefix });
+  }
+  const prefix = vaePrefixes.find((each) => hasAny(weights, each));
+  if (prefix !== undefined) {
+    const vae = originalVae({ weights, prefix });
+    parts.vae = { config: { ...deducedVae(vae), ...around.latents }, weights: vae };
+  }
+  return { ...around, parts };
+}
+
+/** A text encoder of any kind that flows have, by the names of its tensors. */
+export function textOf(source: Source): RecognisedPart {
+  const { weights, prefix } = source;
+  const has = (start: string) => hasAny(weights, `${prefix}${start}`);
+  if (has("encoder.block.") || has("enc.blk.")) {
+    const t5 = t5Encoder(source);
+    return { config: deducedT5(t5), weights: t5 };
+  }
+  if (has("layers.0.self_attn.q_norm") || has("model.layers.0.self_attn.q_norm") || has("blk.0.attn_q_norm")) {
+    const qwen = languageModel(source);
+    return { config: deducedQwen3(qwen), weights: qwen };
+  }
+  const clip = clipText(source);
+  return { config: deducedText(clip), weights: clip };
+}
+
+function hasAny(weights: Weights, prefix: string): boolean {
+  for (const name of weights.names()) if (name.startsWith(prefix)) return true;
+  return false;
+}

@@ -1,0 +1,111 @@
+import { basename } from "node:path";
+import { TensorNames } from "../../files/tensor-names.ts";
+import type { Weights } from "../../files/weights.ts";
+import { deducedFlux1, deducedFlux2, deducedZImage } from "../deduced/deduced-transformers.ts";
+import type { RecognisedModel } from "../recognised-model.ts";
+import { originalFlux1, originalFlux2 } from "./original-flux.ts";
+import { originalZImage } from "./original-z-image.ts";
+import { type Source, sameNames } from "./renaming.ts";
+
+/** One kind of transformer for flows, as it is found in files. */
+export interface FlowKind {
+  /** A module that its transformer has and no other kind's: in its authors' naming, and in diffusers'. */
+  readonly original: readonly string[];
+  readonly diffusers: readonly string[];
+  /** Modules that tell it from others that share those. */
+  readonly without?: readonly string[];
+  /** From its authors' naming to diffusers'. */
+  rename(source: Source): Weights;
+  /** Its config, from tensors under diffusers' names. */
+  deduce(weights: Weights): Record<string, unknown>;
+  /** All else of a model around it; `file` is its name. */
+  around(config: Readonly<Record<string, unknown>>, file: string): Omit<RecognisedModel, "parts">;
+  /** Where a checkpoint of all parts keeps its text encoders. */
+  readonly texts: Readonly<Partial<Record<"textEncoder" | "textEncoder2" | "textEncoder3", readonly string[]>>>;
+}
+
+const flowEuler = { _class_name: "FlowMatchEulerDiscreteScheduler", num_train_timesteps: 1000 };
+const byPicture = {
+  ...{ use_dynamic_shifting: true, base_shift: 0.5, max_shift: 1.15, shift: 3 },
+  ...{ base_image_seq_len: 256, max_image_seq_len: 4096 },
+};
+const fluxLatents = { scaling_factor: 0.3611, shift_factor: 0.1159 };
+const comfy = (name: string) => `text_encoders.${name}.transformer.`;
+
+const flux1: FlowKind = {
+  original: ["double_blocks.0.img_attn.norm.key_norm", "single_blocks.0.modulation"],
+  diffusers: ["transformer_blocks.0.attn.norm_added_k", "single_transformer_blocks.0.proj_mlp", "time_text_embed"],
+  // Chroma's blocks have the same names.
+  without: ["distilled_guidance_layer"],
+  rename: originalFlux1,
+  deduce: deducedFlux1,
+  around: ({ in_channels, out_channels, guidance_embeds }) => ({
+    pipeline: in_channels === out_channels ? "FluxPipeline" : "FluxFillPipeline",
+    scheduler: guidance_embeds ? { ...flowEuler, ...byPicture } : { ...flowEuler, shift: 1 },
+    tokenizers: { tokenizer: "clip-l", tokenizer2: "t5" },
+    latents: fluxLatents,
+    options: {},
+  }),
+  texts: { textEncoder: [comfy("clip_l")], textEncoder2: [comfy("t5xxl")] },
+};
+
+const flux2: FlowKind = {
+  original: ["double_stream_modulation_img.lin"],
+  diffusers: ["double_stream_modulation_img.linear"],
+  rename: originalFlux2,
+  deduce: deducedFlux2,
+  around: (_config, file) => ({
+    pipeline: "Flux2KleinPipeline",
+    scheduler: { ...flowEuler, ...byPicture },
+    tokenizers: { tokenizer: "qwen" },
+    latents: {},
+    // The weights of klein and of its base are alike in all but their values.
+    options: { is_distilled: !/base/i.test(basename(file)) },
+  }),
+  texts: { textEncoder: [comfy("qwen3_4b"), comfy("qwen3_8b")] },
+};
+
+const zImage: FlowKind = {
+  // Lumina 2 has no learned padding.
+  original: ["cap_embedder.1", "noise_refiner.0.adaLN_modulation.0", "x_embedder"],
+  diffusers: ["cap_embedder.1", "noise_refiner.0.adaLN_modulation.0", "all_x_embedder.2-1"],
+  rename: originalZImage,
+  deduce: deducedZImage,
+  around: (_config, file) => ({
+    pipeline: "ZImagePipeline",
+    scheduler: { ...flowEuler, shift: isBaseZImage(basename(file)) ? 6 : 3 },
+    tokenizers: { tokenizer: "qwen" },
+    latents: fluxLatents,
+    options: {},
+  }),
+  texts: { textEncoder: [comfy("qwen3_4b")] },
+};
+
+/** Turbo is what nearly all files are, and the two differ in values alone: the base model's are called so, or as it was published. */
+function isBaseZImage(name: string): boolean {
+  return (
+    !/turbo|zit/i.test(name) && (/base/i.test(name) || /^z[-_ ]?image([-_.](bf16|fp16|fp8|int8|q\d)|\.)/i.test(name))
+  );
+}
+
+const kinds: readonly FlowKind[] = [flux1, flux2, zImage];
+const prefixes = ["model.diffusion_model.", "diffusion_model.", "transformer.", "model.", ""];
+
+/** A flow's transformer that was found in a file, under diffusers' names. */
+export interface FoundFlow {
+  kind: FlowKind;
+  weights: Weights;
+}
+
+/** The transformer of a flow that a file holds, in its authors' naming or in diffusers'; undefined where there is none. @throws ModelError */
+export function foundFlow(weights: Weights): FoundFlow | undefined {
+  const names = new TensorNames(weights);
+  for (const prefix of prefixes)
+    for (const kind of kinds) {
+      const has = (modules: readonly string[]) => modules.every((module) => names.has(`${prefix}${module}`));
+      if (kind.without?.some((module) => names.has(`${prefix}${module}`))) continue;
+      if (has(kind.original)) return { kind, weights: kind.rename({ weights, prefix }) };
+      if (has(kind.diffusers)) return { kind, weights: sameNames({ weights, prefix }) };
+    }
+  return undefined;
+}

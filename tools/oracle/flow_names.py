@@ -1,0 +1,129 @@
+"""Flow models' tensors in the names that files have: Black Forest Labs', ComfyUI's, llama.cpp's. Each takes diffusers' or transformers' state.
+
+The transformers' are held against diffusers' own converters by published_transformers.py.
+"""
+
+import torch
+
+
+def stacked(state, names):
+    return torch.cat([state[name] for name in names])
+
+
+def swapped(tensor):
+    """Scale and shift lie in the other order."""
+    first, second = tensor.chunk(2)
+    return torch.cat([second, first])
+
+
+def flux(state, starts, double, single):
+    """What FLUX.1 and FLUX.2 have alike; `double` and `single` are names in a block, `starts` those outside."""
+    result = {}
+    starts = {**starts, "x_embedder": "img_in", "context_embedder": "txt_in", "proj_out": "final_layer.linear"}
+    heads = {"norm_q": "norm.query_norm", "norm_k": "norm.key_norm"}
+    for name, tensor in state.items():
+        module, kind = name.rsplit(".", 1)
+        if module in starts:
+            result[f"{starts[module]}.{kind}"] = tensor
+        elif module == "norm_out.linear":
+            result[f"final_layer.adaLN_modulation.1.{kind}"] = swapped(tensor)
+        elif name.startswith("transformer_blocks."):
+            _, i, inner = module.split(".", 2)
+            if inner in double:
+                result[f"double_blocks.{i}.{double[inner]}.{kind}"] = tensor
+            elif inner in ("attn.to_q", "attn.add_q_proj"):
+                stream, parts = ("img", ["to_q", "to_k", "to_v"]) if inner == "attn.to_q" else ("txt", ["add_q_proj", "add_k_proj", "add_v_proj"])
+                names = [f"transformer_blocks.{i}.attn.{part}.{kind}" for part in parts]
+                result[f"double_blocks.{i}.{stream}_attn.qkv.{kind}"] = stacked(state, names)
+            elif "norm" in inner:
+                stream = "txt" if "added" in inner else "img"
+                result[f"double_blocks.{i}.{stream}_attn.{heads[inner.replace('attn.', '').replace('added_', '')]}.scale"] = tensor
+        else:
+            _, i, inner = module.split(".", 2)
+            if inner in single:
+                result[f"single_blocks.{i}.{single[inner]}.{kind}"] = tensor
+            elif inner in ("attn.norm_q", "attn.norm_k"):
+                result[f"single_blocks.{i}.{heads[inner.replace('attn.', '')]}.scale"] = tensor
+            elif inner == "attn.to_q":
+                parts = ["attn.to_q", "attn.to_k", "attn.to_v", "proj_mlp"]
+                names = [f"single_transformer_blocks.{i}.{part}.{kind}" for part in parts]
+                result[f"single_blocks.{i}.linear1.{kind}"] = stacked(state, names)
+    return result
+
+
+def embedders(pairs):
+    return {f"{own}.linear_{n}": f"{name}.{layer}" for own, name in pairs.items() for n, layer in ((1, "in_layer"), (2, "out_layer"))}
+
+
+def double(kind):
+    shared = {"attn.to_out.0": "img_attn.proj", "attn.to_add_out": "txt_attn.proj"}
+    feed = ("ff.net.0.proj", "ff.net.2") if kind == 1 else ("ff.linear_in", "ff.linear_out")
+    for stream, of in (("img", "ff"), ("txt", "ff_context")):
+        shared |= {feed[0].replace("ff", of): f"{stream}_mlp.0", feed[1].replace("ff", of): f"{stream}_mlp.2"}
+    return {**shared, "norm1.linear": "img_mod.lin", "norm1_context.linear": "txt_mod.lin"} if kind == 1 else shared
+
+
+def flux1(state):
+    starts = embedders({f"time_text_embed.{a}_embedder": b for a, b in (("timestep", "time_in"), ("text", "vector_in"), ("guidance", "guidance_in"))})
+    return flux(state, starts, double(1), {"norm.linear": "modulation.lin", "proj_out": "linear2"})
+
+
+def flux2(state):
+    starts = embedders({f"time_guidance_embed.{a}_embedder": b for a, b in (("timestep", "time_in"), ("guidance", "guidance_in"))})
+    starts |= {f"{name}.linear": f"{name}.lin" for name in ("double_stream_modulation_img", "double_stream_modulation_txt", "single_stream_modulation")}
+    return flux(state, starts, double(2), {"attn.to_qkv_mlp_proj": "linear1", "attn.to_out": "linear2"})
+
+
+def z_image(state):
+    result = {}
+    for name, tensor in state.items():
+        own = name.replace("all_final_layer.2-1.", "final_layer.").replace("all_x_embedder.2-1.", "x_embedder.")
+        for a, b in (("attention.to_out.0", "attention.out"), ("attention.norm_q", "attention.q_norm"), ("attention.norm_k", "attention.k_norm")):
+            own = own.replace(a, b)
+        if ".attention.to_q." in own:
+            own = own.replace("to_q", "qkv")
+            tensor = stacked(state, [name.replace("to_q", part) for part in ("to_q", "to_k", "to_v")])
+        elif ".attention.to_k." in own or ".attention.to_v." in own:
+            continue
+        result[own] = tensor
+    return result
+
+
+def flux2_vae(state, names):
+    """`names` are those of other VAEs; the 1×1 convolutions stand within the halves."""
+    move = {"quant_conv": "encoder.quant_conv", "post_quant_conv": "decoder.post_quant_conv"}
+    bn = {name: tensor for name, tensor in state.items() if name.startswith("bn.")}
+    own = {f"{move.get(name.split('.')[0], name.split('.')[0])}.{name.split('.', 1)[1]}": tensor for name, tensor in names.items()}
+    return {**own, **bn}
+
+
+def gguf_qwen3(state):
+    pairs = {
+        "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output",
+        "self_attn.q_norm": "attn_q_norm", "self_attn.k_norm": "attn_k_norm", "input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm",
+        "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
+    }  # fmt: skip
+    result = {}
+    for name, tensor in state.items():
+        name = name.removeprefix("model.")
+        if name.startswith("layers."):
+            _, i, inner = name.removesuffix(".weight").split(".", 2)
+            result[f"blk.{i}.{pairs[inner]}.weight"] = tensor
+        else:
+            result[{"embed_tokens.weight": "token_embd.weight", "norm.weight": "output_norm.weight", "lm_head.weight": "output.weight"}[name]] = tensor
+    return result
+
+
+def gguf_t5(state):
+    attention = {"q": "attn_q", "k": "attn_k", "v": "attn_v", "o": "attn_o", "relative_attention_bias": "attn_rel_b"}
+    feed = {"wi_0": "ffn_gate", "wi_1": "ffn_up", "wo": "ffn_down"}
+    result = {"token_embd.weight": state["shared.weight"], "enc.output_norm.weight": state["encoder.final_layer_norm.weight"]}
+    for name, tensor in state.items():
+        if not name.startswith("encoder.block."):
+            continue
+        _, _, i, _, layer, *inner = name.split(".")
+        own = "attn_norm" if layer == "0" else "ffn_norm"
+        if inner[0] != "layer_norm":
+            own = (attention if layer == "0" else feed)[inner[1]]
+        result[f"enc.blk.{i}.{own}.weight"] = tensor
+    return result
