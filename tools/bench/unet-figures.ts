@@ -8,6 +8,7 @@ import { loadRuntime } from "../../packages/backend-local/src/engine/runtime.ts"
 import { fileWeights, type Weights } from "../../packages/backend-local/src/files/weights.ts";
 import { GraphBuilder } from "../../packages/backend-local/src/graph/graph-builder.ts";
 import { buildUNet } from "../../packages/backend-local/src/networks/unet-2d-condition/unet-2d-condition.ts";
+import { isAsEngine, peersEnvironment } from "./as-engine.ts";
 import { elements, type WeightType, wantedTensors, writeRandomWeights } from "./random-weights.ts";
 
 /** A published UNet, by its size. */
@@ -28,6 +29,7 @@ export interface UnetSubject {
 
 /** Loads a UNet of that size with random weights, runs it, and prints what {@link sd15-unet.ts} says. */
 export async function printUnetFigures(subject: UnetSubject): Promise<void> {
+  if (!isAsEngine()) return;
   const { name, config, flops, side, weights: type } = subject;
   const path = join(tmpdir(), "latentkit-bench", `${name}-${type}.safetensors`);
   const tensors = wantedTensors((weights: Weights) => buildUNet(config, weights));
@@ -106,7 +108,7 @@ export async function printUnetFigures(subject: UnetSubject): Promise<void> {
     const script = fileURLToPath(new URL("unet_figures.py", import.meta.url));
     const what = JSON.stringify({ config, side, inputs: subject.inputs });
     const args = [script, weights, String(subject.steps), what];
-    const { status, stdout, stderr } = spawnSync(python, args, { encoding: "utf8" });
+    const { status, stdout, stderr } = spawnSync(python, args, { encoding: "utf8", env: peersEnvironment() });
     return status === 0 ? JSON.parse(stdout) : `failed: ${stderr.slice(-500)}`;
   }
 }

@@ -13,6 +13,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { cpus, freemem, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { withHugePages } from "../../packages/backend-local/src/engine/huge-pages.ts";
 import { LoadedModel } from "../../packages/backend-local/src/engine/loaded-model.ts";
 import { loadRuntime } from "../../packages/backend-local/src/engine/runtime.ts";
 import { decodeStriped } from "../../packages/backend-local/src/families/shared/striped-kl.ts";
@@ -127,7 +128,9 @@ async function difference(side: number): Promise<{ max: number; mean: number }> 
 
 // biome-ignore lint/suspicious/noExplicitAny: figures as a program prints them
 function run(program: string, args: string[]): any {
-  const { status, stdout, stderr } = spawnSync(program, args, { encoding: "utf8" });
+  // As the engine's process is started.
+  const env = program === process.execPath ? withHugePages(process.env) : process.env;
+  const { status, stdout, stderr } = spawnSync(program, args, { encoding: "utf8", env });
   return status === 0 ? JSON.parse(stdout) : `failed: ${stderr.slice(-500)}`;
 }
 

@@ -1,6 +1,7 @@
 import { fork } from "node:child_process";
 import { plugAndPlay } from "@latentkit/core";
 import { deviceEnvironment } from "../devices/device-choice.ts";
+import { withHugePages } from "./huge-pages.ts";
 import type { EngineLink, EngineListener } from "./link.ts";
 import { withoutTelemetry } from "./no-telemetry.ts";
 import { oomKills } from "./oom-kills.ts";
@@ -19,7 +20,7 @@ export function startProcess(settings: EngineSettings, output: "ignore" | "inher
   const child = fork(file, [JSON.stringify(settings)], {
     serialization: "advanced",
     execArgv: [...plugAndPlay(), ...execArgv],
-    env: { ...withoutTelemetry(env), ...deviceEnvironment(settings.device ?? "cpu") },
+    env: { ...withHugePages(withoutTelemetry(env)), ...deviceEnvironment(settings.device ?? "cpu") },
     stdio: ["ignore", output, output === "inherit" ? "inherit" : "pipe", "ipc"],
     windowsHide: true,
   });
