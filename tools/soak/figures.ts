@@ -3,13 +3,16 @@ import { once } from "node:events";
 import { availableParallelism, loadavg } from "node:os";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { crc32, deflateSync } from "node:zlib";
+import { comfy } from "../../packages/backend-comfy/src/index.ts";
+import { a1111, http } from "../../packages/backend-http/src/index.ts";
 import { local } from "../../packages/backend-local/src/index.ts";
+import { replicate } from "../../packages/backend-replicate/src/index.ts";
 import { createClient, decodeImage, LatentKitError, readRecipe } from "../../packages/core/src/index.ts";
 import { forms, HostileServer, retryAfters, tooMany } from "./hostile-server.ts";
 import { backends } from "./kinds/http.ts";
 
-/** Prints the figures that tell how much harm an input can do. Names: memory, calls, deadlines, stall, engine. */
-export async function figures(names: readonly string[]): Promise<void> {
+/** Prints the figures that tell how much harm an input can do, in some minutes each. Names: memory, calls, deadlines, stall, engine. */
+export async function figures(names: readonly string[], minutes: number): Promise<void> {
   const all = {
     memory: peakMemory,
     calls: callsUnder429,
@@ -20,14 +23,15 @@ export async function figures(names: readonly string[]): Promise<void> {
   console.log(
     `${new Date().toISOString().slice(0, 10)}, Node ${process.version}, ${process.platform}-${process.arch}, ${availableParallelism()} cores, load ${loadavg()[0]!.toFixed(1)}`,
   );
-  for (const [name, print] of Object.entries(all)) if (names.length === 0 || names.includes(name)) await print();
+  for (const [name, print] of Object.entries(all))
+    if (names.length === 0 || names.includes(name)) await print(performance.now() + minutes * 60_000);
   process.exit(0);
 }
 
 const many = 50;
 
 /** Peak memory of this process while fifty of each hostile picture are decoded at once. */
-async function peakMemory(): Promise<void> {
+async function peakMemory(until: number): Promise<void> {
   console.log(`peak memory of the caller, ${many} at once (MB above the start; ended as)`);
   const lines = (width: number, height: number) => deflateSync(Buffer.alloc((width * 3 + 1) * height), { level: 9 });
   const texts = Array.from({ length: 20 }, () =>
@@ -46,40 +50,48 @@ async function peakMemory(): Promise<void> {
     ],
   ];
   for (const [name, file] of hostile) {
-    const [peak, ended] = await measured(
-      () => decodeImage(file).then(() => "decoded"),
-      name.startsWith("SVG") ? 4 : many,
-    );
-    console.log(`  ${name.padEnd(32)} ${String(peak).padStart(6)}  ${ended}`);
+    await measured(name, (signal) => decodeImage(file, "image", { signal }).then(() => "decoded"), until);
   }
   const recipe = png(64, 64, chunk("tEXt", Buffer.from(`parameters\0${"Negative prompt: ".repeat(100_000)}`)));
-  const [peak, ended] = await measured(() => readRecipe(recipe).then(() => "read"), 4);
-  console.log(`  ${"recipe text of 1.7 MB, 4 at once".padEnd(32)} ${String(peak).padStart(6)}  ${ended}`);
+  await measured("recipe text of 1.7 MB", () => readRecipe(recipe).then(() => "read"), until);
 }
 
-async function measured(once: () => Promise<string>, times: number): Promise<[number, string]> {
+/** Prints the peak while so many are tried at once; how far it is stands on stderr every ten seconds, as large pictures take their time. */
+async function measured(name: string, once: (signal: AbortSignal) => Promise<string>, until: number): Promise<void> {
   globalThis.gc?.();
   const before = process.memoryUsage.rss();
   let peak = before;
+  const begun = performance.now();
+  const endings: string[] = [];
+  const seconds = () => ((performance.now() - begun) / 1000).toFixed(1);
+  const mb = () => Math.round((peak - before) / 2 ** 20);
   const timer = setInterval(() => {
     peak = Math.max(peak, process.memoryUsage.rss());
   }, 5);
-  const begun = performance.now();
-  const limit = new Promise<string>((resolve) => setTimeout(resolve, 120_000, "no answer in 120 s").unref());
-  const code = (error: unknown) =>
-    LatentKitError.isInstance(error) ? `refused: ${error.code}` : `untyped: ${String(error).slice(0, 60)}`;
-  const endings = await Promise.all(Array.from({ length: times }, () => Promise.race([once().catch(code), limit])));
+  const progress = setInterval(() => {
+    process.stderr.write(`  ${name}: ${endings.length} of ${many} in ${seconds()} s, ${mb()} MB so far\n`);
+  }, 10_000);
+  const stop = new AbortController();
+  const limit = setTimeout(() => stop.abort(), Math.max(until - performance.now(), 1));
+  const ending = async () => {
+    const ended = await once(stop.signal).catch((error: unknown) => {
+      if (stop.signal.aborted) return "waiting when the time was over";
+      return LatentKitError.isInstance(error) ? `refused: ${error.code}` : `untyped: ${String(error).slice(0, 60)}`;
+    });
+    endings.push(ended);
+  };
+  await Promise.all(Array.from({ length: many }, ending));
   clearInterval(timer);
-  return [
-    Math.round((peak - before) / 2 ** 20),
-    `${[...new Set(endings)].join(", ")} in ${Math.round(performance.now() - begun)} ms`,
-  ];
+  clearInterval(progress);
+  clearTimeout(limit);
+  const counts = [...Map.groupBy(endings, (ended) => ended)].map(([ended, all]) => `${all.length} ${ended}`);
+  console.log(`  ${name.padEnd(32)} ${String(mb()).padStart(6)}  ${counts.join(", ")} in ${seconds()} s`);
 }
 
 /** How often a server is asked in ten seconds that always answers 429. */
 async function callsUnder429(): Promise<void> {
   console.log("calls made in 10 s by one job, by what Retry-After says");
-  for (const [name, make] of Object.entries({ comfy: defaults.comfy, replicate: defaults.replicate })) {
+  for (const [name, make] of Object.entries(defaults)) {
     for (const retryAfter of retryAfters) {
       await using server = await HostileServer.start(tooMany(retryAfter));
       const client = createClient({ backend: make(server.url) });
@@ -148,7 +160,9 @@ async function engineEnds(): Promise<void> {
   );
   const program = `
     import { createClient } from "${new URL("../../packages/core/src/index.ts", import.meta.url).href}";
-    import { local } from "${new URL("../../packages/backend-local/src/index.ts", import.meta.url).href}";
+    import { comfy } from "../../packages/backend-comfy/src/index.ts";
+import { a1111, http } from "../../packages/backend-http/src/index.ts";
+import { local } from "${new URL("../../packages/backend-local/src/index.ts", import.meta.url).href}";
     const client = createClient({ backend: local() });
     const job = client.generate({ prompt: "a red apple", steps: 50, width: 1024, height: 1024 });
     for await (const { type, phase } of job) if (type === "progress" && phase === "sample") process.stdout.write("sampling\\n");
@@ -175,14 +189,12 @@ async function engineEnds(): Promise<void> {
   }
 }
 
-const { comfy, replicate } = await Promise.all([
-  import("../../packages/backend-comfy/src/index.ts"),
-  import("../../packages/backend-replicate/src/index.ts"),
-]).then(([a, b]) => ({ ...a, ...b }));
 /** With the limits that users have. */
 const defaults = {
   comfy: (url: string) => comfy({ url, checkpoint: "a.safetensors" }),
   replicate: (url: string) => replicate({ url, token: "r8_0123456789abcdef", model: "acme/painter" }),
+  http: (url: string) => http({ url }),
+  a1111: (url: string) => a1111({ url }),
 };
 
 function chunk(type: string, data: Uint8Array): Buffer {

@@ -3,7 +3,7 @@
  * this process's memory before and after. Exits 1 where anything failed.
  *
  *     pnpm soak [kind …] [--minutes 5] [--seed 1]
- *     pnpm soak figures        peak memory, calls under 429, deadlines under slow answers
+ *     pnpm soak figures [memory] [calls] [deadlines] [stall] [engine] [--minutes 5]
  */
 import { parseArgs } from "node:util";
 import { figures } from "./figures.ts";
@@ -17,7 +17,7 @@ const { values, positionals } = parseArgs({
 const untyped: string[] = [];
 process.on("unhandledRejection", (error) => untyped.push(`unhandled rejection: ${String(error)}`));
 
-if (positionals[0] === "figures") await figures(positionals.slice(1));
+if (positionals[0] === "figures") await figures(positionals.slice(1), Number(values.minutes));
 else await soak();
 
 async function soak(): Promise<void> {
