@@ -29,6 +29,11 @@ const hostile: Record<
     /UTF-8/,
   ],
   "a hundred thousand lists in each other": [json("[".repeat(100_000)), 400, /nested more than 100 deep/],
+  "a hundred thousand keys": [
+    json(`{${Array.from({ length: 100_001 }, (_, i) => `"k${i}":1`).join(",")}}`),
+    400,
+    /more than 100000 keys/,
+  ],
   "a million objects": [json(`{"latent": [${"{},".repeat(1_000_000)}{}]}`), 400, /more than 50000 lists and objects/],
   "a prototype": [json('{"prompt": "a", "__proto__": {"x": 1}}'), 400, /__proto__/],
   "a prompt of a megabyte": [json(JSON.stringify({ prompt: "a".repeat(1e6) })), 400, /prompt.*characters/],

@@ -1,7 +1,7 @@
 import { InvalidRequestError } from "@latentkit/core";
 
-/** Objects and lists that a body may hold, and values in them: JSON of millions takes a hundred times its length in memory. */
-const [maxParts, maxCommas, maxDepth] = [50_000, 5_000_000, 100];
+/** Objects and lists that a body may hold, their keys, and values in them: JSON of millions takes a hundred times its length in memory. */
+const [maxParts, maxKeys, maxCommas, maxDepth] = [50_000, 100_000, 5_000_000, 100];
 
 /**
  * Reads JSON from bytes that a stranger sent.
@@ -31,13 +31,14 @@ function exactly(_key: string, value: unknown, context?: { source?: string }): u
 
 /** Counts what stands outside of texts. */
 function tooMuch(bytes: Uint8Array): string | undefined {
-  let [parts, commas, depth, isText] = [0, 0, 0, false];
+  let [parts, keys, commas, depth, isText] = [0, 0, 0, 0, false];
   for (let i = 0; i < bytes.length; i++) {
     const code = bytes[i];
     if (isText) {
       if (code === 0x5c) i++;
       else if (code === 0x22) isText = false;
     } else if (code === 0x22) isText = true;
+    else if (code === 0x3a && ++keys > maxKeys) return `holds more than ${maxKeys} keys`;
     else if (code === 0x2c && ++commas > maxCommas) return `holds more than ${maxCommas} values`;
     else if (code === 0x5b || code === 0x7b) {
       if (++parts > maxParts) return `holds more than ${maxParts} lists and objects`;
