@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { AbortedError, createClient, LatentKitError } from "@latentkit/core";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { local } from "./local.ts";
+import { makeMemoryGroup } from "./testing/memory-group.ts";
 import { enginesOf, gone } from "./testing/test-engine.ts";
 import { fixtureModel } from "./testing/test-model.ts";
 import { startProgram } from "./testing/test-program.ts";
@@ -171,6 +172,20 @@ describe.skipIf(!isPosix)("a poor machine", () => {
     const program = startProgram(draw, { env });
     expect(await program.next(), (await program.ended).stderr).toEqual([1, 1]);
     expect(await program.ended).toEqual({ code: 0, stderr: "" });
+  });
+
+  it("of too little memory, as in a container, loses the engine and not itself", async ({ skip }) => {
+    await using group = makeMemoryGroup(500 * 2 ** 20);
+    if (group === undefined) return skip("no control group can be made here");
+    const program = startProgram(
+      `const client = createClient({ backend: local({ maxMemory: "64GB" }) });
+      const end = (side) => client.generate({ prompt: "a red apple", seed: 1, steps: 1, width: side, height: side }).then(() => "drawn", codeOf);
+      say([await end(1536), await end(64)]);
+      await client.dispose();`,
+      { shell: `echo $$ > ${group.procs}` },
+    );
+    expect(await program.next()).toEqual(["out_of_memory", "drawn"]);
+    expect(await program.ended).toMatchObject({ code: 0 });
   });
 
   it.each([32, 40, 64])("of %i file descriptors draws, or ends in a typed error", async (files) => {
