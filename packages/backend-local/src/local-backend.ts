@@ -9,16 +9,20 @@ import {
 import { readControls } from "./adapters/control/read-controls.ts";
 import { type AdapterFolders, findAdapters } from "./adapters/find-adapters.ts";
 import { readImagePrompts } from "./adapters/ip-adapter/read-image-prompts.ts";
+import { ofField } from "./adapters/of-field.ts";
 import type { Engine, EngineOptions } from "./engine/engine.ts";
 import { type EngineHold, shareEngine } from "./engine/shared-engine.ts";
 import { unlessAborted } from "./engine/unless-aborted.ts";
 import { familyOf } from "./families/families.ts";
+import { invalidField } from "./invalid-field.ts";
 import { capabilitiesOf } from "./local-capabilities.ts";
 import { toGenerationEvent } from "./local-events.ts";
 import { deviceSettings, type ResolvedLocalOptions } from "./local-options.ts";
 import { checkOwnOptions } from "./local-own-options.ts";
 import { expectationWarnings } from "./models/expectations.ts";
+import type { Model } from "./models/model.ts";
 import { ModelLibrary } from "./models/model-library.ts";
+import { plainUpscalers, settleSecond } from "./pipeline/hires/second-request.ts";
 import { readInputs } from "./pipeline/read-inputs.ts";
 import { settle } from "./pipeline/settings.ts";
 
@@ -88,7 +92,10 @@ export class LocalBackend implements Backend {
     settle(request, model);
     const adapted = await unlessAborted(findAdapters(request, this.#folders, model), before);
     const { request: sized, inputs } = await unlessAborted(readInputs(adapted, model.traits, before, rules), before);
-    const { width, height } = settle(sized, model);
+    const settings = settle(sized, model);
+    settleSecond(sized, settings, model);
+    const { width, height } = settings;
+    const upscaler = await unlessAborted(this.#upscaler(sized), before);
     const prompt = "prompt" in sized ? (sized.prompt ?? "") : "";
     const controls = await unlessAborted(
       readControls(sized, model, { controlNets: this.#steering.controlNets, width, height, signal: before, rules }),
@@ -108,7 +115,7 @@ export class LocalBackend implements Backend {
       yield* doubts;
       for await (const position of turn.moves(before)) yield { type: "queued", position };
       for await (const event of engine.run(
-        { request: sized, model, inputs: { ...inputs, controls, imagePrompts } },
+        { request: sized, model, upscaler, inputs: { ...inputs, controls, imagePrompts } },
         turn,
         before,
       )) {
@@ -123,6 +130,16 @@ export class LocalBackend implements Backend {
   async dispose(): Promise<void> {
     this.#life.abort(new DisposedError("This local backend was disposed; make a new one.", { backend: "local" }));
     await this.#hold?.release();
+  }
+
+  /** The network that a second pass enlarges by. @throws InvalidRequestError */
+  async #upscaler({ hires }: GenerationRequest): Promise<Model | undefined> {
+    const name = hires?.upscaler;
+    if (name === undefined || plainUpscalers.includes(name)) return undefined;
+    const found = await ofField("hires.upscaler", this.#models.find(name));
+    if (found.traits.atOnce) return found;
+    const message = `${found.path} is a model of its own; must be ${plainUpscalers.join(", ")}, or an upscaling network's file`;
+    throw invalidField("hires.upscaler", message);
   }
 
   #engine(): Engine {

@@ -3,6 +3,7 @@ import {
   type Defaults,
   type FeatureName,
   type GenerationRequest,
+  hiresOptions,
   parseRequest,
 } from "@latentkit/core";
 import { samplerNames, schedulerNames } from "@latentkit/core/diffusion";
@@ -41,8 +42,13 @@ export function capabilitiesOf(model: Model): Capabilities {
     backend: "local",
     model: identity,
     tasks: traits.tasks,
-    features: traits.atOnce ? traits.features : [...traits.features, ...sampled],
+    features: [
+      ...traits.features,
+      ...(traits.atOnce ? [] : sampled),
+      ...(secondPasses(traits) ? ["hires" as const] : []),
+    ],
     conditioning: traits.conditioning,
+    ...(secondPasses(traits) ? { hiresOptions } : {}),
     ...(traits.conditioning.includes("control") ? { conditioningOptions: controlOptions } : {}),
     samplers: traits.atOnce ? [] : samplerNames,
     schedulers: traits.atOnce ? [] : [ownScheduler, ...schedulerNames],
@@ -59,6 +65,11 @@ export function capabilitiesOf(model: Model): Capabilities {
     ...memoryOf(model),
     resume: false,
   };
+}
+
+/** Whether what was made can be gone on with: larger, by an image-to-image or an inpaint. */
+function secondPasses({ tasks, startsFromPicture, atOnce }: Traits): boolean {
+  return !atOnce && startsFromPicture && (tasks.includes("image-to-image") || tasks.includes("inpaint"));
 }
 
 /** Decoding takes the most of a job, and grows with the picture; above this it is done in stripes. */

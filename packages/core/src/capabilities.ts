@@ -1,7 +1,7 @@
 import type { ModelIdentity } from "./events.ts";
 import type { ConditioningKind, ConditioningOption } from "./request/conditioning.ts";
 import type { Task } from "./request/request.ts";
-import type { ImageFormat, PromptSyntax } from "./request/shared-fields.ts";
+import type { HiresOption, ImageFormat, PromptSyntax } from "./request/shared-fields.ts";
 
 /** Inclusive bounds of a number. */
 export interface Range {
@@ -68,6 +68,8 @@ export interface Capabilities {
   controls?: readonly string[] | "any";
   /** Fields of a conditioning that are honoured, of those that not every backend has. Default: none. */
   conditioningOptions?: readonly ConditioningOption[];
+  /** Fields of `hires` that are honoured, of those that not every backend has. Default: none. */
+  hiresOptions?: readonly HiresOption[];
   /** Values of `promptSyntax`, where not all are honoured. */
   promptSyntaxes?: readonly PromptSyntax[];
   samplers: readonly string[] | "any";

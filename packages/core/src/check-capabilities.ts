@@ -2,7 +2,8 @@ import { type Capabilities, type FeatureName, featureNames, type Range } from ".
 import type { Issue } from "./errors/issue.ts";
 import { conditioningOptions } from "./request/conditioning.ts";
 import { nearest } from "./request/nearest.ts";
-import { defaultStrength, type GenerationRequest } from "./request/request.ts";
+import { defaultStrength, type GenerationRequest, type Task } from "./request/request.ts";
+import { hiresOptions } from "./request/shared-fields.ts";
 
 /**
  * What of a request a backend cannot do. Empty when all is well.
@@ -11,14 +12,17 @@ import { defaultStrength, type GenerationRequest } from "./request/request.ts";
  */
 export function checkCapabilities(request: GenerationRequest, capabilities: Capabilities): Issue[] {
   const { tasks, outputFormats } = capabilities;
-  if (!tasks.includes(request.task)) return [oneOf("task", request.task, tasks)];
+  const asked = runsAs(request, tasks);
+  if (!tasks.includes(asked)) return [oneOf("task", request.task, tasks)];
   const issues = [
     ...checkFeatures(request, capabilities),
-    ...checkNames(request, capabilities),
+    ...namesKnown(request, capabilities),
     ...checkConditioning(request, capabilities),
     ...checkSyntax(request, capabilities),
     ...checkSizes(request, capabilities),
     ...checkOptions(request, capabilities),
+    ...checkHires(request, capabilities),
+    ...checkStages(request, capabilities),
   ];
   for (const [field, range] of Object.entries(capabilities.limits)) {
     const value = (request as Record<string, unknown>)[field];
@@ -53,16 +57,55 @@ function isSet(request: GenerationRequest, field: FeatureName): boolean {
   return Array.isArray(value) ? value.length > 0 : true;
 }
 
-function checkNames(request: GenerationRequest, capabilities: Capabilities): Issue[] {
+function namesKnown(
+  named: { sampler?: string | undefined; scheduler?: string | undefined },
+  capabilities: Capabilities,
+  start = "",
+): Issue[] {
   const issues: Issue[] = [];
   for (const [field, known] of [
     ["sampler", capabilities.samplers],
     ["scheduler", capabilities.schedulers],
   ] as const) {
-    const name = request[field];
-    if (name !== undefined && known !== "any" && !known.includes(name)) issues.push(oneOf(field, name, known));
+    const name = named[field];
+    if (name !== undefined && known !== "any" && !known.includes(name))
+      issues.push(oneOf(`${start}${field}`, name, known));
   }
   return issues;
+}
+
+/** What a model is asked for that an upscale is drawn anew by. */
+function runsAs(request: GenerationRequest, tasks: readonly Task[]): Task {
+  const redraws = request.task === "upscale" && request.redraw !== undefined && !tasks.includes("upscale");
+  return redraws ? "image-to-image" : request.task;
+}
+
+/** Stages are requests of their own. */
+function checkStages(request: GenerationRequest, { tasks, backend }: Capabilities): Issue[] {
+  if (request.task === "upscale" && request.redraw !== undefined && tasks.includes("upscale")) {
+    const message =
+      "has no effect here: this model enlarges by itself; leave it out, or name a model that has image-to-image";
+    return [{ field: "redraw", message }];
+  }
+  const stages = ("refine" in request && request.refine) || [];
+  return stages.flatMap(({ box, mask }, i): Issue[] => {
+    const paints = box !== undefined || mask !== undefined || request.task === "inpaint" || request.task === "outpaint";
+    const needed = paints ? "inpaint" : "image-to-image";
+    if (tasks.includes(needed)) return [];
+    const message = `needs task "${needed}", which ${backend} does not have here: leave it out`;
+    return [{ field: `refine[${i}]`, message, allowed: tasks }];
+  });
+}
+
+function checkHires(request: GenerationRequest, capabilities: Capabilities): Issue[] {
+  const { hires } = request;
+  if (hires === undefined || !capabilities.features.includes("hires")) return [];
+  const idle = hiresOptions
+    .filter((option) => hires[option] !== undefined && !capabilities.hiresOptions?.includes(option))
+    .map((option) => ({ field: `hires.${option}`, message: "has no effect here: leave it out" }));
+  return [...idle, ...namesKnown(hires, capabilities, "hires.")].filter(
+    ({ field }, i, all) => all.findIndex((other) => other.field === field) === i,
+  );
 }
 
 function checkSyntax(request: GenerationRequest, { features, promptSyntaxes }: Capabilities): Issue[] {

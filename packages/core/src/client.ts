@@ -4,18 +4,20 @@ import { type BestOf, type BestOfOptions, bestOf } from "./batch/best-of.ts";
 import type { Capabilities } from "./capabilities.ts";
 import { checkCapabilities } from "./check-capabilities.ts";
 import { type Dropped, dropUnsupported } from "./drop-unsupported.ts";
-import { judgedBy, planEdit, withOutpaint } from "./edit/edit.ts";
+import { judgedBy, withOutpaint } from "./edit/edit.ts";
 import { BusyError } from "./errors/busy-error.ts";
 import { ConfigError } from "./errors/config-error.ts";
 import { DisposedError } from "./errors/disposed-error.ts";
 import { InvalidRequestError } from "./errors/invalid-request-error.ts";
 import { NotFoundError } from "./errors/not-found-error.ts";
+import { RecipeError } from "./errors/recipe-error.ts";
 import { UnsupportedError } from "./errors/unsupported-error.ts";
 import type { WarningEvent } from "./events.ts";
 import { type Explanation, explain } from "./explain/explain.ts";
 import { entryOf, type History, memoryHistory } from "./explain/history.ts";
 import { checkPictures } from "./image/check-pictures.ts";
 import { fingerprintImages } from "./image/fingerprint-images.ts";
+import type { GeneratedImage } from "./image/generated-image.ts";
 import { type CallInputs, checkInputRules, type InputRules } from "./image/input-rules.ts";
 import { namingInput } from "./image/name-input.ts";
 import { readInputObjects } from "./image/read-input-objects.ts";
@@ -36,6 +38,8 @@ import type { GenerationRequest, Task } from "./request/request.ts";
 import { checkBounds } from "./request/request-bounds.ts";
 import { randomSeed } from "./request/seed.ts";
 import { runRequest } from "./run-request.ts";
+import { finalRequest, isDraft } from "./stages/draft.ts";
+import { hasStages } from "./stages/refine.ts";
 import { Sweep, type SweepInput, type SweepOptions } from "./sweep/sweep.ts";
 
 /** What to do with a field that the backend cannot honour: refuse, or leave it out and warn. */
@@ -101,6 +105,11 @@ export interface Client {
   generate<T extends Task = never>(input: GenerateInput<T>, options?: GenerateOptions): Job;
   /** Goes on with a job whose handle was kept, after a crash or in another process. */
   resume(handle: JobHandle, options?: GenerateOptions): Job;
+  /**
+   * The picture that a draft stands for: one that a request with `draft` made, or its recipe. Of a smaller draft a second pass is made,
+   * which moves by `strength` (0.6) from it.
+   */
+  final(draft: GeneratedImage | Recipe, options?: GenerateOptions & { strength?: number | undefined }): Job;
   /** What the backend can do with a model, or with its default one. */
   capabilities(model?: string, options?: CapabilitiesOptions): Promise<Capabilities>;
   /**
@@ -196,6 +205,16 @@ class BackendClient implements Client {
     });
   }
 
+  final(draft: GeneratedImage | Recipe, options: GenerateOptions & { strength?: number | undefined } = {}): Job {
+    const { strength, ...rest } = options;
+    return this.#start(rest, async (signal) => {
+      const recipe = isRecipe(draft) ? draft : draft.recipe;
+      if (recipe === undefined) throw new RecipeError("This picture has no recipe, and so no draft to go on from.");
+      const request = finalRequest(parseRecipe(recipe, this.#options), strength);
+      return this.#prepare({ ...recipe, request } as Recipe, rest, signal);
+    });
+  }
+
   async capabilities(model?: string, options?: CapabilitiesOptions): Promise<Capabilities> {
     return withOutpaint(await this.backend.capabilities(model, options));
   }
@@ -280,10 +299,19 @@ class BackendClient implements Client {
     const inputs = this.#inputs;
     const { request } = handle;
     const edits = request.task === "inpaint" || request.task === "outpaint";
-    if (!edits) return yield* resume.call(backend, handle, { signal, inputs });
+    if (!edits && !isDraft(request) && !hasStages(request))
+      return yield* resume.call(backend, handle, { signal, inputs });
     const capabilities = await backend.capabilities(request.model, { signal });
-    const edit = await planEdit(request, capabilities, { backend, signal, inputs });
-    yield* edit.finish(resume.call(backend, { ...handle, request: edit.request }, { signal, inputs }), signal);
+    // What has begun is its first request; the stages after that are run anew.
+    yield* runRequest(request, {
+      backend,
+      capabilities,
+      drops: false,
+      signal,
+      inputs,
+      revise: () => {},
+      begun: (first) => resume.call(backend, { ...handle, request: first }, { signal, inputs }),
+    });
   }
 
   /** What a backend remembers may be out of date: it is asked anew before anything is refused. */

@@ -116,8 +116,10 @@ export { impliedTask } from "./request/implied-task.ts";
 export { inputFiles, mapInputFiles } from "./request/input-files.ts";
 export type {
   BatchPlaceInput,
+  BoxInput,
   ConditioningInput,
   ControlInput,
+  DraftInput,
   EmbeddingInput,
   GenerationInput,
   GuidanceInput,
@@ -130,13 +132,16 @@ export type {
   LatentInput,
   LatentValues,
   LoraInput,
+  MaskInput,
   NoiseDeviceInput,
   NoiseInput,
   OptionsInput,
   OutpaintInput,
   OutputInput,
   PromptInput,
+  RedrawInput,
   ReferenceInput,
+  RefineInput,
   SeedInput,
   SharedInput,
   SizeInput,
@@ -161,6 +166,8 @@ export {
 } from "./request/request.ts";
 export { maxSeed, SeedSchema, seedOfImage } from "./request/seed.ts";
 export {
+  type HiresOption,
+  hiresOptions,
   type ImageFormat,
   imageFormats,
   type PromptSyntax,

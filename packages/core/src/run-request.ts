@@ -8,6 +8,9 @@ import type { GenerationEvent } from "./events.ts";
 import type { CallInputs } from "./image/input-rules.ts";
 import { namingInput } from "./image/name-input.ts";
 import type { GenerationRequest } from "./request/request.ts";
+import { isDraft, runDraft } from "./stages/draft.ts";
+import { redraws, runRedraw } from "./stages/redraw.ts";
+import { hasStages, runRefined } from "./stages/refine.ts";
 
 /** What a request is run with. */
 export interface RequestRun {
@@ -18,6 +21,8 @@ export interface RequestRun {
   signal: AbortSignal;
   /** How its input files may be read. */
   inputs?: CallInputs | undefined;
+  /** Goes on with the first request to the backend, where that runs already. */
+  begun?: ((request: GenerationRequest) => AsyncIterable<GenerationEvent>) | undefined;
   /** Told the request as it is now, where something was left out. */
   revise(request: GenerationRequest): void;
 }
@@ -47,14 +52,34 @@ export async function* runRequest(request: GenerationRequest, run: RequestRun): 
   }
 }
 
-async function* runOnce(
+/** A request of several stages is several requests to the backend. */
+function runOnce(request: GenerationRequest, options: RequestRun): AsyncIterable<GenerationEvent> {
+  // What was begun before is gone on with: it is the first request of them all.
+  let { begun } = options;
+  const run = (stage: GenerationRequest, capabilities = options.capabilities) => {
+    const generate = begun ?? ((asked: GenerationRequest) => generateOn(options, asked));
+    begun = undefined;
+    return runPlain(stage, { ...options, capabilities }, { generate, isWhole: stage === request });
+  };
+  if (isDraft(request)) return runDraft(request, { ...options, run });
+  if (redraws(request)) return runRedraw(request, { ...options, run });
+  return hasStages(request) ? runRefined(request, { ...options, run }) : run(request);
+}
+
+function generateOn({ backend, signal, inputs }: RequestRun, request: GenerationRequest) {
+  return backend.generate(request, { signal, inputs });
+}
+
+/** One request to the backend, with what the client does to its pictures. */
+async function* runPlain(
   request: GenerationRequest,
   { backend, capabilities, signal, inputs }: RequestRun,
+  { generate, isWhole }: { generate: NonNullable<RequestRun["begun"]>; isWhole: boolean },
 ): AsyncGenerator<GenerationEvent> {
   const edit = await planEdit(request, capabilities, { backend, signal, inputs });
-  if (edit.request !== request) {
+  if (edit.request !== request || !isWhole) {
     const issues = checkCapabilities(edit.request, capabilities);
     if (issues.length > 0) throw new UnsupportedError(issues, { backend: backend.id });
   }
-  yield* edit.finish(backend.generate(edit.request, { signal, inputs }), signal);
+  yield* edit.finish(generate(edit.request), signal);
 }

@@ -11,7 +11,9 @@ export interface A1111Call {
 const latentUpscalers: Readonly<Record<string, string>> = {
   nearest: "Latent (nearest)",
   bilinear: "Latent",
+  "nearest-exact": "Latent (nearest-exact)",
   bicubic: "Latent (bicubic)",
+  lanczos: "Lanczos",
 };
 
 /** @throws InvalidRequestError for an input that cannot be read. */
@@ -39,7 +41,7 @@ export async function callOf(
       path: "img2img",
       body: { ...body, init_images: [await read(request.image, "image")], denoising_strength: request.strength },
     };
-  if (request.task !== "inpaint") return { path: "txt2img", body: { ...body, ...hiresOf(request) } };
+  if (request.task !== "inpaint") return { path: "txt2img", body: { ...body, ...hiresOf(request, lists) } };
   const masked = {
     init_images: [await read(request.image, "image")],
     mask: await read(request.mask, "mask"),
@@ -87,14 +89,16 @@ function sharedBody(request: GenerationRequest, lists: A1111Lists): Record<strin
   };
 }
 
-function hiresOf({ hires }: GenerationRequest): Record<string, unknown> {
+function hiresOf({ hires }: GenerationRequest, lists: A1111Lists): Record<string, unknown> {
   if (hires === undefined) return {};
-  const { scale, strength, steps, upscaler = "bilinear" } = hires;
+  const { scale, strength, steps, upscaler = "bilinear", sampler, scheduler } = hires;
   return {
     enable_hr: true,
     hr_scale: scale,
     denoising_strength: strength,
     hr_upscaler: latentUpscalers[upscaler] ?? upscaler,
     ...(steps === undefined ? {} : { hr_second_pass_steps: steps }),
+    ...(sampler === undefined ? {} : { hr_sampler_name: lists.samplers.get(sampler) ?? sampler }),
+    ...(scheduler === undefined ? {} : { hr_scheduler: lists.schedulers.get(scheduler) ?? scheduler }),
   };
 }

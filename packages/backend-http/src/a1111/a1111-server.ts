@@ -81,6 +81,7 @@ export function capabilitiesOf(lists: A1111Lists, model: string | undefined): Ca
       : { model: { id: known?.title ?? wanted, ...(known?.sha256 ? { hash: `sha256:${known.sha256}` } : {}) } }),
     tasks: ["text-to-image", "image-to-image", "inpaint", ...(lists.upscalers.length > 0 ? ["upscale" as const] : [])],
     features,
+    hiresOptions: ["sampler", "scheduler"],
     promptSyntaxes: ["a1111"],
     conditioning: [],
     samplers: [...lists.samplers.keys()],

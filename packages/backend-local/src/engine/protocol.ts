@@ -28,6 +28,8 @@ export interface EngineSettings extends DeviceSettings {
 export interface EngineJob {
   request: GenerationRequest;
   model: Model;
+  /** The network that enlarges between two passes. */
+  upscaler?: Model | undefined;
   /**
    * Input pictures, decoded and resized to the output's size; or the latents in place of the picture: one for all, or one for each; and
    * control, reference and prompting pictures.

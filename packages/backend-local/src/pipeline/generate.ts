@@ -1,4 +1,4 @@
-import { parseRequest, type SerializedError } from "@latentkit/core";
+import { type Phase, parseRequest, type SerializedError } from "@latentkit/core";
 import { runPlan } from "@latentkit/core/diffusion";
 import { type AdaptedModel, adaptedModel } from "../adapters/adapted-model.ts";
 import { loadControls } from "../adapters/control/loaded-controls.ts";
@@ -13,10 +13,11 @@ import { serializeError } from "../local-error.ts";
 import { guidanceOver } from "./choose-guidance.ts";
 import { familyJob } from "./family-job.ts";
 import { guidedDenoiser } from "./guided-denoiser.ts";
+import { openSecondPass, type SecondPass } from "./hires/second-pass.ts";
 import { fromPixels, toLatentMask } from "./image-tensor.ts";
-import { JobClock } from "./job-clock.ts";
+import { JobClock, type Stretch, wholePass } from "./job-clock.ts";
 import { makeAtOnce } from "./make-at-once.ts";
-import { randomOf, seedOf } from "./random-of-image.ts";
+import { type RandomOfImage, randomOf, seedOf } from "./random-of-image.ts";
 import { reporting } from "./reporting.ts";
 import { requireFinite } from "./require-finite.ts";
 import { resolved } from "./settings.ts";
@@ -28,6 +29,7 @@ interface Context {
   job: FamilyJob;
   source: Source;
   denoiser: Denoiser;
+  second: SecondPass | undefined;
   codec: Codec;
   clock: JobClock;
   signal: AbortSignal;
@@ -35,7 +37,7 @@ interface Context {
 
 /** Makes a job's images, one after the other: image i has seed + i, and one that fails leaves the others be. */
 export async function* generate(
-  { request, inputs }: EngineJob,
+  { request, inputs, upscaler }: EngineJob,
   model: LoadedModel,
   signal: AbortSignal,
 ): AsyncGenerator<EngineEvent> {
@@ -63,7 +65,9 @@ export async function* generate(
   const runMsBefore = await model.runMs();
   const job = { ...asGiven, inputs: yield* prepareControls(inputs, model.runtime, signal) };
   yield* load(model, names, clock, signal);
-  const context = yield* prepare(job, family, adapted, clock, signal);
+  const opened = yield* prepare(job, family, adapted, clock, signal);
+  const ofSecond = { model: adapted, family, job, upscaler, signal };
+  const context = { ...opened, second: await clock.time("encode", () => openSecondPass(ofSecond)) };
   // The text encoders have done their work. Whatever is needed on wakes by itself.
   if (isShort(model.runtime)) await model.rest();
 
@@ -112,7 +116,7 @@ async function* prepare(
   model: AdaptedModel,
   clock: JobClock,
   signal: AbortSignal,
-): AsyncGenerator<EngineEvent, Context> {
+): AsyncGenerator<EngineEvent, Omit<Context, "second">> {
   const { codec } = family;
   const { request } = job;
   const { image, mask, latents } = job.inputs;
@@ -139,7 +143,60 @@ async function* prepare(
 }
 
 async function* makeImage(index: number, context: Context): AsyncGenerator<EngineEvent> {
-  const { model, job, source, denoiser, codec, clock, signal } = context;
+  const { model, job, source, denoiser, second, codec, clock, signal } = context;
+  const { settings } = job;
+  const isAll = second === undefined;
+  const first = {
+    job,
+    denoiser,
+    phase: "sample",
+    stretch: isAll ? wholePass : { from: 0, to: shareOf(job, second.job) },
+  };
+  let { latent, random } = yield* sample(index, first, source, context);
+  let { dims } = job;
+  const { seed, resolved: own } = random;
+  if (second !== undefined) {
+    const enlarged = await clock.time("sample", () => second.sourceOf(latent));
+    const stretch = { from: first.stretch.to, to: 1 };
+    ({ latent } = yield* sample(index, { ...second, phase: "hires", stretch }, enlarged, context));
+    ({ dims } = second.job);
+  }
+  yield clock.image("decode", index, 0, 1);
+  const from = performance.now();
+  const decoding = reporting((onProgress) => codec.decode(model, latent, dims, signal, onProgress));
+  let next = await decoding.next();
+  for (; !next.done; next = await decoding.next()) yield clock.image("decode", index, ...next.value);
+  const pixels = next.value;
+  clock.add("decode", performance.now() - from);
+  const left = settings.givesLatent ? { latent: { shape: dims, data: latent.slice() } } : {};
+  yield { type: "image", index, seed, ...(own ? { resolved: own } : {}), pixels, ...left };
+  yield clock.image("decode", index, 1, 1);
+}
+
+/** One pass over a picture, and which part of its work it is. */
+interface Pass {
+  job: FamilyJob;
+  denoiser: Denoiser;
+  phase: Phase;
+  stretch: Stretch;
+}
+
+/** About which share of two passes' work the first is: steps count by their pixels. */
+function shareOf(...passes: [FamilyJob, FamilyJob]): number {
+  const [first, second] = passes.map(({ dims, settings }) => settings.grid.steps * dims[1] * dims[2]) as [
+    number,
+    number,
+  ];
+  return first + second === 0 ? 1 : first / (first + second);
+}
+
+/** Runs one pass over image `index`. */
+async function* sample(
+  index: number,
+  { job, denoiser, phase, stretch }: Pass,
+  source: Source,
+  { model, codec, clock, signal }: Context,
+): AsyncGenerator<EngineEvent, { latent: Float32Array; random: RandomOfImage }> {
   const { settings, dims } = job;
   const { plan, grid, previewEvery } = settings;
   const random = randomOf(index, dims, settings, source);
@@ -168,13 +225,13 @@ async function* makeImage(index: number, context: Context): AsyncGenerator<Engin
     signal,
   };
   let latent = start.x;
-  yield clock.image("sample", index, 0, grid.steps);
+  yield clock.image(phase, index, 0, grid.steps, stretch);
   for await (const state of runPlan(plan, run)) {
     const { step, steps, sigmaNext, x } = state;
     start.keep?.(x, step, step < steps ? sigmaNext : undefined);
     latent = x;
     clock.add("sample", performance.now() - from);
-    yield clock.image("sample", index, step, steps);
+    yield clock.image(phase, index, step, steps, stretch);
     if (previewEvery > 0 && step % previewEvery === 0 && step < steps) {
       // Looked at here only: some samplers make it when it is.
       const look = state.denoised;
@@ -186,17 +243,7 @@ async function* makeImage(index: number, context: Context): AsyncGenerator<Engin
     from = performance.now();
   }
   requireFinite(latent, "denoising network");
-  yield clock.image("decode", index, 0, 1);
-  from = performance.now();
-  const decoding = reporting((onProgress) => codec.decode(model, latent, dims, signal, onProgress));
-  let next = await decoding.next();
-  for (; !next.done; next = await decoding.next()) yield clock.image("decode", index, ...next.value);
-  const pixels = next.value;
-  clock.add("decode", performance.now() - from);
-  const { seed, resolved: own } = random;
-  const left = settings.givesLatent ? { latent: { shape: dims, data: latent.slice() } } : {};
-  yield { type: "image", index, seed, ...(own ? { resolved: own } : {}), pixels, ...left };
-  yield clock.image("decode", index, 1, 1);
+  return { latent, random };
 }
 
 /** Image-to-image begins with a clean latent; text-to-image goes on with a noisy one, or begins with noise. */

@@ -3,6 +3,15 @@ import type { Phase, ProgressEvent } from "@latentkit/core";
 /** Share of an image's work that is sampling; the rest is decoding. Only for the bar. */
 const samplingShare = 0.95;
 
+/** A stretch of an image's sampling, in shares of it. */
+export interface Stretch {
+  from: number;
+  to: number;
+}
+
+/** All of it. */
+export const wholePass: Stretch = { from: 0, to: 1 };
+
 /** Times a job's phases and estimates what is left, over all of its images. */
 export class JobClock {
   readonly timings: Record<string, number> = { loadMs: 0, encodeMs: 0, sampleMs: 0, decodeMs: 0 };
@@ -33,10 +42,10 @@ export class JobClock {
     return { type: "progress", phase, step, steps };
   }
 
-  /** Progress of image `index`. */
-  image(phase: "sample" | "decode", index: number, step: number, steps: number): ProgressEvent {
-    const done =
-      phase === "decode" ? samplingShare + (1 - samplingShare) * (step / steps) : samplingShare * (step / steps);
+  /** Progress of image `index`; of a pass that is not all of its sampling, from one share of that to another. */
+  image(phase: Phase, index: number, step: number, steps: number, { from, to } = wholePass): ProgressEvent {
+    const sampled = samplingShare * (from + (to - from) * (steps === 0 ? 1 : step / steps));
+    const done = phase === "decode" ? samplingShare + (1 - samplingShare) * (step / steps) : sampled;
     return this.#progress(phase, index, step, steps, done);
   }
 

@@ -18,6 +18,7 @@ import { guidanceOf, guidanceOver, guidanceScaleOf, type PerturbedGuidance, pert
 import { givesLevels, gridOf, ownScheduler, planOf } from "./choose-plan.ts";
 import { distilledTimesteps } from "./distilled-timesteps.ts";
 import { dynamicShiftOf } from "./dynamic-shift-of.ts";
+import { defaultUpscaler } from "./interpolation.ts";
 
 /** A request with every choice made. */
 export interface Settings {
@@ -38,6 +39,8 @@ export interface Settings {
   noise: NoiseSettings;
   /** The request's own, with sizes in pixels. */
   requestNoise: GenerationRequest["noise"];
+  /** The second pass with what the request leaves open. */
+  hires?: GenerationRequest["hires"];
   /** Whether each picture comes with its latent. */
   givesLatent: boolean;
   samplerOptions: Record<string, unknown>;
@@ -109,6 +112,7 @@ export function settle(request: GenerationRequest, model: Model): Settings {
     perturbed: perturbedOf(request, traits.selfAttentions),
     noise: checkedNoise(noiseOf(request.noise, traits)),
     requestNoise: request.noise,
+    hires: request.hires && { upscaler: defaultUpscaler, ...request.hires, steps: request.hires.steps ?? steps },
     givesLatent: request.output.latent === true,
     samplerOptions: readSamplerOptions(plan.sampler, request.samplerOptions ?? {}, plan),
     clipSkip,
@@ -167,6 +171,7 @@ function withDefaults(request: GenerationRequest, defaults: ModelDefaults): Gene
 /** The part of the settings that goes into the recipe. */
 export function resolved(settings: Settings, { atOnce }: Pick<Traits, "atOnce"> = {}): Partial<GenerationRequest> {
   const { width, height, seed, steps, guidanceScale, promptSyntax, perturbed, plan } = settings;
+  const { hires } = settings;
   if (atOnce) return { width, height };
   return {
     width,
@@ -177,6 +182,7 @@ export function resolved(settings: Settings, { atOnce }: Pick<Traits, "atOnce"> 
     ...(settings.guidedByPicture ? { imageGuidanceScale: settings.imageGuidanceScale } : {}),
     ...(promptSyntax ? { promptSyntax } : {}),
     ...(perturbed ? { guidance: perturbed.recorded } : {}),
+    ...(hires === undefined ? {} : { hires }),
     sampler: plan.sampler,
     // Levels of the request's own stand in a scheduler's place.
     ...(settings.ownLevels ? {} : { scheduler: plan.scheduler }),

@@ -13,6 +13,8 @@ export interface RequestFlags {
   hiresStrength?: number;
   hiresSteps?: number;
   hiresUpscaler?: string;
+  hiresSampler?: string;
+  hiresScheduler?: string;
   clipSkip?: number;
   imageGuidanceScale?: number;
   promptSyntax?: string;
@@ -59,7 +61,9 @@ export function requestOptions(): Option[] {
     new Option("--hires <scale>", "a second pass, at so many times the size").argParser(decimal),
     new Option("--hires-strength <0-1>", "how much the second pass changes").argParser(decimal),
     new Option("--hires-steps <n>", "steps of the second pass").argParser(whole),
-    new Option("--hires-upscaler <name>", "nearest, bilinear, bicubic, or an upscale model"),
+    new Option("--hires-upscaler <name>", "nearest, bilinear, bicubic, lanczos, or an upscale model"),
+    new Option("--hires-sampler <name>", "sampler of the second pass"),
+    new Option("--hires-scheduler <name>", "scheduler of the second pass"),
     new Option("--clip-skip <n>", "text encoder layers left off at the end; 1 is none").argParser(whole),
     new Option(
       "--image-guidance-scale <scale>",
@@ -89,6 +93,8 @@ export function requestFields(flags: RequestFlags): Partial<GenerationInput> {
     strength: flags.hiresStrength,
     steps: flags.hiresSteps,
     upscaler: flags.hiresUpscaler,
+    sampler: flags.hiresSampler,
+    scheduler: flags.hiresScheduler,
   });
   const output = given({
     format: flags.format,
@@ -118,6 +124,8 @@ const flagOf: Readonly<Record<string, string>> = {
   "hires.strength": "--hires-strength",
   "hires.steps": "--hires-steps",
   "hires.upscaler": "--hires-upscaler",
+  "hires.sampler": "--hires-sampler",
+  "hires.scheduler": "--hires-scheduler",
   clipSkip: "--clip-skip",
   imageGuidanceScale: "--image-guidance-scale",
   promptSyntax: "--prompt-syntax",

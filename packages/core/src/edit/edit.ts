@@ -14,6 +14,7 @@ import { type Kept, pasteKept } from "../image/paste-kept.ts";
 import { payloadPixels, toPayload } from "../image/payload-pixels.ts";
 import type { ImageSource } from "../request/image-source.ts";
 import type { GenerationRequest, RequestOf } from "../request/request.ts";
+import { maskedInpaint, shapesMask } from "./masked-inpaint.ts";
 import { asInpaint } from "./outpaint-as-inpaint.ts";
 
 /** How a request that keeps a part of its picture is run: as the backend is asked, and what is then done to what it makes. */
@@ -52,6 +53,10 @@ export async function planEdit(
 ): Promise<Edit> {
   const { tasks, keepsUnmasked = false, limits } = capabilities;
   if (request.task !== "inpaint" && request.task !== "outpaint") return { request, finish: (events) => events };
+  if (request.task === "inpaint" && shapesMask(request)) {
+    const own = { backend, signal, inputs };
+    return planMasked(request, capabilities, own);
+  }
   const grows = request.task === "outpaint" && !tasks.includes("outpaint");
   const pastes = request.keepUnmasked && !keepsUnmasked;
   if (!grows && !pastes) return { request, finish: (events) => events };
@@ -65,7 +70,37 @@ export async function planEdit(
   };
   return {
     request: canvas?.request ?? request,
-    finish: (events, ofJob) => finished(events, { change, backend, signal: ofJob, canvas }),
+    finish: (events, ofJob) =>
+      finished(events, {
+        change,
+        backend,
+        signal: ofJob,
+        ...(canvas && { previews: true, own: ["image", "mask", "task"], size: canvas }),
+      }),
+  };
+}
+
+/** An inpaint whose mask the client changes, or whose masked part alone is painted. */
+async function planMasked(
+  request: RequestOf<"inpaint">,
+  capabilities: Capabilities,
+  { backend, signal, inputs }: { backend: Backend; signal: AbortSignal; inputs: CallInputs },
+): Promise<Edit> {
+  const bare = { keepUnmasked: false };
+  const [image, mask] = await Promise.all([
+    read(request.image, "image", bare, signal, inputs),
+    read(request.mask, "mask", bare, signal, inputs),
+  ]);
+  const planned = await maskedInpaint(request, {
+    image,
+    mask,
+    capabilities,
+    read: (source, field) => read(source, field, bare, signal, inputs),
+  });
+  const rest = { backend, previews: request.onlyMasked === true, own: ["image", "mask", "conditioning"] };
+  return {
+    request: planned.request,
+    finish: (events, ofJob) => finished(events, { ...rest, change: planned.change, signal: ofJob }),
   };
 }
 
@@ -96,21 +131,26 @@ interface Finish {
   change(pixels: Pixels): Promise<Pixels>;
   backend: Backend;
   signal: AbortSignal;
-  canvas: { width: number; height: number } | undefined;
+  /** Whether what is not finished is changed as well: where it is of another size or place. */
+  previews?: boolean | undefined;
+  /** Fields of the backend's request that are not the caller's. */
+  own?: readonly string[] | undefined;
+  /** The picture's size, where that is not the backend's. */
+  size?: { width: number; height: number } | undefined;
 }
 
 async function* finished(
   events: AsyncIterable<GenerationEvent>,
-  { change, backend, signal, canvas }: Finish,
+  { change, backend, signal, previews = false, own = [], size }: Finish,
 ): AsyncGenerator<GenerationEvent> {
   for await (const event of events) {
-    if ("resolved" in event && event.resolved !== undefined && canvas !== undefined) {
-      const { image: _, mask: __, task: ___, ...resolved } = event.resolved as Record<string, unknown>;
-      const { width, height } = canvas;
-      yield { ...event, resolved: { ...resolved, ...(event.type === "started" ? { width, height } : {}) } };
+    if (event.type !== "image" && "resolved" in event && event.resolved !== undefined && own.length > 0) {
+      const kept = Object.entries(event.resolved).filter(([field]) => !own.includes(field));
+      const sized = event.type === "started" && size ? { width: size.width, height: size.height } : {};
+      yield { ...event, resolved: { ...Object.fromEntries(kept), ...sized } };
       continue;
     }
-    if (event.type !== "image" && (event.type !== "preview" || canvas === undefined)) {
+    if (event.type !== "image" && (event.type !== "preview" || !previews)) {
       yield event;
       continue;
     }

@@ -1,8 +1,9 @@
 import type { Capabilities } from "../capabilities.ts";
 import { InvalidRequestError } from "../errors/invalid-request-error.ts";
-import { encodeImage, type Pixels } from "../image/codec.ts";
+import type { Pixels } from "../image/codec.ts";
 import { borderMask, padPixels } from "../image/outpaint-canvas.ts";
 import type { GenerationRequest, RequestOf } from "../request/request.ts";
+import { asSource } from "./masked-inpaint.ts";
 
 /** An outpaint on a canvas of the client's. */
 export interface Canvas {
@@ -39,8 +40,8 @@ export async function asInpaint(
     request: {
       ...rest,
       task: "inpaint",
-      image: { base64: await base64Of(canvas) },
-      mask: { base64: await base64Of(mask) },
+      image: await asSource(canvas),
+      mask: await asSource(mask),
       width: canvas.width,
       height: canvas.height,
     },
@@ -59,8 +60,4 @@ function checkSize({ width, height }: RequestOf<"outpaint">, fullWidth: number, 
 /** How much is missing to the next multiple. */
 function upTo(side: number, multipleOf = 1): number {
   return (multipleOf - (side % multipleOf)) % multipleOf;
-}
-
-async function base64Of(pixels: Pixels): Promise<string> {
-  return Buffer.from(await encodeImage(pixels, "png")).toString("base64");
 }

@@ -9,11 +9,13 @@ import { isBlob, isImageFile } from "../request/image-object.ts";
  */
 export async function readInputObjects(input: unknown): Promise<unknown> {
   if (typeof input !== "object" || input === null) return input;
-  const { conditioning } = input as Record<string, unknown>;
-  const read = await withBytes(input, ["image", "mask", "latent"], "");
-  if (!Array.isArray(conditioning)) return read;
-  const entries = conditioning.map((entry, i) => withBytes(entry, ["image", "mask"], `conditioning[${i}].`));
-  return { ...read, conditioning: await Promise.all(entries) };
+  const read: Record<string, unknown> = { ...(await withBytes(input, ["image", "mask", "latent"], "")) };
+  for (const field of ["conditioning", "refine"]) {
+    const entries = read[field];
+    if (!Array.isArray(entries)) continue;
+    read[field] = await Promise.all(entries.map((entry, i) => withBytes(entry, ["image", "mask"], `${field}[${i}].`)));
+  }
+  return read;
 }
 
 async function withBytes<T>(holder: T, fields: readonly string[], path: string): Promise<T> {

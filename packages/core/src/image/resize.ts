@@ -99,7 +99,7 @@ function divided({ data, ...sizes }: Pixels): Pixels {
 }
 
 /** Lets others have the thread where it has been held for long. */
-function pauser(): () => Promise<void> {
+export function pauser(): () => Promise<void> {
   let since = performance.now();
   return async () => {
     if (performance.now() - since < breath) return;

@@ -34,6 +34,7 @@ export function isOwn({ request, versions }: Recipe, { kind, field, value }: Rec
   if (kind === "count") return known !== undefined && request.count === known.count;
   if (field === "model") return known?.model !== undefined && known.model === request.model;
   if (field === "hires.upscaler") return known?.hires?.upscaler !== undefined && known.hires.upscaler === value;
+  if (field === "redraw.upscaler") return own.has(request);
   if (kind === "backendOptions") return own.has(request.backendOptions);
   const [list, index] = field.split(/[[\]]/);
   const holder = (request as Record<string, unknown>)[list!];

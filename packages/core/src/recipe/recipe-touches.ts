@@ -11,7 +11,7 @@ export interface RecipeTouch {
 }
 
 /** How latents are enlarged without a model. */
-const interpolations = ["nearest", "bilinear", "bicubic"];
+const interpolations = ["nearest", "nearest-exact", "bilinear", "bicubic", "lanczos"];
 /** So many pictures are nobody's bill. */
 export const maxRecipeCount = 4;
 
@@ -35,7 +35,8 @@ export function recipeTouches(request: GenerationRequest): RecipeTouch[] {
   return touches;
 }
 
-function* modelsOf({ model, loras, embeddings, conditioning, hires }: GenerationRequest): Generator<[string, string]> {
+function* modelsOf(request: GenerationRequest): Generator<[string, string]> {
+  const { model, loras, embeddings, conditioning, hires } = request;
   if (model !== undefined) yield ["model", model];
   for (const [i, lora] of loras.entries()) yield [`loras[${i}].model`, lora.model];
   for (const [i, embedding] of embeddings.entries()) yield [`embeddings[${i}].model`, embedding.model];
@@ -47,4 +48,6 @@ function* modelsOf({ model, loras, embeddings, conditioning, hires }: Generation
   }
   if (hires?.upscaler !== undefined && !interpolations.includes(hires.upscaler))
     yield ["hires.upscaler", hires.upscaler];
+  const redraw = "redraw" in request ? request.redraw : undefined;
+  if (redraw?.upscaler !== undefined) yield ["redraw.upscaler", redraw.upscaler];
 }

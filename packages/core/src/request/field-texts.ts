@@ -295,7 +295,16 @@ export const fieldTexts: Readonly<Record<string, FieldText>> = {
     unit: "steps",
   },
   "*.hires.upscaler": {
-    description: 'Latent interpolation (`"nearest"`, `"bilinear"`, `"bicubic"`) or an upscale model\'s name.',
+    description:
+      'What enlarges: an interpolation of the latent (`"nearest"`, `"bilinear"`, `"bicubic"`), of the picture (`"lanczos"`), or an upscaling network, as the backend names it.',
+  },
+  "*.hires.sampler": {
+    description: "Sampler of the second pass; that of the first where absent.",
+    type: "name",
+  },
+  "*.hires.scheduler": {
+    description: "Scheduler of the second pass; that of the first where absent.",
+    type: "name",
   },
   "*.previewEvery": {
     description: "Ask for a preview every so many steps; 0 is none.",
@@ -331,6 +340,83 @@ export const fieldTexts: Readonly<Record<string, FieldText>> = {
       "With `startStep`: the latent that an earlier request left there, gone on with as it is. Without: the noise to start from, of unit variance, as diffusers' `latents`.",
     type: "latent",
   },
+  "text-to-image.refine": {
+    description: "Stages that go on with the picture, one after the other, each in the recipe.",
+  },
+  "text-to-image.refine.strength": {
+    description: "How far to move from the picture before: 0 keeps it, 1 ignores it.",
+  },
+  "text-to-image.refine.steps": {
+    description: "Sampling steps of this stage; the request's where absent.",
+    unit: "steps",
+  },
+  "text-to-image.refine.prompt": {
+    description: "What to draw in this stage; the request's prompt where absent.",
+  },
+  "text-to-image.refine.negativePrompt": {
+    description: "What to keep out in this stage; the request's where absent.",
+  },
+  "text-to-image.refine.guidanceScale": {
+    description: "Guidance scale of this stage; the request's where absent.",
+  },
+  "text-to-image.refine.sampler": {
+    description: "Sampler of this stage; the request's where absent.",
+    type: "name",
+  },
+  "text-to-image.refine.scheduler": {
+    description: "Scheduler of this stage; the request's where absent.",
+    type: "name",
+  },
+  "text-to-image.refine.seed": {
+    description:
+      "What this stage's random numbers begin with; the picture's seed plus the stage's number, from 1, where absent.",
+    type: "seed",
+  },
+  "text-to-image.refine.box": {
+    description: "The part to paint, as a rectangle.",
+  },
+  "text-to-image.refine.box.left": {
+    description: "Its left edge, from the picture's.",
+    unit: "pixels",
+  },
+  "text-to-image.refine.box.top": {
+    description: "Its upper edge, from the picture's.",
+    unit: "pixels",
+  },
+  "text-to-image.refine.box.width": {
+    description: "Its width.",
+    unit: "pixels",
+  },
+  "text-to-image.refine.box.height": {
+    description: "Its height.",
+    unit: "pixels",
+  },
+  "text-to-image.refine.mask": {
+    description: "The part to paint: white.",
+    type: "file",
+  },
+  "text-to-image.refine.maskGrow": {
+    description: "How far the mask's white grows on each side, before the blur; below 0 it shrinks.",
+    unit: "pixels",
+  },
+  "text-to-image.refine.maskBlur": {
+    description: "Standard deviation of the blur over the mask's edge, across which old and new are blended.",
+    unit: "pixels",
+  },
+  "text-to-image.refine.maskPadding": {
+    description: "What of the picture is looked at around the part that is painted alone; 32 where absent.",
+    unit: "pixels",
+  },
+  "text-to-image.draft": {
+    description: "Makes a draft of the picture.",
+  },
+  "text-to-image.draft.steps": {
+    description: "Sampling steps of the draft; about a third of the request's where absent.",
+    unit: "steps",
+  },
+  "text-to-image.draft.scale": {
+    description: "Size of the draft's sides, as a share of the request's.",
+  },
   "text-to-image.prompt": {
     description: "What to draw.",
   },
@@ -360,6 +446,74 @@ export const fieldTexts: Readonly<Record<string, FieldText>> = {
     description:
       "How much the input picture guides a model that edits by instruction (InstructPix2Pix, arXiv:2211.09800): 1 is off, 1.5 usual, below 1 turns `guidanceScale` off too. The model's own default where absent.",
   },
+  "image-to-image.refine": {
+    description:
+      "Stages that go on with the picture, one after the other, each in the recipe; with a `strength` of 0 with `image` as it is.",
+  },
+  "image-to-image.refine.strength": {
+    description: "How far to move from the picture before: 0 keeps it, 1 ignores it.",
+  },
+  "image-to-image.refine.steps": {
+    description: "Sampling steps of this stage; the request's where absent.",
+    unit: "steps",
+  },
+  "image-to-image.refine.prompt": {
+    description: "What to draw in this stage; the request's prompt where absent.",
+  },
+  "image-to-image.refine.negativePrompt": {
+    description: "What to keep out in this stage; the request's where absent.",
+  },
+  "image-to-image.refine.guidanceScale": {
+    description: "Guidance scale of this stage; the request's where absent.",
+  },
+  "image-to-image.refine.sampler": {
+    description: "Sampler of this stage; the request's where absent.",
+    type: "name",
+  },
+  "image-to-image.refine.scheduler": {
+    description: "Scheduler of this stage; the request's where absent.",
+    type: "name",
+  },
+  "image-to-image.refine.seed": {
+    description:
+      "What this stage's random numbers begin with; the picture's seed plus the stage's number, from 1, where absent.",
+    type: "seed",
+  },
+  "image-to-image.refine.box": {
+    description: "The part to paint, as a rectangle.",
+  },
+  "image-to-image.refine.box.left": {
+    description: "Its left edge, from the picture's.",
+    unit: "pixels",
+  },
+  "image-to-image.refine.box.top": {
+    description: "Its upper edge, from the picture's.",
+    unit: "pixels",
+  },
+  "image-to-image.refine.box.width": {
+    description: "Its width.",
+    unit: "pixels",
+  },
+  "image-to-image.refine.box.height": {
+    description: "Its height.",
+    unit: "pixels",
+  },
+  "image-to-image.refine.mask": {
+    description: "The part to paint: white.",
+    type: "file",
+  },
+  "image-to-image.refine.maskGrow": {
+    description: "How far the mask's white grows on each side, before the blur; below 0 it shrinks.",
+    unit: "pixels",
+  },
+  "image-to-image.refine.maskBlur": {
+    description: "Standard deviation of the blur over the mask's edge, across which old and new are blended.",
+    unit: "pixels",
+  },
+  "image-to-image.refine.maskPadding": {
+    description: "What of the picture is looked at around the part that is painted alone; 32 where absent.",
+    unit: "pixels",
+  },
   "image-to-image.prompt": {
     description: "What to draw.",
   },
@@ -381,12 +535,83 @@ export const fieldTexts: Readonly<Record<string, FieldText>> = {
     description: "White where the picture is to be painted anew, black where it is kept.",
     type: "file",
   },
+  "inpaint.onlyMasked": {
+    description:
+      "Paints the part that the mask shows alone, with `maskPadding` around it: cut out, painted at `width` and `height` (the model's own where absent) and put back, so that small things get all of the model's pixels. The picture keeps its size.",
+  },
   "inpaint.strength": {
     description: "How far to move from the image where the mask is white: 0 keeps it, 1 ignores it.",
   },
   "inpaint.keepUnmasked": {
     description:
       "Whether the picture is kept bit for bit where the mask is black, on every backend. False leaves what the model made of it: the VAE changes every pixel a little.",
+  },
+  "inpaint.refine": {
+    description: "Stages that go on with the picture where the mask is white, one after the other, each in the recipe.",
+  },
+  "inpaint.refine.strength": {
+    description: "How far to move from the picture before: 0 keeps it, 1 ignores it.",
+  },
+  "inpaint.refine.steps": {
+    description: "Sampling steps of this stage; the request's where absent.",
+    unit: "steps",
+  },
+  "inpaint.refine.prompt": {
+    description: "What to draw in this stage; the request's prompt where absent.",
+  },
+  "inpaint.refine.negativePrompt": {
+    description: "What to keep out in this stage; the request's where absent.",
+  },
+  "inpaint.refine.guidanceScale": {
+    description: "Guidance scale of this stage; the request's where absent.",
+  },
+  "inpaint.refine.sampler": {
+    description: "Sampler of this stage; the request's where absent.",
+    type: "name",
+  },
+  "inpaint.refine.scheduler": {
+    description: "Scheduler of this stage; the request's where absent.",
+    type: "name",
+  },
+  "inpaint.refine.seed": {
+    description:
+      "What this stage's random numbers begin with; the picture's seed plus the stage's number, from 1, where absent.",
+    type: "seed",
+  },
+  "inpaint.refine.box": {
+    description: "The part to paint, as a rectangle.",
+  },
+  "inpaint.refine.box.left": {
+    description: "Its left edge, from the picture's.",
+    unit: "pixels",
+  },
+  "inpaint.refine.box.top": {
+    description: "Its upper edge, from the picture's.",
+    unit: "pixels",
+  },
+  "inpaint.refine.box.width": {
+    description: "Its width.",
+    unit: "pixels",
+  },
+  "inpaint.refine.box.height": {
+    description: "Its height.",
+    unit: "pixels",
+  },
+  "inpaint.refine.mask": {
+    description: "The part to paint: white.",
+    type: "file",
+  },
+  "inpaint.refine.maskGrow": {
+    description: "How far the mask's white grows on each side, before the blur; below 0 it shrinks.",
+    unit: "pixels",
+  },
+  "inpaint.refine.maskBlur": {
+    description: "Standard deviation of the blur over the mask's edge, across which old and new are blended.",
+    unit: "pixels",
+  },
+  "inpaint.refine.maskPadding": {
+    description: "What of the picture is looked at around the part that is painted alone; 32 where absent.",
+    unit: "pixels",
   },
   "inpaint.prompt": {
     description: "What to draw.",
@@ -397,6 +622,18 @@ export const fieldTexts: Readonly<Record<string, FieldText>> = {
   "inpaint.promptSyntax": {
     description:
       'How signs in the prompts are read; the backend\'s own way where absent. `"plain"`: as they stand; one text encoder\'s length of them, as diffusers. `"a1111"`: as AUTOMATIC1111 reads them: `(word:1.3)`, `(word)`, `[word]`, BREAK, AND, `[from:to:when]`, `[a|b]`. `"comfyui"`: as ComfyUI: `(word:1.3)`, `(word)`. With these two, texts of any length count.',
+  },
+  "inpaint.maskGrow": {
+    description: "How far the mask's white grows on each side, before the blur; below 0 it shrinks.",
+    unit: "pixels",
+  },
+  "inpaint.maskBlur": {
+    description: "Standard deviation of the blur over the mask's edge, across which old and new are blended.",
+    unit: "pixels",
+  },
+  "inpaint.maskPadding": {
+    description: "What of the picture is looked at around the part that is painted alone; 32 where absent.",
+    unit: "pixels",
   },
   "outpaint.task": {
     description: "What is made.",
@@ -431,6 +668,73 @@ export const fieldTexts: Readonly<Record<string, FieldText>> = {
   "outpaint.keepUnmasked": {
     description: "Whether the old picture is kept bit for bit but for its soft edge, on every backend.",
   },
+  "outpaint.refine": {
+    description: "Stages that go on with what was added, one after the other, each in the recipe.",
+  },
+  "outpaint.refine.strength": {
+    description: "How far to move from the picture before: 0 keeps it, 1 ignores it.",
+  },
+  "outpaint.refine.steps": {
+    description: "Sampling steps of this stage; the request's where absent.",
+    unit: "steps",
+  },
+  "outpaint.refine.prompt": {
+    description: "What to draw in this stage; the request's prompt where absent.",
+  },
+  "outpaint.refine.negativePrompt": {
+    description: "What to keep out in this stage; the request's where absent.",
+  },
+  "outpaint.refine.guidanceScale": {
+    description: "Guidance scale of this stage; the request's where absent.",
+  },
+  "outpaint.refine.sampler": {
+    description: "Sampler of this stage; the request's where absent.",
+    type: "name",
+  },
+  "outpaint.refine.scheduler": {
+    description: "Scheduler of this stage; the request's where absent.",
+    type: "name",
+  },
+  "outpaint.refine.seed": {
+    description:
+      "What this stage's random numbers begin with; the picture's seed plus the stage's number, from 1, where absent.",
+    type: "seed",
+  },
+  "outpaint.refine.box": {
+    description: "The part to paint, as a rectangle.",
+  },
+  "outpaint.refine.box.left": {
+    description: "Its left edge, from the picture's.",
+    unit: "pixels",
+  },
+  "outpaint.refine.box.top": {
+    description: "Its upper edge, from the picture's.",
+    unit: "pixels",
+  },
+  "outpaint.refine.box.width": {
+    description: "Its width.",
+    unit: "pixels",
+  },
+  "outpaint.refine.box.height": {
+    description: "Its height.",
+    unit: "pixels",
+  },
+  "outpaint.refine.mask": {
+    description: "The part to paint: white.",
+    type: "file",
+  },
+  "outpaint.refine.maskGrow": {
+    description: "How far the mask's white grows on each side, before the blur; below 0 it shrinks.",
+    unit: "pixels",
+  },
+  "outpaint.refine.maskBlur": {
+    description: "Standard deviation of the blur over the mask's edge, across which old and new are blended.",
+    unit: "pixels",
+  },
+  "outpaint.refine.maskPadding": {
+    description: "What of the picture is looked at around the part that is painted alone; 32 where absent.",
+    unit: "pixels",
+  },
   "outpaint.prompt": {
     description: "What to draw.",
   },
@@ -460,6 +764,28 @@ export const fieldTexts: Readonly<Record<string, FieldText>> = {
   },
   "upscale.scale": {
     description: "Enlargement of each side; where absent, the model's own where it knows but one.",
+  },
+  "upscale.redraw": {
+    description:
+      "Draws the enlarged picture anew, by a model that has image-to-image and no way of its own to enlarge; `{}` for the usual settings.",
+  },
+  "upscale.redraw.strength": {
+    description: "How far to move from the enlarged picture: 0 keeps it, 1 ignores it.",
+  },
+  "upscale.redraw.steps": {
+    description: "Sampling steps of each tile; the model's own where absent.",
+    unit: "steps",
+  },
+  "upscale.redraw.tileSize": {
+    description: "Sides of a tile; the model's own size where absent.",
+    unit: "pixels",
+  },
+  "upscale.redraw.tileOverlap": {
+    description: "How far neighbouring tiles lie over each other, which is blended.",
+    unit: "pixels",
+  },
+  "upscale.redraw.upscaler": {
+    description: "An upscaling network that enlarges first, as the backend names it; a Lanczos filter where absent.",
   },
   "unconditional.task": {
     description: "What is made.",

@@ -1,5 +1,6 @@
 import type { ImageSource } from "./image-source.ts";
 import type { GenerationRequest } from "./request.ts";
+import type { RefineStage } from "./stage-fields.ts";
 
 type Change = (source: ImageSource, field: string) => ImageSource;
 
@@ -17,6 +18,11 @@ export function mapInputFiles<R extends Partial<GenerationRequest>>(request: R, 
       : own;
   });
   if (changed.conditioning === undefined) delete changed.conditioning;
+  const { refine } = request as { refine?: readonly RefineStage[] };
+  if (refine !== undefined)
+    changed.refine = refine.map((stage, i) =>
+      stage.mask === undefined ? stage : { ...stage, mask: change(stage.mask, `refine[${i}].mask`) },
+    );
   return changed as R;
 }
 

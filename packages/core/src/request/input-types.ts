@@ -66,8 +66,15 @@ export interface HiresInput {
   strength?: number | undefined;
   /** Sampling steps of the second pass; those of the first where absent. @unit steps */
   steps?: number | undefined;
-  /** Latent interpolation (`"nearest"`, `"bilinear"`, `"bicubic"`) or an upscale model's name. */
+  /**
+   * What enlarges: an interpolation of the latent (`"nearest"`, `"bilinear"`, `"bicubic"`), of the picture (`"lanczos"`), or an upscaling
+   * network, as the backend names it.
+   */
   upscaler?: string | undefined;
+  /** Sampler of the second pass; that of the first where absent. */
+  sampler?: SamplerName | undefined;
+  /** Scheduler of the second pass; that of the first where absent. */
+  scheduler?: SchedulerName | undefined;
 }
 
 /** How the prompt steers, beside `guidanceScale`. */
@@ -318,6 +325,77 @@ export interface SharedInput {
   backendOptions?: Record<string, Record<string, JsonInput>> | undefined;
 }
 
+/** How a mask is changed before it is used, on every backend. */
+export interface MaskInput {
+  /** How far the mask's white grows on each side, before the blur; below 0 it shrinks. @unit pixels */
+  maskGrow?: number | undefined;
+  /** Standard deviation of the blur over the mask's edge, across which old and new are blended. @unit pixels */
+  maskBlur?: number | undefined;
+  /** What of the picture is looked at around the part that is painted alone; 32 where absent. @unit pixels */
+  maskPadding?: number | undefined;
+}
+
+/** A rectangle of a picture. */
+export interface BoxInput {
+  /** Its left edge, from the picture's. @unit pixels */
+  left: number;
+  /** Its upper edge, from the picture's. @unit pixels */
+  top: number;
+  /** Its width. @unit pixels */
+  width: number;
+  /** Its height. @unit pixels */
+  height: number;
+}
+
+/**
+ * A stage that goes on with the picture before it: an image-to-image of all of it, or of a part (a face, a hand), cut out, painted at the
+ * model's own size and put back. In an inpaint or outpaint it acts where that paints.
+ */
+export interface RefineInput extends MaskInput {
+  /** How far to move from the picture before: 0 keeps it, 1 ignores it. */
+  strength?: number | undefined;
+  /** Sampling steps of this stage; the request's where absent. @unit steps */
+  steps?: number | undefined;
+  /** What to draw in this stage; the request's prompt where absent. */
+  prompt?: string | undefined;
+  /** What to keep out in this stage; the request's where absent. */
+  negativePrompt?: string | undefined;
+  /** Guidance scale of this stage; the request's where absent. */
+  guidanceScale?: number | undefined;
+  /** Sampler of this stage; the request's where absent. */
+  sampler?: SamplerName | undefined;
+  /** Scheduler of this stage; the request's where absent. */
+  scheduler?: SchedulerName | undefined;
+  /** What this stage's random numbers begin with; the picture's seed plus the stage's number, from 1, where absent. */
+  seed?: SeedInput | undefined;
+  /** The part to paint, as a rectangle. */
+  box?: BoxInput | undefined;
+  /** The part to paint: white. */
+  mask?: ImageInput | undefined;
+}
+
+/** A look at what a request would make, at less cost: `client.final` makes the picture of it. */
+export interface DraftInput {
+  /** Sampling steps of the draft; about a third of the request's where absent. @unit steps */
+  steps?: number | undefined;
+  /** Size of the draft's sides, as a share of the request's. */
+  scale?: number | undefined;
+}
+
+/** An enlarged picture drawn anew by a model that has image-to-image, tile by tile ("Ultimate SD upscale"). */
+export interface RedrawInput {
+  /** How far to move from the enlarged picture: 0 keeps it, 1 ignores it. */
+  strength?: number | undefined;
+  /** Sampling steps of each tile; the model's own where absent. @unit steps */
+  steps?: number | undefined;
+  /** Sides of a tile; the model's own size where absent. @unit pixels */
+  tileSize?: number | undefined;
+  /** How far neighbouring tiles lie over each other, which is blended. @unit pixels */
+  tileOverlap?: number | undefined;
+  /** An upscaling network that enlarges first, as the backend names it; a Lanczos filter where absent. */
+  upscaler?: string | undefined;
+}
+
 /** The prompt and its negative. */
 export interface PromptInput {
   /** What to draw. */
@@ -341,6 +419,10 @@ export interface TextToImageInput extends PromptInput, SharedInput {
    * diffusers' `latents`.
    */
   latent?: LatentInput | undefined;
+  /** Stages that go on with the picture, one after the other, each in the recipe. */
+  refine?: RefineInput[] | undefined;
+  /** Makes a draft of the picture. */
+  draft?: DraftInput | undefined;
 }
 
 /** A picture from another one and a prompt. It begins with `image` or with `latent`. */
@@ -358,16 +440,23 @@ export interface ImageToImageInput extends PromptInput, SharedInput {
    * `guidanceScale` off too. The model's own default where absent.
    */
   imageGuidanceScale?: number | undefined;
+  /** Stages that go on with the picture, one after the other, each in the recipe; with a `strength` of 0 with `image` as it is. */
+  refine?: RefineInput[] | undefined;
 }
 
 /** A part of a picture painted anew. */
-export interface InpaintInput extends PromptInput, SharedInput {
+export interface InpaintInput extends PromptInput, SharedInput, MaskInput {
   /** What is made. */
   task: "inpaint";
   /** The picture to paint in. */
   image: ImageInput;
   /** White where the picture is to be painted anew, black where it is kept. */
   mask: ImageInput;
+  /**
+   * Paints the part that the mask shows alone, with `maskPadding` around it: cut out, painted at `width` and `height` (the model's own where
+   * absent) and put back, so that small things get all of the model's pixels. The picture keeps its size.
+   */
+  onlyMasked?: boolean | undefined;
   /** How far to move from the image where the mask is white: 0 keeps it, 1 ignores it. */
   strength?: number | undefined;
   /**
@@ -375,6 +464,8 @@ export interface InpaintInput extends PromptInput, SharedInput {
    * every pixel a little.
    */
   keepUnmasked?: boolean | undefined;
+  /** Stages that go on with the picture where the mask is white, one after the other, each in the recipe. */
+  refine?: RefineInput[] | undefined;
 }
 
 /** A picture with more around it. At least one side must grow. */
@@ -397,6 +488,8 @@ export interface OutpaintInput extends PromptInput, SharedInput {
   strength?: number | undefined;
   /** Whether the old picture is kept bit for bit but for its soft edge, on every backend. */
   keepUnmasked?: boolean | undefined;
+  /** Stages that go on with what was added, one after the other, each in the recipe. */
+  refine?: RefineInput[] | undefined;
 }
 
 /** A larger picture. */
@@ -417,6 +510,8 @@ export interface UpscaleInput extends SharedInput {
   image: ImageInput;
   /** Enlargement of each side; where absent, the model's own where it knows but one. */
   scale?: number | undefined;
+  /** Draws the enlarged picture anew, by a model that has image-to-image and no way of its own to enlarge; `{}` for the usual settings. */
+  redraw?: RedrawInput | undefined;
 }
 
 /** A picture by a model that takes no prompt. */

@@ -83,8 +83,18 @@ function checkLevels(request: GenerationRequest): Issue[] {
 }
 
 /** Settings that do nothing without another. */
-function checkIdle({ guidance, noise }: GenerationRequest): Issue[] {
+function checkIdle(request: GenerationRequest): Issue[] {
+  const { guidance, noise } = request;
   const issues: Issue[] = [];
+  if (request.task === "inpaint" && request.maskPadding !== undefined && !request.onlyMasked)
+    issues.push({ field: "maskPadding", message: "does nothing without onlyMasked: give that too" });
+  if ("refine" in request && request.refine !== undefined && request.output.latent)
+    issues.push({ field: "output.latent", message: "cannot be had with refine, whose stages go on with the picture" });
+  for (const [i, stage] of (("refine" in request && request.refine) || []).entries()) {
+    const idle = (["maskGrow", "maskBlur", "maskPadding"] as const).find((field) => stage[field] !== undefined);
+    if (idle !== undefined && stage.box === undefined && stage.mask === undefined)
+      issues.push({ field: `refine[${i}].${idle}`, message: "does nothing without a box or a mask: give one too" });
+  }
   for (const field of ["apgEta", "apgMomentum", "apgNormThreshold"] as const) {
     if (guidance?.[field] !== undefined && guidance.mode !== "apg") {
       issues.push({ field: `guidance.${field}`, message: 'does nothing without guidance.mode "apg"' });

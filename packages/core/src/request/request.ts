@@ -2,9 +2,12 @@ import * as z from "zod";
 import { ImageSourceSchema } from "./image-source.ts";
 import { LatentSourceSchema } from "./latent-source.ts";
 import { promptFields, sharedFields } from "./shared-fields.ts";
+import { DraftSchema, maskFields, RedrawSchema, RefineSchema } from "./stage-fields.ts";
 
 /** Strength of each task that has one, where the request is silent. */
 export const defaultStrength: Readonly<Record<string, number>> = { "image-to-image": 0.8, inpaint: 1, outpaint: 1 };
+
+const refine = z.array(RefineSchema).min(1).max(16).optional();
 
 // What each field means stands in input-types.ts, which has the same fields.
 const TextToImage = z.strictObject({
@@ -12,6 +15,8 @@ const TextToImage = z.strictObject({
   ...promptFields,
   ...sharedFields,
   latent: LatentSourceSchema.optional(),
+  refine,
+  draft: DraftSchema.optional(),
 });
 
 const ImageToImage = z.strictObject({
@@ -22,6 +27,7 @@ const ImageToImage = z.strictObject({
   latent: LatentSourceSchema.optional(),
   strength: z.number().min(0).max(1).default(defaultStrength["image-to-image"]!),
   imageGuidanceScale: z.number().min(0).max(100).optional(),
+  refine,
 });
 
 const keepUnmasked = z.boolean().default(true);
@@ -32,8 +38,11 @@ const Inpaint = z.strictObject({
   ...sharedFields,
   image: ImageSourceSchema,
   mask: ImageSourceSchema,
+  ...maskFields,
+  onlyMasked: z.boolean().optional(),
   strength: z.number().min(0).max(1).default(1),
   keepUnmasked,
+  refine,
 });
 
 const border = z.int().min(0).max(8192).default(0);
@@ -50,6 +59,7 @@ const Outpaint = z.strictObject({
   feather: z.int().min(0).max(512).default(16),
   strength: z.number().min(0).max(1).default(1),
   keepUnmasked,
+  refine,
 });
 
 const Upscale = z.strictObject({
@@ -59,6 +69,7 @@ const Upscale = z.strictObject({
   ...sharedFields,
   image: ImageSourceSchema,
   scale: z.number().min(1).max(16).default(2),
+  redraw: RedrawSchema.optional(),
 });
 
 const Unconditional = z.strictObject({ task: z.literal("unconditional"), ...sharedFields });

@@ -18,6 +18,14 @@ const options = z.record(
   z.union([z.number(), z.string(), z.boolean()], "must be a number, a word, true or false"),
 );
 
+/** A sampler by its name. */
+export const samplerName = z.custom<SamplerName>((v) => typeof v === "string" && v !== "", "must be a sampler's name");
+/** A scheduler by its name. */
+export const schedulerName = z.custom<SchedulerName>(
+  (v) => typeof v === "string" && v !== "",
+  "must be a scheduler's name",
+);
+
 const LoraSchema = z.strictObject({
   model: z.string().min(1),
   strength: z.number().min(-20).max(20).default(1),
@@ -33,8 +41,15 @@ const HiresSchema = z.strictObject({
   scale: z.number().gt(1).max(8).default(2),
   strength: z.number().min(0).max(1).default(0.5),
   steps: z.int().min(1).max(1000).optional(),
-  upscaler: z.string().optional(),
+  upscaler: z.string().min(1).optional(),
+  sampler: samplerName.optional(),
+  scheduler: schedulerName.optional(),
 });
+
+/** Fields of a second pass that a backend honours only where its capabilities say so. */
+export const hiresOptions = ["sampler", "scheduler"] as const;
+/** One of {@link hiresOptions}. */
+export type HiresOption = (typeof hiresOptions)[number];
 
 const GuidanceSchema = z.strictObject({
   mode: z.enum(["cfg", "cfg++", "apg", "cfg-zero-star"]).default("cfg"),
@@ -97,8 +112,8 @@ export const sharedFields = {
   steps: z.int().min(1).max(1000).optional(),
   guidanceScale: z.number().min(0).max(100).optional(),
   guidance: GuidanceSchema.optional(),
-  sampler: z.custom<SamplerName>((v) => typeof v === "string" && v !== "", "must be a sampler's name").optional(),
-  scheduler: z.custom<SchedulerName>((v) => typeof v === "string" && v !== "", "must be a scheduler's name").optional(),
+  sampler: samplerName.optional(),
+  scheduler: schedulerName.optional(),
   samplerOptions: options.optional(),
   schedulerOptions: options.optional(),
   sigmas: z.array(z.number().nonnegative()).min(2).optional(),

@@ -16,7 +16,7 @@ export const engine: PictureEngine = {
     const network = await model.network("upscaler");
     const shape = upscalerShape(partOf(model.model, "upscaler").config);
     const { runtime } = model;
-    const options = { ...shape, ...tileSizesOf(request, shape.multipleOf), runtime, signal, onProgress };
+    const options = { ...shape, ...tileSizesOf(request, shape), runtime, signal, onProgress };
     const made = fromColours(await enlarge(network, toColours(inputs.image as Pixels), options));
     return resizeImage(made, settings.width, settings.height);
   },
