@@ -35,6 +35,7 @@ LINEAR = dict(beta_start=0.0001, beta_end=0.02, beta_schedule="linear", num_trai
 DDPM = ("DDPMScheduler", dict(**LINEAR, variance_type="fixed_small", clip_sample=True))
 DDPM_LARGE = ("DDPMScheduler", dict(**LINEAR, variance_type="fixed_large", clip_sample=True))
 DDIM = ("DDIMScheduler", dict(**LINEAR, clip_sample=True))
+CONSISTENCY = ("CMStochasticIterativeScheduler", dict(num_train_timesteps=40, sigma_min=0.002, sigma_max=80.0))
 PIXELS = dict(
     sample_size=16, block_out_channels=(16, 32), down_block_types=("DownBlock2D", "AttnDownBlock2D"),
     up_block_types=("AttnUpBlock2D", "UpBlock2D"), layers_per_block=1, norm_num_groups=8, attention_head_dim=8,
@@ -75,8 +76,11 @@ def write_unconditional(name, pipeline, unet, scheduler, cases, tensors):
         loaded.set_progress_bar_config(disable=True)
         print(f"{name}/{label}")
         count = request.get("count", 1)
+        given = {}
+        if "classLabel" in request:
+            given = dict(class_labels=[request["classLabel"]] * count)
         images = loaded(
-            batch_size=count, generator=generators(7, count), num_inference_steps=request["steps"], output_type="np"
+            batch_size=count, generator=generators(7, count), num_inference_steps=request["steps"], output_type="np", **given
         ).images
         if images.shape[-1] == 1:
             images = np.repeat(images, 3, -1)
@@ -207,6 +211,10 @@ WRITERS = {
         "ddim", "DDIMPipeline", {}, DDIM,
         # DDIMPipeline makes a DDIMScheduler of whatever scheduler the folder has.
         [("own", dict(steps=6), {}), ("of-ddpm", dict(steps=5), dict(scheduler=DDPM))], tensors,
+    ),
+    "consistency": lambda tensors: write_unconditional(
+        "consistency", "ConsistencyModelPipeline", dict(num_class_embeds=5), CONSISTENCY,
+        [("one-step", dict(steps=1, classLabel=3), {}), ("three-steps", dict(steps=3, classLabel=1), {})], tensors,
     ),
     "x4-upscaler": lambda tensors: write_upscaler("x4-upscaler", tensors),
 }  # fmt: skip

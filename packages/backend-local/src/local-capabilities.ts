@@ -84,7 +84,7 @@ function memoryOf({ parts, traits }: Model): Pick<Capabilities, "memory"> {
 function defaultsOf(model: Model): Defaults {
   if (model.traits.atOnce) return { scale: model.traits.enlarges! };
   const [task = "text-to-image"] = model.traits.tasks;
-  const silent = { ...parseRequest({ prompt: "" }), task } as GenerationRequest;
+  const silent = { ...parseRequest({ prompt: "" }), task, classLabel: 0 } as GenerationRequest;
   const { width, height, steps, guidanceScale, plan } = settle(silent, model);
   const { enlarges: scale } = model.traits;
   const ofModel = { width, height, steps, guidanceScale, sampler: plan.sampler, scheduler: plan.scheduler };

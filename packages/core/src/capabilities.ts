@@ -35,6 +35,7 @@ export const featureNames = [
   "hires",
   "previewEvery",
   "strength",
+  "classLabel",
 ] as const;
 /** Name of an optional request field. */
 export type FeatureName = (typeof featureNames)[number];

@@ -177,6 +177,7 @@ export {
 } from "./request/shared-fields.ts";
 export type { GenerationResult, ImageFailure, Timings } from "./result.ts";
 export { imageFailed, type PictureCall, type RunCallsOptions, runCalls } from "./run-calls.ts";
+export { finalRequest } from "./stages/draft.ts";
 export type { Axis } from "./sweep/axes.ts";
 export type { SheetOptions } from "./sweep/contact-sheet.ts";
 export {

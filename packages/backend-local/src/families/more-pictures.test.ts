@@ -21,7 +21,7 @@ beforeAll(() => {
 });
 afterAll(() => backend.dispose());
 
-const models = ["ddpm", "ddpm-grey", "ddim", "x4-upscaler"];
+const models = ["ddpm", "ddpm-grey", "ddim", "consistency", "x4-upscaler"];
 for (const model of models) {
   const folder = fixture(`families/${model}`);
   const cases = JSON.parse(await readFile(`${folder}.json`, "utf8")) as Case[];
@@ -96,7 +96,7 @@ describe("unconditional models", () => {
       { "unet/config.json": { ...unet, down_block_types: ["SkipDownBlock2D", "AttnSkipDownBlock2D"] } },
       /SkipDownBlock2D/,
     ],
-    ["classes", { "unet/config.json": { ...unet, num_class_embeds: 10 } }, /num_class_embeds 10 needs an input/],
+    ["classes", { "unet/config.json": { ...unet, class_embed_type: "timestep" } }, /class_embed_type timestep needs an input/],
     ["a learned variance", { "unet/config.json": { ...unet, out_channels: 6 } }, /learn a variance/],
   ])("%s is refused by name", async (_, files, message) => {
     await expect(readModel(await copyFixture("families/ddpm", files))).rejects.toThrow(message);
@@ -130,4 +130,13 @@ describe("the upscaler", () => {
     const asked = { ...upscale, ...input, ...fields } as GenerationInput;
     await expect(createClient({ backend }).generate(asked)).rejects.toThrow(message);
   });
+});
+
+test.each([[undefined], [5]])("a class that there is none of (%s) is refused by its field", async (classLabel) => {
+  const job = createClient({ backend }).generate({
+    task: "unconditional",
+    model: fixture("families/consistency"),
+    ...(classLabel === undefined ? {} : { classLabel }),
+  });
+  await expect(job).rejects.toMatchObject({ issues: [{ field: "classLabel", allowed: { min: 0, max: 4 } }] });
 });

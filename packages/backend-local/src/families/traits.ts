@@ -26,6 +26,8 @@ export interface Traits {
   readonly shiftFactor?: number | undefined;
   /** How many times the input picture's sides the output's are, where the task is to upscale; of a family that works at once, at most. */
   readonly enlarges?: number | undefined;
+  /** How many classes a model that was trained on some knows. */
+  readonly classes?: number | undefined;
   /** Whether a picture is made at once: nothing is sampled, so that no step, seed nor guidance means anything. */
   readonly atOnce?: boolean | undefined;
   /** Steps where neither the request nor the model's own defaults name any. Default 20. */

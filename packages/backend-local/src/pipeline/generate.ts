@@ -94,7 +94,7 @@ function isShort({ maxMemory }: Runtime): boolean {
 /** Loads what the shortest request takes. */
 export async function warmUp(model: LoadedModel, signal: AbortSignal): Promise<void> {
   const [task] = model.model.traits.tasks;
-  const request = parseRequest({ ...(task === "unconditional" ? { task } : { prompt: "" }) });
+  const request = parseRequest({ ...(task === "unconditional" ? { task, classLabel: 0 } : { prompt: "" }) });
   const family = await familyOf(model.model).engine();
   await model.load(family.needs(familyJob(request, model.model, {}), model.model), signal);
 }

@@ -69,6 +69,7 @@ export function settle(request: GenerationRequest, model: Model): Settings {
   }
   checkScale(request, traits);
   checkStart(request, traits);
+  checkClass(request, traits);
   const width = sideOf("width", request.width ?? traits.defaultWidth, traits);
   const height = sideOf("height", request.height ?? traits.defaultHeight, traits);
   const own = ownPlan(model.path, model.scheduler, {
@@ -200,6 +201,15 @@ function checkScale(request: GenerationRequest, { enlarges, atOnce }: Traits): v
   }
   const message = `must be ${enlarges}, by which this model enlarges, not ${scale}`;
   throw invalid({ field: "scale", message, allowed: [enlarges] });
+}
+
+/** A model that was trained on classes draws one of them. */
+function checkClass(request: GenerationRequest, { classes }: Traits): void {
+  if (classes === undefined || request.task !== "unconditional") return;
+  const { classLabel } = request;
+  if (classLabel !== undefined && classLabel < classes) return;
+  const message = `must be 0 to ${classes - 1}, one of the model's ${classes} classes${classLabel === undefined ? "" : `, not ${classLabel}`}`;
+  throw invalid({ field: "classLabel", message, allowed: { min: 0, max: classes - 1 } });
 }
 
 /** Where sampling begins with noise alone, there is no latent to begin with, nor to go on with. */

@@ -61,6 +61,7 @@ export const generateCommand: MakeCommand = (io, setExitCode) => {
     .option("--top <pixels>", "pixels to add on top (task outpaint)", whole)
     .option("--bottom <pixels>", "pixels to add at the bottom (task outpaint)", whole)
     .option("--recipe <file>", "make a picture again from its PNG or recipe JSON; other flags change single settings")
+    .option("--final <file>", "make the picture of a draft (--draft-steps, --draft-scale) from its PNG or recipe JSON")
     .addOption(
       several("--input <file>", "a file that the recipe tells by its hash alone; again for more", (file) => file),
     )

@@ -30,6 +30,8 @@ export interface GenerateFlags extends SamplingFlags, RequestFlags {
   top?: number;
   bottom?: number;
   recipe?: string;
+  /** A draft whose picture is to be made. */
+  final?: string;
   /** A request as JSON, `-` for standard input. */
   request?: string;
   /** Files for the inputs that a recipe tells by their hash. */

@@ -1,4 +1,4 @@
-import { type GenerationInput, impliedTask, type Recipe, readRecipe } from "@latentkit/core";
+import { finalRequest, type GenerationInput, impliedTask, type Recipe, readRecipe } from "@latentkit/core";
 import type { CliIo } from "../run-cli.ts";
 import { flagsToFields, type GenerateFlags } from "./flags.ts";
 import { readRequest } from "./read-request.ts";
@@ -22,12 +22,14 @@ export interface Input {
 export async function readInput(flags: GenerateFlags, io: CliIo): Promise<Input> {
   const fields = flagsToFields(flags);
   const settings = flags.set ?? [];
-  if (flags.recipe === undefined) {
+  const from = flags.recipe ?? flags.final;
+  if (from === undefined) {
     const base = flags.request === undefined ? {} : await readRequest(flags.request, io);
     const input = withTask(withSettings(over(base, fields), settings), base, flags) as GenerationInput;
     return { input, fields, model: input.model };
   }
-  const recipe = await readRecipe(flags.recipe);
+  const read = await readRecipe(from);
+  const recipe = flags.final === undefined ? read : { ...read, request: finalRequest(read) };
   const base = recipe.request as Partial<GenerationInput>;
   const isChanged = Object.keys(fields).length + settings.length > 0;
   const request = withTask(withSettings(over(base, fields), settings), base, flags);

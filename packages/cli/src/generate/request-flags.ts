@@ -15,6 +15,15 @@ export interface RequestFlags {
   hiresUpscaler?: string;
   hiresSampler?: string;
   hiresScheduler?: string;
+  classLabel?: number;
+  maskGrow?: number;
+  maskBlur?: number;
+  maskPadding?: number;
+  onlyMasked?: boolean;
+  refine?: { strength: number; steps?: number }[];
+  redraw?: number | true;
+  draftSteps?: number;
+  draftScale?: number;
   clipSkip?: number;
   imageGuidanceScale?: number;
   promptSyntax?: string;
@@ -64,6 +73,15 @@ export function requestOptions(): Option[] {
     new Option("--hires-upscaler <name>", "nearest, bilinear, bicubic, lanczos, or an upscale model"),
     new Option("--hires-sampler <name>", "sampler of the second pass"),
     new Option("--hires-scheduler <name>", "scheduler of the second pass"),
+    new Option("--class-label <n>", "what a model that was trained on classes draws (task unconditional)").argParser(whole),
+    new Option("--mask-grow <pixels>", "grow the mask's white on each side; below 0 shrink it").argParser(wholeOrBelow),
+    new Option("--mask-blur <pixels>", "blur the mask's edge").argParser(decimal),
+    new Option("--only-masked", "paint the masked part alone, at the model's own size (task inpaint)"),
+    new Option("--mask-padding <pixels>", "what is looked at around it").argParser(whole),
+    several("--refine <strength[:steps]>", "go on with the picture; again for more stages", stage),
+    new Option("--redraw [strength]", "draw the enlarged picture anew in tiles (task upscale)").argParser(decimal),
+    new Option("--draft-steps <n>", "make a draft, in so many steps; --final makes its picture").argParser(whole),
+    new Option("--draft-scale <share>", "make a draft, of so much of the size").argParser(decimal),
     new Option("--clip-skip <n>", "text encoder layers left off at the end; 1 is none").argParser(whole),
     new Option(
       "--image-guidance-scale <scale>",
@@ -96,6 +114,7 @@ export function requestFields(flags: RequestFlags): Partial<GenerationInput> {
     sampler: flags.hiresSampler,
     scheduler: flags.hiresScheduler,
   });
+  const draft = given({ steps: flags.draftSteps, scale: flags.draftScale });
   const output = given({
     format: flags.format,
     quality: flags.quality,
@@ -107,6 +126,14 @@ export function requestFields(flags: RequestFlags): Partial<GenerationInput> {
     embeddings: flags.embedding,
     conditioning: conditioning.length === 0 ? undefined : conditioning,
     hires: Object.keys(hires).length === 0 ? undefined : hires,
+    classLabel: flags.classLabel,
+    maskGrow: flags.maskGrow,
+    maskBlur: flags.maskBlur,
+    maskPadding: flags.maskPadding,
+    onlyMasked: flags.onlyMasked,
+    refine: flags.refine,
+    redraw: flags.redraw === undefined ? undefined : flags.redraw === true ? {} : { strength: flags.redraw },
+    draft: Object.keys(draft).length === 0 ? undefined : draft,
     clipSkip: flags.clipSkip,
     imageGuidanceScale: flags.imageGuidanceScale,
     promptSyntax: flags.promptSyntax,
@@ -126,6 +153,16 @@ const flagOf: Readonly<Record<string, string>> = {
   "hires.upscaler": "--hires-upscaler",
   "hires.sampler": "--hires-sampler",
   "hires.scheduler": "--hires-scheduler",
+  classLabel: "--class-label",
+  maskGrow: "--mask-grow",
+  maskBlur: "--mask-blur",
+  maskPadding: "--mask-padding",
+  onlyMasked: "--only-masked",
+  refine: "--refine",
+  redraw: "--redraw",
+  "redraw.strength": "--redraw",
+  "draft.steps": "--draft-steps",
+  "draft.scale": "--draft-scale",
   clipSkip: "--clip-skip",
   imageGuidanceScale: "--image-guidance-scale",
   promptSyntax: "--prompt-syntax",
@@ -183,4 +220,16 @@ function notEmpty(text: string): string {
 
 function given(fields: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}
+
+function wholeOrBelow(text: string): number {
+  if (/^-?\d+$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("must be a whole number");
+}
+
+/** `0.4` or `0.4:20`. */
+function stage(text: string): { strength: number; steps?: number } {
+  const [, strength, steps] = /^([\d.]+)(?::(\d+))?$/.exec(text) ?? [];
+  if (strength === undefined) throw new InvalidArgumentError("must be a strength, or strength:steps, such as 0.4:20");
+  return { strength: decimal(strength), ...(steps === undefined ? {} : { steps: Number(steps) }) };
 }

@@ -6,5 +6,5 @@ export function impliedTask(request: Readonly<Record<string, unknown>>): Task {
   if (has("mask")) return "inpaint";
   if (!has("image")) return "text-to-image";
   if (["left", "right", "top", "bottom"].some(has)) return "outpaint";
-  return has("scale") ? "upscale" : "image-to-image";
+  return has("scale") || has("redraw") ? "upscale" : "image-to-image";
 }

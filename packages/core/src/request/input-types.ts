@@ -518,6 +518,8 @@ export interface UpscaleInput extends SharedInput {
 export interface UnconditionalInput extends SharedInput {
   /** What is made. */
   task: "unconditional";
+  /** Which of its classes a model that was trained on some draws, from 0 on. */
+  classLabel?: number | undefined;
 }
 
 /** Each task's input, by its name. */
@@ -534,7 +536,7 @@ export interface TaskInputs {
  * A request that names no task. It is told by what it brings: a `mask` is inpainting; an `image` with a border to add outpainting, with a `scale`
  * upscaling, else image-to-image; without a picture it is text-to-image.
  */
-export interface UntitledInput extends PromptInput, SharedInput {
+export interface UntitledInput extends PromptInput, SharedInput, MaskInput {
   /** What is made. Left out, it is told by the pictures that the request brings. */
   task?: undefined;
   /** The picture to begin with. */
@@ -561,6 +563,14 @@ export interface UntitledInput extends PromptInput, SharedInput {
   feather?: number | undefined;
   /** Upscaling: enlargement of each side. */
   scale?: number | undefined;
+  /** Upscaling: draws the enlarged picture anew in tiles. */
+  redraw?: RedrawInput | undefined;
+  /** Inpainting: paints the masked part alone, at the model's own size. */
+  onlyMasked?: boolean | undefined;
+  /** Stages that go on with the picture, one after the other, each in the recipe. */
+  refine?: RefineInput[] | undefined;
+  /** Text to image: makes a draft of the picture. */
+  draft?: DraftInput | undefined;
 }
 
 /** What a user writes: a task's input, or one that names no task. */

@@ -72,7 +72,11 @@ const Upscale = z.strictObject({
   redraw: RedrawSchema.optional(),
 });
 
-const Unconditional = z.strictObject({ task: z.literal("unconditional"), ...sharedFields });
+const Unconditional = z.strictObject({
+  task: z.literal("unconditional"),
+  ...sharedFields,
+  classLabel: z.int().min(0).max(1_000_000).optional(),
+});
 
 /** One generation, whole and explicit: the tagged union that each backend is given. */
 export const GenerationRequestSchema = z.discriminatedUnion("task", [

@@ -46,7 +46,7 @@ export const DraftSchema = z.strictObject({
 export const RedrawSchema = z.strictObject({
   strength: z.number().min(0).max(1).default(0.35),
   steps: z.int().min(1).max(1000).optional(),
-  tileSize: z.int().min(64).max(4096).optional(),
+  tileSize: z.int().min(16).max(4096).optional(),
   tileOverlap: z.int().min(0).max(1024).default(64),
   upscaler: z.string().min(1).optional(),
 });

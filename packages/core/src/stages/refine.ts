@@ -99,7 +99,11 @@ export async function* runRefined(
   }
   const refined = { refine: recorded } as Partial<GenerationRequest>;
   for (const { event, pixels } of held)
-    yield { ...event, resolved: { ...event.resolved, ...refined } as Partial<GenerationRequest>, image: toPayload(pixels) };
+    yield {
+      ...event,
+      resolved: { ...event.resolved, ...refined } as Partial<GenerationRequest>,
+      image: toPayload(pixels),
+    };
   yield ledger.completed(refined);
 }
 
@@ -132,7 +136,9 @@ async function fittedTo(
   const hidden =
     request.task === "inpaint" ? await resizeImage(await read(request.mask), picture.width, picture.height) : undefined;
   return {
-    request: (hidden === undefined ? sized : { ...sized, mask: await asSource(padPixels(hidden, borders)) }) as GenerationRequest,
+    request: (hidden === undefined
+      ? sized
+      : { ...sized, mask: await asSource(padPixels(hidden, borders)) }) as GenerationRequest,
     back: (made) => cropPixels(made, picture.width, picture.height),
   };
 }

@@ -3,6 +3,9 @@ import { unet2dConfig } from "../../networks/unet-2d/unet-2d-config.ts";
 import { parsed, sampleSize, unsupported } from "../shared/config-check.ts";
 import type { Traits } from "../traits.ts";
 
+/** As diffusers' pipelines have them; a consistency model takes one. */
+const defaultSteps: Readonly<Record<string, number>> = { DDIMPipeline: 50, ConsistencyModelPipeline: 1 };
+
 /** Largest side in pixels: attention over more of them takes minutes a step. */
 const largestSide = 1024;
 
@@ -17,20 +20,21 @@ export function unconditionalTraits(model: ModelParts): Traits {
     const message = `is ${net.out_channels} beside ${channels} in_channels; networks that learn a variance too are not supported`;
     throw fail("out_channels", message);
   }
-  for (const option of ["class_embed_type", "num_class_embeds"] as const) {
-    if (net[option] != null) throw fail(option, `${net[option]} needs an input that this pipeline does not have`);
-  }
+  if (net.class_embed_type != null)
+    throw fail("class_embed_type", `${net.class_embed_type} needs an input that this pipeline does not have`);
+  const classes = net.num_class_embeds ?? undefined;
   const multipleOf = 2 ** (net.block_out_channels.length - 1);
   // diffusers has no default here, and can't draw without one.
   if (unet.config.sample_size == null) throw fail("sample_size", "must be given: it is the picture's size");
   const [height, width] = sampleSize(unet, largestSide);
   return {
     tasks: ["unconditional"],
-    features: [],
+    features: classes === undefined ? [] : ["classLabel"],
+    classes,
     conditioning: [],
     ...{ scale: 1, multipleOf, minSide: multipleOf, maxSide: largestSide - (largestSide % multipleOf) },
     ...{ defaultWidth: width, defaultHeight: height, latentChannels: channels, scalingFactor: 1 },
-    steps: model.pipeline === "DDIMPipeline" ? 50 : 1000,
+    steps: defaultSteps[model.pipeline] ?? 1000,
     guidanceScale: 1,
     guidance: "classifier-free",
     startsFromPicture: false,

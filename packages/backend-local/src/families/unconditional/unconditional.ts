@@ -25,15 +25,17 @@ export const engine: FamilyEngine = {
     throw new InvalidRequestError([{ field: "guidanceScale", message }], { backend: "local" });
   },
 
-  async open(model, { dims }, signal) {
+  async open(model, { dims, request }, signal) {
     const unet = await model.network("unet");
     const { Tensor } = model.runtime;
+    const label = "classLabel" in request ? request.classLabel : undefined;
+    const classes = label === undefined ? {} : { class_labels: new Tensor("int32", Int32Array.of(label), [1]) };
     return {
       warnings: [],
       async predict(input, timestep) {
         const sample = new Tensor("float32", input, [1, ...dims]);
         const time = new Tensor("float32", Float32Array.of(timestep), [1]);
-        const { data } = await unet.run({ sample, timestep: time }, "out_sample", signal);
+        const { data } = await unet.run({ sample, timestep: time, ...classes }, "out_sample", signal);
         return [data as Float32Array];
       },
     };
