@@ -4,14 +4,13 @@ import { loadClient } from "@latentkit/core";
 // model that rates pictures.
 const client = await loadClient();
 const { best, all } = await client.bestOf(
-  { prompt: "a butterfly on grass", seed: 100, steps: 4 },
+  { prompt: "a butterfly on grass", seed: 100, steps: 30, draft: { steps: 4 } },
   { of: 8, score: async (image) => colourfulness((await image.pixels()).data) },
 );
 for (const { image, score } of all) console.log(`draft ${image.seed}: ${score.toFixed(1)}`);
 await best.save("draft.png");
 
-const { recipe } = best;
-const { images } = await client.generate({ ...recipe, request: { ...recipe.request, steps: 30 } });
+const { images } = await client.final(best);
 console.log(await images[0]!.save("final.png"));
 await client.dispose();
 

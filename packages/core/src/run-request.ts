@@ -7,9 +7,9 @@ import { UnsupportedError } from "./errors/unsupported-error.ts";
 import type { GenerationEvent } from "./events.ts";
 import type { CallInputs } from "./image/input-rules.ts";
 import { namingInput } from "./image/name-input.ts";
-import type { GenerationRequest } from "./request/request.ts";
+import { type GenerationRequest, redraws } from "./request/request.ts";
 import { isDraft, runDraft } from "./stages/draft.ts";
-import { redraws, runRedraw } from "./stages/redraw.ts";
+import { runRedraw } from "./stages/redraw.ts";
 import { hasStages, runRefined } from "./stages/refine.ts";
 
 /** What a request is run with. */

@@ -96,7 +96,11 @@ describe("unconditional models", () => {
       { "unet/config.json": { ...unet, down_block_types: ["SkipDownBlock2D", "AttnSkipDownBlock2D"] } },
       /SkipDownBlock2D/,
     ],
-    ["classes", { "unet/config.json": { ...unet, class_embed_type: "timestep" } }, /class_embed_type timestep needs an input/],
+    [
+      "classes",
+      { "unet/config.json": { ...unet, class_embed_type: "timestep" } },
+      /class_embed_type timestep needs an input/,
+    ],
     ["a learned variance", { "unet/config.json": { ...unet, out_channels: 6 } }, /learn a variance/],
   ])("%s is refused by name", async (_, files, message) => {
     await expect(readModel(await copyFixture("families/ddpm", files))).rejects.toThrow(message);

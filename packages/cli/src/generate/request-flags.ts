@@ -73,7 +73,9 @@ export function requestOptions(): Option[] {
     new Option("--hires-upscaler <name>", "nearest, bilinear, bicubic, lanczos, or an upscale model"),
     new Option("--hires-sampler <name>", "sampler of the second pass"),
     new Option("--hires-scheduler <name>", "scheduler of the second pass"),
-    new Option("--class-label <n>", "what a model that was trained on classes draws (task unconditional)").argParser(whole),
+    new Option("--class-label <n>", "what a model that was trained on classes draws (task unconditional)").argParser(
+      whole,
+    ),
     new Option("--mask-grow <pixels>", "grow the mask's white on each side; below 0 shrink it").argParser(wholeOrBelow),
     new Option("--mask-blur <pixels>", "blur the mask's edge").argParser(decimal),
     new Option("--only-masked", "paint the masked part alone, at the model's own size (task inpaint)"),

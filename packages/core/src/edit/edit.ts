@@ -13,7 +13,7 @@ import { borderMask, cropPixels, padPixels } from "../image/outpaint-canvas.ts";
 import { type Kept, pasteKept } from "../image/paste-kept.ts";
 import { payloadPixels, toPayload } from "../image/payload-pixels.ts";
 import type { ImageSource } from "../request/image-source.ts";
-import type { GenerationRequest, RequestOf } from "../request/request.ts";
+import { type GenerationRequest, type RequestOf, redraws } from "../request/request.ts";
 import { maskedInpaint, shapesMask } from "./masked-inpaint.ts";
 import { asInpaint } from "./outpaint-as-inpaint.ts";
 
@@ -33,9 +33,12 @@ export function withOutpaint<C extends Pick<Capabilities, "tasks">>(capabilities
 }
 
 /** What a request is held against: the size of an outpaint that the client makes a canvas for is checked when that is known. */
-export function judgedBy({ task }: GenerationRequest, capabilities: Capabilities): Capabilities {
-  if (task !== "outpaint" || capabilities.tasks.includes("outpaint")) return capabilities;
+export function judgedBy(request: GenerationRequest, capabilities: Capabilities): Capabilities {
+  const { task } = request;
   const { width: _, height: __, ...limits } = capabilities.limits;
+  // Only its tiles are the backend's.
+  if (redraws(request)) return { ...capabilities, limits };
+  if (task !== "outpaint" || capabilities.tasks.includes("outpaint")) return capabilities;
   return { ...withOutpaint(capabilities), limits };
 }
 

@@ -98,6 +98,14 @@ export type GenerationRequest = z.output<typeof GenerationRequestSchema>;
 /** A request of one task. */
 export type RequestOf<T extends Task> = Extract<GenerationRequest, { task: T }>;
 
+/** An upscale that is drawn anew in tiles. */
+export type Redraw = RequestOf<"upscale"> & { redraw: NonNullable<RequestOf<"upscale">["redraw"]> };
+
+/** Whether a request is a {@link Redraw}. */
+export function redraws(request: GenerationRequest): request is Redraw {
+  return request.task === "upscale" && request.redraw !== undefined;
+}
+
 /** Names of a task's fields, or of those of a field that has some of its own: `["output"]`, `["conditioning", 0]`. */
 export function fieldsAt(task: Task, path: readonly PropertyKey[] = []): readonly string[] {
   const option = GenerationRequestSchema.options.find((member) => member.shape.task.value === task);

@@ -1,12 +1,14 @@
 import { asSource, cutConditioning } from "../edit/masked-inpaint.ts";
 import { cutRegion, type Region } from "../edit/region.ts";
 import { GenerationError } from "../errors/generation-error.ts";
+import { InvalidRequestError } from "../errors/invalid-request-error.ts";
 import type { GenerationEvent } from "../events.ts";
 import type { Pixels } from "../image/codec.ts";
+import { defaultMaxInputPixels } from "../image/input-limits.ts";
 import { payloadPixels, toPayload } from "../image/payload-pixels.ts";
 import { readInput } from "../image/read-input.ts";
 import { resizeImage } from "../image/resize.ts";
-import type { GenerationRequest, RequestOf } from "../request/request.ts";
+import type { GenerationRequest, Redraw, RequestOf } from "../request/request.ts";
 import { seedOfImage } from "../request/seed.ts";
 import { Ledger } from "./ledger.ts";
 import type { StagesRun } from "./refine.ts";
@@ -15,13 +17,6 @@ import { type Stretch, stretchesOver, weightOf } from "./tile-stretches.ts";
 
 /** Side of a tile where neither the request nor the model says one. */
 const usualTile = 512;
-
-type Redraw = RequestOf<"upscale"> & { redraw: NonNullable<RequestOf<"upscale">["redraw"]> };
-
-/** Whether an upscale is to be drawn anew in tiles. */
-export function redraws(request: GenerationRequest): request is Redraw {
-  return request.task === "upscale" && request.redraw !== undefined;
-}
 
 /**
  * Enlarges a picture and draws it anew in tiles that lie over each other, each by an image-to-image of its own, with what steers (a tile
@@ -32,6 +27,7 @@ export async function* runRedraw(request: Redraw, options: StagesRun): AsyncGene
   const { redraw, scale } = request;
   const given = await readInput(request.image, "image", { inputs, signal });
   const size = { width: Math.round(given.width * scale), height: Math.round(given.height * scale) };
+  checkSize(request, size, inputs?.maxPixels);
   const side = (name: "width" | "height") => {
     const { multipleOf = 1, max = Number.POSITIVE_INFINITY } = capabilities.limits[name] ?? {};
     const wanted = Math.min(redraw.tileSize ?? capabilities.defaults?.[name] ?? usualTile, max);
@@ -52,15 +48,12 @@ export async function* runRedraw(request: Redraw, options: StagesRun): AsyncGene
   let done = 0;
   let base = given;
   if (redraw.upscaler !== undefined) {
-    const { model: ____, redraw: _____, conditioning: ______, ...plain } = request;
-    const asked = { ...plain, model: redraw.upscaler, conditioning: [], prompt: undefined, negativePrompt: undefined };
     const own = await backend.capabilities(redraw.upscaler, { signal });
-    const upscale = {
-      ...asked,
-      scale: own.defaults?.scale ?? scale,
-      seed: undefined,
-      redraw: undefined,
-    } as GenerationRequest;
+    const { image, output } = request;
+    const upscale: RequestOf<"upscale"> = {
+      ...{ task: "upscale", model: redraw.upscaler, image, scale: own.defaults?.scale ?? scale, count: 1 },
+      ...{ conditioning: [], loras: [], embeddings: [], previewEvery: 0, output, backendOptions: {} },
+    };
     const made = yield* ledger.follow(run(upscale, own), { from: 0, to: 1 / parts, index: 0 });
     base = await pictureOf(made.images, options);
     done = 1;
@@ -100,6 +93,18 @@ export async function* runRedraw(request: Redraw, options: StagesRun): AsyncGene
   const seed = request.seed === undefined ? {} : { seed: request.seed };
   yield { type: "image", index: 0, ...seed, resolved, image: toPayload(canvas.over(enlarged)) };
   yield ledger.completed(resolved);
+}
+
+/** @throws InvalidRequestError for a size that is not the picture's enlarged, or that is more than is decoded. */
+function checkSize(request: Redraw, size: { width: number; height: number }, maxPixels = defaultMaxInputPixels): void {
+  for (const field of ["width", "height"] as const) {
+    if ((request[field] ?? size[field]) === size[field]) continue;
+    const message = `must be ${size[field]}, ${request.scale} times the picture's, or left out; not ${request[field]}`;
+    throw new InvalidRequestError([{ field, message }]);
+  }
+  if (size.width * size.height <= maxPixels) return;
+  const message = `makes the picture ${size.width}×${size.height}; at most ${maxPixels} pixels are taken (the client's maxInputPixels)`;
+  throw new InvalidRequestError([{ field: "scale", message }]);
 }
 
 async function pictureOf(

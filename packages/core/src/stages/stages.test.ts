@@ -137,7 +137,7 @@ describe("refine", () => {
     });
     const { width, height, data } = await out.images[0]!.pixels();
     expect([width, height]).toEqual([33, 24]);
-    expect([data[0], data[3 * 32]]).toEqual([50, 63]);
+    expect([data[0], data[3 * 32]]).toEqual([50, 53]);
     expect(requests.at(-1)).toMatchObject({ task: "inpaint", width: 40, height: 24 });
   });
 
@@ -212,6 +212,14 @@ describe("redraw", () => {
     });
     const again = await client.generate(recipe, { inputs: [image] });
     expect(again.images).toHaveLength(1);
+    await expect(client.generate({ task: "upscale", image, redraw: {}, width: 100 })).rejects.toMatchObject({
+      issues: [{ field: "width" }],
+    });
+    await expect(
+      client.generate({ task: "upscale", image: await input(2000, 2000, 1), scale: 8, redraw: {} }),
+    ).rejects.toMatchObject({
+      issues: [{ field: "scale" }],
+    });
   });
 
   it("lets another model enlarge first", async () => {
