@@ -790,4 +790,7 @@ export const fieldTexts: Readonly<Record<string, FieldText>> = {
   "unconditional.task": {
     description: "What is made.",
   },
+  "unconditional.classLabel": {
+    description: "Which of its classes a model that was trained on some draws, from 0 on.",
+  },
 };
