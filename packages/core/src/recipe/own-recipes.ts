@@ -20,6 +20,7 @@ export function markOwn(recipe: Recipe): Recipe {
     ...request.loras,
     ...request.embeddings,
     ...request.conditioning,
+    ...(("refine" in request && request.refine) || []),
   ])
     own.add(each);
   for (const { source } of inputFiles(request)) own.add(source);

@@ -97,10 +97,8 @@ function checkReach(request: GenerationRequest, options: ResolvedOptions): void 
     if (kind === "backendOptions" && !options.backendOptions)
       issues.push({ field, message: "this server takes no options of a backend (backendOptions)" });
   }
-  const { count, steps, hires } = request;
-  const most = { count: options.maxCount, steps: options.maxSteps, "hires.steps": options.maxSteps };
-  for (const [field, value] of Object.entries({ count, steps, "hires.steps": hires?.steps })) {
-    const max = most[field as keyof typeof most];
+  for (const [field, value] of [["count", request.count] as const, ...stepsOf(request)]) {
+    const max = field === "count" ? options.maxCount : options.maxSteps;
     if (value !== undefined && value > max)
       issues.push({ field, message: `must be at most ${max} on this server`, allowed: { max } });
   }
@@ -111,6 +109,18 @@ function checkReach(request: GenerationRequest, options: ResolvedOptions): void 
       message: `must be at most ${options.maxSteps} steps on this server`,
     });
   if (issues.length > 0) throw new UnsupportedError(issues, { backend: "server" });
+}
+
+/** Every number of steps that a request names: its own, and those of what goes on with its picture. */
+function stepsOf({ steps, hires, ...request }: GenerationRequest): [field: string, value: number | undefined][] {
+  const { refine, draft, redraw } = { refine: undefined, draft: undefined, redraw: undefined, ...request };
+  return [
+    ["steps", steps],
+    ["hires.steps", hires?.steps],
+    ["draft.steps", draft?.steps],
+    ["redraw.steps", redraw?.steps],
+    ...(refine ?? []).map((stage, i): [string, number | undefined] => [`refine[${i}].steps`, stage.steps]),
+  ];
 }
 
 /** A request whose files came beside it has no words for them. */

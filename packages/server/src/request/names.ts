@@ -67,6 +67,11 @@ export class Names {
     } as unknown as R;
     if (request.hires?.upscaler !== undefined && isModel(request))
       resolved.hires = { ...request.hires, upscaler: take("upscalers", "hires.upscaler", request.hires.upscaler) };
+    const redraw = "redraw" in request ? (request.redraw as { upscaler?: string } | undefined) : undefined;
+    if (redraw?.upscaler !== undefined)
+      Object.assign(resolved, {
+        redraw: { ...redraw, upscaler: take("upscalers", "redraw.upscaler", redraw.upscaler) },
+      });
     if (issues.length > 0) throw new UnsupportedError(issues, { backend: this.#backend.id });
     return resolved;
   }
