@@ -22,7 +22,7 @@ import { wantedTensors, writeRandomWeights } from "./random-weights.ts";
 const side = Number(process.argv[2] ?? 64);
 const runs = Number(process.argv[3] ?? 3);
 const control = { _class_name: "ControlNetModel", ...sd15 };
-const { InferenceSession: Session, Tensor, sessionOptions } = await loadRuntime({ executionProvider: "cpu" });
+const { InferenceSession: Session, Tensor, sessionOptions } = await loadRuntime({ device: "cpu" });
 
 async function weightsOf(name: string, build: (weights: Weights) => unknown): Promise<Weights> {
   const path = join(benchFolder, `${name}-F16.safetensors`);

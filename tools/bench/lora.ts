@@ -119,7 +119,7 @@ async function memoryOver(count: number): Promise<Record<string, number>> {
 
 /** The products and sums that merging takes, and a new session. */
 async function mergeCost(): Promise<{ productsMs: number; loadMs: number }> {
-  const { InferenceSession: Session, Tensor, sessionOptions } = await loadRuntime({ executionProvider: "cpu" });
+  const { InferenceSession: Session, Tensor, sessionOptions } = await loadRuntime({ device: "cpu" });
   const graph = new GraphBuilder("merge");
   const [up, down, weight] = [
     graph.input("up", "float32", ["out", "rank"]),
