@@ -1,5 +1,11 @@
 export type { AdapterInfo } from "./adapters/inspect-adapter.ts";
 export type { DeviceName } from "./devices/device-name.ts";
+export {
+  type DeviceInfo,
+  type DevicesInfo,
+  type InspectDevicesOptions,
+  inspectDevices,
+} from "./devices/inspect-devices.ts";
 export { findInHubCache, type HubId, hubCacheFolder, hubRepositoryFolder, readHubId } from "./files/hub-cache.ts";
 export { fromConfig, local } from "./local.ts";
 export type { LocalBackend } from "./local-backend.ts";

@@ -5,6 +5,7 @@ import { capabilitiesCommand } from "./commands/capabilities.ts";
 import { comfyCommand } from "./commands/comfy.ts";
 import { completeCommand, completionCommand } from "./commands/completion.ts";
 import { diffCommand } from "./commands/diff.ts";
+import { doctorCommand } from "./commands/doctor.ts";
 import { generateCommand } from "./commands/generate.ts";
 import { modelsCommand } from "./commands/models.ts";
 import { quantizeCommand } from "./commands/quantize.ts";
@@ -41,6 +42,7 @@ const commands: readonly MakeCommand[] = [
   quantizeCommand,
   samplersCommand,
   capabilitiesCommand,
+  doctorCommand,
   comfyCommand,
   serveCommand,
   mcpCommand,

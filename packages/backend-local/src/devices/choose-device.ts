@@ -51,8 +51,7 @@ type Probe = (device: DeviceName, deviceId?: number) => Promise<ProbeReport>;
 export async function chooseDevice(
   settings: DeviceSettings,
   facts: RuntimeFacts,
-  probe: Probe = (device, deviceId) =>
-    probeOf({ device, deviceId, onnxruntime: settings.onnxruntime }, `${settings.onnxruntime ?? ""} ${facts.version}`),
+  probe: Probe = (device, deviceId) => probeOf({ device, deviceId, onnxruntime: settings.onnxruntime }, facts.version),
 ): Promise<ChosenDevice> {
   const choice = parseDevice(settings.device ?? "cpu") ?? { name: "cpu" };
   if (choice.name === "auto") return automatic(settings, facts, probe);

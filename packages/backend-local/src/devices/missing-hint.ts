@@ -4,15 +4,6 @@ import type { DeviceName } from "./device-name.ts";
 const hints: readonly { device: DeviceName; says: RegExp; hint(version: string): string }[] = [
   {
     device: "cuda",
-    says: /providers_cuda|providers_shared/,
-    hint: (version) =>
-      `onnxruntime-node comes without CUDA. Either let its own script fetch it, in a project of its own (ONNXRUNTIME_NODE_INSTALL=cuda12 npm install ` +
-      `onnxruntime-node@${version} --foreground-scripts), or put libonnxruntime_providers_cuda.so and libonnxruntime_providers_shared.so of ` +
-      `PyPI's onnxruntime-gpu ${version} (pip download onnxruntime-gpu==${version} --no-deps; they lie in onnxruntime/capi) beside ` +
-      `libonnxruntime.so.1 of a copy of it; then name that copy: onnxruntime: "/path/to/onnxruntime-node" or LATENTKIT_ONNXRUNTIME.`,
-  },
-  {
-    device: "cuda",
     says: /lib(cublas|cublasLt|cudart|curand|cudnn|cufft)\w*\.so/,
     hint: () =>
       `CUDA's libraries are not found: pip install nvidia-cublas nvidia-cuda-runtime nvidia-curand nvidia-cudnn-cu13 (or a CUDA 13 toolkit), and put ` +
@@ -27,6 +18,15 @@ const hints: readonly { device: DeviceName; says: RegExp; hint(version: string):
     device: "cuda",
     says: /driver version is insufficient|CUDA failure 35/,
     hint: () => "NVIDIA's driver is too old: CUDA 13 needs version 580 or newer (nvidia-smi shows it).",
+  },
+  {
+    device: "cuda",
+    says: /providers_cuda|providers_shared|load shared library/,
+    hint: (version) =>
+      `onnxruntime-node comes without CUDA. Either let its own script fetch it, in a project of its own (ONNXRUNTIME_NODE_INSTALL=cuda12 npm install ` +
+      `onnxruntime-node@${version} --foreground-scripts), or put libonnxruntime_providers_cuda.so and libonnxruntime_providers_shared.so of ` +
+      `PyPI's onnxruntime-gpu ${version} (pip download onnxruntime-gpu==${version} --no-deps; they lie in onnxruntime/capi) beside ` +
+      `libonnxruntime.so.1 of a copy of it; then name that copy: onnxruntime: "/path/to/onnxruntime-node" or LATENTKIT_ONNXRUNTIME.`,
   },
   {
     device: "webgpu",

@@ -10,11 +10,19 @@ import { type ProbeTask, runProbe } from "./run-probe.ts";
  * @param runtime what tells one onnxruntime from another.
  */
 export async function probeOf(task: ProbeTask, runtime: string): Promise<ProbeReport> {
-  const what = JSON.stringify([task, runtime, driverFingerprint()]);
-  const key = `${task.device} ${createHash("sha256").update(what).digest("hex").slice(0, 32)}`;
-  const kept = cachedProbe(key);
+  const kept = cachedProbe(keyOf(task, runtime));
   if (kept !== undefined) return kept;
   const report = await runProbe(task);
-  keepProbe(key, report);
+  keepReport(task, runtime, report);
   return report;
+}
+
+/** Keeps a report for {@link probeOf}. */
+export function keepReport(task: ProbeTask, runtime: string, report: ProbeReport): void {
+  keepProbe(keyOf(task, runtime), report);
+}
+
+function keyOf({ device, deviceId, onnxruntime }: ProbeTask, runtime: string): string {
+  const what = JSON.stringify([device, deviceId ?? null, onnxruntime ?? null, runtime, driverFingerprint()]);
+  return `${device} ${createHash("sha256").update(what).digest("hex").slice(0, 32)}`;
 }
