@@ -57,6 +57,7 @@ export default defineConfig({
         text: "Backends",
         items: pages(
           ["backend-local", "This machine"],
+          ["devices", "GPUs"],
           ["backend-comfy", "ComfyUI"],
           ["backend-replicate", "Replicate"],
           ["hosted", "Hosted models"],

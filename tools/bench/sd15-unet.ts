@@ -7,16 +7,12 @@
  * With LATENTKIT_PYTHON (a Python with diffusers) torch's figure for the same file stands beside it. The file, 3.4 or
  * 1.7 GB, stays in the system's temporary folder.
  */
+import { sd15 } from "./published-unets.ts";
 import type { WeightType } from "./random-weights.ts";
 import { printUnetFigures } from "./unet-figures.ts";
 
 await printUnetFigures({
-  name: "sd15-unet",
-  config: { cross_attention_dim: 768 }, // the rest of SD 1.5's configuration is the defaults
-  parameters: 859_520_964,
-  flops: 803_273_441_280,
-  side: 64,
-  inputs: { encoder_hidden_states: [1, 77, 768] },
+  ...sd15,
   weights: (process.argv[2] ?? "F32") as WeightType,
   steps: Number(process.argv[3] ?? 3),
 });

@@ -9,20 +9,11 @@ import { fileWeights, type Weights } from "../../packages/backend-local/src/file
 import { GraphBuilder } from "../../packages/backend-local/src/graph/graph-builder.ts";
 import { buildUNet } from "../../packages/backend-local/src/networks/unet-2d-condition/unet-2d-condition.ts";
 import { isAsEngine, peersEnvironment } from "./as-engine.ts";
+import type { PublishedUnet } from "./published-unets.ts";
 import { elements, type WeightType, wantedTensors, writeRandomWeights } from "./random-weights.ts";
 
-/** A published UNet, by its size. */
-export interface UnetSubject {
-  name: string;
-  /** What of its configuration is not diffusers' default. */
-  config: Record<string, unknown>;
-  parameters: number;
-  /** torch.utils.flop_counter on diffusers' model, batch 1. */
-  flops: number;
-  /** Sides of its latent. */
-  side: number;
-  /** Shapes of its inputs beside the latent and the timestep. */
-  inputs: Readonly<Record<string, readonly number[]>>;
+/** A published UNet, and how it is to be run. */
+export interface UnetSubject extends PublishedUnet {
   weights: WeightType;
   steps: number;
 }

@@ -76,6 +76,7 @@ const benchmarks = [
   "replicate",
   "comfy",
   "server",
+  "gpu",
 ];
 
 function benchmarkFile(name) {

@@ -20,6 +20,8 @@ export interface DeviceSettings {
   readonly onnxruntime?: string | undefined;
   /** Why no device but the CPU is to be taken: one has failed at work. */
   readonly failed?: string | undefined;
+  /** Why float32 is to be taken: a lower precision has overflowed at work. */
+  readonly overflowed?: string | undefined;
 }
 
 /** The onnxruntime that there is. */
@@ -54,13 +56,28 @@ export async function chooseDevice(
   probe: Probe = (device, deviceId) => probeOf({ device, deviceId, onnxruntime: settings.onnxruntime }, facts.version),
 ): Promise<ChosenDevice> {
   const choice = parseDevice(settings.device ?? "cpu") ?? { name: "cpu" };
-  if (choice.name === "auto") return automatic(settings, facts, probe);
-  if (choice.name === "cpu")
-    return {
-      device: cpu(settings, settings.device === undefined ? "it is the default" : "it was asked for"),
-      warnings: [],
-    };
-  return { device: await named(choice, choice.name, settings, facts, probe), warnings: [] };
+  const { overflowed } = settings;
+  const own = overflowed === undefined ? settings : { ...settings, precision: "float32" as const };
+  const { device, warnings } = await chosen(choice, own, facts, probe);
+  const noted = overflowed === undefined ? [] : [precisionFallback(overflowed)];
+  return { device, warnings: [...noted, ...warnings] };
+}
+
+async function chosen(
+  choice: DeviceChoice,
+  settings: DeviceSettings,
+  facts: RuntimeFacts,
+  probe: Probe,
+): Promise<ChosenDevice> {
+  const reason = settings.device === undefined ? "it is the default" : "it was asked for";
+  switch (choice.name) {
+    case "auto":
+      return automatic(settings, facts, probe);
+    case "cpu":
+      return { device: cpu(settings, reason), warnings: [] };
+    default:
+      return { device: await named(choice, choice.name, settings, facts, probe), warnings: [] };
+  }
 }
 
 async function named(
@@ -89,7 +106,18 @@ async function named(
   return deviceOf(report, settings, "it was asked for", deviceId);
 }
 
-async function automatic(settings: DeviceSettings, facts: RuntimeFacts, probe: Probe): Promise<ChosenDevice> {
+async function automatic(given: DeviceSettings, facts: RuntimeFacts, probe: Probe): Promise<ChosenDevice> {
+  try {
+    return await fastest(given, facts, probe);
+  } catch (error) {
+    // What "auto" takes may not have the precision; no picture is to fail for that.
+    if (!isPrecisionError(error)) throw error;
+    const { device, warnings } = await fastest({ ...given, precision: "auto" }, facts, probe);
+    return { device, warnings: [precisionFallback(error.message), ...warnings] };
+  }
+}
+
+async function fastest(settings: DeviceSettings, facts: RuntimeFacts, probe: Probe): Promise<ChosenDevice> {
   const { failed } = settings;
   if (failed !== undefined) return { device: cpu(settings, failed), warnings: [fallback(failed)] };
   const doubts: string[] = [];
@@ -120,7 +148,21 @@ function fallback(why: string): WarningEvent {
   return { type: "warning", code: "device_fallback", field: "device", message };
 }
 
-function deviceOf(report: ProbeReport, settings: DeviceSettings, reason: string, deviceId?: number): Device {
+function precisionFallback(why: string): WarningEvent {
+  return { type: "warning", code: "precision_fallback", field: "precision", message: why };
+}
+
+function isPrecisionError(error: unknown): error is ConfigError {
+  return ConfigError.isInstance(error) && error.details.field === "precision";
+}
+
+/** A device as its report has it, in a precision that it has. @throws ConfigError */
+export function deviceOf(
+  report: ProbeReport,
+  settings: Pick<DeviceSettings, "precision">,
+  reason: string,
+  deviceId?: number,
+): Device {
   const { device: name, float16 } = report;
   const precision: Precision = precisionOn(name, settings.precision, report);
   const dialect = dialectOf(name, { float16, attention: hasAttention(report) });

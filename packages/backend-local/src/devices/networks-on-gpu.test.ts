@@ -3,26 +3,12 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { GpuNetwork } from "../testing/gpu-networks.ts";
-import { networkCases } from "../testing/network-cases.ts";
+import { variedCases } from "../testing/network-cases.ts";
 import { softwareGpus } from "../testing/software-gpu.ts";
 
 const minutes = 60_000;
 const gpus = softwareGpus();
 const program = fileURLToPath(new URL("../testing/gpu-networks.ts", import.meta.url));
-
-/** Networks that add nothing to what others of their builder show, and take long. */
-const alike = [
-  "unet-sd2",
-  "unet-mixed",
-  "unet-class-vectors",
-  "vae-f4",
-  "vae-f2",
-  "vae-old-names",
-  "vae-tiny-16",
-  "unet-ddpm ",
-];
-const isAlike = ({ name }: { name: string }) => alike.some((start) => name.startsWith(start));
-const cases = networkCases.filter((network) => !isAlike(network));
 
 test.skipIf(gpus.length > 0)("networks on a GPU: not run, no software GPU is installed here", ({ skip }) => skip());
 
@@ -30,8 +16,7 @@ describe.each(gpus)("on $name", ({ env }) => {
   const told = new Map<string, GpuNetwork>();
 
   beforeAll(async () => {
-    const skipped = networkCases.filter(isAlike).map(({ name }) => name);
-    const options = ["--conditions=latentkit-source", "--disable-warning=ExperimentalWarning", program, ...skipped];
+    const options = ["--conditions=latentkit-source", "--disable-warning=ExperimentalWarning", program];
     const child = promisify(execFile)(process.execPath, options, {
       env: { ...process.env, ...env },
       maxBuffer: 1e8,
@@ -43,7 +28,7 @@ describe.each(gpus)("on $name", ({ env }) => {
     }
   }, 20 * minutes);
 
-  test.each(cases)("$name computes what the oracle computed, all of it on the device", ({ name }) => {
+  test.each(variedCases)("$name computes what the oracle computed, all of it on the device", ({ name }) => {
     const { error, onDevice, strays, back, over, failed } = told.get(name)!;
     expect(failed).toBeUndefined();
     expect(error).toBeLessThan(1e-5);

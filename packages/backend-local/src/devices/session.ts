@@ -2,9 +2,10 @@ import type { InferenceSession } from "onnxruntime-node";
 import { encodeModel } from "../graph/onnx-model.ts";
 import type { NetworkGraph } from "../networks/network-graph.ts";
 import type { Device } from "./device.ts";
+import { inHalfPrecision, mayBeHalf } from "./half-precision.ts";
 import { hostNodes } from "./host-nodes.ts";
 import { spell } from "./spell.ts";
-import { onlyHalves, withSmallWeights } from "./weights-on-device.ts";
+import { onlyHalfFiles, onlyHalves, withSmallWeights } from "./weights-on-device.ts";
 
 /** What a session is made of. */
 export interface SessionPlan {
@@ -23,9 +24,12 @@ export function planSession(graph: NetworkGraph, device: Device, more: Inference
     return { model: exported ?? graph.model, options: { ...options, ...providers(device) }, onHost: [] };
   const { dialect } = device;
   const spelled = spell(built, dialect);
-  const asStored = dialect.weights === "cast" || (dialect.weights === "halves" && onlyHalves(built));
-  const model = asStored && dialect.weights === "halves" ? withSmallWeights(spelled, built.root) : spelled;
-  const onHost = dialect.small === "host" ? hostNodes(model) : [];
+  const isHalf = device.precision === "float16" && mayBeHalf(built.name);
+  const lieHalf = isHalf ? onlyHalfFiles(built) : onlyHalves(built);
+  const asStored = (dialect.weights === "cast" && !isHalf) || (dialect.weights !== "folded" && lieHalf);
+  const whole = asStored && (isHalf || dialect.weights === "halves") ? withSmallWeights(spelled, built.root) : spelled;
+  const onHost = dialect.small === "host" ? hostNodes(whole) : [];
+  const model = isHalf ? inHalfPrecision(whole, onHost) : whole;
   return {
     model: encodeModel(model),
     options: { ...(asStored ? options : folding(options)), ...providers(device, onHost) },

@@ -14,6 +14,11 @@ export function onlyHalves({ nodes, prepared, initializers }: BuiltModel): boole
   return nodes.slice(0, prepared).every(({ op, inputs }) => op === "Cast" && types.get(inputs[0]!) === "float16");
 }
 
+/** Whether all weights lie in float16: what computes in it takes them as they are. */
+export function onlyHalfFiles({ initializers }: BuiltModel): boolean {
+  return initializers.every(({ type, data }) => data instanceof Uint8Array || type === "float16");
+}
+
 /** The model with its small float16 weights as float32 in itself. The large ones stay in their file. */
 export function withSmallWeights(model: OnnxModel, root: string): OnnxModel {
   const halves = new Map(model.initializers.filter(isSmallHalf).map((each) => [each.name, each]));

@@ -3,6 +3,7 @@ import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { deviceError } from "../devices/device-error.ts";
 import { planSession } from "../devices/session.ts";
 import type { NetworkGraph } from "../networks/network-graph.ts";
+import { requireFinite } from "../pipeline/require-finite.ts";
 import { runExported } from "./run-exported.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -68,11 +69,18 @@ export class Network {
     return outputs.map((output) => results[output]!);
   }
 
-  async #tried<T>(run: () => Promise<T>): Promise<T> {
+  /** What a GPU gives is looked at: a kernel that is wrong, or overflows, says nothing. */
+  async #tried(run: () => Promise<Record<string, Tensor>>): Promise<Record<string, Tensor>> {
+    const { device } = this.#runtime;
     try {
-      return await run();
+      const results = await run();
+      if (device.name === "cpu") return results;
+      const network = this.#graph.built?.name ?? "network";
+      for (const { type, data } of Object.values(results))
+        if (type === "float32") requireFinite(data as Float32Array, network, device);
+      return results;
     } catch (cause) {
-      throw deviceError(this.#runtime.device, "failed in a run", cause);
+      throw deviceError(device, "failed in a run", cause);
     }
   }
 

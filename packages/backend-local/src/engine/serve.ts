@@ -1,4 +1,4 @@
-import { isDeviceError } from "../devices/device-error.ts";
+import { settingsAfter } from "../devices/settings-after.ts";
 import { serializeError } from "../local-error.ts";
 import { generate, warmUp } from "../pipeline/generate.ts";
 import { ModelCache } from "./model-cache.ts";
@@ -24,8 +24,8 @@ export function serve(port: EnginePort, settings: EngineSettings): void {
     const controller = new AbortController();
     running.set(id, controller);
     try {
-      const isOnCpu = await unlessDeviceFails(() => work(message, controller.signal));
-      await port.send({ type: "done", id, retire: isOnCpu || models.worn });
+      const hasChanged = await unlessDeviceFails(() => work(message, controller.signal));
+      await port.send({ type: "done", id, retire: hasChanged || models.worn });
     } catch (error) {
       await port.send({ type: "failed", id, error: serializeError(error), retire: isUnusable });
     } finally {
@@ -40,17 +40,20 @@ export function serve(port: EnginePort, settings: EngineSettings): void {
       await port.send({ type: "event", id: message.id, event });
   };
 
-  /** Where any device would do, work that a GPU failed at is done anew on the CPU. @returns whether that was so. */
+  /** Work that a GPU failed at is done anew, as {@link settingsAfter} has it. @returns whether that was so. */
   const unlessDeviceFails = async (attempt: () => Promise<void>) => {
-    try {
-      await attempt();
-      return false;
-    } catch (error) {
-      if (settings.device !== "auto" || !isDeviceError(error)) throw error;
-      // What lies on the device is left to the end of this process, which is near: a lost one cannot be asked to give anything back.
-      models = new ModelCache(loadRuntime({ ...settings, failed: error.message }), settings.cacheModels);
-      await attempt();
-      return true;
+    let own = settings;
+    while (true) {
+      try {
+        await attempt();
+        return own !== settings;
+      } catch (error) {
+        const next = settingsAfter(own, error);
+        if (next === undefined) throw error;
+        own = next;
+        // What lies on the device is left to the end of this process, which is near: a lost one cannot be asked to give anything back.
+        models = new ModelCache(loadRuntime(own), own.cacheModels);
+      }
     }
   };
 

@@ -63,11 +63,17 @@ export class Draft {
     return this.#constant("float32", String(value), new Uint8Array(Float32Array.of(value).buffer), []);
   }
 
-  /** The new graph; constants that nothing uses any more are left out. */
+  /** The new graph; operators and constants that nothing uses any more are left out. */
   finish(): OnnxModel {
-    const used = new Set(this.#nodes.flatMap(({ inputs }) => inputs));
+    const used = new Set(this.#model.outputs.map(({ name }) => name));
+    const nodes: OnnxNode[] = [];
+    for (const node of this.#nodes.toReversed()) {
+      if (!node.outputs.some((output) => used.has(output))) continue;
+      nodes.push(node);
+      for (const input of node.inputs) used.add(input);
+    }
     const initializers = [...this.#initializers.values()].filter(({ name }) => used.has(name));
-    return { ...this.#model, nodes: this.#nodes, initializers };
+    return { ...this.#model, nodes: nodes.toReversed(), initializers };
   }
 
   #constant(type: DataType, text: string, data: Uint8Array, dims: readonly number[]): string {

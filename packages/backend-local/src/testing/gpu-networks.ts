@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { planSession } from "../devices/session.ts";
 import { loadRuntime } from "../engine/runtime.ts";
-import { networkCases, relativeError } from "./network-cases.ts";
+import { type NetworkCase, relativeError, variedCases } from "./network-cases.ts";
 
 /** What a network did on a device, as the program below tells it: a line of JSON each. */
 export interface GpuNetwork {
@@ -29,7 +29,7 @@ interface Event {
 // A program of its own, as a Vulkan driver is named by its environment: runs every network on the GPU. Arguments: names of networks to leave out.
 const skipped = new Set(process.argv.slice(2));
 const runtime = await loadRuntime({ device: "webgpu", threads: 1 });
-for (const network of networkCases.filter(({ name }) => !skipped.has(name))) {
+for (const network of variedCases.filter(({ name }) => !skipped.has(name))) {
   const told = await run(network).catch((error: Error): GpuNetwork => {
     const { name } = network;
     return { name, onDevice: 0, strays: [], back: 0, over: 0, failed: error.message };
@@ -38,7 +38,7 @@ for (const network of networkCases.filter(({ name }) => !skipped.has(name))) {
 }
 process.kill(process.pid, "SIGKILL");
 
-async function run({ name, build, oracle }: (typeof networkCases)[number]): Promise<GpuNetwork> {
+async function run({ name, build, oracle }: NetworkCase): Promise<GpuNetwork> {
   const graph = await build();
   const values = await oracle();
   const { model, options, onHost } = planSession(graph, runtime.device, runtime.sessionOptions);

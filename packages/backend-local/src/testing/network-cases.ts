@@ -81,6 +81,21 @@ export const networkCases: readonly NetworkCase[] = [
   })),
 ];
 
+/** Cases that add nothing to what others of their builder show of operators. */
+const alike = [
+  "unet-sd2",
+  "unet-mixed",
+  "unet-class-vectors",
+  "vae-f4",
+  "vae-f2",
+  "vae-old-names",
+  "vae-tiny-16",
+  "unet-ddpm ",
+];
+
+/** Cases that show every operator. */
+export const variedCases = networkCases.filter(({ name }) => !alike.some((start) => name.startsWith(start)));
+
 async function built(folder: string, build: Build): Promise<NetworkGraph> {
   return build(JSON.parse(await readFile(`${folder}/config.json`, "utf8")), await folderWeights(folder));
 }

@@ -64,6 +64,16 @@ describe("reports are kept", () => {
     expect(cachedProbe("b", cache)).toMatchObject({ usable: false });
   });
 
+  test("for ten minutes where the device did not answer in time", () => {
+    const cache = file();
+    keepProbe("a", { ...report, usable: false, late: true }, cache);
+    expect(cachedProbe("a", cache)).toMatchObject({ late: true });
+    const kept = JSON.parse(readFileSync(cache, "utf8"));
+    kept.reports.a.at -= 11 * 60_000;
+    writeFileSync(cache, JSON.stringify(kept));
+    expect(cachedProbe("a", cache)).toBeUndefined();
+  });
+
   test("for a week; what is old, or no cache, is passed over", () => {
     const cache = file();
     keepProbe("a", report, cache);

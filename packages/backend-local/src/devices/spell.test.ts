@@ -1,0 +1,64 @@
+import { InferenceSession } from "onnxruntime-node";
+import { describe, expect, test } from "vitest";
+import type { NetworkGraph } from "../networks/network-graph.ts";
+import { type NetworkCase, relativeError, variedCases } from "../testing/network-cases.ts";
+import type { Device } from "./device.ts";
+import { type Dialect, dialectOf } from "./dialect.ts";
+import { mayBeHalf } from "./half-precision.ts";
+import { planSession } from "./session.ts";
+import { spell } from "./spell.ts";
+
+/** A device whose words are another's, and whose work the CPU does: what graphs compute must not depend on how they are spelled. */
+function onCpu(dialect: Dialect, precision: Device["precision"] = "float32"): Device {
+  return { name: "webgpu", provider: "cpu", dialect, precision, reason: "a test" };
+}
+
+const dialects = {
+  "webgpu with right attention": dialectOf("webgpu", { float16: true, attention: true }),
+  "webgpu with wrong attention": dialectOf("webgpu", { float16: true, attention: false }),
+  cuda: dialectOf("cuda", { float16: true, attention: true }),
+  coreml: dialectOf("coreml", { float16: false, attention: false }),
+};
+
+async function errorOf({ oracle }: NetworkCase, graph: NetworkGraph, device: Device): Promise<number> {
+  const values = await oracle();
+  const { model, options } = planSession(graph, device, { intraOpNumThreads: 1 });
+  const session = await InferenceSession.create(model as Uint8Array, options);
+  const results = await session.run(
+    Object.fromEntries(graph.inputs.map(({ name }) => [name, values.get(`in.${name}`)!])),
+  );
+  await session.release();
+  const compared = graph.outputs.filter(({ name }) => values.has(`out.${name}`));
+  expect(compared.length).toBeGreaterThan(0);
+  return Math.max(
+    ...compared.map(({ name }) =>
+      relativeError(results[name]!.data as Float32Array, values.get(`out.${name}`)!.data as Float32Array),
+    ),
+  );
+}
+
+describe.each(Object.entries(dialects))("in the dialect of %s", (_, dialect) => {
+  test.each(variedCases)(
+    "$name computes what the oracle computed, with no operator that the device lacks",
+    async (network) => {
+      const graph = await network.build();
+      const ops = new Set(spell(graph.built!, dialect).nodes.map(({ op }) => op));
+      if (dialect.linear === "gemm") expect(ops).not.toContain("FusedMatMul");
+      expect(ops).not.toContain("Attention");
+      if (dialect.attention === "products") expect(ops).not.toContain("MultiHeadAttention");
+      if (dialect.quickGelu === "plain") expect(ops).not.toContain("QuickGelu");
+      expect(await errorOf(network, graph, onCpu(dialect))).toBeLessThan(1e-5);
+    },
+  );
+});
+
+describe("in float16", () => {
+  const device = onCpu(dialects["webgpu with wrong attention"], "float16");
+
+  test.each(variedCases)("$name is near the oracle's, or stays in float32", async (network) => {
+    const graph = await network.build();
+    const error = await errorOf(network, graph, device);
+    expect(error).toBeLessThan(mayBeHalf(graph.built!.name) ? 0.02 : 1e-5);
+    if (mayBeHalf(graph.built!.name)) expect(error, "something is rounded").toBeGreaterThan(1e-5);
+  });
+});

@@ -1,0 +1,55 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { temporaryFolder } from "./test-model.ts";
+
+/** How a fake GPU behaves: well; its device is lost, or its driver ends the process, in the third run; it has no memory; trying it ends the process. */
+export type FakeGpu = "well" | "lost" | "crash" | "full" | "wild";
+
+/**
+ * An onnxruntime-node whose WebGPU device is the CPU, and fails as it is told: for `onnxruntime`. Give the environment variable FAKE_GPU one of
+ * {@link FakeGpu}.
+ */
+export async function fakeGpuRuntime(): Promise<string> {
+  const folder = join(await temporaryFolder(), "onnxruntime-node");
+  await mkdir(folder);
+  const real = createRequire(import.meta.url).resolve("onnxruntime-node");
+  await writeFile(join(folder, "package.json"), JSON.stringify({ name: "onnxruntime-node", version: "1.30.0" }));
+  await writeFile(join(folder, "index.js"), program(real));
+  return folder;
+}
+
+const program = (real: string) => `
+const ort = require(${JSON.stringify(real)});
+const how = process.env.FAKE_GPU;
+const isProbe = (process.argv[2] ?? "").includes('"probe"');
+const die = () => process.kill(process.pid, "SIGSEGV");
+let runs = 0;
+
+async function create(model, options) {
+  const [first] = options.executionProviders;
+  if ((first.name ?? first) !== "webgpu") return ort.InferenceSession.create(model, options);
+  if (isProbe && how === "wild") die();
+  if (!isProbe && how === "full") throw new Error("Failed to allocate memory for requested buffer of size 68719476736");
+  const session = await ort.InferenceSession.create(model, { ...options, executionProviders: ["cpu"] });
+  let before;
+  return {
+    inputNames: session.inputNames,
+    outputNames: session.outputNames,
+    release: () => session.release(),
+    async run(feeds, fetches) {
+      // The second time a probe runs its graph it is timed: this GPU is fast.
+      if (isProbe) return (before ??= await session.run(feeds, fetches));
+      if (++runs === 3 && how === "lost") throw new Error("WebGPU device lost: the driver was reset");
+      if (runs === 3 && how === "crash") die();
+      return session.run(feeds, fetches);
+    },
+  };
+}
+
+module.exports = {
+  ...ort,
+  InferenceSession: { create },
+  listSupportedBackends: () => [{ name: "cpu", bundled: true }, { name: "webgpu", bundled: true }],
+};
+`;
