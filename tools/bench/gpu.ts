@@ -143,12 +143,8 @@ function torch({ config, inputs }: GpuSubject, side: number, weights: string): s
   const what = JSON.stringify({ config, side, inputs });
   try {
     const python = process.env.LATENTKIT_PYTHON ?? "python3";
-    const options = {
-      encoding: "utf8",
-      timeout: 1000 * Math.min(90, left()),
-      stdio: ["ignore", "pipe", "pipe"],
-    } as const;
-    return execFileSync(python, [script, weights, what], options).trim();
+    const timeout = 1000 * Math.min(90, left());
+    return execFileSync(python, [script, weights, what], { encoding: "utf8", timeout, stdio: "pipe" }).trim();
   } catch (error) {
     const { stderr = "", message } = error as Error & { stderr?: string };
     return `not run: ${stderr.trim().split("\n").at(-1) || message}`;
