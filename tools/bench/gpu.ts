@@ -143,7 +143,7 @@ function torch({ config, inputs }: GpuSubject, side: number, weights: string): s
   const what = JSON.stringify({ config, side, inputs });
   try {
     const python = process.env.LATENTKIT_PYTHON ?? "python3";
-    const timeout = 1000 * Math.min(90, left());
+    const timeout = Math.round(1000 * Math.min(90, left()));
     return execFileSync(python, [script, weights, what], { encoding: "utf8", timeout, stdio: "pipe" }).trim();
   } catch (error) {
     const { stderr = "", message } = error as Error & { stderr?: string };
