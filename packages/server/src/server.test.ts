@@ -115,6 +115,7 @@ describe("a job over HTTP", () => {
       [{ prompt: "a", width: 4096, height: 4096, hires: { scale: 2 } }, 422, "hires.scale"],
       [{ prompt: "a", model: "/etc/passwd" }, 422, "model"],
       [{ prompt: "a", loras: [{ model: "../x" }] }, 422, "loras[0].model"],
+      [{ prompt: "a <lora:/etc/passwd:1>", promptSyntax: "a1111" }, 422, "loras[0].model"],
       [{ prompt: "a", image: "/etc/passwd" }, 422, "image"],
       [{ prompt: "a", image: "file:///etc/passwd" }, 422, "image"],
       [{ prompt: "a", image: "http://169.254.169.254/" }, 422, "image"],

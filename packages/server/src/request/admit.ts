@@ -13,6 +13,7 @@ import {
   probeImage,
   type Recipe,
   recipeTouches,
+  takeLoraTags,
   UnsupportedError,
 } from "@latentkit/core";
 import type { ResolvedOptions } from "../server-options.ts";
@@ -49,7 +50,7 @@ export async function admit(
   { owner, signal, files = new Map() }: { owner: string; signal: AbortSignal; files?: SentFiles },
 ): Promise<Admitted> {
   const recipe = isRecipe(input) ? parseRecipe(input) : undefined;
-  const asked = recipe?.request ?? parseRequest(withPlaces(input, files));
+  const asked = withTagged(recipe?.request ?? parseRequest(withPlaces(input, files)));
   checkReach(asked, options);
   const named = await names.resolve(asked);
   const loaded = new Map<string, ImageSource>();
@@ -121,6 +122,14 @@ function stepsOf({ steps, hires, ...request }: GenerationRequest): [field: strin
     ["redraw.steps", redraw?.steps],
     ...(refine ?? []).map((stage, i): [string, number | undefined] => [`refine[${i}].steps`, stage.steps]),
   ];
+}
+
+/** A LoRA that A1111's tag in a prompt names is one that the request names: it is held against the same names. */
+function withTagged(request: GenerationRequest): GenerationRequest {
+  if (!("promptSyntax" in request) || request.promptSyntax !== "a1111" || !request.prompt) return request;
+  const { prompt, loras, notes } = takeLoraTags(request.prompt);
+  // What no tag should say is the backend's to tell.
+  return loras.length === 0 || notes.length > 0 ? request : { ...request, prompt, loras: [...request.loras, ...loras] };
 }
 
 /** A request whose files came beside it has no words for them. */

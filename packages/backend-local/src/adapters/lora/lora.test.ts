@@ -74,6 +74,32 @@ test("A1111's tags name LoRAs, and are no part of the prompt", async () => {
   });
 });
 
+test("a stranger's prompt reaches no file but the folder's, and hears of none", async () => {
+  const there = join(folder, "peft.safetensors");
+  const prompts = [
+    there,
+    `${folder}/../loras/peft`,
+    "../loras/peft",
+    "/etc/passwd",
+    "/nowhere",
+    "..\\loras\\peft",
+    ".",
+  ];
+  const told = await Promise.all(
+    prompts.map((name) =>
+      generate({ promptSyntax: "a1111", prompt: `a <lora:${name}:1>` }).then(
+        () => "drawn",
+        (error: Error) => error.message.replace(JSON.stringify(name), "it"),
+      ),
+    ),
+  );
+  expect(new Set(told)).toEqual(
+    new Set(["Invalid request: prompt: there is no LoRA it: a tag names a file of the loraFolder, without a path"]),
+  );
+  const many = "<lora:kohya:0.1>".repeat(33);
+  await expect(generate({ promptSyntax: "a1111", prompt: `a ${many}` })).rejects.toThrow("at most 32");
+});
+
 test("works with image-to-image and perturbed attention", async () => {
   const image = await (await generate({})).images[0]!.bytes("png");
   const edit = { task: "image-to-image", image, strength: 0.6 } as const;
