@@ -6,6 +6,7 @@ import { crc32, deflateSync } from "node:zlib";
 import { comfy } from "../../packages/backend-comfy/src/index.ts";
 import { a1111, http } from "../../packages/backend-http/src/index.ts";
 import { local } from "../../packages/backend-local/src/index.ts";
+import { openai } from "../../packages/backend-openai/src/index.ts";
 import { replicate } from "../../packages/backend-replicate/src/index.ts";
 import { createClient, decodeImage, LatentKitError, readRecipe } from "../../packages/core/src/index.ts";
 import { forms, HostileServer, retryAfters, tooMany } from "./hostile-server.ts";
@@ -193,6 +194,7 @@ import { local } from "${new URL("../../packages/backend-local/src/index.ts", im
 const defaults = {
   comfy: (url: string) => comfy({ url, checkpoint: "a.safetensors" }),
   replicate: (url: string) => replicate({ url, token: "r8_0123456789abcdef", model: "acme/painter" }),
+  openai: (url: string) => openai({ url: `${url}/v1`, apiKey: "sk-0123456789abcdef", model: "gpt-image-1" }),
   http: (url: string) => http({ url }),
   a1111: (url: string) => a1111({ url }),
 };

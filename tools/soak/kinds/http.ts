@@ -1,5 +1,6 @@
 import { comfy } from "../../../packages/backend-comfy/src/index.ts";
 import { a1111, http as latentkit } from "../../../packages/backend-http/src/index.ts";
+import { openai } from "../../../packages/backend-openai/src/index.ts";
 import { replicate } from "../../../packages/backend-replicate/src/index.ts";
 import { type Backend, createClient } from "../../../packages/core/src/index.ts";
 import { forms, HostileServer } from "../hostile-server.ts";
@@ -16,6 +17,8 @@ export const backends: Readonly<Record<string, (url: string) => Backend>> = {
       timeoutMs: 400,
       retry: { retries: 1, minDelayMs: 50, maxDelayMs: 100 },
     }),
+  openai: (url) =>
+    openai({ url: `${url}/v1`, apiKey: "sk-0123456789abcdef", model: "gpt-image-1", timeoutMs: 400, retries: 1 }),
   http: (url) => latentkit({ url, apiKey: "lk-0123456789abcdef", timeoutMs: 400, stallMs: 400, reconnectMs: 500 }),
   a1111: (url) => a1111({ url, auth: "user:lk-0123456789abcdef", timeoutMs: 400, cancelMs: 500 }),
 };
@@ -32,7 +35,7 @@ export async function http(): Promise<Kind> {
       try {
         await client.generate({ prompt: "a red apple" });
       } catch (error) {
-        if (/(?:r8_|lk-)0123456789abcdef/.test(String((error as Error).stack)))
+        if (/(?:r8_|lk-|sk-)0123456789abcdef/.test(String((error as Error).stack)))
           throw new Fault(`${name}: the token is told`);
         throw error;
       } finally {
