@@ -161,9 +161,7 @@ async function engineEnds(): Promise<void> {
   );
   const program = `
     import { createClient } from "${new URL("../../packages/core/src/index.ts", import.meta.url).href}";
-    import { comfy } from "../../packages/backend-comfy/src/index.ts";
-import { a1111, http } from "../../packages/backend-http/src/index.ts";
-import { local } from "${new URL("../../packages/backend-local/src/index.ts", import.meta.url).href}";
+    import { local } from "${new URL("../../packages/backend-local/src/index.ts", import.meta.url).href}";
     const client = createClient({ backend: local() });
     const job = client.generate({ prompt: "a red apple", steps: 50, width: 1024, height: 1024 });
     for await (const { type, phase } of job) if (type === "progress" && phase === "sample") process.stdout.write("sampling\\n");
@@ -171,7 +169,9 @@ import { local } from "${new URL("../../packages/backend-local/src/index.ts", im
   const options = ["--conditions=latentkit-source", "--disable-warning=ExperimentalWarning", "--input-type=module"];
   for (let i = 0; i < 3; i++) {
     const child = spawn(process.execPath, [...options, "-e", program], { stdio: ["ignore", "pipe", "inherit"] });
-    await once(child.stdout, "data");
+    const ended = once(child, "exit").then(([code]) => Promise.reject(new Error(`the program ended with ${code}`)));
+    await Promise.race([once(child.stdout, "data"), ended]);
+    ended.catch(() => {});
     const list = execFileSync("ps", ["-eo", "pid=,ppid=,args="], { encoding: "utf8" });
     const [engine] = list
       .split("\n")
