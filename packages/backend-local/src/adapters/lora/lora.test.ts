@@ -89,7 +89,7 @@ test("a stranger's prompt reaches no file but the folder's, and hears of none", 
     prompts.map((name) =>
       generate({ promptSyntax: "a1111", prompt: `a <lora:${name}:1>` }).then(
         () => "drawn",
-        (error: Error) => error.message.replace(JSON.stringify(name), "it"),
+        (error: unknown) => (error as Error).message.replace(JSON.stringify(name), "it"),
       ),
     ),
   );
