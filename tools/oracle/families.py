@@ -166,6 +166,7 @@ MODELS = {
 KEYS = dict(
     guidance_scale="guidanceScale", negative_prompt="negativePrompt", strength="strength", steps="steps", seed="seed",
     count="count", width="width", height="height", image_guidance_scale="imageGuidanceScale",
+    true_cfg_scale="guidanceScale",
 )
 
 

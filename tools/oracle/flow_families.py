@@ -26,6 +26,8 @@ from diffusers import (
 from families import FOLDER, KEYS, files_of, task_of
 from flow_flux1 import FLUX1, FLUX1_FILL
 from flow_parts import encoder_values, flux_vae, noise, qwen3, randomise
+from flow_qwen_image import QWEN_IMAGE
+from flow_sd3 import SD3
 from pipeline_inputs import picture
 from PIL import Image
 from safetensors.torch import save_file
@@ -143,19 +145,21 @@ MODELS = {
     ]),
     "flux1": FLUX1,
     "flux1-fill": FLUX1_FILL,
+    "stable-diffusion-3": SD3,
+    "qwen-image": QWEN_IMAGE,
 }  # fmt: skip
 
 
 @functools.cache
-def loaded(kind, name, files):
-    return load(getattr(diffusers, kind), FOLDER / name, files=json.loads(files))
+def loaded(kind, name, files, without):
+    return load(getattr(diffusers, kind), FOLDER / name, files=json.loads(files), **{part: None for part in without})
 
 
 def run(name, case, tensors, image, mask):
     label, kind, arguments, options = case
     folder = FOLDER / name
     files = files_of(folder, options)
-    pipeline = loaded(kind, name, json.dumps(files))
+    pipeline = loaded(kind, name, json.dumps(files), tuple(options.get("without", ())))
     side = dict(width=64, height=64)
     request = {"prompt": PROMPT, **INPUTS, "count": 1, **side, **arguments}
     task = options.get("task") or task_of(kind)

@@ -127,3 +127,68 @@ def gguf_t5(state):
             own = (attention if layer == "0" else feed)[inner[1]]
         result[f"enc.blk.{i}.{own}.weight"] = tensor
     return result
+
+
+def sd3(state):
+    starts = {
+        "pos_embed": "pos_embed", "pos_embed.proj": "x_embedder.proj", "context_embedder": "context_embedder", "proj_out": "final_layer.linear",
+        "time_text_embed.timestep_embedder.linear_1": "t_embedder.mlp.0", "time_text_embed.timestep_embedder.linear_2": "t_embedder.mlp.2",
+        "time_text_embed.text_embedder.linear_1": "y_embedder.mlp.0", "time_text_embed.text_embedder.linear_2": "y_embedder.mlp.2",
+    }  # fmt: skip
+    image = {
+        "norm1.linear": "adaLN_modulation.1", "ff.net.0.proj": "mlp.fc1", "ff.net.2": "mlp.fc2", "attn.to_out.0": "attn.proj", "attn2.to_out.0": "attn2.proj",
+        "attn.norm_q": "attn.ln_q", "attn.norm_k": "attn.ln_k", "attn2.norm_q": "attn2.ln_q", "attn2.norm_k": "attn2.ln_k",
+    }  # fmt: skip
+    text = {
+        "norm1_context.linear": "adaLN_modulation.1", "ff_context.net.0.proj": "mlp.fc1", "ff_context.net.2": "mlp.fc2", "attn.to_add_out": "attn.proj",
+        "attn.norm_added_q": "attn.ln_q", "attn.norm_added_k": "attn.ln_k",
+    }  # fmt: skip
+    last = max(int(name.split(".")[1]) for name in state if name.startswith("transformer_blocks."))
+    result = {}
+    for name, tensor in state.items():
+        module, kind = name.rsplit(".", 1)
+        if name == "pos_embed.pos_embed":
+            result["pos_embed"] = tensor
+        elif module in starts:
+            result[f"{starts[module]}.{kind}"] = tensor
+        elif module == "norm_out.linear":
+            result[f"final_layer.adaLN_modulation.1.{kind}"] = swapped(tensor)
+        else:
+            _, i, inner = module.split(".", 2)
+            if inner in image:
+                result[f"joint_blocks.{i}.x_block.{image[inner]}.{kind}"] = tensor
+            elif inner in text:
+                result[f"joint_blocks.{i}.context_block.{text[inner]}.{kind}"] = swapped(tensor) if "norm1" in inner and int(i) == last else tensor
+            for first, parts, to in (
+                ("attn.to_q", ("attn.to_q", "attn.to_k", "attn.to_v"), "x_block.attn"), ("attn2.to_q", ("attn2.to_q", "attn2.to_k", "attn2.to_v"), "x_block.attn2"),
+                ("attn.add_q_proj", ("attn.add_q_proj", "attn.add_k_proj", "attn.add_v_proj"), "context_block.attn"),
+            ):  # fmt: skip
+                if inner == first:
+                    result[f"joint_blocks.{i}.{to}.qkv.{kind}"] = stacked(state, [f"transformer_blocks.{i}.{part}.{kind}" for part in parts])
+    return result
+
+
+def wan_vae(state):
+    """The VAE of Qwen-Image in Wan's naming."""
+    resnet = {"norm1": "residual.0", "conv1": "residual.2", "norm2": "residual.3", "conv2": "residual.6", "conv_shortcut": "shortcut"}
+    starts = {"quant_conv": "conv1", "post_quant_conv": "conv2"}
+    for half in ("encoder", "decoder"):
+        starts |= {f"{half}.conv_in": f"{half}.conv1", f"{half}.norm_out": f"{half}.head.0", f"{half}.conv_out": f"{half}.head.2"}
+    result = {}
+    for name, tensor in state.items():
+        module, kind = name.rsplit(".", 1)
+        parts = module.split(".")
+        if module in starts:
+            own = starts[module]
+        elif parts[1] == "mid_block" and parts[2] == "attentions":
+            own = f"{parts[0]}.middle.1.{parts[4]}"
+        elif parts[1] == "mid_block":
+            own = f"{parts[0]}.middle.{2 * int(parts[3])}.{resnet[parts[4]]}"
+        elif parts[1] == "down_blocks":
+            own = f"encoder.downsamples.{parts[2]}." + resnet.get(parts[3], ".".join(parts[3:]))
+        elif parts[3] == "upsamplers":
+            own = f"decoder.upsamples.{4 * int(parts[2]) + 3}." + ".".join(parts[5:])
+        else:
+            own = f"decoder.upsamples.{4 * int(parts[2]) + int(parts[4])}.{resnet[parts[5]]}"
+        result[f"{own}.{kind}"] = tensor
+    return result

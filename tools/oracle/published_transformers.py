@@ -16,12 +16,15 @@ import torch
 from diffusers import (
     AutoencoderKL,
     AutoencoderKLFlux2,
+    AutoencoderKLQwenImage,
     Flux2Transformer2DModel,
     FluxTransformer2DModel,
+    QwenImageTransformer2DModel,
+    SD3Transformer2DModel,
     ZImageTransformer2DModel,
 )
 from diffusers.loaders import single_file_utils as single_file
-from transformers import Qwen3Config, Qwen3ForCausalLM, T5Config, T5EncoderModel
+from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration, Qwen3Config, Qwen3ForCausalLM, T5Config, T5EncoderModel
 
 OUT = Path(__file__).parents[2] / "packages/backend-local/fixtures/published-transformers.json.gz"
 
@@ -42,7 +45,21 @@ T5_XXL = dict(
     vocab_size=32128, d_model=4096, d_kv=64, d_ff=10240, num_layers=24, num_heads=64, feed_forward_proj="gated-gelu", is_encoder_decoder=False,
 )  # fmt: skip
 #: transformers' classes, whose configs are objects
-CONFIGS = {Qwen3ForCausalLM: Qwen3Config, T5EncoderModel: T5Config}
+QWEN25_VL_7B = dict(
+    text_config=dict(
+        vocab_size=152064, hidden_size=3584, intermediate_size=18944, num_hidden_layers=28, num_attention_heads=28, num_key_value_heads=4,
+        rms_norm_eps=1e-6, rope_parameters=dict(rope_type="default", rope_theta=1e6, mrope_section=[16, 24, 24]),
+    ),
+    vision_config=dict(depth=1, hidden_size=16, num_heads=1, intermediate_size=16, out_hidden_size=3584),
+)  # fmt: skip
+SD35_LARGE = dict(
+    num_layers=38, num_attention_heads=38, caption_projection_dim=2432, pos_embed_max_size=192, qk_norm="rms_norm",
+)  # fmt: skip
+SD35_MEDIUM = dict(
+    num_layers=24, num_attention_heads=24, caption_projection_dim=1536, pos_embed_max_size=384, qk_norm="rms_norm", dual_attention_layers=tuple(range(13)),
+)  # fmt: skip
+SD3_MEDIUM = dict(num_layers=24, num_attention_heads=24, caption_projection_dim=1536, pos_embed_max_size=192)
+CONFIGS = {Qwen2_5_VLForConditionalGeneration: Qwen2_5_VLConfig, **{Qwen3ForCausalLM: Qwen3Config, T5EncoderModel: T5Config}}
 
 #: name: (class, config)
 NETWORKS = {
@@ -54,6 +71,12 @@ NETWORKS = {
     "flux1-schnell": (FluxTransformer2DModel, {}),
     "flux1-fill": (FluxTransformer2DModel, dict(guidance_embeds=True, in_channels=384, out_channels=64)),
     "t5-xxl": (T5EncoderModel, T5_XXL),
+    "sd3-medium": (SD3Transformer2DModel, SD3_MEDIUM),
+    "sd3.5-medium": (SD3Transformer2DModel, SD35_MEDIUM),
+    "sd3.5-large": (SD3Transformer2DModel, SD35_LARGE),
+    "qwen-image": (QwenImageTransformer2DModel, {}),
+    "qwen-image-vae": (AutoencoderKLQwenImage, {}),
+    "qwen2.5-vl-7b": (Qwen2_5_VLForConditionalGeneration, QWEN25_VL_7B),
     "flux2-vae": (AutoencoderKLFlux2, {}),
     "qwen3-4b": (Qwen3ForCausalLM, QWEN3_4B),
     "qwen3-8b": (Qwen3ForCausalLM, QWEN3_8B),
@@ -67,6 +90,8 @@ ORIGINAL = {
     "flux1-dev": (flow_names.flux1, single_file.convert_flux_transformer_checkpoint_to_diffusers),
     "flux1-schnell": (flow_names.flux1, single_file.convert_flux_transformer_checkpoint_to_diffusers),
     "flux1-fill": (flow_names.flux1, single_file.convert_flux_transformer_checkpoint_to_diffusers),
+    **{name: (flow_names.sd3, single_file.convert_sd3_transformer_checkpoint_to_diffusers) for name in ("sd3-medium", "sd3.5-medium", "sd3.5-large")},
+    "qwen-image-vae": (flow_names.wan_vae, single_file.convert_wan_vae_to_diffusers),
     "flux-vae": (lambda state: original_names.vae(state, 4), None),
     "flux2-vae": (lambda state: flow_names.flux2_vae(state, original_names.vae({k: v for k, v in state.items() if not k.startswith("bn.")}, 4)), None),
     "qwen3-4b": (flow_names.gguf_qwen3, None),

@@ -2,7 +2,9 @@ import { modelError } from "../files/model-error.ts";
 import type { Family } from "./family.ts";
 import { flux1 } from "./flux1/flux1-family.ts";
 import { flux2 } from "./flux2/flux2-family.ts";
+import { qwenImage } from "./qwen-image/qwen-image-family.ts";
 import { stableDiffusion } from "./stable-diffusion/stable-diffusion-family.ts";
+import { stableDiffusion3 } from "./stable-diffusion-3/stable-diffusion-3-family.ts";
 import { stableDiffusionXL } from "./stable-diffusion-xl/stable-diffusion-xl-family.ts";
 import { unconditional } from "./unconditional/unconditional-family.ts";
 import { upscaler } from "./upscaler/upscaler-family.ts";
@@ -18,6 +20,8 @@ export const families: readonly Family[] = [
   zImage,
   flux2,
   flux1,
+  stableDiffusion3,
+  qwenImage,
   upscaler,
 ];
 

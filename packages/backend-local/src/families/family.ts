@@ -150,6 +150,8 @@ export interface Denoiser {
   readonly beside?: Beside | undefined;
   /** Whether what an inpainting keeps is blended in after each step. Not where the network is shown it. Default true. */
   readonly blends?: boolean;
+  /** What becomes of a guided prediction, beside the conditional one: by default it is as it is. */
+  afterGuidance?(guided: Float32Array, cond: Float32Array): Float32Array;
   /** Whether the picture's latent is drawn though nothing is blended, and nothing of it is left: its random numbers count. */
   readonly drawsPicture?: boolean;
   /**

@@ -17,6 +17,15 @@ export interface Companions {
   passedOver: readonly string[];
 }
 
+/** What is looked for. */
+export interface CompanionSearch {
+  file: string;
+  family: Family;
+  missing: readonly string[];
+  /** Those of them that need not be found. */
+  optional?: readonly string[];
+}
+
 /** Folders of a tree of models that files of a part lie in: ComfyUI's, then A1111's and Forge's. */
 const foldersOf: Readonly<Record<string, readonly string[]>> = {
   text: ["text_encoders", "clip", "text_encoder"],
@@ -34,9 +43,7 @@ const [mostFiles, mostCombinations] = [64, 64];
  * its numbers are the finest.
  */
 export async function findCompanions(
-  file: string,
-  family: Family,
-  missing: readonly string[],
+  { file, family, missing, optional = [] }: CompanionSearch,
   fits: (parts: Readonly<Record<string, ModelPart>>) => boolean,
 ): Promise<Companions> {
   const folder = dirname(resolve(file));
@@ -59,8 +66,9 @@ export async function findCompanions(
       ),
     ]);
   }
-  const parts = firstFit(choices, fits);
-  const lacking = choices.flatMap(([name, found]) => (found.length === 0 ? [name] : []));
+  const isThere = ([name, found]: (typeof choices)[number]) => found.length > 0 || !optional.includes(name);
+  const parts = firstFit(choices.filter(isThere), fits);
+  const lacking = choices.flatMap(([name, found]) => (found.length === 0 && !optional.includes(name) ? [name] : []));
   return { parts: parts ?? {}, lacking, looked: [...looked], passedOver };
 }
 

@@ -1,14 +1,15 @@
-import { readFile } from "node:fs/promises";
+import { cp, mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { createClient, type GenerationInput } from "@latentkit/core";
 import { describe, expect, test } from "vitest";
 import type { WeightTensor } from "../files/safetensors.ts";
 import { renamedWeights } from "../files/tensor-views.ts";
-import type { Weights } from "../files/weights.ts";
+import { fileWeights, type Weights } from "../files/weights.ts";
 import { local } from "../local.ts";
-import { flowFile } from "../testing/flow-file.ts";
+import { flowFile, withRows } from "../testing/flow-file.ts";
 import { difference } from "../testing/single-file.ts";
-import { fixture, recordedTensor } from "../testing/test-model.ts";
+import { fixture, recordedTensor, temporaryFolder } from "../testing/test-model.ts";
 import { recogniseFile } from "./recognise-file.ts";
 
 describe("parts in the names that files have make the folder's pictures", () => {
@@ -31,6 +32,29 @@ describe("parts in the names that files have make the folder's pictures", () => 
     expect(mean).toBeLessThan(0.5);
     expect(max).toBeLessThanOrEqual(8);
   });
+});
+
+test("a transformer's file draws with what is found beside it, and with the tokenizers of this package", async () => {
+  const family = fixture("families/flux1");
+  const root = await temporaryFolder();
+  const at = (...names: string[]) => join(root, ...names);
+  for (const each of ["diffusion_models", "text_encoders", "vae"]) await mkdir(at(each));
+  const model = await flowFile("flux1.safetensors", at("diffusion_models"));
+  const text = (folder: string) => join(family, folder, "model.safetensors");
+  const clip = "embeddings.token_embedding.weight";
+  const [own] = [...(await fileWeights(text("text_encoder"))).names()].filter((name) => name.endsWith(clip));
+  await withRows(text("text_encoder"), at("text_encoders", "clip_l.safetensors"), own!, 49_408);
+  await withRows(text("text_encoder_2"), at("text_encoders", "t5xxl.safetensors"), "shared.weight", 32_128);
+  for (const each of ["config.json", "diffusion_pytorch_model.safetensors"])
+    await cp(join(family, "vae", each), at("vae", each));
+  const backend = local({ model, threads: 1 });
+  const draw = async (prompt: string) => {
+    const { images } = await createClient({ backend }).generate({ prompt, width: 64, height: 64, steps: 2, seed: 1 });
+    return (await images[0]!.pixels()).data;
+  };
+  const apple = await draw("a red apple");
+  expect(difference(apple, await draw("a green dog")).mean).toBeGreaterThan(0.5);
+  await backend.dispose();
 });
 
 // Names and shapes of published models: tools/oracle/published_transformers.py.
@@ -57,13 +81,17 @@ const transformers: [name: string, pipeline: string, scheduler: object][] = [
   ["flux1-fill", "FluxFillPipeline", { use_dynamic_shifting: true }],
   ["flux2-klein-4b", "Flux2KleinPipeline", { use_dynamic_shifting: true }],
   ["z-image", "ZImagePipeline", { shift: 3 }],
+  ["sd3-medium", "StableDiffusion3Pipeline", { shift: 3 }],
+  ["sd3.5-medium", "StableDiffusion3Pipeline", { shift: 3 }],
+  ["sd3.5-large", "StableDiffusion3Pipeline", { shift: 3 }],
+  ["qwen-image", "QwenImagePipeline", { shift_terminal: 0.02 }],
 ];
 
 describe("published transformers are recognised from names and shapes", () => {
   for (const prefix of ["model.diffusion_model.", ""])
     test.each(transformers)(`%s, its tensors under "${prefix}"`, async (name, pipeline, scheduler) => {
       const { config, tensors, original } = published[name]!;
-      for (const shapes of [original!, tensors]) {
+      for (const shapes of [original ?? tensors, tensors]) {
         const found = await recogniseFile(weightsOf(shapes, prefix, `/models/${name}-turbo.safetensors`));
         if (found.kind !== "model") throw new Error("no model");
         const { transformer } = found.model.parts;
@@ -74,7 +102,7 @@ describe("published transformers are recognised from names and shapes", () => {
           const stated = option === "out_channels" ? (config[option] ?? config.in_channels) : config[option];
           expect(value, option).toEqual(stated ?? value);
         }
-        const own = (each: string) => each.replace("norm_out.shift_first", "norm_out.linear");
+        const own = (each: string) => each.replace("shift_first", "linear");
         const shapesOf = [...transformer!.weights.names()].map((each) => [
           own(each),
           transformer!.weights.find(each)!.shape,
@@ -86,6 +114,7 @@ describe("published transformers are recognised from names and shapes", () => {
   test.each([
     ["flux-vae", "vae", "AutoencoderKL"],
     ["flux2-vae", "vae", "AutoencoderKLFlux2"],
+    ["qwen-image-vae", "vae", "AutoencoderKLQwenImage"],
     ["qwen3-4b", "textEncoder", "Qwen3Model"],
     ["t5-xxl", "textEncoder", "T5EncoderModel"],
   ])("%s, alone in its file", async (name, part, kind) => {

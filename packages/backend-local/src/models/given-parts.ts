@@ -17,6 +17,8 @@ export interface BaseModel {
   variant?: string | undefined;
   /** Parts that this model can't do without, though others of its family can. */
   required?: readonly string[];
+  /** Parts that are looked for with those that are missing, and need not be there. */
+  optional?: readonly string[];
   /** Finds parts that are still missing elsewhere. */
   find?: (
     missing: readonly string[],
@@ -32,7 +34,7 @@ export interface BaseModel {
  * for a part that is then still missing, naming the option that brings it.
  */
 export async function withGivenParts(base: BaseModel, given: PartPaths = {}): Promise<Record<string, ModelPart>> {
-  const { family, path, variant, required = [] } = base;
+  const { family, path, variant, required = [], optional = [] } = base;
   const parts: Record<string, ModelPart> = { ...base.parts };
   for (const [name, place] of Object.entries(given)) {
     if (place === undefined) continue;
@@ -52,9 +54,10 @@ export async function withGivenParts(base: BaseModel, given: PartPaths = {}): Pr
   }
   const isNeeded = (name: string) => !family.parts[name]?.optional || required.includes(name);
   const missing = Object.keys(family.parts).filter((name) => isNeeded(name) && parts[name] === undefined);
-  if (missing.length === 0) return parts;
+  const more = optional.filter((name) => parts[name] === undefined);
+  if (missing.length === 0 && (more.length === 0 || base.find === undefined)) return parts;
   const scaled = (name: string, part: ModelPart) => (name === "vae" ? withLatents(part, base) : part);
-  const found = await base.find?.(missing, scaled, parts);
+  const found = await base.find?.([...missing, ...more], scaled, parts);
   const left = missing.filter((name) => found?.parts[name] === undefined);
   if (left.length === 0) return { ...parts, ...found!.parts };
   const lacking = found?.lacking.length ? found.lacking : left;

@@ -28,7 +28,7 @@ export async function readModelFile(file: string, options: ReadOptions = {}): Pr
     const message = `${path}: it holds a ${part} alone; name the model that it belongs to as model, and this file as parts.${part}`;
     throw modelError("unsupported", message, { file: path, option: `parts.${part}` });
   }
-  const { pipeline, scheduler, latents, tokenizers, options: index, parts: found } = recognised.model;
+  const { pipeline, scheduler, latents, tokenizers, options: index, parts: found, optional = [] } = recognised.model;
   const family = families.find(({ pipelines }) => pipelines.includes(pipeline));
   if (family === undefined) {
     const message = `${path} holds a model for diffusers' ${pipeline}, which is not supported yet; supported: ${families.flatMap(({ pipelines }) => pipelines).join(", ")}`;
@@ -39,17 +39,20 @@ export async function readModelFile(file: string, options: ReadOptions = {}): Pr
     { weights: { kind: "file", path, part: part as PartName }, config, file: path },
   ]);
   // Each tokenizer is a text encoder's.
-  const required = Object.keys(tokenizers).map((name) => name.replace("tokenizer", "textEncoder"));
+  const encoderOf = (tokenizer: string) => tokenizer.replace("tokenizer", "textEncoder");
+  const required = Object.keys(tokenizers)
+    .map(encoderOf)
+    .filter((name) => !optional.includes(name as PartName));
   const around = { path, pipeline, index: { _class_name: pipeline, ...index }, scheduler };
   const find: BaseModel["find"] = (missing, scaled, held) =>
-    findCompanions(path, family, missing, (more) => {
+    findCompanions({ file: path, family, missing, optional }, (more) => {
       const all = Object.entries(more).map(([name, part]) => [name, scaled(name, part)] as const);
       return fits(() => family.describe({ ...around, parts: { ...held, ...Object.fromEntries(all) } }));
     }).then((found) => ({
       ...found,
       parts: Object.fromEntries(Object.entries(found.parts).map(([name, part]) => [name, scaled(name, part)])),
     }));
-  const base = { path, family, parts: Object.fromEntries(own), latents, required, find };
+  const base = { path, family, parts: Object.fromEntries(own), latents, required, optional, find };
   const parts = await withGivenParts(base, options.parts);
   ownPlan(path, scheduler, { pipeline });
   const model: ModelParts = { ...around, parts };
@@ -60,7 +63,11 @@ export async function readModelFile(file: string, options: ReadOptions = {}): Pr
     ...model,
     family: family.id,
     identity: { id: modelId(path), hash },
-    tokenizers: Object.fromEntries(Object.entries(tokenizers).map(([name, shipped]) => [name, { shipped }])),
+    tokenizers: Object.fromEntries(
+      Object.entries(tokenizers)
+        .filter(([name]) => parts[encoderOf(name)] !== undefined)
+        .map(([name, shipped]) => [name, { shipped }]),
+    ),
     traits,
     defaults: {},
     files,

@@ -2,13 +2,14 @@ import { modelError } from "../files/model-error.ts";
 import { TensorNames } from "../files/tensor-names.ts";
 import type { Weights } from "../files/weights.ts";
 import { deducedText } from "./deduced/deduced-text.ts";
-import { deducedTinyVae, deducedVae } from "./deduced/deduced-vae.ts";
+import { deducedQwenVae, deducedTinyVae, deducedVae } from "./deduced/deduced-vae.ts";
 import { looksLike } from "./looks-like.ts";
 import { type CheckpointOptions, modelAround, originalUnetPrefix, readCheckpoint } from "./original/checkpoint.ts";
 import { readFlow, textOf } from "./original/flow-checkpoint.ts";
 import { foundFlow } from "./original/flow-kinds.ts";
 import { originalUpscaler } from "./original/original-upscaler.ts";
 import { originalTinyVae, originalVae } from "./original/original-vae.ts";
+import { originalWanVae } from "./original/original-wan-vae.ts";
 import type { PartName, RecognisedModel, RecognisedPart } from "./recognised-model.ts";
 import { requireStatedArchitecture } from "./stated-architecture.ts";
 
@@ -19,7 +20,7 @@ export type RecognisedFile =
 
 /** What files are understood, for messages. */
 export const supportedFiles =
-  "checkpoints of Stable Diffusion 1, 2 and XL in the original naming, transformers of FLUX.1, FLUX.2 klein and Z-Image alone or with their other parts, upscalers (ESRGAN, Real-ESRGAN), and single UNets, VAEs (TAESD too) and text encoders (CLIP, T5, Qwen 3)";
+  "checkpoints of Stable Diffusion 1, 2 and XL in the original naming, transformers of FLUX.1, FLUX.2 klein, Z-Image, Stable Diffusion 3 and Qwen-Image alone or with their other parts, upscalers (ESRGAN, Real-ESRGAN), and single UNets, VAEs (TAESD too) and text encoders (CLIP, T5, Qwen 3, Qwen2.5-VL)";
 
 /**
  * Tells what a weights file is from its tensors' names and shapes alone.
@@ -92,6 +93,12 @@ function singleNetwork(weights: Weights, names: TensorNames) {
     part: name,
     network: { config, weights: of },
   });
+  if (names.has("decoder.middle.0.residual") && names.has("decoder.upsamples.0")) {
+    const vae = originalWanVae({ weights, prefix: "" });
+    return part("vae", vae, deducedQwenVae(vae));
+  }
+  if (names.has("decoder.up_blocks.0.resnets") && weights.find("decoder.norm_out.gamma") !== undefined)
+    return part("vae", weights, deducedQwenVae(weights));
   if (names.has("decoder.up_blocks.0.resnets") || names.has("encoder.down_blocks.0.resnets"))
     return part("vae", weights, deducedVae(weights));
   const prefix = ["", "first_stage_model.", "vae."].find(
@@ -117,8 +124,10 @@ function singleNetwork(weights: Weights, names: TensorNames) {
   return undefined;
 }
 
-/** Modules that give T5 and Qwen 3 away, in transformers' and in llama.cpp's naming. */
+/** Modules that give T5 and Qwen away, in transformers' and in llama.cpp's naming. */
 const texts = [
   ...["encoder.block.0.layer.0.SelfAttention", "enc.blk.0.attn_q"],
   ...["layers.0.self_attn.q_norm", "model.layers.0.self_attn.q_norm", "blk.0.attn_q_norm"],
+  // Qwen2.5-VL sees pictures beside.
+  ...["visual.blocks.0", "model.visual.blocks.0"],
 ];

@@ -21,6 +21,8 @@ export interface RecognisedModel {
   readonly scheduler: Readonly<Record<string, unknown>>;
   /** The tokenizers that it wants, by the names that families give them. */
   readonly tokenizers: Readonly<Record<string, ShippedTokenizer | ShippedTextTokenizer>>;
+  /** Parts that it would be better with and can do without. */
+  readonly optional?: readonly PartName[];
   /** How the latents of its VAE are scaled, in a VAE's config's terms. */
   readonly latents: Readonly<Record<string, unknown>>;
   /** What else a model_index.json would say. */

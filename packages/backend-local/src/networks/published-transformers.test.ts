@@ -3,10 +3,14 @@ import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import type { Weights } from "../files/weights.ts";
 import { buildVaeDecoder, buildVaeEncoder } from "./autoencoder-kl/autoencoder-kl.ts";
+import { buildQwenVaeDecoder, buildQwenVaeEncoder } from "./autoencoder-kl-qwen-image/autoencoder-kl-qwen-image.ts";
 import { buildFluxTransformer } from "./flux-transformer/flux-transformer.ts";
 import { buildFlux2Transformer } from "./flux2-transformer/flux2-transformer.ts";
 import type { NetworkGraph } from "./network-graph.ts";
+import { buildQwenImageTransformer } from "./qwen-image-transformer/qwen-image-transformer.ts";
+import { buildQwen25VL } from "./qwen2-5-vl/qwen2-5-vl.ts";
 import { buildQwen3 } from "./qwen3/qwen3.ts";
+import { buildSD3Transformer } from "./sd3-transformer/sd3-transformer.ts";
 import { buildT5Encoder } from "./t5-encoder/t5-encoder.ts";
 import { buildZImageTransformer } from "./z-image-transformer/z-image-transformer.ts";
 
@@ -29,6 +33,17 @@ const networks: Record<string, { build: Build; unused?: RegExp }> = {
   "flux1-dev": { build: buildFluxTransformer },
   "flux1-schnell": { build: buildFluxTransformer },
   "flux1-fill": { build: buildFluxTransformer },
+  "sd3-medium": { build: buildSD3Transformer },
+  "sd3.5-medium": { build: buildSD3Transformer },
+  "sd3.5-large": { build: buildSD3Transformer },
+  "qwen-image": { build: buildQwenImageTransformer },
+  // What only films need.
+  "qwen-image-vae": {
+    build: (config, weights) => [buildQwenVaeEncoder(config, weights), buildQwenVaeDecoder(config, weights)],
+    unused: /\.time_conv\./,
+  },
+  // What sees pictures, and what writes answers.
+  "qwen2.5-vl-7b": { build: buildQwen25VL, unused: /^model\.visual\.|^lm_head\.weight$/ },
   "t5-xxl": { build: buildT5Encoder, unused: /^encoder\.embed_tokens\.weight$/ },
   // The family reads the statistics that its latents are normalised by.
   "flux2-vae": { build: vae, unused: /^bn\./ },

@@ -3,11 +3,16 @@ import { Tensor } from "onnxruntime-node";
 import { readSafetensors } from "../files/safetensors.ts";
 import { folderWeights, type Weights } from "../files/weights.ts";
 import { buildVaeDecoder, buildVaeEncoder } from "../networks/autoencoder-kl/autoencoder-kl.ts";
+import {
+  buildQwenVaeDecoder,
+  buildQwenVaeEncoder,
+} from "../networks/autoencoder-kl-qwen-image/autoencoder-kl-qwen-image.ts";
 import { buildTinyDecoder, buildTinyEncoder } from "../networks/autoencoder-tiny/autoencoder-tiny.ts";
 import { buildClipText } from "../networks/clip-text/clip-text.ts";
 import { buildFluxTransformer } from "../networks/flux-transformer/flux-transformer.ts";
 import { buildFlux2Transformer } from "../networks/flux2-transformer/flux2-transformer.ts";
 import type { NetworkGraph } from "../networks/network-graph.ts";
+import { buildQwenImageTransformer } from "../networks/qwen-image-transformer/qwen-image-transformer.ts";
 import { buildQwen3 } from "../networks/qwen3/qwen3.ts";
 import { buildT5Encoder } from "../networks/t5-encoder/t5-encoder.ts";
 import { buildUNet2d } from "../networks/unet-2d/unet-2d.ts";
@@ -61,6 +66,9 @@ const parts: [family: string, folder: string, network: string, build: Build][] =
   ["flux2", "transformer", "transformer", buildFlux2Transformer],
   ["flux1", "text_encoder_2", "textEncoder2", buildT5Encoder],
   ["flux1", "transformer", "transformer", buildFluxTransformer],
+  ["qwen-image", "transformer", "transformer", buildQwenImageTransformer],
+  ["qwen-image", "vae", "vaeDecoder", buildQwenVaeDecoder],
+  ["qwen-image", "vae", "vaeEncoder", buildQwenVaeEncoder],
 ];
 
 /** Every {@link NetworkCase}. */

@@ -43,6 +43,36 @@ export async function layerDelta(
   return { kind: "dense", weight: scale(add(scaled, scale(weight, -1)), strength) };
 }
 
+/**
+ * What an adapter of a layer that makes several at once adds to one of these: its rows `from` to `to`, of so many equal parts.
+ *
+ * @throws {@link ModelError} as {@link layerDelta}, and for a DoRA, whose lengths are those of the whole.
+ */
+export async function partDelta(
+  file: LoraFile,
+  layer: LoraLayer,
+  base: BaseLayer,
+  strength: number,
+  [from, to, of]: readonly [from: number, to: number, of: number],
+): Promise<LayerDelta> {
+  const [outputs = 0, inputs = 0] = base.shape;
+  const each = outputs / (to - from);
+  const whole = { ...base, shape: [each * of, inputs] };
+  if (layer.tensors.has("magnitude") || layer.tensors.has("doraScale"))
+    throw new Reader(file, layer, whole).fail(
+      "it is a DoRA of several layers that are one there, which is not supported",
+    );
+  const delta = await layerDelta(file, layer, whole, strength);
+  const rows = (matrix: Matrix): Matrix => ({
+    rows: outputs,
+    columns: matrix.columns,
+    data: matrix.data.subarray(from * each * matrix.columns, to * each * matrix.columns),
+  });
+  return delta.kind === "dense"
+    ? { kind: "dense", weight: rows(delta.weight) }
+    : { kind: "low-rank", up: rows(delta.up), down: delta.down };
+}
+
 /** The whole of a delta. */
 export function dense(delta: LayerDelta): Matrix {
   return delta.kind === "dense" ? delta.weight : multiply(delta.up, delta.down);

@@ -15,6 +15,8 @@ export interface LoraFile {
   layers: readonly LoraLayer[];
   /** Names that no naming accounts for. */
   unknown: readonly string[];
+  /** What it is of, where its names are no UNet's. */
+  foreign?: string;
   /** PEFT's settings by layer, where the file carries them: `lora_adapter_metadata`. */
   alphas: (layer: LoraLayer) => { alpha?: number; rank?: number } | undefined;
 }
@@ -22,7 +24,7 @@ export interface LoraFile {
 /**
  * Reads the header of a LoRA, LoHa, LoKr or DoRA in kohya's, LyCORIS', PEFT's or diffusers' older naming.
  *
- * @throws {@link ModelError} for a file that is none, or one of another family of models.
+ * @throws {@link ModelError} for a file that is none, or is malformed.
  */
 export async function readLora(path: string): Promise<LoraFile> {
   const { tensors, metadata } = await readSafetensors(path);
@@ -46,11 +48,13 @@ export async function readLora(path: string): Promise<LoraFile> {
   }
   const all = [...layers.values()];
   const foreign = familyOfNames(all);
-  if (foreign !== undefined) {
-    const message = `${path} is a LoRA of ${foreign}, which is another family than the model's`;
-    throw modelError("unsupported", message, { file: path });
-  }
-  return { path, layers: all, unknown, alphas: peftAlphas(metadata.lora_adapter_metadata) };
+  return {
+    path,
+    layers: all,
+    unknown,
+    ...(foreign !== undefined && { foreign }),
+    alphas: peftAlphas(metadata.lora_adapter_metadata),
+  };
 }
 
 /** What a LoRA is of whose names are not a UNet's. */
@@ -63,11 +67,19 @@ function familyOfNames(layers: readonly LoraLayer[]): string | undefined {
   return layers.some(({ target }) => target === "transformer") ? "a diffusion transformer" : undefined;
 }
 
+/** Whose settings PEFT's are, by the names of diffusers' parts. */
+const prefixes: Readonly<Record<LoraTarget, string>> = {
+  unet: "unet",
+  transformer: "transformer",
+  textEncoder: "text_encoder",
+  textEncoder2: "text_encoder_2",
+};
+
 /** PEFT's own settings that newer diffusers write into the metadata: α and rank, with patterns for single layers. */
 function peftAlphas(json: string | undefined): LoraFile["alphas"] {
   const settings = parseSettings(json);
   return ({ target, layer }) => {
-    const prefix = target === "unet" ? "unet" : target === "textEncoder" ? "text_encoder" : "text_encoder_2";
+    const prefix = prefixes[target];
     const alpha = settings[`${prefix}.lora_alpha`];
     const rank = settings[`${prefix}.r`];
     const patterned = (name: string) => {

@@ -35,7 +35,11 @@ const targets: readonly [start: RegExp, target: LoraTarget][] = [
   [/^(?:base_model\.model\.)?unet\./, "unet"],
   [/^(?:base_model\.model\.)?text_encoder\./, "textEncoder"],
   [/^(?:base_model\.model\.)?text_encoder_2\./, "textEncoder2"],
-  [/^(?:transformer|diffusion_model)\./, "transformer"],
+  [/^(?:base_model\.model\.)?(?:model\.)?(?:transformer|diffusion_model)\./, "transformer"],
+  [
+    /^(?:base_model\.model\.)?(?=(?:(?:single_)?transformer_blocks|(?:double|single|joint)_blocks|layers|(?:noise|context)_refiner)[._]\d)/,
+    "transformer",
+  ],
   [/^(?:base_model\.model\.)?(?=(?:down_blocks|mid_block|up_blocks|time_embedding|conv_in|conv_out)[._])/, "unet"],
 ];
 

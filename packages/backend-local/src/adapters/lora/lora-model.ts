@@ -8,7 +8,7 @@ import { type AdaptedLayer, adapterInputs } from "../adapted-layers.ts";
 import type { AdaptedModel } from "../adapted-model.ts";
 import type { NetworkLayer } from "../network-layers.ts";
 import { ofField } from "../of-field.ts";
-import { dense, type LayerDelta, layerDelta } from "./layer-delta.ts";
+import { dense, type LayerDelta, layerDelta, partDelta } from "./layer-delta.ts";
 import { readLora } from "./lora-file.ts";
 import { LoraMatcher } from "./match-lora.ts";
 import { add, type Matrix } from "./matrix.ts";
@@ -64,7 +64,7 @@ export async function withLoras(model: LoadedModel, loras: readonly LoraRequest[
     if (adapted === undefined) return choice;
     return { ...(typeof choice === "string" ? { network: choice } : choice), adapted };
   };
-  const changesTexts = networks.has("textEncoder") || networks.has("textEncoder2");
+  const changesTexts = [...networks.keys()].some((network) => network.startsWith("textEncoder"));
   return {
     model: model.model,
     runtime: model.runtime,
@@ -119,12 +119,13 @@ async function readAdapters(loras: readonly Acting[], matcher: LoraMatcher): Pro
     const file = await ofField(field, readLora(path));
     const { matches, warnings: more } = await matcher.match(file, field);
     warnings.push(...more);
-    for (const { network, name, layer, base } of matches) {
+    for (const { network, name, layer, base, part } of matches) {
       const acts = network.startsWith("textEncoder") ? textEncoderStrength : strength;
       if (acts === 0) continue;
       const layers = deltas.get(network) ?? new Map<string, { base: NetworkLayer; all: LayerDelta[] }>();
       const entry = layers.get(name) ?? { base, all: [] };
-      entry.all.push(await ofField(field, layerDelta(file, layer, base, acts)));
+      const delta = part ? partDelta(file, layer, base, acts, part) : layerDelta(file, layer, base, acts);
+      entry.all.push(await ofField(field, delta));
       deltas.set(network, layers.set(name, entry));
     }
   }

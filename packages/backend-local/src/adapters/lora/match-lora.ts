@@ -2,6 +2,7 @@ import { InvalidRequestError, type WarningEvent } from "@latentkit/core";
 import { type Model, partOf } from "../../models/model.ts";
 import { unetConfig } from "../../networks/unet-2d-condition/unet-2d-condition-config.ts";
 import { type NetworkLayer, networkLayers } from "../network-layers.ts";
+import { originalFlowLayers } from "./flow-layers.ts";
 import type { LoraFile, LoraLayer } from "./lora-file.ts";
 import { layerName } from "./lora-keys.ts";
 import { originalLayers } from "./original-layers.ts";
@@ -12,12 +13,21 @@ export interface Match {
   name: string;
   layer: LoraLayer;
   base: NetworkLayer;
+  /** Which of the LoRA's layer's rows are this layer's, where that one makes several at once: from and to, of so many parts. */
+  part?: readonly [from: number, to: number, of: number] | undefined;
+}
+
+/** A layer of the model's by a spelling of its name. */
+interface Spelled {
+  name: string;
+  base: NetworkLayer;
+  part?: Match["part"];
 }
 
 /** Finds the model's layers that LoRAs name. */
 export class LoraMatcher {
   readonly #model: Model;
-  readonly #networks = new Map<string, Promise<Map<string, [name: string, base: NetworkLayer]>>>();
+  readonly #networks = new Map<string, Promise<Map<string, Spelled[]>>>();
 
   constructor(model: Model) {
     this.#model = model;
@@ -32,17 +42,23 @@ export class LoraMatcher {
     const matches: Match[] = [];
     const missing: string[] = file.unknown.slice();
     for (const layer of file.layers) {
-      const found = (await this.#layersOf(layer.target)).get(layer.layer);
-      if (found) matches.push({ network: layer.target, name: found[0], layer, base: found[1] });
-      else missing.push(`${layer.target}.${layer.layer}`);
+      // kohya calls every denoising network a UNet.
+      const isFlow = layer.target === "unet" && this.#model.parts.unet === undefined;
+      const network = isFlow ? "transformer" : layer.target;
+      const found = (await this.#layersOf(network)).get(layer.layer) ?? [];
+      for (const each of found) matches.push({ network, layer, ...each });
+      if (found.length === 0) missing.push(`${layer.target}.${layer.layer}`);
     }
     const all = file.layers.length + file.unknown.length;
     if (matches.length === 0) {
-      const message = `fits nothing in the model: none of its ${all} layers is there (${some(missing)})`;
+      const message =
+        file.foreign === undefined || this.#model.parts.transformer !== undefined
+          ? `fits nothing in the model: none of its ${all} layers is there (${some(missing)})`
+          : `is a LoRA of ${file.foreign}, which is another family than the model's`;
       throw new InvalidRequestError([{ field, message }], { backend: "local" });
     }
     if (missing.length === 0) return { matches, warnings: [] };
-    const message = `${field}: ${matches.length} of ${all} layers fit the model; these have no effect: ${some(missing)}`;
+    const message = `${field}: ${all - missing.length} of ${all} layers fit the model; these have no effect: ${some(missing)}`;
     return { matches, warnings: [{ type: "warning", code: "lora_partial", field, message }] };
   }
 
@@ -52,16 +68,30 @@ export class LoraMatcher {
     return known;
   }
 
-  async #read(network: string): Promise<Map<string, [string, NetworkLayer]>> {
+  async #read(network: string): Promise<Map<string, Spelled[]>> {
     if (this.#model.parts[network] === undefined) return new Map();
     const layers = await networkLayers(this.#model, network);
     const names = [...layers.keys()];
-    const spelled = new Map(names.map((name) => [layerName(name), name]));
+    const spelled = new Map<string, Spelled[]>();
+    const add = (spelling: string, name: string, part?: Match["part"]) => {
+      const known = spelled.get(spelling) ?? [];
+      spelled.set(spelling, [...known, { name, base: layers.get(name)!, ...(part && { part }) }]);
+    };
+    for (const name of names) add(layerName(name), name);
     if (network === "unet") {
       const config = unetConfig(partOf(this.#model, network).config);
-      for (const [original, name] of originalLayers(config, names)) spelled.set(original, name);
+      for (const [original, name] of originalLayers(config, names))
+        spelled.set(original, [{ name, base: layers.get(name)! }]);
     }
-    return new Map([...spelled].map(([spelling, name]) => [spelling, [name, layers.get(name)!]]));
+    if (network === "transformer") {
+      for (const name of names)
+        for (const { name: original, part } of originalFlowLayers(name)) {
+          // Names that both have are the layer's own.
+          const isOwn = spelled.get(layerName(original))?.some((each) => each.part === undefined);
+          if (!isOwn) add(layerName(original), name, part);
+        }
+    }
+    return spelled;
   }
 }
 

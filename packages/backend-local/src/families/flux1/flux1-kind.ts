@@ -1,7 +1,7 @@
-import { basename } from "node:path";
 import { type ModelParts, partOf } from "../../models/model.ts";
 import { type FluxConfig, fluxConfig } from "../../networks/flux-transformer/flux-config.ts";
 import { parsed, unsupported } from "../shared/config-check.ts";
+import { isNamed } from "../shared/is-named.ts";
 
 /**
  * What a FLUX.1 is for: pictures from texts, guided by a scale that it takes (`dev`) or not at all (`schnell`); edits of a reference picture
@@ -24,12 +24,6 @@ export function flux1Kind(model: ModelParts, net: FluxConfig, latentChannels: nu
   if (net.in_channels === fill) return "fill";
   if (model.pipeline === "FluxKontextPipeline" || isNamed(model, /kontext/i)) return "kontext";
   return net.guidance_embeds ? "dev" : "schnell";
-}
-
-/** Whether a model is called so: by its path, its name in the Hub's cache, or where its files say it is from. */
-export function isNamed({ path, index }: ModelParts, name: RegExp): boolean {
-  const names = [basename(path), path.split(/[\\/]/).find((each) => each.startsWith("models--")), index._name_or_path];
-  return names.some((each) => name.test(String(each ?? "")));
 }
 
 /** The transformer's config. @throws ModelError */

@@ -3,9 +3,10 @@ import { clipTextConfig } from "../../networks/clip-text/clip-text-config.ts";
 import { t5Config } from "../../networks/t5-encoder/t5-config.ts";
 import { parsed, unsupported } from "../shared/config-check.ts";
 import { flowPictures } from "../shared/flow-pictures.ts";
+import { isNamed } from "../shared/is-named.ts";
 import { vaeShape } from "../shared/vae-shape.ts";
 import type { Traits } from "../traits.ts";
-import { type Flux1Kind, flux1Kind, fluxOf, isNamed } from "./flux1-kind.ts";
+import { type Flux1Kind, flux1Kind, fluxOf } from "./flux1-kind.ts";
 import { kontextSizes } from "./kontext-sizes.ts";
 
 /** What the published models are run with; schnell's texts are shorter. */
@@ -44,7 +45,7 @@ export function flux1Traits(model: ModelParts): Traits {
     ...(kind === "dev" && isNamed(model, /krea/i) ? krea : {}),
     guidance: net.guidance_embeds ? "embedded" : "none",
     tasks: kind === "fill" ? ["inpaint"] : ["text-to-image", "image-to-image", "inpaint"],
-    features: ["negativePrompt", "strength"],
+    features: ["negativePrompt", "strength", "loras"],
     ...(kind === "kontext"
       ? {
           conditioning: ["reference"],

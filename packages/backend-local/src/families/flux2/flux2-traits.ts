@@ -47,7 +47,7 @@ export function flux2Traits(model: ModelParts): Traits {
     ...(isDistilled ? { steps: 4, guidanceScale: 1 } : { steps: 50, guidanceScale: 4 }),
     guidance: isDistilled ? "none" : "classifier-free",
     tasks: ["text-to-image"],
-    features: isDistilled ? [] : ["guidance"],
+    features: isDistilled ? ["loras"] : ["guidance", "loras"],
     conditioning: ["reference"],
     references: { most: 10, area: 1024 * 1024, multipleOf, minSide: 64, maxRatio: 8, setsSize: true },
     tokenizers: {

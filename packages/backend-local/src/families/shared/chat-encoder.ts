@@ -14,6 +14,8 @@ export interface ChatEncoder {
   rotary: RotaryOptions;
   /** Whether texts are filled up to the tokenizer's length, and the padding's states count. */
   fillsUp?: boolean;
+  /** How many of the first states are left out, those of the template. */
+  drops?: number;
 }
 
 /** Encodes a job's texts, each as the one message of a chat; what does not fit is cut off with the template's end, as by diffusers. */
@@ -43,7 +45,7 @@ async function encodeIds(
   model: OpenModel,
   ids: Int32Array,
   tokenizer: TextTokenizer,
-  { network: name, rotary, fillsUp = false }: ChatEncoder,
+  { network: name, rotary, fillsUp = false, drops = 0 }: ChatEncoder,
   signal: AbortSignal,
 ): Promise<Rows> {
   const { Tensor } = model.runtime;
@@ -60,5 +62,6 @@ async function encodeIds(
   };
   const network = await model.network(name);
   const { data, dims } = await network.run(feeds, "hidden_states", signal);
-  return { data: (data as Float32Array).slice(), dims };
+  const [, , width] = dims as [number, number, number];
+  return { data: (data as Float32Array).slice(drops * width), dims: [1, length - drops, width] };
 }

@@ -58,8 +58,8 @@ export function flowPictures(
 /** How a VAE's latents are shifted and scaled: not at all where it is a tiny one. @throws ModelError */
 function vaeLatents(vae: ModelPart): Pick<Traits, "scalingFactor" | "shiftFactor"> {
   if (isTinyVae(vae.config)) return { scalingFactor: vaeScaling(vae) };
-  // FLUX.2's are normalised by statistics in its weights.
-  if (vae.config._class_name === "AutoencoderKLFlux2") return { scalingFactor: 1 };
+  // FLUX.2's are normalised by statistics in its weights, Qwen-Image's channel by channel.
+  if (/^AutoencoderKL(Flux2|QwenImage)$/.test(String(vae.config._class_name))) return { scalingFactor: 1 };
   const { shift_factor: shift } = vae.config;
   if (shift != null && !Number.isFinite(shift)) throw unsupported(vae)("shift_factor", "must be a number");
   return { scalingFactor: scalingFactorOf(vae, 0.18215), shiftFactor: (shift as number | undefined) ?? 0 };

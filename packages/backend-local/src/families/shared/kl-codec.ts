@@ -34,14 +34,7 @@ export function klCodec(scalingOf: (model: OpenModel) => LatentScaling): Codec {
       return data as Float32Array;
     },
 
-    draw(model, distribution, randn) {
-      const n = distribution.length / 2;
-      const drawn = randn(n).map((value, i) => {
-        const logVariance = Math.min(Math.max(distribution[n + i]!, -30), 20);
-        return distribution[i]! + Math.exp(0.5 * logVariance) * value;
-      });
-      return scalingOf(model).toLatent(drawn);
-    },
+    draw: (model, distribution, randn) => scalingOf(model).toLatent(drawn(distribution, randn)),
 
     async decode(model, latent, [channels, height, width], signal, onProgress) {
       const scale = scaleOf(model);
@@ -57,6 +50,15 @@ export function klCodec(scalingOf: (model: OpenModel) => LatentScaling): Codec {
       return toPixels(data as Float32Array, width * scale, height * scale);
     },
   };
+}
+
+/** A VAE's own latent, drawn from a picture's distribution. */
+export function drawn(distribution: Float32Array, randn: (n: number) => Float32Array): Float32Array {
+  const n = distribution.length / 2;
+  return randn(n).map((value, i) => {
+    const logVariance = Math.min(Math.max(distribution[n + i]!, -30), 20);
+    return distribution[i]! + Math.exp(0.5 * logVariance) * value;
+  });
 }
 
 /** Pixels to a side of the VAE's own latents. */

@@ -1,5 +1,6 @@
 import type { ModelPart } from "../../models/model.ts";
 import { autoencoderKLConfig } from "../../networks/autoencoder-kl/autoencoder-kl-config.ts";
+import { qwenVaeConfig } from "../../networks/autoencoder-kl-qwen-image/autoencoder-kl-qwen-image-config.ts";
 import { autoencoderTinyConfig } from "../../networks/autoencoder-tiny/autoencoder-tiny-config.ts";
 import { parsed, scalingFactorOf } from "./config-check.ts";
 
@@ -22,6 +23,10 @@ export interface VaeShape {
 
 /** @throws ModelError naming the file and the option. */
 export function vaeShape(vae: ModelPart): VaeShape {
+  if (vae.config._class_name === "AutoencoderKLQwenImage") {
+    const { input_channels: channels, z_dim, dim_mult } = parsed(vae, qwenVaeConfig);
+    return { in_channels: channels, out_channels: channels, latent_channels: z_dim, levels: dim_mult.length };
+  }
   if (!isTinyVae(vae.config)) {
     const config = parsed(vae, autoencoderKLConfig);
     return { ...config, levels: config.block_out_channels.length };

@@ -1,9 +1,9 @@
-import { basename } from "node:path";
 import { type ModelParts, partOf } from "../../models/model.ts";
 import { qwen3Config } from "../../networks/qwen3/qwen3-config.ts";
 import { zImageConfig } from "../../networks/z-image-transformer/z-image-transformer-config.ts";
 import { parsed, unsupported } from "../shared/config-check.ts";
 import { flowPictures } from "../shared/flow-pictures.ts";
+import { isNamed } from "../shared/is-named.ts";
 import type { Traits } from "../traits.ts";
 import { longestText } from "./z-image-sequence.ts";
 
@@ -32,7 +32,7 @@ export function zImageTraits(model: ModelParts): Traits {
     }),
     ...published[isTurbo(model) ? "turbo" : "base"],
     tasks: ["text-to-image", "image-to-image", "inpaint"],
-    features: ["negativePrompt", "guidance", "strength"],
+    features: ["negativePrompt", "guidance", "strength", "loras"],
     conditioning: [],
     unguidedScale: 0,
     tokenizers: {
@@ -43,7 +43,6 @@ export function zImageTraits(model: ModelParts): Traits {
 }
 
 /** The distilled model's configs are the base model's but for the schedule, whose published shifts are 3 and 6. */
-function isTurbo({ path, index, scheduler }: ModelParts): boolean {
-  const named = [basename(path), path.split(/[\\/]/).find((each) => each.startsWith("models--")), index._name_or_path];
-  return named.some((name) => /turbo/i.test(String(name ?? ""))) || scheduler.shift === 3;
+function isTurbo(model: ModelParts): boolean {
+  return isNamed(model, /turbo/i) || model.scheduler.shift === 3;
 }

@@ -42,3 +42,21 @@ export function deducedQwen3(weights: Weights): Record<string, unknown> {
     rope_theta: 1_000_000,
   };
 }
+
+/** The same of Qwen2.5-VL's text model, whose heads have 128 numbers as published. */
+export function deducedQwen25VL(weights: Weights): Record<string, unknown> {
+  const names = new TensorNames(weights);
+  const [vocabulary, width = 128] = names.shape("embed_tokens.weight");
+  return {
+    architectures: ["Qwen2_5_VLForConditionalGeneration"],
+    model_type: "qwen2_5_vl",
+    vocab_size: vocabulary,
+    hidden_size: width,
+    intermediate_size: names.shape("layers.0.mlp.gate_proj.weight")[0],
+    num_hidden_layers: names.count("layers"),
+    num_attention_heads: width / 128,
+    num_key_value_heads: (names.shape("layers.0.self_attn.k_proj.weight")[0] ?? 0) / 128,
+    rms_norm_eps: 1e-6,
+    rope_theta: 1_000_000,
+  };
+}

@@ -63,3 +63,51 @@ export function deducedZImage(weights: Weights): Record<string, unknown> {
     axes_dims: [headSize / 4, (3 * headSize) / 8, (3 * headSize) / 8],
   };
 }
+
+/** The same of Stable Diffusion 3. */
+export function deducedSD3(weights: Weights): Record<string, unknown> {
+  const names = new TensorNames(weights);
+  const [width = 1, channels] = names.shape("pos_embed.proj.weight");
+  const count = names.count("transformer_blocks");
+  const [, rows = 1] = names.shape("pos_embed.pos_embed");
+  const normed = names.has("transformer_blocks.0.attn.norm_q");
+  const blocks = Array.from({ length: count }, (_, i) => i);
+  // As published, a head has 64 numbers.
+  const [headSize = 64] = names.shape("transformer_blocks.0.attn.norm_q.weight");
+  return {
+    _class_name: "SD3Transformer2DModel",
+    sample_size: 128,
+    in_channels: channels,
+    out_channels: (names.shape("proj_out.weight")[0] ?? 0) / 4,
+    num_layers: count,
+    attention_head_dim: headSize,
+    num_attention_heads: width / headSize,
+    joint_attention_dim: names.shape("context_embedder.weight")[1],
+    caption_projection_dim: names.shape("context_embedder.weight")[0],
+    pooled_projection_dim: names.shape("time_text_embed.text_embedder.linear_1.weight")[1],
+    pos_embed_max_size: Math.sqrt(rows),
+    dual_attention_layers: blocks.filter((i) => names.has(`transformer_blocks.${i}.attn2`)),
+    qk_norm: normed ? "rms_norm" : null,
+  };
+}
+
+/** The same of Qwen-Image. */
+export function deducedQwenImage(weights: Weights): Record<string, unknown> {
+  const names = new TensorNames(weights);
+  const [width = 1, channels] = names.shape("img_in.weight");
+  const [headSize = 128] = names.shape("transformer_blocks.0.attn.norm_q.weight");
+  const side = 2 * Math.floor((7 * headSize) / 32);
+  return {
+    _class_name: "QwenImageTransformer2DModel",
+    in_channels: channels,
+    out_channels: (names.shape("proj_out.weight")[0] ?? 0) / 4,
+    num_layers: names.count("transformer_blocks"),
+    attention_head_dim: headSize,
+    num_attention_heads: width / headSize,
+    joint_attention_dim: names.shape("txt_in.weight")[1],
+    axes_dims_rope: [headSize - 2 * side, side, side],
+    use_additional_t_cond: names.has("time_text_embed.addition_t_embedding"),
+    // A mark of those whose references are seen at time 0; ComfyUI's files have it.
+    zero_cond_t: weights.find("__index_timestep_zero__") !== undefined,
+  };
+}

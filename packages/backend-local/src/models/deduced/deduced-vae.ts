@@ -32,6 +32,38 @@ export function deducedVae(weights: Weights): Record<string, unknown> {
   };
 }
 
+/** What Wan 2.1's and Qwen-Image's latents are normalised by, as published. */
+const wanLatents = {
+  latents_mean: [
+    ...[-0.7571, -0.7089, -0.9113, 0.1075, -0.1745, 0.9653, -0.1517, 1.5508],
+    ...[0.4134, -0.0715, 0.5517, -0.3632, -0.1922, -0.9497, 0.2503, -0.2921],
+  ],
+  latents_std: [
+    ...[2.8184, 1.4541, 2.3275, 2.6558, 1.2196, 1.7708, 2.6052, 2.0743],
+    ...[3.2687, 2.1526, 2.8652, 1.5579, 1.6382, 1.1253, 2.8251, 1.916],
+  ],
+};
+
+/** The config.json that the names and shapes of an AutoencoderKLQwenImage's tensors imply. */
+export function deducedQwenVae(weights: Weights): Record<string, unknown> {
+  const names = new TensorNames(weights);
+  const [base = 1, channels] = names.shape("encoder.conv_in.weight");
+  const levels = names.count("decoder.up_blocks");
+  const widths = Array.from({ length: levels }, (_, i) => {
+    const [width = 0] = names.shape(`decoder.up_blocks.${levels - 1 - i}.resnets.0.conv1.weight`);
+    return width / base;
+  });
+  return {
+    _class_name: "AutoencoderKLQwenImage",
+    base_dim: base,
+    z_dim: names.shape("decoder.conv_in.weight")[1],
+    dim_mult: widths,
+    num_res_blocks: names.count("decoder.up_blocks.0.resnets") - 1,
+    input_channels: channels,
+    ...wanLatents,
+  };
+}
+
 /** The config.json that the names and shapes of an AutoencoderTiny's tensors imply; its activation is TAESD's. */
 export function deducedTinyVae(weights: Weights): Record<string, unknown> {
   const names = new TensorNames(weights);

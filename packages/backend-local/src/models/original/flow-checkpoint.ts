@@ -1,12 +1,13 @@
 import type { Weights } from "../../files/weights.ts";
-import { deducedQwen3, deducedT5 } from "../deduced/deduced-language.ts";
+import { deducedQwen3, deducedQwen25VL, deducedT5 } from "../deduced/deduced-language.ts";
 import { deducedText } from "../deduced/deduced-text.ts";
-import { deducedVae } from "../deduced/deduced-vae.ts";
+import { deducedQwenVae, deducedVae } from "../deduced/deduced-vae.ts";
 import type { PartName, RecognisedModel, RecognisedPart } from "../recognised-model.ts";
 import type { FoundFlow } from "./flow-kinds.ts";
 import { languageModel, t5Encoder } from "./original-language-model.ts";
 import { clipText } from "./original-text.ts";
 import { originalVae } from "./original-vae.ts";
+import { originalWanVae } from "./original-wan-vae.ts";
 import type { Source } from "./renaming.ts";
 
 const vaePrefixes = ["vae.", "first_stage_model."];
@@ -22,8 +23,9 @@ export function readFlow(weights: Weights, { kind, weights: transformer }: Found
   }
   const prefix = vaePrefixes.find((each) => hasAny(weights, each));
   if (prefix !== undefined) {
-    const vae = originalVae({ weights, prefix });
-    parts.vae = { config: { ...deducedVae(vae), ...around.latents }, weights: vae };
+    const isWan = hasAny(weights, `${prefix}decoder.middle.`);
+    const vae = (isWan ? originalWanVae : originalVae)({ weights, prefix });
+    parts.vae = { config: { ...(isWan ? deducedQwenVae : deducedVae)(vae), ...around.latents }, weights: vae };
   }
   return { ...around, parts };
 }
@@ -39,6 +41,13 @@ export function textOf(source: Source): RecognisedPart {
   if (has("layers.0.self_attn.q_norm") || has("model.layers.0.self_attn.q_norm") || has("blk.0.attn_q_norm")) {
     const qwen = languageModel(source);
     return { config: deducedQwen3(qwen), weights: qwen };
+  }
+  if (
+    ["", "model.", "model.language_model."].some((each) => has(`${each}layers.0.self_attn.q_proj.bias`)) ||
+    has("blk.0.attn_q.bias")
+  ) {
+    const qwen = languageModel(source);
+    return { config: deducedQwen25VL(qwen), weights: qwen };
   }
   const clip = clipText(source);
   return { config: deducedText(clip), weights: clip };

@@ -1,9 +1,16 @@
 import { basename } from "node:path";
 import { TensorNames } from "../../files/tensor-names.ts";
 import type { Weights } from "../../files/weights.ts";
-import { deducedFlux1, deducedFlux2, deducedZImage } from "../deduced/deduced-transformers.ts";
+import {
+  deducedFlux1,
+  deducedFlux2,
+  deducedQwenImage,
+  deducedSD3,
+  deducedZImage,
+} from "../deduced/deduced-transformers.ts";
 import type { RecognisedModel } from "../recognised-model.ts";
 import { originalFlux1, originalFlux2 } from "./original-flux.ts";
+import { originalSD3 } from "./original-sd3.ts";
 import { originalZImage } from "./original-z-image.ts";
 import { type Source, sameNames } from "./renaming.ts";
 
@@ -81,6 +88,43 @@ const zImage: FlowKind = {
   texts: { textEncoder: [comfy("qwen3_4b")] },
 };
 
+const sd3: FlowKind = {
+  original: ["joint_blocks.0.x_block", "y_embedder"],
+  diffusers: ["transformer_blocks.0.attn.add_q_proj", "pos_embed.proj", "time_text_embed.text_embedder"],
+  rename: originalSD3,
+  deduce: deducedSD3,
+  around: () => ({
+    pipeline: "StableDiffusion3Pipeline",
+    scheduler: { ...flowEuler, shift: 3 },
+    tokenizers: { tokenizer: "clip-l", tokenizer2: "openclip", tokenizer3: "t5" },
+    optional: ["textEncoder3"],
+    latents: { scaling_factor: 1.5305, shift_factor: 0.0609 },
+    options: {},
+  }),
+  texts: { textEncoder: [comfy("clip_l")], textEncoder2: [comfy("clip_g")], textEncoder3: [comfy("t5xxl")] },
+};
+
+const qwenImageNames = ["transformer_blocks.0.txt_mod", "txt_norm", "img_in"];
+const qwenImage: FlowKind = {
+  // All have diffusers' names, with or without a prefix.
+  original: qwenImageNames,
+  diffusers: qwenImageNames,
+  rename: sameNames,
+  deduce: deducedQwenImage,
+  around: () => ({
+    pipeline: "QwenImagePipeline",
+    scheduler: {
+      ...flowEuler,
+      ...{ use_dynamic_shifting: true, base_shift: 0.5, max_shift: 0.9, shift: 1, shift_terminal: 0.02 },
+      ...{ base_image_seq_len: 256, max_image_seq_len: 8192 },
+    },
+    tokenizers: { tokenizer: "qwen" },
+    latents: {},
+    options: {},
+  }),
+  texts: { textEncoder: [comfy("qwen25_7b")] },
+};
+
 /** Turbo is what nearly all files are, and the two differ in values alone: the base model's are called so, or as it was published. */
 function isBaseZImage(name: string): boolean {
   return (
@@ -88,7 +132,7 @@ function isBaseZImage(name: string): boolean {
   );
 }
 
-const kinds: readonly FlowKind[] = [flux1, flux2, zImage];
+const kinds: readonly FlowKind[] = [flux1, flux2, zImage, sd3, qwenImage];
 const prefixes = ["model.diffusion_model.", "diffusion_model.", "transformer.", "model.", ""];
 
 /** A flow's transformer that was found in a file, under diffusers' names. */

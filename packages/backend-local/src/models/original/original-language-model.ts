@@ -26,8 +26,10 @@ export function languageModel(source: Source): Weights {
     for (let i = 0, count = names.count("blk"); i < count; i++) names.move(`blk.${i}.`, `layers.${i}.`, ggufLayer);
     return names.finish("language model");
   }
-  names.drop("lm_head.");
-  names.move(names.has("model.") ? "model." : "", "");
+  // What sees pictures stands beside what reads texts.
+  names.drop("lm_head.", "visual.", "model.visual.", "scaled_fp8");
+  const place = ["model.language_model.", "language_model.model.", "model."].find((each) => names.has(each)) ?? "";
+  names.move(place, "");
   return names.finish("language model");
 }
 

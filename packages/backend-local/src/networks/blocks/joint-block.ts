@@ -6,7 +6,7 @@ import { headNorm, modulatedLayerNorm } from "../../graph/norm.ts";
 import { type Angles, rotate } from "../../graph/rotary.ts";
 import type { Scope } from "../../graph/scope.ts";
 import { joined, type Streams, split, tokensOf } from "./joint-streams.ts";
-import { addGated, modulation, onePlus } from "./modulation.ts";
+import { addGated, lastModulation, modulation, onePlus } from "./modulation.ts";
 
 /** Sizes of a joint block, and what its layers are called where names differ. */
 export interface JointBlockOptions {
@@ -59,7 +59,7 @@ export function jointBlock(scope: Scope, streams: Streams, options: JointBlockOp
   ) as Vectors & Partial<Record<(typeof second)[number], Value>>;
   // The last block's text is only attended to: two vectors, in the other order.
   const ofText = last
-    ? modulation(scope.in(names.text.modulation), time, ["attentionScale", "attentionShift"], sizes)
+    ? renamed(lastModulation(scope.in(names.text.modulation.replace(/\.linear$/, "")), time, sizes))
     : modulation(scope.in(names.text.modulation), time, [...before, ...after], sizes);
 
   const heed = scope.in("attn");
@@ -97,6 +97,10 @@ export function jointBlock(scope: Scope, streams: Streams, options: JointBlockOp
   const vectors = ofText as Vectors;
   const words = addGated(graph, streams.text, vectors.attentionGate, linear(heed.in("to_add_out"), apart.text, square));
   return { text: fed("text", words, vectors), image: fed("image", picture, ofImage) };
+}
+
+function renamed({ scale, shift }: Record<"scale" | "shift", Value>) {
+  return { attentionScale: scale, attentionShift: shift };
 }
 
 /** Two layers with a GELU between them, four times as wide. */

@@ -33,10 +33,46 @@ export function buildQwen3(
   { adapter, states = [-1] }: Qwen3Options = {},
 ): NetworkGraph {
   const spec = qwen3Config(config);
-  const graph = new GraphBuilder("Qwen3Model");
+  const { attention_bias: bias } = spec;
+  return decoderGraph("Qwen3Model", { ...spec, normsHeads: true, biases: { inputs: bias, output: bias } }, weights, {
+    ...(adapter && { adapter }),
+    states,
+  });
+}
+
+/** Sizes of a decoder of Qwen's kind, and what differs between their generations. */
+export interface DecoderSpec
+  extends Pick<
+    Qwen3Config,
+    | "vocab_size"
+    | "hidden_size"
+    | "intermediate_size"
+    | "num_hidden_layers"
+    | "num_attention_heads"
+    | "num_key_value_heads"
+    | "head_dim"
+    | "hidden_act"
+    | "rms_norm_eps"
+  > {
+  /** Whether heads are normalised. */
+  normsHeads: boolean;
+  /** Whether queries, keys and values have biases, and what comes out of attention. */
+  biases: { inputs: boolean; output: boolean };
+}
+
+/** Where models in files have their decoder: those that also write answers, and those that also see pictures. */
+const places = ["model.language_model", "language_model", "model", ""];
+
+/** The graph of a decoder of Qwen's kind: see {@link buildQwen3}. */
+export function decoderGraph(
+  name: string,
+  spec: DecoderSpec,
+  weights: Weights,
+  { adapter, states = [-1] }: Qwen3Options,
+): NetworkGraph {
+  const graph = new GraphBuilder(name);
   const root = new Scope(graph, weights, adapter);
-  // Qwen3ForCausalLM's files, which the published folders hold, have the prefix.
-  const model = root.in("model", "embed_tokens").has("weight") ? root.in("model") : root;
+  const model = root.in(places.find((place) => root.in(place, "embed_tokens").has("weight")) ?? "");
   const { hidden_size: width, num_hidden_layers: layers, rms_norm_eps: epsilon } = spec;
 
   const ids = graph.input("input_ids", "int32", [1, "tokens"]);
@@ -65,26 +101,33 @@ function everyRow(graph: GraphBuilder, attended: Value, ids: Value): Value {
 }
 
 interface LayerInputs {
-  spec: Qwen3Config;
+  spec: DecoderSpec;
   angles: Angles;
   mask: Value;
 }
 
 function decoderLayer(scope: Scope, input: Value, { spec, angles, mask }: LayerInputs): Value {
   const { graph } = scope;
-  const { hidden_size: width, head_dim: headSize, rms_norm_eps: epsilon, attention_bias: bias } = spec;
+  const { hidden_size: width, head_dim: headSize, rms_norm_eps: epsilon, normsHeads, biases } = spec;
   const { num_attention_heads: heads, num_key_value_heads: kvHeads } = spec;
   const x = rmsNorm(scope.in("input_layernorm"), input, width, epsilon);
   const heed = scope.in("self_attn");
   const project = (name: string, count: number) =>
-    linear(heed.in(`${name}_proj`), x, { inFeatures: width, outFeatures: count * headSize, bias });
+    linear(heed.in(`${name}_proj`), x, { inFeatures: width, outFeatures: count * headSize, bias: biases.inputs });
   const turned = (name: string, count: number) => {
-    const normed = headNorm(heed.in(`${name}_norm`), project(name, count), { heads: count, headSize, epsilon });
+    const projected = project(name, count);
+    const normed = normsHeads
+      ? headNorm(heed.in(`${name}_norm`), projected, { heads: count, headSize, epsilon })
+      : projected;
     return rotate(graph, normed, angles, { heads: count, pairs: "halves" });
   };
   const inputs = { query: turned("q", heads), key: turned("k", kvHeads), value: project("v", kvHeads) };
   const attended = attention(graph, inputs, { heads, kvHeads, causal: true, mask });
-  const output = linear(heed.in("o_proj"), attended, { inFeatures: heads * headSize, outFeatures: width, bias });
+  const output = linear(heed.in("o_proj"), attended, {
+    inFeatures: heads * headSize,
+    outFeatures: width,
+    bias: biases.output,
+  });
   const middle = graph.node("Add", [input, output]);
 
   const names = { gate: "gate_proj", value: "up_proj", out: "down_proj" };

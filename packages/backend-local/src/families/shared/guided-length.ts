@@ -1,0 +1,26 @@
+import type { LatentDims } from "../family.ts";
+
+/** A guided prediction `[channels, height, width]` in which each token, a block of 2×2, is as long as that of the conditional one. */
+export function lengthOfTokens(
+  guided: Float32Array,
+  cond: Float32Array,
+  [channels, height, width]: LatentDims,
+): Float32Array {
+  const plane = height * width;
+  const out = new Float32Array(guided.length);
+  for (let y = 0; y < height; y += 2)
+    for (let x = 0; x < width; x += 2) {
+      const corner = y * width + x;
+      const at = [corner, corner + 1, corner + width, corner + width + 1];
+      let [own, wanted] = [0, 0];
+      for (let c = 0; c < channels; c++)
+        for (const each of at) {
+          own += guided[c * plane + each]! ** 2;
+          wanted += cond[c * plane + each]! ** 2;
+        }
+      const factor = own === 0 ? 1 : Math.sqrt(wanted / own);
+      for (let c = 0; c < channels; c++)
+        for (const each of at) out[c * plane + each] = guided[c * plane + each]! * factor;
+    }
+  return out;
+}

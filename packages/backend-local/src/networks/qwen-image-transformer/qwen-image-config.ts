@@ -1,0 +1,31 @@
+import { z } from "zod";
+import { depth, only, parseConfig, size } from "../parse-config.ts";
+
+const qwenImageSchema = z
+  .object({
+    patch_size: z.literal(2).default(2),
+    in_channels: size.default(64),
+    out_channels: size.nullish().transform((value) => value ?? 16),
+    num_layers: depth.default(60),
+    attention_head_dim: size.default(128),
+    num_attention_heads: size.default(24),
+    joint_attention_dim: size.default(3584),
+    guidance_embeds: only(false),
+    axes_dims_rope: z.array(size.multipleOf(2)).length(3).default([16, 56, 56]),
+    // Those of the editors of 2511 and later, and of Qwen-Image-Layered.
+    zero_cond_t: only(false),
+    use_additional_t_cond: only(false),
+    use_layer3d_rope: only(false),
+  })
+  .refine((config) => config.axes_dims_rope.reduce((sum, each) => sum + each, 0) === config.attention_head_dim, {
+    path: ["axes_dims_rope"],
+    message: "must add up to attention_head_dim",
+  });
+
+/** A QwenImageTransformer2DModel's checked configuration. */
+export type QwenImageConfig = z.output<typeof qwenImageSchema>;
+
+/** Checks a transformer's config.json. @throws {@link ModelError} naming the option that is wrong or unsupported. */
+export function qwenImageConfig(config: unknown): QwenImageConfig {
+  return parseConfig(qwenImageSchema, config, "Qwen-Image transformer");
+}

@@ -1,0 +1,68 @@
+import type { Weights } from "../../files/weights.ts";
+import { activate } from "../../graph/activation.ts";
+import { GraphBuilder } from "../../graph/graph-builder.ts";
+import { linear } from "../../graph/linear.ts";
+import { modulatedLayerNorm, rmsNorm } from "../../graph/norm.ts";
+import { angleInputs, joinAngles } from "../../graph/rotary.ts";
+import { Scope } from "../../graph/scope.ts";
+import { embeddedWaves } from "../blocks/embedded.ts";
+import { jointBlock } from "../blocks/joint-block.ts";
+import { lastModulation, onePlus } from "../blocks/modulation.ts";
+import { type BuildOptions, type NetworkGraph, networkGraph } from "../network-graph.ts";
+import { qwenImageConfig } from "./qwen-image-config.ts";
+
+/** Sizes that are the class's own. */
+const [waves, epsilon] = [256, 1e-6];
+
+const names = {
+  text: { modulation: "txt_mod.1", feed: "txt_mlp" },
+  image: { modulation: "img_mod.1", feed: "img_mlp" },
+};
+
+/**
+ * Qwen-Image's transformer (https://arxiv.org/abs/2508.02324), diffusers' QwenImageTransformer2DModel: blocks of two streams, text and picture, that
+ * attend to each other.
+ *
+ * Inputs: `image` `[1, image_tokens, in_channels]`; `text` `[1, text_tokens, joint_attention_dim]`; `image_cos`, `image_sin`, `text_cos`,
+ * `text_sin` `[tokens, head / 2]`; `timestep` float32 `[1]`, 0 to 1000. Output: `velocity` `[1, image_tokens, 4·out_channels]`, of the flow from
+ * picture to noise.
+ *
+ * @throws {@link ModelError} for options that are not supported and tensors that are missing or misshapen.
+ */
+export function buildQwenImageTransformer(config: unknown, weights: Weights, options: BuildOptions = {}): NetworkGraph {
+  const spec = qwenImageConfig(config);
+  const graph = new GraphBuilder("QwenImageTransformer2DModel");
+  const root = new Scope(graph, weights, options.adapter);
+  const { in_channels: channels, joint_attention_dim: textSize } = spec;
+  const { attention_head_dim: headSize, num_attention_heads: heads } = spec;
+  const width = headSize * heads;
+
+  const image = graph.input("image", "float32", [1, "image_tokens", channels]);
+  const imageAngles = angleInputs(graph, "image_", headSize);
+  const text = graph.input("text", "float32", [1, "text_tokens", textSize]);
+  const textAngles = angleInputs(graph, "text_", headSize);
+  const angles = joinAngles(graph, textAngles, imageAngles);
+  const timestep = graph.input("timestep", "float32", [1]);
+  const embedder = root.in("time_text_embed.timestep_embedder");
+  const time = activate(graph, "silu", embeddedWaves(embedder, timestep, waves, width));
+
+  const words = rmsNorm(root.in("txt_norm"), text, textSize, epsilon);
+  let streams = {
+    image: linear(root.in("img_in"), image, { inFeatures: channels, outFeatures: width }),
+    text: linear(root.in("txt_in"), words, { inFeatures: textSize, outFeatures: width }),
+  };
+  for (let i = 0; i < spec.num_layers; i++)
+    streams = jointBlock(root.in("transformer_blocks", i), streams, { heads, headSize, time, names, angles });
+
+  const { scale, shift } = lastModulation(root.in("norm_out"), time, { inFeatures: width, features: width });
+  const even = modulatedLayerNorm(graph, streams.image, {
+    features: width,
+    epsilon,
+    scale: onePlus(graph, scale),
+    shift,
+  });
+  const outFeatures = 4 * spec.out_channels;
+  const output = linear(root.in("proj_out"), even, { inFeatures: width, outFeatures });
+  graph.output(output, "velocity", "float32", [1, "image_tokens", outFeatures]);
+  return networkGraph(graph);
+}

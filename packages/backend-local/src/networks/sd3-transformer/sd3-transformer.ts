@@ -1,0 +1,89 @@
+import type { Weights } from "../../files/weights.ts";
+import { activate } from "../../graph/activation.ts";
+import { conv } from "../../graph/conv.ts";
+import { GraphBuilder, type Value } from "../../graph/graph-builder.ts";
+import { linear } from "../../graph/linear.ts";
+import { modulatedLayerNorm } from "../../graph/norm.ts";
+import { Scope } from "../../graph/scope.ts";
+import { toTokens } from "../../graph/tokens.ts";
+import { embedded, embeddedWaves } from "../blocks/embedded.ts";
+import { jointBlock } from "../blocks/joint-block.ts";
+import { lastModulation, onePlus } from "../blocks/modulation.ts";
+import { type BuildOptions, type NetworkGraph, networkGraph } from "../network-graph.ts";
+import { type SD3Config, sd3Config } from "./sd3-config.ts";
+
+/** Sizes that are the class's own. */
+const [waves, epsilon] = [256, 1e-6];
+
+const names = {
+  text: { modulation: "norm1_context.linear", feed: "ff_context" },
+  image: { modulation: "norm1.linear", feed: "ff" },
+};
+
+/**
+ * Stable Diffusion 3's transformer, MM-DiT (Esser et al. 2024, https://arxiv.org/abs/2403.03206), diffusers' SD3Transformer2DModel: text and picture attend to
+ * each other in every block; in 3.5 medium, the picture also to itself alone in the first ones.
+ *
+ * Inputs: `sample` `[1, in_channels, height, width]`, sides even; `places` int32 `[image_tokens]`, the rows of the table of positions that the picture's
+ * blocks of 2×2 have; `text` `[1, text_tokens, joint_attention_dim]`; `pooled` `[1, pooled_projection_dim]`; `timestep` float32 `[1]`, 0 to 1000. Output:
+ * `velocity` `[1, image_tokens, 4·out_channels]`, blocks as row, column, channel, of the flow from picture to noise.
+ *
+ * @throws {@link ModelError} for options that are not supported and tensors that are missing or misshapen.
+ */
+export function buildSD3Transformer(config: unknown, weights: Weights, options: BuildOptions = {}): NetworkGraph {
+  const spec = sd3Config(config);
+  const graph = new GraphBuilder("SD3Transformer2DModel");
+  const root = new Scope(graph, weights, options.adapter);
+  const { in_channels: channels, joint_attention_dim: textSize, num_layers: count } = spec;
+  const { attention_head_dim: headSize, num_attention_heads: heads } = spec;
+  const width = headSize * heads;
+
+  const sample = graph.input("sample", "float32", [1, channels, "height", "width"]);
+  const text = graph.input("text", "float32", [1, "text_tokens", textSize]);
+  const time = activate(graph, "silu", timeVector(root.in("time_text_embed"), spec, width));
+  let streams = {
+    image: graph.node("Add", [
+      patches(root.in("pos_embed"), sample, spec, width),
+      places(root.in("pos_embed"), spec, width),
+    ]),
+    text: linear(root.in("context_embedder"), text, { inFeatures: textSize, outFeatures: width }),
+  };
+  for (let i = 0; i < count; i++)
+    streams = jointBlock(root.in("transformer_blocks", i), streams, {
+      ...{ heads, headSize, time, names, normsHeads: spec.qk_norm != null },
+      ...{ dual: spec.dual_attention_layers.includes(i), last: i === count - 1 },
+    });
+
+  const { scale, shift } = lastModulation(root.in("norm_out"), time, { inFeatures: width, features: width });
+  const even = modulatedLayerNorm(graph, streams.image, {
+    features: width,
+    epsilon,
+    scale: onePlus(graph, scale),
+    shift,
+  });
+  const outFeatures = 4 * (spec.out_channels ?? channels);
+  const output = linear(root.in("proj_out"), even, { inFeatures: width, outFeatures });
+  graph.output(output, "velocity", "float32", [1, "image_tokens", outFeatures]);
+  return networkGraph(graph);
+}
+
+/** Blocks of 2×2 as tokens. */
+function patches(scope: Scope, sample: Value, { in_channels: inChannels }: SD3Config, outChannels: number): Value {
+  const sizes = { inChannels, outChannels, kernel: 2, stride: 2, padding: 0 };
+  return toTokens(scope.graph, conv(scope.in("proj"), sample, sizes));
+}
+
+/** The rows that are needed of a learned (or worked out) table of positions, the largest picture's. */
+function places(scope: Scope, { pos_embed_max_size: side }: SD3Config, width: number): Value {
+  const { graph } = scope;
+  const ids = graph.input("places", "int32", ["image_tokens"]);
+  const table = scope.tensor("pos_embed", [1, side * side, width]);
+  return graph.lookup({ ...table, shape: [side * side, width] }, ids);
+}
+
+function timeVector(scope: Scope, { pooled_projection_dim: size }: SD3Config, width: number): Value {
+  const { graph } = scope;
+  const pooled = graph.input("pooled", "float32", [1, size]);
+  const time = embeddedWaves(scope.in("timestep_embedder"), graph.input("timestep", "float32", [1]), waves, width);
+  return graph.node("Add", [time, embedded(scope.in("text_embedder"), pooled, size, width)]);
+}
