@@ -98,7 +98,9 @@ describe("a server's stream of events", () => {
     const resolved = {
       steps: 7,
       image: { path: "/etc/passwd" },
+      mask: "/etc/passwd",
       latent: { path: "/etc/passwd" },
+      refine: [{ mask: { path: "/etc/passwd" } }],
       loras: [{ model: "/etc/passwd", strength: 1 }],
       backendOptions: { replicate: { webhook: "https://a.example" } },
     };

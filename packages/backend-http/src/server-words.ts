@@ -12,10 +12,15 @@ const record = z.record(z.string(), z.unknown());
 const range = z.looseObject({ min: z.number(), max: z.number(), multipleOf: z.number().optional() });
 const model = z.looseObject({ id: z.string(), hash: z.string().optional() });
 
-/** Settings that a server resolved. No file, and no name of one, is the server's to put into a recipe of ours. */
+/** Groups of settings that name no file and no model. */
+const groups = ["guidance", "noise", "samplerOptions", "schedulerOptions", "sigmas", "timesteps", "output"];
+const files = ["image", "mask", "latent"];
+
+/** Settings that a server resolved. No file, and no list that names some, is the server's to put into a recipe of ours. */
 const resolved = record.transform((settings) => {
-  const { image, mask, latent, conditioning, loras, embeddings, hires, backendOptions, ...own } = settings;
-  return own;
+  const isSetting = ([key, value]: [string, unknown]) =>
+    !files.includes(key) && (typeof value !== "object" || groups.includes(key));
+  return Object.fromEntries(Object.entries(settings).filter(isSetting));
 });
 
 const pixels = z
