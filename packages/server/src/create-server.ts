@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import { type Client, ConfigError } from "@latentkit/core";
 import { Hono } from "hono";
+import { matchedRoutes } from "hono/route";
 import { a1111Routes } from "./a1111/a1111-routes.ts";
 import { Access } from "./access/access.ts";
 import type { Bindings, Call, ServerContext } from "./context.ts";
@@ -69,7 +70,8 @@ export function contextOf(client: Client, options: ResolvedOptions): ServerConte
   const uploads = new Uploads(options);
   const budget = new BodyBudget(options.maxInFlightBytes);
   const onEnd = (job: ServedJob) => options.log?.(jobEntry(job, options));
-  const onStart = (job: ServedJob) => telemetry.begin(job);
+  // Jobs of before a crash begin with the server itself: what follows them is made by then.
+  const onStart = (job: ServedJob) => queueMicrotask(() => telemetry.begin(job));
   const jobs = new Jobs({ client, options, names, uploads, budget, onStart, onEnd });
   const telemetry = makeTelemetry({ client, jobs, uploads, budget });
   return {
@@ -98,7 +100,9 @@ function buildApp(server: ServerContext): Hono<Bindings> {
     c.get("release")?.();
     c.header("x-request-id", requestId);
     allowOrigin(c, access);
-    options.log?.(requestEntry(c, performance.now() - began));
+    const ms = performance.now() - began;
+    server.telemetry.answered(routeOf(c), c.req.method, c.res.status, ms / 1000);
+    options.log?.(requestEntry(c, ms));
   });
   app.route("/", healthRoutes(server));
   app.use(async (c, next) => {
@@ -124,6 +128,14 @@ function buildApp(server: ServerContext): Hono<Bindings> {
   app.notFound((c) => answerError(c, refuse("not_found", "There is nothing at this path."), server));
   app.onError((error, c) => answerError(c, error, server));
   return app;
+}
+
+/** The route's pattern, never what a client wrote in it: there are only so many. */
+function routeOf(c: Call): string {
+  const [route] = matchedRoutes(c)
+    .filter(({ path }) => !path.endsWith("*"))
+    .slice(-1);
+  return route?.path ?? "none";
 }
 
 function answerError(c: Call, error: unknown, { names }: ServerContext): Response {

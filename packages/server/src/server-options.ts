@@ -44,6 +44,7 @@ const OptionsSchema = z.strictObject({
   idempotencyMs: positive.default(86_400_000),
   heartbeatMs: positive.default(15_000),
   graceMs: z.number().nonnegative().default(30_000),
+  stateFolder: z.string().min(1).optional(),
   page: z.boolean().default(true),
   mcp: z.boolean().default(true),
   logPrompts: z.boolean().default(false),
@@ -110,6 +111,11 @@ export interface ServerOptions {
   heartbeatMs?: number | undefined;
   /** How long `close()` lets running jobs finish, in milliseconds. Default 30 s. */
   graceMs?: number | undefined;
+  /**
+   * Folder where unfinished jobs and idempotency keys are written down. A server that comes back after a crash goes on with the jobs whose backend
+   * gave a handle, under their ids, and knows the keys. Default: none is kept.
+   */
+  stateFolder?: string | undefined;
   /** Whether `/` is the page. Default true. */
   page?: boolean | undefined;
   /** Whether `/mcp` speaks the Model Context Protocol. Default true. */

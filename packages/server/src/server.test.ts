@@ -171,6 +171,8 @@ describe("what a server is told and shows", () => {
     expect((await call("/readyz")).json).toEqual({ status: "ready" });
     const document = (await call("/v1/openapi.json")).json;
     expect(document.openapi).toBe("3.1.0");
+    const { Validator } = await import("@seriousme/openapi-schema-validator");
+    expect(await new Validator().validate(document)).toMatchObject({ valid: true });
     expect(JSON.stringify(document.components.schemas.GenerationRequest)).toContain("guidanceScale");
   });
 

@@ -31,5 +31,7 @@ it("has a span for each job, with its steps and without its prompt, and counts f
   expect(text).toContain('latentkit_jobs_total{outcome="completed",dialect="latentkit"} 1');
   expect(text).toContain('latentkit_jobs_total{outcome="failed",dialect="latentkit"} 1');
   expect(text).toContain("latentkit_images_total 2");
+  expect(text).toContain('latentkit_http_seconds_count{route="/v1/jobs",method="POST",status="200"} 1');
+  expect(text).toMatch(/latentkit_http_seconds_bucket\{le="5",route="\/v1\/jobs",method="POST",status="200"\} \d/);
   expect(text).toContain("latentkit_jobs_unfinished 0");
 });

@@ -7,6 +7,8 @@ import type { ServedJob } from "./jobs/served-job.ts";
 /** What Prometheus is told, and where jobs are noted. */
 export interface Telemetry {
   begin(job: ServedJob): void;
+  /** A request was answered: its head was written, for a stream. */
+  answered(route: string, method: string, status: number, seconds: number): void;
   /** The text of `/metrics`. */
   text(): Promise<string>;
   contentType: string;
@@ -35,6 +37,13 @@ export function makeTelemetry(server: Pick<ServerContext, "jobs" | "uploads" | "
     help: "From the order to the end of a job",
     buckets,
   });
+  const answers = new Histogram({
+    ...shared,
+    name: "latentkit_http_seconds",
+    help: "From a request to the head of its answer",
+    labelNames: ["route", "method", "status"],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30, 120],
+  });
   const gauge = (name: string, help: string, value: () => number) =>
     new Gauge({
       ...shared,
@@ -55,6 +64,7 @@ export function makeTelemetry(server: Pick<ServerContext, "jobs" | "uploads" | "
   return {
     contentType: registry.contentType,
     text: () => registry.metrics(),
+    answered: (route, method, status, took) => answers.observe({ route, method, status: `${status}` }, took),
     begin(job) {
       const span = startSpan(job, backend.id);
       void note(job, span).then(() => {

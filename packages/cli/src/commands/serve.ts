@@ -22,6 +22,7 @@ interface ServeFlags extends ClientFlags {
   inputHost?: string[];
   log?: "text" | "json" | "none";
   logPrompts?: boolean;
+  state?: string;
 }
 
 const help = `
@@ -55,6 +56,7 @@ export const serveCommand: MakeCommand = (io, setExitCode) => {
       new Option("--log <how>", "a line for each request and job").choices(["text", "json", "none"]).default("text"),
     )
     .option("--log-prompts", "with the prompts")
+    .option("--state <folder>", "write unfinished jobs and idempotency keys down, for after a crash")
     .allowExcessArguments(false)
     .addHelpText("after", help)
     .action(async (flags: ServeFlags) => setExitCode(await run(flags, io)));
@@ -149,6 +151,7 @@ function optionsOf(
     port,
     insecure,
     logPrompts,
+    stateFolder: flags.state,
     cors,
     models: allowModel && table(allowModel),
     loras: allowLora && table(allowLora),

@@ -19,6 +19,11 @@ export interface Outcome {
   stderr: string;
 }
 
+/** The command line from its sources: a program and its arguments, for those who start it themselves. */
+export function commandLine(args: readonly string[]): string[] {
+  return [process.execPath, "--conditions=latentkit-source", main, ...args];
+}
+
 /** Starts the command line from its sources, as a process of its own. */
 export function start(
   args: readonly string[],
@@ -26,7 +31,8 @@ export function start(
   env: NodeJS.ProcessEnv = {},
   stdin: "ignore" | "pipe" = "ignore",
 ): ChildProcess {
-  return spawn(process.execPath, ["--conditions=latentkit-source", main, ...args], {
+  const [program = "", ...rest] = commandLine(args);
+  return spawn(program, rest, {
     cwd,
     env: { ...process.env, NODE_COMPILE_CACHE: compileCache, LATENTKIT_BACKEND: "", ...env },
     stdio: [stdin, "pipe", "pipe"],

@@ -47,6 +47,11 @@ export class IdempotencyKeys {
     return { entry: known, isNew: false };
   }
 
+  /** Knows a key again that stood for a job before. */
+  restore(entry: Omit<KeyEntry, "job">, job: string): void {
+    if (entry.at > Date.now() - this.#keepMs) this.#entries.set(entry.id, { ...entry, job: Promise.resolve(job) });
+  }
+
   forget(entry: KeyEntry): void {
     if (this.#entries.get(entry.id) === entry) this.#entries.delete(entry.id);
   }

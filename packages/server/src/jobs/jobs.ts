@@ -3,7 +3,8 @@ import { type Client, type GenerateOptions, LatentKitError } from "@latentkit/co
 import { refuse } from "../http-error.ts";
 import { type Admitted, admit, type Gate, type SentFiles } from "../request/admit.ts";
 import type { BodyBudget } from "../request/body-budget.ts";
-import { IdempotencyKeys } from "./idempotency-keys.ts";
+import { IdempotencyKeys, type KeyEntry } from "./idempotency-keys.ts";
+import { type KeptJob, KeptJobs } from "./kept-jobs.ts";
 import { type Origin, ServedJob } from "./served-job.ts";
 
 /** What a client asks for. */
@@ -42,11 +43,16 @@ export class Jobs {
   readonly #context: JobsContext;
   readonly #jobs = new Map<string, ServedJob>();
   readonly #unfinished = new Map<string, number>();
+  readonly #kept: KeptJobs | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(context: JobsContext) {
     this.#context = context;
-    this.keys = new IdempotencyKeys(context.options.idempotencyMs);
+    const { idempotencyMs, stateFolder } = context.options;
+    this.keys = new IdempotencyKeys(idempotencyMs);
+    if (stateFolder === undefined) return;
+    this.#kept = new KeptJobs(stateFolder);
+    for (const kept of this.#kept.load()) this.#restore(kept, this.#kept);
   }
 
   get isClosing(): boolean {
@@ -93,7 +99,7 @@ export class Jobs {
         });
       return { job, isRepeated: true };
     }
-    const begun = this.#begin(order);
+    const begun = this.#begin(order, entry);
     entry.job = begun.then(({ id }) => id);
     entry.job.catch(() => this.keys.forget(entry));
     return { job: await begun, isRepeated: false };
@@ -128,7 +134,31 @@ export class Jobs {
     }
   }
 
-  async #begin(order: Order): Promise<ServedJob> {
+  /** A job of before a crash. */
+  #restore({ id, origin, createdAt, handle, key }: KeptJob, kept: KeptJobs): void {
+    if (createdAt + this.#context.options.idempotencyMs <= Date.now()) return void kept.remove(id);
+    if (key !== undefined) this.keys.restore(key, id);
+    if (handle === undefined) return;
+    const run = this.#context.client.resume(handle);
+    this.#keep(new ServedJob(id, run, handle.request, origin, createdAt), () => {}, key);
+  }
+
+  /** Writes down what a server that comes back has to know. */
+  #write(job: ServedJob, key: Omit<KeyEntry, "job"> | undefined): void {
+    const kept = this.#kept;
+    if (kept === undefined) return;
+    const { id, origin, createdAt } = job;
+    const own = key && { id: key.id, fingerprint: key.fingerprint, at: key.at };
+    void job.begun.then(() => {
+      if (job.endedAt === undefined && job.handle !== undefined)
+        void kept.save({ id, origin, createdAt, handle: job.handle, key: own });
+    });
+    void job.ended.then(() =>
+      own === undefined || job.wasRefused ? kept.remove(id) : kept.save({ id, origin, createdAt, key: own }),
+    );
+  }
+
+  async #begin(order: Order, key?: KeyEntry): Promise<ServedJob> {
     const { owner, signal, dialect, requestId } = order;
     const { client, budget } = this.#context;
     if (this.isClosing)
@@ -151,19 +181,24 @@ export class Jobs {
       release();
       throw error;
     }
-    this.#keep(job, () => {
-      letGo();
-      release();
-    });
+    this.#keep(
+      job,
+      () => {
+        letGo();
+        release();
+      },
+      key,
+    );
     await Promise.race([job.begun, new Promise((resolve) => setTimeout(resolve, admissionMs).unref())]);
     if (!job.wasRefused) return job;
     this.#jobs.delete(job.id);
     throw job.error;
   }
 
-  #keep(job: ServedJob, release: () => void): ServedJob {
+  #keep(job: ServedJob, release: () => void, key?: Omit<KeyEntry, "job">): ServedJob {
     const { onStart, onEnd } = this.#context;
     this.#jobs.set(job.id, job);
+    this.#write(job, key);
     onStart?.(job);
     void job.ended.then(() => {
       release();
@@ -207,5 +242,6 @@ export class Jobs {
     const grace = new Promise((resolve) => setTimeout(resolve, graceMs));
     await Promise.race([Promise.all(unfinished().map(({ ended }) => ended)), grace]);
     await Promise.all(unfinished().map(handBack));
+    await this.#kept?.settled();
   }
 }

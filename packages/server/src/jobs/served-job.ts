@@ -5,6 +5,7 @@ import {
   type GenerationResult,
   type Job,
   type JobEvent,
+  type JobHandle,
   type JobStatus,
   LatentKitError,
   mapInputFiles,
@@ -27,7 +28,7 @@ export class ServedJob {
   /** What was asked for; without its files' bytes once the job has ended. */
   request: GenerationRequest;
   readonly log = new JobLog();
-  readonly createdAt = Date.now();
+  readonly createdAt: number;
   startedAt: number | undefined;
   endedAt: number | undefined;
   result: GenerationResult | undefined;
@@ -44,8 +45,9 @@ export class ServedJob {
   #status: JobStatus = "queued";
   #resultBytes = 0;
 
-  constructor(id: string, job: Job, request: GenerationRequest, origin: Origin) {
+  constructor(id: string, job: Job, request: GenerationRequest, origin: Origin, createdAt = Date.now()) {
     this.id = id;
+    this.createdAt = createdAt;
     this.#job = job;
     this.request = request;
     this.origin = origin;
@@ -61,6 +63,11 @@ export class ServedJob {
   /** Pictures that have been made so far. */
   get images(): readonly GeneratedImage[] {
     return this.#job?.images ?? this.#images;
+  }
+
+  /** By which the backend goes on with it, where it can and the job runs. */
+  get handle(): JobHandle | undefined {
+    return this.#job?.handle;
   }
 
   /** Bytes that its pictures hold. */
