@@ -50,6 +50,7 @@ export default defineConfig({
           ["replay", "Pictures of other programs"],
           ["deploy", "Deploy"],
           ["server", "A server"],
+          ["queue", "Many machines"],
           ["security", "Security"],
         ),
       },

@@ -77,6 +77,7 @@ const benchmarks = [
   "comfy",
   "server",
   "gpu",
+  "queue",
 ];
 
 function benchmarkFile(name) {

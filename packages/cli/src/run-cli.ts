@@ -14,6 +14,7 @@ import { replayCommand } from "./commands/replay.ts";
 import { samplersCommand } from "./commands/samplers.ts";
 import { mcpCommand, serveCommand } from "./commands/serve.ts";
 import { sweepCommand } from "./commands/sweep.ts";
+import { workerCommand } from "./commands/worker.ts";
 import { withDashes } from "./generate/foreign-flags.ts";
 import { reportError } from "./report-error.ts";
 import { printing } from "./terminal/printable.ts";
@@ -46,6 +47,7 @@ const commands: readonly MakeCommand[] = [
   comfyCommand,
   serveCommand,
   mcpCommand,
+  workerCommand,
   completionCommand,
 ];
 

@@ -50,6 +50,7 @@ export { NotFoundError } from "./errors/not-found-error.ts";
 export { OutOfMemoryError } from "./errors/out-of-memory-error.ts";
 export { RateLimitError } from "./errors/rate-limit-error.ts";
 export { RecipeError } from "./errors/recipe-error.ts";
+export { reviveError } from "./errors/revive-error.ts";
 export { TimeoutError } from "./errors/timeout-error.ts";
 export { UnsupportedError } from "./errors/unsupported-error.ts";
 export type {

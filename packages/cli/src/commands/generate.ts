@@ -30,7 +30,7 @@ export const generateCommand: MakeCommand = (io, setExitCode) => {
     .addOption(
       new Option(
         "--backend <name>",
-        "where to run: local, replicate, comfy, http, openai, ai-sdk, a1111 (default: as configured, else local)",
+        "where to run: local, replicate, comfy, http, openai, ai-sdk, queue, a1111 (default: as configured, else local)",
       ),
     )
     .option("--model <dir|file|id>", "the model, as the backend names it (default: the backend's own)")

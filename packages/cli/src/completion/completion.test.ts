@@ -22,7 +22,7 @@ describe("what may stand next", () => {
     [["generate", "--guidance-m"], ["--guidance-mode"]],
     [
       ["generate", "a fox", "--backend", ""],
-      ["local", "replicate", "comfy", "http", "openai", "ai-sdk", "a1111"],
+      ["local", "replicate", "comfy", "http", "openai", "ai-sdk", "queue", "a1111"],
     ],
     [["generate", "--sampler", "dpmpp_2m_sde_"], ["dpmpp_2m_sde_heun"]],
     [["generate", "--sampler=dpmpp_2m_sde_"], ["dpmpp_2m_sde_heun"]],

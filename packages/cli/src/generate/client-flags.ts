@@ -17,7 +17,7 @@ export function clientOptions(): Option[] {
   return [
     new Option(
       "--backend <name>",
-      "local, replicate, comfy, http, openai, ai-sdk, a1111 (default: as configured, else local)",
+      "local, replicate, comfy, http, openai, ai-sdk, queue, a1111 (default: as configured, else local)",
     ),
     new Option("--model <dir|file|id>", "the model, as the backend names it (default: the backend's own)"),
     new Option("--url <url>", "a remote backend's server or API base"),

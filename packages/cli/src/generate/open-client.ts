@@ -11,6 +11,7 @@ const modules: Readonly<Record<string, () => Promise<BackendModule>>> = {
   http: () => import("@latentkit/backend-http"),
   openai: () => import("@latentkit/backend-openai"),
   "ai-sdk": () => import("@latentkit/backend-ai-sdk"),
+  queue: () => import("@latentkit/queue"),
   a1111: async () => {
     const { fromConfig } = await import("@latentkit/backend-http");
     return { fromConfig: (options, env) => fromConfig({ dialect: "a1111", ...options }, env) };

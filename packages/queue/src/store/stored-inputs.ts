@@ -1,0 +1,44 @@
+import {
+  type CallInputs,
+  type GenerationRequest,
+  type ImageSource,
+  InvalidRequestError,
+  inputFiles,
+  isHashed,
+  loadImageSource,
+  mapInputFiles,
+  sha256,
+} from "@latentkit/core";
+import type { ObjectStore } from "./object-store.ts";
+
+const keyOf = (hash: string) => `inputs/${hash}`;
+
+/** The request with its files in the store: each stands in it by its hash, as no worker sees the paths of this machine. */
+export async function storeInputs(
+  request: GenerationRequest,
+  store: ObjectStore,
+  { signal, inputs = {} }: { signal: AbortSignal; inputs?: CallInputs | undefined },
+): Promise<GenerationRequest> {
+  const { maxPixels: _, ...rules } = inputs;
+  const stored = new Map<string, ImageSource>();
+  for (const { source, field } of inputFiles(request)) {
+    const bytes = await loadImageSource(source, { ...rules, field, signal });
+    const hash = sha256(bytes);
+    await store.put(keyOf(hash), bytes);
+    stored.set(field, { sha256: hash, size: bytes.length });
+  }
+  return mapInputFiles(request, (source, field) => stored.get(field) ?? source);
+}
+
+/** The request with its files' bytes again. @throws InvalidRequestError where one is there no more. */
+export async function loadInputs(request: GenerationRequest, store: ObjectStore): Promise<GenerationRequest> {
+  const loaded = new Map<string, ImageSource>();
+  for (const { source, field } of inputFiles(request)) {
+    if (!isHashed(source)) continue;
+    const bytes = await store.get(keyOf(source.sha256));
+    if (bytes === undefined || sha256(bytes) !== source.sha256)
+      throw new InvalidRequestError([{ field, message: "the file is not in the queue's store, or not whole" }]);
+    loaded.set(field, { base64: Buffer.from(bytes).toString("base64"), sha256: source.sha256 });
+  }
+  return mapInputFiles(request, (source, field) => loaded.get(field) ?? source);
+}
