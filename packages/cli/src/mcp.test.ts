@@ -6,7 +6,7 @@ import { commandLine, makeFolder, removeFolder } from "./testing/latentkit.ts";
 
 it("serves an agent over standard input and output: it draws with the embedded model, and edits what it has drawn", async () => {
   const cwd = await makeFolder();
-  const [command = "", ...args] = commandLine(["mcp"]);
+  const [command = "", ...args] = commandLine(["mcp", "--backend", "local"]);
   const transport = new StdioClientTransport({ command, args, cwd, stderr: "pipe" });
   let told = "";
   transport.stderr?.on("data", (part) => (told += part));

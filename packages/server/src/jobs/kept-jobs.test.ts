@@ -9,7 +9,7 @@ import { createServer } from "../create-server.ts";
 it("goes on with jobs and knows keys after a crash, without a second order", async () => {
   const stateFolder = await mkdtemp(join(tmpdir(), "latentkit-state-"));
   onTestFinished(() => rm(stateFolder, { recursive: true, force: true }));
-  const memory = memoryBackend({ stepMs: 10, resumable: true });
+  const memory = memoryBackend({ stepMs: 20, resumable: true });
   const resumed: unknown[] = [];
   const backend: Backend = {
     ...memory,
@@ -28,7 +28,7 @@ it("goes on with jobs and knows keys after a crash, without a second order", asy
       }),
     );
   const first = start();
-  const long = { prompt: "a", steps: 60, seed: 5 };
+  const long = { prompt: "a", steps: 200, seed: 5 };
   const { id } = (await (await post(first, "long", long)).json()) as { id: string };
   const short = (await (await post(first, "short", { prompt: "b", steps: 1 })).json()) as { id: string };
   const state = async (server: ReturnType<typeof start>, job: string) => {
@@ -40,7 +40,7 @@ it("goes on with jobs and knows keys after a crash, without a second order", asy
   await writeFile(join(stateFolder, "broken.json"), "{");
   // The first server is left as a crash leaves it: it writes nothing more that counts.
   const second = start();
-  expect(resumed).toHaveLength(1);
+  expect(await eventually(() => resumed.length === 1)).toBe(true);
   expect((await state(second, id)).status).toBe(200);
   const again = await post(second, "long", long);
   expect(((await again.json()) as { id: string }).id).toBe(id);
