@@ -66,7 +66,8 @@ export function planStripes(layers: readonly StripeLayer[], start: Extent, budge
       const from = within ? at : entered;
       const reach = (rows: number) =>
         within === undefined ? rows : within.how === "upsample" ? Math.ceil((rows + 1) / 2) : rows + 1;
-      if (!within && kept + size(out) <= budget) {
+      // The buffer is as large as it was ever needed: what it no longer holds is not given back.
+      if (!within && Math.max(kept, plan.main) + size(out) <= budget) {
         add({ part: "first", resnet: layer }, "side", from, out, 1);
         add({ part: "second", resnet: layer }, "main", from, out, 1);
         holds(kept, size(out));
