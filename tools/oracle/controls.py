@@ -4,11 +4,12 @@ They fit fixtures/pipelines/sd1, fixtures/pipelines/sd2 and fixtures/families/sd
 as save_pretrained writes them; <name>.original.safetensors the same in the original naming; cases.json lists which case takes which, with what;
 images.safetensors holds `control`, `image`, `mask` and each case's picture, U8 [height, width, 3].
 
-    python tools/oracle/controls.py
+    python tools/oracle/controls.py [case ...]
 """
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import diffusers
@@ -18,12 +19,12 @@ from diffusers import ControlNetModel, ControlNetUnionModel, MultiAdapter, Multi
 from networks import randomise
 from PIL import Image
 from pipeline_inputs import picture
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from saved import load
 
 ROOT = Path(__file__).parents[2] / "packages/backend-local/fixtures"
 FOLDER = ROOT / "controls"
-MODELS = {"sd1": ROOT / "pipelines/sd1", "sd2": ROOT / "pipelines/sd2", "sdxl": ROOT / "families/sdxl"}
+MODELS = {"sd1": ROOT / "pipelines/sd1", "sd2": ROOT / "pipelines/sd2", "sdxl": ROOT / "families/sdxl", "sd1-inpaint": ROOT / "families/sd1-inpaint"}
 TEXT = dict(prompt="a red apple on a blue background", negative_prompt="blurry")
 
 
@@ -79,7 +80,7 @@ def original_names(net, unet_blocks):
     return out
 
 
-def main():
+def build():
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     nets = {}
@@ -110,13 +111,24 @@ def main():
     adapter = dict(in_channels=3, num_res_blocks=1)
     sd1 = json.loads((MODELS["sd1"] / "unet/config.json").read_text())["block_out_channels"]
     save("t2i-full", randomise(T2IAdapter(**adapter, channels=sd1, downscale_factor=8, adapter_type="full_adapter"), 17, torch.float16))
+    return nets
+
+
+def main(only):
+    """Writes all of it, or these cases alone, of the networks that were written before."""
+    nets = {"sd1-a": ControlNetModel.from_pretrained(FOLDER / "sd1-a", torch_dtype=torch.float32)} if only else build()
     image, mask = picture()
     given = control_picture()
     images = {"control": torch.from_numpy(given), "image": torch.from_numpy(image), "mask": torch.from_numpy(mask)}
     cases = []
+    if only:
+        images = load_file(FOLDER / "images.safetensors")
+        cases = [case for case in json.loads((FOLDER / "cases.json").read_text()) if case["name"] not in only]
 
     def draw(name, model, entries, kind, task="text-to-image", seed=3, size=(64, 64), **fields):
         """`entries`: (net's name, options of the request's conditioning)."""
+        if only and name not in only:
+            return
         pipeline_kind = getattr(diffusers, kind)
         chosen = [nets[net] for net, _ in entries]
         is_union, is_adapter = "Union" in kind, "Adapter" in kind
@@ -168,6 +180,8 @@ def main():
     draw("sd1-pooled", "sd1", [("sd1-pooled", {})], net.format("", ""))
     draw("sd1-edit", "sd1", [("sd1-a", dict(strength=0.9))], net.format("", "Img2Img"), "image-to-image")
     draw("sd1-inpaint", "sd1", [("sd1-a", dict(strength=0.9))], net.format("", "Inpaint"), "inpaint")
+    # A UNet of 9 channels beside a ControlNet of 4.
+    draw("sd1-nine", "sd1-inpaint", [("sd1-a", dict(strength=0.9))], net.format("", "Inpaint"), "inpaint")
     draw("sd2", "sd2", [("sd2", {})], net.format("", ""))
     draw("sdxl", "sdxl", [("sdxl", dict(strength=0.9))], net.format("XL", ""))
     draw("sdxl-edit", "sdxl", [("sdxl", dict(strength=0.9))], net.format("XL", "Img2Img"), "image-to-image")
@@ -181,4 +195,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

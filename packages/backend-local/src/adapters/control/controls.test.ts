@@ -10,7 +10,7 @@ import { fixture, recordedTensor } from "../../testing/test-model.ts";
 // ControlNets, unions and T2I-Adapters against the reference's pictures: tools/oracle/controls.py, through the public API.
 interface Case {
   name: string;
-  model: "sd1" | "sd2" | "sdxl";
+  model: "sd1" | "sd2" | "sdxl" | "sd1-inpaint";
   task: "text-to-image" | "image-to-image" | "inpaint";
   conditioning: { model: string; control?: string; strength?: number }[];
   seed: number;
@@ -20,7 +20,12 @@ interface Case {
 
 const folder = fixture("controls");
 const cases = JSON.parse(await readFile(join(folder, "cases.json"), "utf8")) as Case[];
-const models = { sd1: fixture("pipelines/sd1"), sd2: fixture("pipelines/sd2"), sdxl: fixture("families/sdxl") };
+const models = {
+  sd1: fixture("pipelines/sd1"),
+  sd2: fixture("pipelines/sd2"),
+  sdxl: fixture("families/sdxl"),
+  "sd1-inpaint": fixture("families/sd1-inpaint"),
+};
 const common = {
   prompt: "a red apple on a blue background",
   negativePrompt: "blurry",
