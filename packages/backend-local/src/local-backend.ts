@@ -10,6 +10,7 @@ import { readControls } from "./adapters/control/read-controls.ts";
 import { type AdapterFolders, findAdapters } from "./adapters/find-adapters.ts";
 import { readImagePrompts } from "./adapters/ip-adapter/read-image-prompts.ts";
 import { ofField } from "./adapters/of-field.ts";
+import { withFittingSize } from "./devices/fitting-size.ts";
 import type { Engine, EngineOptions } from "./engine/engine.ts";
 import { type EngineHold, shareEngine } from "./engine/shared-engine.ts";
 import { unlessAborted } from "./engine/unless-aborted.ts";
@@ -121,6 +122,8 @@ export class LocalBackend implements Backend {
       )) {
         yield toGenerationEvent(event);
       }
+    } catch (error) {
+      throw withFittingSize(error, { width, height, multipleOf: model.traits.multipleOf });
     } finally {
       turn.leave();
     }

@@ -78,10 +78,33 @@ describe("a device that was asked for by name fails the job", () => {
   test.each([
     ["lost", { code: "engine", message: expect.stringMatching(/GPU \(webgpu\) failed in a run.*device lost/) }],
     ["crash", { code: "engine", message: expect.stringContaining("SIGSEGV") }],
-    ["full", { code: "out_of_memory", message: expect.stringMatching(/GPU \(webgpu\).*68719476736.*smaller size/) }],
+    [
+      "full",
+      { code: "out_of_memory", message: expect.stringMatching(/GPU \(webgpu\).*68719476736.*16×16 takes a quarter/) },
+    ],
     ["wild", { code: "config", details: { field: "device" }, message: expect.stringContaining("cannot be used here") }],
   ] as const)("%s", async (gpu, error) => {
     await expect(clientOf({ device: "webgpu" }, gpu).generate(request)).rejects.toMatchObject(error);
+  });
+});
+
+describe("CUDA computes in float16", () => {
+  const half = (gpu: FakeGpu, options: LocalOptions = {}) =>
+    clientOf({ device: "cuda", ...options }, gpu).generate(request);
+
+  test("where nothing else was asked for", async () => {
+    const { recipe } = await half("well");
+    expect(recipe.device).toMatchObject({ name: "cuda", precision: "float16" });
+    expect((await half("well", { precision: "float32" })).recipe.device).toMatchObject({ precision: "float32" });
+  });
+
+  test("and what overflows it is done anew in float32, unless float16 was asked for", async () => {
+    const result = await half("nan");
+    expect(result.recipe.device).toMatchObject({ name: "cuda", precision: "float32" });
+    const message = expect.stringMatching(/no numbers.*on the GPU \(cuda\), in float16/);
+    expect(ofDevices(result)).toEqual([{ type: "warning", code: "precision_fallback", field: "precision", message }]);
+    expect(difference(await drawn(result), await onCpu()).max).toBeLessThanOrEqual(1);
+    await expect(half("nan", { precision: "float16" })).rejects.toMatchObject({ code: "generation", message });
   });
 });
 

@@ -3,11 +3,14 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { temporaryFolder } from "./test-model.ts";
 
-/** How a fake GPU behaves: well; its device is lost, or its driver ends the process, in the third run; it has no memory; trying it ends the process. */
-export type FakeGpu = "well" | "lost" | "crash" | "full" | "wild";
+/**
+ * How a fake GPU behaves: well; its device is lost, or its driver ends the process, in the third run; it has no memory; trying it ends the process; its
+ * first run gives no numbers.
+ */
+export type FakeGpu = "well" | "lost" | "crash" | "full" | "wild" | "nan";
 
 /**
- * An onnxruntime-node whose WebGPU device is the CPU, and fails as it is told: for `onnxruntime`. Give the environment variable FAKE_GPU one of
+ * An onnxruntime-node whose WebGPU and CUDA devices are the CPU, and fails as it is told: for `onnxruntime`. Give the environment variable FAKE_GPU one of
  * {@link FakeGpu}.
  */
 export async function fakeGpuRuntime(): Promise<string> {
@@ -28,7 +31,7 @@ let runs = 0;
 
 async function create(model, options) {
   const [first] = options.executionProviders;
-  if ((first.name ?? first) !== "webgpu") return ort.InferenceSession.create(model, options);
+  if (!["webgpu", "cuda"].includes(first.name ?? first)) return ort.InferenceSession.create(model, options);
   if (isProbe && how === "wild") die();
   if (!isProbe && how === "full") throw new Error("Failed to allocate memory for requested buffer of size 68719476736");
   const session = await ort.InferenceSession.create(model, { ...options, executionProviders: ["cpu"] });
@@ -42,7 +45,9 @@ async function create(model, options) {
       if (isProbe) return (before ??= await session.run(feeds, fetches));
       if (++runs === 3 && how === "lost") throw new Error("WebGPU device lost: the driver was reset");
       if (runs === 3 && how === "crash") die();
-      return session.run(feeds, fetches);
+      const results = await session.run(feeds, fetches);
+      if (runs === 1 && how === "nan") for (const { data } of Object.values(results)) data.fill(NaN);
+      return results;
     },
   };
 }
@@ -50,6 +55,6 @@ async function create(model, options) {
 module.exports = {
   ...ort,
   InferenceSession: { create },
-  listSupportedBackends: () => [{ name: "cpu", bundled: true }, { name: "webgpu", bundled: true }],
+  listSupportedBackends: () => ["cpu", "webgpu", "cuda"].map((name) => ({ name, bundled: true })),
 };
 `;
