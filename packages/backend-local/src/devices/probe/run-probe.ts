@@ -7,7 +7,7 @@ import type { ProbeTarget } from "./probe-device.ts";
 import type { ProbeReport } from "./probe-report.ts";
 
 /** How long a device may take to be tried: the first time its driver compiles every kernel. */
-const probeMs = 120_000;
+const probeMs = 180_000;
 
 /** What a probe's process is started with. */
 export interface ProbeTask extends ProbeTarget {
