@@ -39,17 +39,17 @@ const inFloat32 = new Set([
 const float32Inputs: Readonly<Record<string, readonly number[]>> = { Resize: [2] };
 
 /**
- * A graph whose float32 arithmetic is done in float16, but for norms and the waves of timesteps (`onHost`, which stay where they are). Inputs
+ * A graph whose float32 arithmetic is done in float16, but for norms and `apart`: rows of tables, and the waves of timesteps. Inputs
  * and outputs stay float32; weights that are stored in float16 are used as they lie.
  */
-export function inHalfPrecision(model: OnnxModel, onHost: readonly string[]): OnnxModel {
-  return new HalfPrecision(model, onHost).rewrite();
+export function inHalfPrecision(model: OnnxModel, apart: readonly string[]): OnnxModel {
+  return new HalfPrecision(model, apart).rewrite();
 }
 
 class HalfPrecision {
   readonly #model: OnnxModel;
   readonly #draft: Draft;
-  readonly #onHost: ReadonlySet<string>;
+  readonly #apart: ReadonlySet<string>;
   /** Values that no input has a part in. */
   readonly #constants: Set<string>;
   readonly #types: Map<string, DataType>;
@@ -59,10 +59,10 @@ class HalfPrecision {
   readonly #halves = new Map<string, string>();
   readonly #wholes = new Map<string, string>();
 
-  constructor(model: OnnxModel, onHost: readonly string[]) {
+  constructor(model: OnnxModel, apart: readonly string[]) {
     this.#model = model;
     this.#draft = new Draft(model);
-    this.#onHost = new Set(onHost);
+    this.#apart = new Set(apart);
     this.#constants = new Set(model.initializers.map(({ name }) => name));
     this.#rows = storedRows(model);
     this.#types = new Map([...model.inputs, ...model.initializers].map(({ name, type }) => [name, type]));
@@ -84,7 +84,7 @@ class HalfPrecision {
         // What makes a weight ready is done once, at load.
         this.#draft.keep(node);
         this.#constants.add(output);
-      } else if (type !== "float32" || inFloat32.has(node.op) || this.#onHost.has(output) || outputs.has(output)) {
+      } else if (type !== "float32" || inFloat32.has(node.op) || this.#apart.has(output) || outputs.has(output)) {
         this.#draft.keep({ ...node, inputs: node.inputs.map((name) => this.#whole(name)) });
       } else {
         const kept = float32Inputs[node.op] ?? [];

@@ -28,8 +28,10 @@ export function planSession(graph: NetworkGraph, device: Device, more: Inference
   const lieHalf = isHalf ? onlyHalfFiles(built) : onlyHalves(built);
   const asStored = (dialect.weights === "cast" && !isHalf) || (dialect.weights !== "folded" && lieHalf);
   const whole = asStored && (isHalf || dialect.weights === "halves") ? withSmallWeights(spelled, built.root) : spelled;
-  const onHost = dialect.small === "host" ? hostNodes(whole) : [];
-  const model = isHalf ? inHalfPrecision(whole, onHost) : whole;
+  const small = hostNodes(whole);
+  const onHost = dialect.small === "host" ? small : [];
+  // Wherever they are computed: a timestep's angles are far beyond what float16 can tell apart.
+  const model = isHalf ? inHalfPrecision(whole, small) : whole;
   return {
     model: encodeModel(model),
     options: { ...(asStored ? options : folding(options)), ...providers(device, onHost) },

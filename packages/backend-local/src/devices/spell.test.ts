@@ -52,8 +52,8 @@ describe.each(Object.entries(dialects))("in the dialect of %s", (_, dialect) => 
   );
 });
 
-describe("in float16", () => {
-  const device = onCpu(dialects["webgpu with wrong attention"], "float16");
+describe.each(["webgpu with wrong attention", "cuda"] as const)("in float16, in the dialect of %s", (name) => {
+  const device = onCpu(dialects[name], "float16");
 
   test.each(variedCases)("$name is near the oracle's, or stays in float32", async (network) => {
     const graph = await network.build();
