@@ -36,7 +36,9 @@ await build({
   conditions: ["latentkit-source"],
   external: ["onnxruntime-node", "@latentkit/onnxruntime-*", "sharp"],
   // What is CommonJS among the libraries asks for modules of Node's.
-  banner: { js: 'import { createRequire as own } from "node:module"; const require = own(import.meta.url);' },
+  banner: {
+    js: 'import { createRequire as requireOfBundle } from "node:module"; const require = requireOfBundle(import.meta.url);',
+  },
 });
 cpSync(join(here, "gpu_torch.py"), join(work, "gpu_torch.py"));
 cpSync(realpathSync(process.execPath), join(work, "node"));
