@@ -50,7 +50,7 @@ async function onEmbeddedModel(): Promise<void> {
 /** Fifty clients, each with one job after the other, on a backend that does next to nothing: what is left is the server. */
 async function underLoad(): Promise<void> {
   const client = createClient({ backend: memoryBackend({ stepMs: 0 }) });
-  const server = await serve(client, { port: 0, resultMs: 5000, maxResultBytes: 16 * 2 ** 20 });
+  const server = await serve(client, { port: 0, resultMs: 120_000, maxResultBytes: 16 * 2 ** 20 });
   const waits: number[] = [];
   let [jobs, failures] = [0, 0];
   const until = performance.now() + seconds * 1000;

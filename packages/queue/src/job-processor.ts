@@ -40,6 +40,9 @@ export class JobProcessor {
     this.#context = context;
   }
 
+  /** Jobs that were handed back and go on at their services: other workers take them up by their handles. */
+  goingOn = 0;
+
   get running(): number {
     return this.#running.size;
   }
@@ -90,6 +93,7 @@ export class JobProcessor {
         if (next === "left") {
           pending.catch(() => {});
           goesOn = leaving.signal.reason !== "cancelled" && job.data.handle !== undefined;
+          if (goesOn) this.goingOn++;
           return;
         }
         if (next.done === true) break;

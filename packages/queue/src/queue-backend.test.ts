@@ -186,11 +186,31 @@ describe.skipIf(redisProgram === undefined)(
       await until(job, (event) => event.type === "progress");
       const closing = worker.close(0);
       const second = await startWorker(memory, { ...shared, lockMs: 5000, graceMs: 0 });
-      onTestFinished(() => second.close());
+      onTestFinished(async () => void (await second.close()));
       await closing;
       expect((await job).images).toHaveLength(1);
       expect(memory.begun).toBe(2);
       await second.drained();
+    });
+
+    it("leaves a job going that has a handle, when its worker closes: another takes it up, and it is ordered once", async () => {
+      const { memory, worker, client, shared } = await over({ stepMs: 10, resumable: true, usdPerImage: 0.1 });
+      const resumed: unknown[] = [];
+      const job = client.generate({ prompt: "a", steps: 100, seed: 5 });
+      await until(job, (event) => event.type === "progress");
+      const again = {
+        ...memory,
+        resume: (...args: Parameters<NonNullable<Backend["resume"]>>) => {
+          resumed.push(args[0].data);
+          return memory.resume!(...args);
+        },
+      };
+      expect(await worker.close(0)).toBe(1);
+      const second = await startWorker(again, { ...shared, lockMs: 5000, graceMs: 0 });
+      onTestFinished(async () => void (await second.close()));
+      expect((await job).images).toHaveLength(1);
+      expect(resumed).toEqual([{ job: 1 }]);
+      expect(memory.begun).toBe(1);
     });
 
     it("waits for a worker that comes later, and for a Redis that goes and comes back", async () => {
@@ -200,7 +220,7 @@ describe.skipIf(redisProgram === undefined)(
       const waiting = client.generate({ prompt: "b", steps: 50, seed: 1 });
       await until(waiting, (event) => event.type === "queued");
       const late = await startWorker(memory, { ...shared, lockMs: 5000, graceMs: 0 });
-      onTestFinished(() => late.close());
+      onTestFinished(async () => void (await late.close()));
       await until(waiting, (event) => event.type === "started");
       await redis.stop();
       await new Promise((resolve) => setTimeout(resolve, 500));

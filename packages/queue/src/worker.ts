@@ -16,8 +16,13 @@ export interface QueueWorker {
   readonly running: number;
   /** Resolves when no job waits, none is delayed and none runs here. */
   drained(): Promise<void>;
-  /** Takes nothing new, lets running jobs finish for `graceMs`, and hands the rest back to the queue. The backend is not disposed. */
-  close(graceMs?: number): Promise<void>;
+  /**
+   * Takes nothing new, lets running jobs finish for `graceMs`, and hands the rest back to the queue.
+   *
+   * @returns how many of those go on at their services, where other workers take them up by their handles: to dispose of the backend would
+   * cancel them.
+   */
+  close(graceMs?: number): Promise<number>;
 }
 
 /**
@@ -116,10 +121,10 @@ class RunningWorker implements QueueWorker {
     }
   }
 
-  async close(graceMs = this.#options.graceMs): Promise<void> {
+  async close(graceMs = this.#options.graceMs): Promise<number> {
     clearInterval(this.#timer);
     const worker = this.#worker;
-    if (worker === undefined) return;
+    if (worker === undefined) return this.#processor?.goingOn ?? 0;
     this.#worker = undefined;
     const closing = worker.close();
     const timer = setTimeout(() => this.#processor?.handBack(), graceMs);
@@ -127,6 +132,7 @@ class RunningWorker implements QueueWorker {
     clearTimeout(timer);
     await this.#redis.del(this.#keys.worker(this.id)).catch(() => {});
     this.#disconnect();
+    return this.#processor?.goingOn ?? 0;
   }
 
   #disconnect(): void {

@@ -48,6 +48,7 @@ async function run(flags: WorkerFlags, io: CliIo): Promise<number> {
   if (flags.backend === "queue")
     throw new UsageError("--backend: a queue is what jobs come from; name what makes pictures");
   const { startWorker, withAddress } = await import("@latentkit/queue");
+  let goesOn = false;
   const interrupt = onInterrupt();
   const client = await openClient(flags, { model: flags.model, isDefault: true }, io.env);
   try {
@@ -63,10 +64,12 @@ async function run(flags: WorkerFlags, io: CliIo): Promise<number> {
     });
     await Promise.race([stopped, ...(flags.drain ? [worker.drained()] : [])]);
     if (worker.running > 0) io.stderr.write("latentkit: finishing what runs; Ctrl-C again ends it at once\n");
-    await worker.close();
+    // Jobs that go on elsewhere by their handles end with the backend: it is left as it is.
+    goesOn = (await worker.close()) > 0;
     return 0;
   } finally {
     interrupt.release();
+    if (goesOn) process.exit(0);
     await client.dispose();
   }
 }
