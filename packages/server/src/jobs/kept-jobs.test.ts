@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Backend, createClient } from "@latentkit/core";
@@ -37,6 +37,8 @@ it("goes on with jobs and knows keys after a crash, without a second order", asy
   };
   expect(await eventually(async () => (await state(first, short.id)).json.status === "completed")).toBe(true);
   expect(await eventually(async () => (await readdir(stateFolder)).length === 2)).toBe(true);
+  const ended = async () => !(await readFile(join(stateFolder, `${short.id}.json`), "utf8")).includes('"handle"');
+  expect(await eventually(ended)).toBe(true);
   await writeFile(join(stateFolder, "broken.json"), "{");
   // The first server is left as a crash leaves it: it writes nothing more that counts.
   const second = start();
