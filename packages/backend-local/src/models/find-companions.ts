@@ -2,8 +2,10 @@ import type { Dirent } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Family } from "../families/family.ts";
+import { fileWeights } from "../files/weights.ts";
 import type { ModelPart } from "./model.ts";
 import { readPart } from "./part-source.ts";
+import { recogniseFile } from "./recognise-file.ts";
 import type { PartName } from "./recognised-model.ts";
 
 /** What was found of the parts that a file lacks, and where it was looked for. */
@@ -101,6 +103,8 @@ async function candidates(
   const found: { part: ModelPart; size: number }[] = [];
   for (const each of files) {
     try {
+      // A whole model's parts are its own.
+      if ((await recogniseFile(await fileWeights(each))).kind !== "network") continue;
       const part = await readPart(name as PartName, each);
       const { _class_name: own, architectures } = part.config;
       const kind = own ?? (Array.isArray(architectures) ? architectures[0] : undefined);

@@ -155,4 +155,15 @@ describe("published transformers are recognised from names and shapes", () => {
     expect(await options("/m/flux-2-klein-base-4b.safetensors")).toEqual({ is_distilled: false });
     expect(await options("/m/flux-2-klein-4b.safetensors")).toEqual({ is_distilled: true });
   });
+
+  test("Qwen3-VL's text model is not Qwen 3's, and an editor not Qwen-Image, though all their shapes are", async () => {
+    const { tensors } = published["qwen3-4b"]!;
+    const seeing = { ...tensors, "visual.blocks.0.attn.qkv.weight": [3, 1] };
+    const found = await recogniseFile(weightsOf(seeing, "", "/m/qwen3vl_4b.safetensors"));
+    expect(found.kind === "network" && found.network.config.architectures).toEqual(["Qwen3VLModel"]);
+    const editor = await recogniseFile(
+      weightsOf(published["qwen-image"]!.tensors, "", "/m/qwen_image_edit_2509.safetensors"),
+    );
+    expect(editor.kind === "model" && editor.model.pipeline).toBe("QwenImageEditPipeline");
+  });
 });

@@ -119,7 +119,7 @@ function singleNetwork(weights: Weights, names: TensorNames) {
     (names.has("encoder.layers.0.self_attn") && names.has("final_layer_norm"))
   )
     return part("textEncoder", weights, deducedText(weights));
-  if (texts.some((module) => names.has(module)))
+  if (texts.some((module) => names.has(module)) || biases.some((name) => weights.find(name) !== undefined))
     return { part: "textEncoder" as const, network: textOf({ weights, prefix: "" }) };
   return undefined;
 }
@@ -131,3 +131,6 @@ const texts = [
   // Qwen2.5-VL sees pictures beside.
   ...["visual.blocks.0", "model.visual.blocks.0"],
 ];
+
+/** Qwen2.5's layers are as many language models', but for these. */
+const biases = ["layers.0.self_attn.q_proj.bias", "model.layers.0.self_attn.q_proj.bias", "blk.0.attn_q.bias"];

@@ -14,6 +14,7 @@ import { buildFlux2Transformer } from "../networks/flux2-transformer/flux2-trans
 import type { NetworkGraph } from "../networks/network-graph.ts";
 import { buildQwenImageTransformer } from "../networks/qwen-image-transformer/qwen-image-transformer.ts";
 import { buildQwen3 } from "../networks/qwen3/qwen3.ts";
+import { buildSD3Transformer } from "../networks/sd3-transformer/sd3-transformer.ts";
 import { buildT5Encoder } from "../networks/t5-encoder/t5-encoder.ts";
 import { buildUNet2d } from "../networks/unet-2d/unet-2d.ts";
 import { buildUNet } from "../networks/unet-2d-condition/unet-2d-condition.ts";
@@ -66,6 +67,7 @@ const parts: [family: string, folder: string, network: string, build: Build][] =
   ["flux2", "transformer", "transformer", buildFlux2Transformer],
   ["flux1", "text_encoder_2", "textEncoder2", buildT5Encoder],
   ["flux1", "transformer", "transformer", buildFluxTransformer],
+  ["stable-diffusion-3", "transformer", "transformer", buildSD3Transformer],
   ["qwen-image", "transformer", "transformer", buildQwenImageTransformer],
   ["qwen-image", "vae", "vaeDecoder", buildQwenVaeDecoder],
   ["qwen-image", "vae", "vaeEncoder", buildQwenVaeEncoder],

@@ -21,6 +21,12 @@ export function stableDiffusion3Traits(model: ModelParts): Traits {
   for (const [part, { architectures }] of [[first, clip] as const, [second, clip2] as const])
     if (architectures !== "CLIPTextModelWithProjection")
       throw unsupported(part)("architectures", "must be CLIPTextModelWithProjection: its pooled text is projected");
+  // Their states stand side by side: the sums are right either way round.
+  if (clip.hidden_size > clip2.hidden_size)
+    throw unsupported(first)(
+      "hidden_size",
+      `is ${clip.hidden_size}, the second text encoder's ${clip2.hidden_size}: the two were changed round (CLIP-L is the first, CLIP-G the second)`,
+    );
   const pooled = clip.projection_dim + clip2.projection_dim;
   if (net.pooled_projection_dim !== pooled)
     throw fail(

@@ -30,6 +30,7 @@ describe("what can't be is refused", () => {
     ],
     ["transformer/config.json", { joint_attention_dim: 16 }, /joint_attention_dim 16 has no room for .* together 20/],
     ["transformer/config.json", { joint_attention_dim: 32 }, /joint_attention_dim 32 does not match .*d_model 24/],
+    ["text_encoder/config.json", { hidden_size: 16 }, /hidden_size is 16, .* 12: the two were changed round/],
     ["transformer/config.json", { qk_norm: "layer_norm" }, /qk_norm = "layer_norm" is not supported/],
     ["transformer/config.json", { patch_size: 4 }, /patch_size = 4 is not supported/],
     [

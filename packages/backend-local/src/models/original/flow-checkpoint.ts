@@ -30,6 +30,9 @@ export function readFlow(weights: Weights, { kind, weights: transformer }: Found
   return { ...around, parts };
 }
 
+/** Where language models have their layers. */
+const places = ["", "model.", "model.language_model.", "language_model.model."];
+
 /** A text encoder of any kind that flows have, by the names of its tensors. */
 export function textOf(source: Source): RecognisedPart {
   const { weights, prefix } = source;
@@ -38,14 +41,15 @@ export function textOf(source: Source): RecognisedPart {
     const t5 = t5Encoder(source);
     return { config: deducedT5(t5), weights: t5 };
   }
-  if (has("layers.0.self_attn.q_norm") || has("model.layers.0.self_attn.q_norm") || has("blk.0.attn_q_norm")) {
+  if (places.some((place) => has(`${place}layers.0.self_attn.q_norm`)) || has("blk.0.attn_q_norm")) {
     const qwen = languageModel(source);
-    return { config: deducedQwen3(qwen), weights: qwen };
+    const config = deducedQwen3(qwen);
+    // Its text model has Qwen 3's names and sizes, and other weights.
+    const seesPictures =
+      has("visual.") || has("model.visual.") || weights.metadata?.["general.architecture"] === "qwen3vl";
+    return { config: seesPictures ? { ...config, architectures: ["Qwen3VLModel"] } : config, weights: qwen };
   }
-  if (
-    ["", "model.", "model.language_model."].some((each) => has(`${each}layers.0.self_attn.q_proj.bias`)) ||
-    has("blk.0.attn_q.bias")
-  ) {
+  if (places.some((place) => has(`${place}layers.0.self_attn.q_proj.bias`)) || has("blk.0.attn_q.bias")) {
     const qwen = languageModel(source);
     return { config: deducedQwen25VL(qwen), weights: qwen };
   }

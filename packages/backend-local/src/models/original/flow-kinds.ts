@@ -111,8 +111,9 @@ const qwenImage: FlowKind = {
   diffusers: qwenImageNames,
   rename: sameNames,
   deduce: deducedQwenImage,
-  around: () => ({
-    pipeline: "QwenImagePipeline",
+  // An editor's weights are alike in all but their values.
+  around: (_config, file) => ({
+    pipeline: /edit/i.test(basename(file)) ? "QwenImageEditPipeline" : "QwenImagePipeline",
     scheduler: {
       ...flowEuler,
       ...{ use_dynamic_shifting: true, base_shift: 0.5, max_shift: 0.9, shift: 1, shift_terminal: 0.02 },

@@ -110,7 +110,7 @@ function norm(scope: Scope, x: Value, channels: number): Value {
   const { graph } = scope;
   const attributes = { keepdims: { int: 1 } };
   const length = graph.node("ReduceL2", [x, graph.ints([1])], { attributes });
-  const even = graph.node("Div", [x, graph.node("Max", [length, graph.floats(1e-12)])]);
+  const even = graph.node("Div", [x, graph.node("Clip", [length, graph.floats(1e-12)])]);
   const gamma = scope.weight("gamma", [channels, 1, 1], { as: [channels, 1, 1] });
   return graph.node("Mul", [even, graph.prepare("Mul", [gamma, graph.floats(Math.sqrt(channels))])]);
 }
