@@ -61,11 +61,12 @@ export async function withGivenParts(base: BaseModel, given: PartPaths = {}): Pr
   const left = missing.filter((name) => found?.parts[name] === undefined);
   if (left.length === 0) return { ...parts, ...found!.parts };
   const lacking = found?.lacking.length ? found.lacking : left;
-  const [name] = lacking as [string];
+  const [name, ...others] = lacking as [string, ...string[]];
+  const also = others.length === 0 ? "" : ` (missing, too: ${others.join(", ")})`;
   const where = found === undefined ? "" : `. No files that fit each other were found in ${found.looked.join(", ")}`;
   const why =
     found === undefined || found.passedOver.length === 0 ? "" : ` (${found.passedOver.slice(0, 3).join("; ")})`;
-  const message = `${path}: it holds ${Object.keys(parts).join(", ")} of a ${family.title} model, and no ${lacking.join(", no ")}; give one: local({ model, parts: { ${name}: "path/to/file.safetensors" } })${where}${why}`;
+  const message = `${path}: it holds ${Object.keys(parts).join(", ")} of a ${family.title} model, and no ${name}; give one: local({ model, parts: { ${name}: "path/to/file.safetensors" } })${also}${where}${why}`;
   throw modelError("missing", message, { file: path, option: `parts.${name}` });
 }
 
