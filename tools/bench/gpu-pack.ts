@@ -44,9 +44,9 @@ cpSync(join(here, "gpu_torch.py"), join(work, "gpu_torch.py"));
 cpSync(realpathSync(process.execPath), join(work, "node"));
 
 const runtime = dirname(createRequire(join(local, "package.json")).resolve("onnxruntime-node/package.json"));
-const common = dirname(
-  createRequire(join(realpathSync(runtime), "package.json")).resolve("onnxruntime-common/package.json"),
-);
+// Its package.json is none of its exports.
+const commonMain = createRequire(join(realpathSync(runtime), "package.json")).resolve("onnxruntime-common");
+const common = commonMain.slice(0, commonMain.lastIndexOf("onnxruntime-common") + "onnxruntime-common".length);
 const libraries = join(work, "node_modules", "onnxruntime-node", "bin", "napi-v6", "linux", "x64");
 for (const part of ["package.json", "dist", "lib", join("bin", "napi-v6", "linux", "x64")]) {
   const from = join(runtime, part);
