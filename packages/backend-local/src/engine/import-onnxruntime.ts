@@ -42,7 +42,7 @@ function requireFrom(place: string): unknown {
   const require = createRequire(join(folder, "package.json"));
   let manifest: { name?: string; version?: string };
   try {
-    manifest = require("./package.json") as typeof manifest;
+    manifest = require(join(folder, "package.json")) as typeof manifest;
   } catch (cause) {
     throw fail(`${folder} must be the folder of an onnxruntime-node package; there is no package.json in it`, cause);
   }
