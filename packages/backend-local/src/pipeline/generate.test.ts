@@ -39,7 +39,12 @@ function fakeModel(fails: (name: string, run: number) => boolean = () => false) 
   };
   const model = {
     model: folder,
-    runtime: { Tensor, version: "0", device: { name: "cpu", precision: "float32", reason: "the default" }, warnings: [] },
+    runtime: {
+      Tensor,
+      version: "0",
+      device: { name: "cpu", precision: "float32", reason: "the default" },
+      warnings: [],
+    },
     texts: new TextCache(),
     check: async () => {},
     tokenizer: async () => ({
