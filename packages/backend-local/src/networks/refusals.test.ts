@@ -67,7 +67,7 @@ describe("an option that is not supported is refused by name, value and what is"
     ["clip-quick-gelu", "max_position_embeddings", 2, />=3/],
     ["vae-f8", "latent_channels", -4, /latent_channels = -4/],
     ["vae-f8", "up_block_types", ["UpDecoderBlock2D"], /must have 4 entries/],
-    ["clip-quick-gelu", "hidden_act", "mish", /quick_gelu/],
+    ["clip-quick-gelu", "hidden_act", "tanh", /quick_gelu/],
     ["clip-quick-gelu", "num_attention_heads", 5, /must be a multiple/],
     ["clip-quick-gelu", "use_attention_mask", true, /use_attention_mask = true/],
     ["unet-ddpm", "down_block_types", ["SkipDownBlock2D"], /"SkipDownBlock2D" is not supported/],
