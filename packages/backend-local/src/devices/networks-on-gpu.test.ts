@@ -34,7 +34,7 @@ describe.each(gpus)("on $name", ({ env }) => {
     expect(error).toBeLessThan(1e-5);
     expect(onDevice).toBeGreaterThan(10);
     expect(strays).toEqual([]);
-    // Nothing comes back before the end; a timestep's waves, rows of tables and masks go over.
+    // Nothing comes back before the end; a timestep's waves and rows of tables go over.
     expect(back).toBe(0);
     expect(over).toBeLessThanOrEqual(4);
   });
