@@ -2,9 +2,9 @@ import {
   type Backend,
   type CallOptions,
   type Capabilities,
-  DisposedError,
   type GenerationEvent,
   type GenerationRequest,
+  RequestsUnderWay,
   runCalls,
   seedOfImage,
   UnsupportedError,
@@ -39,8 +39,7 @@ export class AiSdkBackend implements Backend {
   readonly id = backendId;
   readonly #model: () => Promise<AiSdkModel>;
   readonly #options: ResolvedAiSdkOptions | ((model: AiSdkModel) => ResolvedAiSdkOptions);
-  readonly #disposal = new AbortController();
-  readonly #running = new Set<Promise<void>>();
+  readonly #requests = new RequestsUnderWay(backendId);
 
   constructor(
     model: () => Promise<AiSdkModel>,
@@ -51,31 +50,19 @@ export class AiSdkBackend implements Backend {
   }
 
   async capabilities(name?: string): Promise<Capabilities> {
-    if (this.#disposal.signal.aborted) throw new DisposedError("The backend was disposed.", { backend: backendId });
+    this.#requests.check();
     const { model, options } = await this.#resolved();
     const found = await capabilitiesOf(model, options);
     checkModel(name, found);
     return found;
   }
 
-  async *generate(request: GenerationRequest, call: CallOptions): AsyncGenerator<GenerationEvent> {
-    const leaving = new AbortController();
-    const signal = AbortSignal.any([call.signal, this.#disposal.signal, leaving.signal]);
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#running.add(promise);
-    try {
-      signal.throwIfAborted();
-      yield* this.#run(request, { ...call, signal });
-    } finally {
-      leaving.abort();
-      this.#running.delete(promise);
-      resolve();
-    }
+  generate(request: GenerationRequest, call: CallOptions): AsyncGenerator<GenerationEvent> {
+    return this.#requests.work(call.signal, (signal) => this.#run(request, { ...call, signal }));
   }
 
   async dispose(): Promise<void> {
-    this.#disposal.abort();
-    await Promise.allSettled([...this.#running]);
+    await this.#requests.end();
   }
 
   async *#run(request: GenerationRequest, call: CallOptions): AsyncGenerator<GenerationEvent> {

@@ -2,9 +2,9 @@ import {
   type Backend,
   type CallOptions,
   type Capabilities,
-  DisposedError,
   type GenerationEvent,
   type GenerationRequest,
+  RequestsUnderWay,
   runCalls,
 } from "@latentkit/core";
 import { capabilitiesOf } from "./capabilities.ts";
@@ -32,8 +32,7 @@ export class OpenAiBackend implements Backend {
   readonly id = backendId;
   readonly #options: ResolvedOpenAiOptions;
   readonly #calls: OpenAiCalls;
-  readonly #disposal = new AbortController();
-  readonly #running = new Set<Promise<void>>();
+  readonly #requests = new RequestsUnderWay(backendId);
 
   constructor(options: ResolvedOpenAiOptions) {
     this.#options = options;
@@ -41,29 +40,16 @@ export class OpenAiBackend implements Backend {
   }
 
   async capabilities(model = this.#options.model): Promise<Capabilities> {
-    if (this.#disposal.signal.aborted) throw new DisposedError("The backend was disposed.", { backend: backendId });
+    this.#requests.check();
     return capabilitiesOf(model, this.#options);
   }
 
-  async *generate(request: GenerationRequest, options: CallOptions): AsyncGenerator<GenerationEvent> {
-    // Of a request that ends otherwise than by its end, the calls end as well.
-    const leaving = new AbortController();
-    const signal = AbortSignal.any([options.signal, this.#disposal.signal, leaving.signal]);
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#running.add(promise);
-    try {
-      signal.throwIfAborted();
-      yield* this.#run(request, { ...options, signal });
-    } finally {
-      leaving.abort();
-      this.#running.delete(promise);
-      resolve();
-    }
+  generate(request: GenerationRequest, options: CallOptions): AsyncGenerator<GenerationEvent> {
+    return this.#requests.work(options.signal, (signal) => this.#run(request, { ...options, signal }));
   }
 
   async dispose(): Promise<void> {
-    this.#disposal.abort();
-    await Promise.allSettled([...this.#running]);
+    await this.#requests.end();
     await this.#calls.dispose();
   }
 

@@ -88,6 +88,7 @@ export type { WriteOptions } from "./image/write-whole.ts";
 export type { EncodedPayload, ImagePayload, PixelsPayload, UrlPayload } from "./image-payload.ts";
 export { type EventStreamOptions, eventStreamHeaders } from "./job/event-stream.ts";
 export { Job, type JobEvents, type JobStatus } from "./job/job.ts";
+export { RequestsUnderWay } from "./job/requests-under-way.ts";
 export type { JobEvent, ShownControlEvent, ShownImage, ShownImageEvent, ShownPreviewEvent } from "./job/shown-image.ts";
 export { GeneratedLatent, type LatentPayload } from "./latent/latent.ts";
 export { plugAndPlay } from "./plug-and-play.ts";
