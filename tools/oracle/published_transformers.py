@@ -24,7 +24,16 @@ from diffusers import (
     ZImageTransformer2DModel,
 )
 from diffusers.loaders import single_file_utils as single_file
-from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration, Qwen3Config, Qwen3ForCausalLM, T5Config, T5EncoderModel
+from transformers import (
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+    Qwen3VLConfig,
+    Qwen3VLForConditionalGeneration,
+    T5Config,
+    T5EncoderModel,
+)
 
 OUT = Path(__file__).parents[2] / "packages/backend-local/fixtures/published-transformers.json.gz"
 
@@ -52,6 +61,20 @@ QWEN25_VL_7B = dict(
     ),
     vision_config=dict(depth=1, hidden_size=16, num_heads=1, intermediate_size=16, out_hidden_size=3584),
 )  # fmt: skip
+QWEN3_VL_4B = dict(
+    tie_word_embeddings=True,
+    text_config=dict(
+        vocab_size=151936, hidden_size=2560, intermediate_size=9728, num_hidden_layers=36, num_attention_heads=32, num_key_value_heads=8, head_dim=128,
+        rms_norm_eps=1e-6, max_position_embeddings=262144,
+        rope_parameters=dict(rope_type="default", rope_theta=5e6, mrope_interleaved=True, mrope_section=[24, 20, 20]),
+    ),
+    vision_config=dict(
+        depth=24, hidden_size=1024, intermediate_size=4096, num_heads=16, out_hidden_size=2560, deepstack_visual_indexes=[5, 11, 17],
+    ),
+)  # fmt: skip
+QWEN3_VL_8B = dict(
+    text_config={**QWEN3_VL_4B["text_config"], "hidden_size": 4096, "intermediate_size": 12288}, vision_config=dict(out_hidden_size=4096),
+)  # fmt: skip
 SD35_LARGE = dict(
     num_layers=38, num_attention_heads=38, caption_projection_dim=2432, pos_embed_max_size=192, qk_norm="rms_norm",
 )  # fmt: skip
@@ -59,7 +82,10 @@ SD35_MEDIUM = dict(
     num_layers=24, num_attention_heads=24, caption_projection_dim=1536, pos_embed_max_size=384, qk_norm="rms_norm", dual_attention_layers=tuple(range(13)),
 )  # fmt: skip
 SD3_MEDIUM = dict(num_layers=24, num_attention_heads=24, caption_projection_dim=1536, pos_embed_max_size=192)
-CONFIGS = {Qwen2_5_VLForConditionalGeneration: Qwen2_5_VLConfig, **{Qwen3ForCausalLM: Qwen3Config, T5EncoderModel: T5Config}}
+CONFIGS = {
+    Qwen2_5_VLForConditionalGeneration: Qwen2_5_VLConfig, Qwen3VLForConditionalGeneration: Qwen3VLConfig, Qwen3ForCausalLM: Qwen3Config,
+    T5EncoderModel: T5Config,
+}  # fmt: skip
 
 #: name: (class, config)
 NETWORKS = {
@@ -80,6 +106,8 @@ NETWORKS = {
     "flux2-vae": (AutoencoderKLFlux2, {}),
     "qwen3-4b": (Qwen3ForCausalLM, QWEN3_4B),
     "qwen3-8b": (Qwen3ForCausalLM, QWEN3_8B),
+    "qwen3-vl-4b": (Qwen3VLForConditionalGeneration, QWEN3_VL_4B),
+    "qwen3-vl-8b": (Qwen3VLForConditionalGeneration, QWEN3_VL_8B),
 }
 
 

@@ -161,6 +161,20 @@ describe("published transformers are recognised from names and shapes", () => {
     const seeing = { ...tensors, "visual.blocks.0.attn.qkv.weight": [3, 1] };
     const found = await recogniseFile(weightsOf(seeing, "", "/m/qwen3vl_4b.safetensors"));
     expect(found.kind === "network" && found.network.config.architectures).toEqual(["Qwen3VLModel"]);
+    for (const name of ["qwen3-vl-4b", "qwen3-vl-8b"]) {
+      const file = await recogniseFile(weightsOf(published[name]!.tensors, "", `/m/text.safetensors`));
+      if (file.kind !== "network") throw new Error("a model");
+      const { architectures, text_config: text } = file.network.config as {
+        architectures: string[];
+        text_config: object;
+      };
+      expect(architectures).toEqual(["Qwen3VLModel"]);
+      const stated = published[name]!.config.text_config as Record<string, unknown>;
+      const { rope_theta, ...sizes } = text as Record<string, unknown>;
+      expect(rope_theta).toBe(5_000_000);
+      for (const [option, value] of Object.entries(sizes))
+        if (option !== "architectures") expect(value, option).toEqual(stated[option]);
+    }
     const editor = await recogniseFile(
       weightsOf(published["qwen-image"]!.tensors, "", "/m/qwen_image_edit_2509.safetensors"),
     );

@@ -10,6 +10,7 @@ import type { NetworkGraph } from "./network-graph.ts";
 import { buildQwenImageTransformer } from "./qwen-image-transformer/qwen-image-transformer.ts";
 import { buildQwen25VL } from "./qwen2-5-vl/qwen2-5-vl.ts";
 import { buildQwen3 } from "./qwen3/qwen3.ts";
+import { buildQwen3VL } from "./qwen3-vl/qwen3-vl.ts";
 import { buildSD3Transformer } from "./sd3-transformer/sd3-transformer.ts";
 import { buildT5Encoder } from "./t5-encoder/t5-encoder.ts";
 import { buildZImageTransformer } from "./z-image-transformer/z-image-transformer.ts";
@@ -44,6 +45,14 @@ const networks: Record<string, { build: Build; unused?: RegExp }> = {
   },
   // What sees pictures, and what writes answers.
   "qwen2.5-vl-7b": { build: buildQwen25VL, unused: /^model\.visual\.|^lm_head\.weight$/ },
+  "qwen3-vl-4b": {
+    build: (config, weights) => buildQwen3VL(config, weights, { states: [2, 5, 35] }),
+    unused: /^model\.visual\.|^lm_head\.weight$|^model\.language_model\.(norm|layers\.35)\./,
+  },
+  "qwen3-vl-8b": {
+    build: (config, weights) => buildQwen3VL(config, weights, { normsLast: false }),
+    unused: /^model\.visual\.|^lm_head\.weight$|^model\.language_model\.norm\./,
+  },
   "t5-xxl": { build: buildT5Encoder, unused: /^encoder\.embed_tokens\.weight$/ },
   // The family reads the statistics that its latents are normalised by.
   "flux2-vae": { build: vae, unused: /^bn\./ },

@@ -43,6 +43,12 @@ export function deducedQwen3(weights: Weights): Record<string, unknown> {
   };
 }
 
+/** The same of Qwen3-VL's text model: Qwen 3's names and sizes, and another rotary base. */
+export function deducedQwen3VL(weights: Weights): Record<string, unknown> {
+  const text = { ...deducedQwen3(weights), model_type: "qwen3_vl_text", rope_theta: 5_000_000 };
+  return { architectures: ["Qwen3VLModel"], model_type: "qwen3_vl", text_config: text };
+}
+
 /** The same of Qwen2.5-VL's text model, whose heads have 128 numbers as published. */
 export function deducedQwen25VL(weights: Weights): Record<string, unknown> {
   const names = new TensorNames(weights);

@@ -1,5 +1,6 @@
+import { basename } from "node:path";
 import type { Weights } from "../../files/weights.ts";
-import { deducedQwen3, deducedQwen25VL, deducedT5 } from "../deduced/deduced-language.ts";
+import { deducedQwen3, deducedQwen3VL, deducedQwen25VL, deducedT5 } from "../deduced/deduced-language.ts";
 import { deducedText } from "../deduced/deduced-text.ts";
 import { deducedQwenVae, deducedVae } from "../deduced/deduced-vae.ts";
 import type { PartName, RecognisedModel, RecognisedPart } from "../recognised-model.ts";
@@ -43,11 +44,13 @@ export function textOf(source: Source): RecognisedPart {
   }
   if (places.some((place) => has(`${place}layers.0.self_attn.q_norm`)) || has("blk.0.attn_q_norm")) {
     const qwen = languageModel(source);
-    const config = deducedQwen3(qwen);
-    // Its text model has Qwen 3's names and sizes, and other weights.
     const seesPictures =
-      has("visual.") || has("model.visual.") || weights.metadata?.["general.architecture"] === "qwen3vl";
-    return { config: seesPictures ? { ...config, architectures: ["Qwen3VLModel"] } : config, weights: qwen };
+      has("visual.") ||
+      has("model.visual.") ||
+      weights.metadata?.["general.architecture"] === "qwen3vl" ||
+      // Where what sees was left out, only its name tells.
+      /qwen[-_. ]?3[-_. ]?vl/i.test(basename(weights.source));
+    return { config: (seesPictures ? deducedQwen3VL : deducedQwen3)(qwen), weights: qwen };
   }
   if (places.some((place) => has(`${place}layers.0.self_attn.q_proj.bias`)) || has("blk.0.attn_q.bias")) {
     const qwen = languageModel(source);

@@ -16,6 +16,8 @@ export interface Qwen3Options extends BuildOptions {
    * layers but the last make. Layers above the highest are left out.
    */
   states?: readonly number[];
+  /** Whether the last of them is normalised, as transformers gives it out. Default true. */
+  normsLast?: boolean;
 }
 
 /**
@@ -27,17 +29,10 @@ export interface Qwen3Options extends BuildOptions {
  *
  * @throws {@link ModelError} for options that are not supported and tensors that are missing or misshapen.
  */
-export function buildQwen3(
-  config: unknown,
-  weights: Weights,
-  { adapter, states = [-1] }: Qwen3Options = {},
-): NetworkGraph {
-  const spec = qwen3Config(config);
-  const { attention_bias: bias } = spec;
-  return decoderGraph("Qwen3Model", { ...spec, normsHeads: true, biases: { inputs: bias, output: bias } }, weights, {
-    ...(adapter && { adapter }),
-    states,
-  });
+export function buildQwen3(config: unknown, weights: Weights, options: Qwen3Options = {}): NetworkGraph {
+  const { attention_bias: bias, ...sizes } = qwen3Config(config);
+  const spec = { ...sizes, normsHeads: true, biases: { inputs: bias, output: bias } };
+  return decoderGraph("Qwen3Model", spec, weights, options);
 }
 
 /** Sizes of a decoder of Qwen's kind, and what differs between their generations. */
@@ -68,7 +63,7 @@ export function decoderGraph(
   name: string,
   spec: DecoderSpec,
   weights: Weights,
-  { adapter, states = [-1] }: Qwen3Options,
+  { adapter, states = [-1], normsLast = true }: Qwen3Options,
 ): NetworkGraph {
   const graph = new GraphBuilder(name);
   const root = new Scope(graph, weights, adapter);
@@ -84,7 +79,7 @@ export function decoderGraph(
   const made: Value[] = [model.in("embed_tokens").lookup(ids, spec.vocab_size, width)];
   for (let i = 0; i < Math.min(layers, Math.max(...wanted)); i++)
     made.push(decoderLayer(model.in("layers", i), made[i]!, { spec, angles, mask }));
-  if (wanted.includes(layers)) made[layers] = rmsNorm(model.in("norm"), made[layers]!, width, epsilon);
+  if (normsLast && wanted.includes(layers)) made[layers] = rmsNorm(model.in("norm"), made[layers]!, width, epsilon);
 
   const chosen = wanted.map((state) => made[state]!);
   const all = chosen.length === 1 ? chosen[0]! : graph.node("Concat", chosen, { attributes: { axis: { int: -1 } } });
