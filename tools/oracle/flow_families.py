@@ -25,6 +25,7 @@ from diffusers import (
 )
 from families import FOLDER, KEYS, files_of, task_of
 from flow_flux1 import FLUX1, FLUX1_FILL
+from flow_krea2 import KREA2, OWN
 from flow_parts import encoder_values, flux_vae, noise, qwen3, randomise
 from flow_qwen_image import QWEN_IMAGE
 from flow_sd3 import SD3
@@ -147,12 +148,13 @@ MODELS = {
     "flux1-fill": FLUX1_FILL,
     "stable-diffusion-3": SD3,
     "qwen-image": QWEN_IMAGE,
+    "krea2": KREA2,
 }  # fmt: skip
 
 
 @functools.cache
 def loaded(kind, name, files, without):
-    return load(getattr(diffusers, kind), FOLDER / name, files=json.loads(files), **{part: None for part in without})
+    return load(OWN.get(kind) or getattr(diffusers, kind), FOLDER / name, files=json.loads(files), **{part: None for part in without})
 
 
 def run(name, case, tensors, image, mask):

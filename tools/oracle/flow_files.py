@@ -50,6 +50,7 @@ def main():
     write("flux1", flow_names.flux1(state("flux1", "transformer")), PREFIX)
     write("flux2", flow_names.flux2(state("flux2", "transformer")))
     write("z-image", flow_names.z_image(state("z-image", "transformer")), PREFIX)
+    write("krea2", flow_names.krea2(state("krea2", "transformer")), PREFIX)
     write_gguf("z-image-text", flow_names.gguf_qwen3(state("z-image", "text_encoder", "model")), "qwen3")
     write_gguf("flux1-t5", flow_names.gguf_t5(state("flux1", "text_encoder_2", "model")), "t5encoder")
 

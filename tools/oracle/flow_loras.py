@@ -35,6 +35,12 @@ MODELS = {
         (["layers.1.attention.to_out.0"], "layers.1.attention.out"),
         (["layers.0.feed_forward.w2"], "layers.0.feed_forward.w2"),
     ], "comfyui"),
+    "krea2": ("Krea2Pipeline", dict(guidance_scale=0.0), [
+        *[([f"transformer_blocks.0.attn.{own}"], f"blocks.0.attn.{name}") for own, name in (("to_q", "wq"), ("to_gate", "gate"), ("to_out.0", "wo"))],
+        (["transformer_blocks.1.ff.up"], "blocks.1.mlp.up"),
+        (["text_fusion.layerwise_blocks.0.attn.to_v"], "txtfusion.layerwise_blocks.0.attn.wv"),
+        (["txt_in.linear_2"], "txtmlp.3"),
+    ], "comfyui"),
     "stable-diffusion-3": ("StableDiffusion3Pipeline", dict(guidance_scale=3.0), [
         ([f"transformer_blocks.0.attn.{part}" for part in QKV], "joint_blocks_0_x_block_attn_qkv"),
         ([f"transformer_blocks.0.attn2.{part}" for part in QKV], "joint_blocks_0_x_block_attn2_qkv"),

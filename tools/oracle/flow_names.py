@@ -192,3 +192,39 @@ def wan_vae(state):
             own = f"decoder.upsamples.{4 * int(parts[2]) + int(parts[4])}.{resnet[parts[5]]}"
         result[f"{own}.{kind}"] = tensor
     return result
+
+
+KREA2_STARTS = {
+    "img_in": "first", "time_embed.linear_1": "tmlp.0", "time_embed.linear_2": "tmlp.2", "time_mod_proj": "tproj.1", "txt_in.linear_1": "txtmlp.1",
+    "txt_in.linear_2": "txtmlp.3", "text_fusion.projector": "txtfusion.projector", "final_layer.linear": "last.linear",
+}  # fmt: skip
+KREA2_BLOCK = {
+    "attn.to_q": "attn.wq", "attn.to_k": "attn.wk", "attn.to_v": "attn.wv", "attn.to_out.0": "attn.wo", "attn.to_gate": "attn.gate",
+    "ff.gate": "mlp.gate", "ff.up": "mlp.up", "ff.down": "mlp.down",
+}  # fmt: skip
+KREA2_NORMS = {
+    "attn.norm_q": "attn.qknorm.qnorm", "attn.norm_k": "attn.qknorm.knorm", "norm1": "prenorm", "norm2": "postnorm", "txt_in.norm": "txtmlp.0",
+    "final_layer.norm": "last.norm",
+}  # fmt: skip
+
+
+def krea2(state):
+    result = {}
+    for name, tensor in state.items():
+        if name == "final_layer.scale_shift_table":
+            result["last.modulation.lin"] = tensor
+            continue
+        module, kind = name.rsplit(".", 1)
+        lists = ("transformer_blocks.", "text_fusion.layerwise_blocks.", "text_fusion.refiner_blocks.")
+        start = next((each for each in lists if name.startswith(each)), "")
+        i, inner = name.removeprefix(start).split(".", 1) if start else ("", name)
+        place = f"{start.replace('transformer_', '').replace('text_fusion', 'txtfusion')}{i}." if start else ""
+        if inner == "scale_shift_table":
+            result[f"{place}mod.lin"] = tensor.flatten()
+            continue
+        inner = inner.removesuffix(f".{kind}")
+        if inner in KREA2_NORMS:
+            result[f"{place}{KREA2_NORMS[inner]}.scale"] = tensor
+        else:
+            result[f"{place}{(KREA2_BLOCK if start else KREA2_STARTS)[inner]}.{kind}"] = tensor
+    return result

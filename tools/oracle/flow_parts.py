@@ -4,7 +4,17 @@ import torch
 from diffusers import AutoencoderKL
 from networks import noise as noise
 from tokenizer import write_tokenizer
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, Qwen3Config, Qwen3Model, T5Config, T5EncoderModel
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTokenizer,
+    Qwen3Config,
+    Qwen3Model,
+    Qwen3VLConfig,
+    Qwen3VLModel,
+    T5Config,
+    T5EncoderModel,
+)
 
 
 def randomise(model, seed):
@@ -41,6 +51,23 @@ def qwen3(tokenizer, kind=Qwen3Model, **options):
     return randomise(kind(Qwen3Config(vocab_size=len(tokenizer) + 3, **{**sizes, **options})), 1)
 
 
+def qwen3_vl(tokenizer, kind=Qwen3VLModel):
+    """As deep as the published 4B: pipelines take the states of certain layers."""
+    config = Qwen3VLConfig(
+        text_config=dict(
+            vocab_size=len(tokenizer) + 3, hidden_size=8, intermediate_size=16, num_hidden_layers=36, num_attention_heads=2,
+            num_key_value_heads=1, head_dim=8, rms_norm_eps=1e-6,
+            rope_parameters=dict(rope_type="default", rope_theta=5e6, mrope_interleaved=True, mrope_section=[2, 1, 1]),
+        ),
+        vision_config=dict(
+            depth=1, hidden_size=8, num_heads=1, intermediate_size=8, out_hidden_size=8, deepstack_visual_indexes=[0],
+            num_position_embeddings=4, patch_size=2,
+        ),
+        image_token_id=3, video_token_id=4, vision_start_token_id=5, vision_end_token_id=6,
+    )  # fmt: skip
+    return randomise(kind(config), 1)
+
+
 def clip(folder, kind=CLIPTextModel, **options):
     """A CLIP text encoder and its tokenizer, which is written into `folder`."""
     vocabulary = write_tokenizer(folder)
@@ -66,6 +93,18 @@ def t5_values(encoder, network):
     distances = attention._relative_position_bucket(places[None] - places[:, None]).int()
     states = encoder(ids, attention_mask=mask)[0]
     return network, dict(input_ids=ids, attended=mask.bool()[None, None], distances=distances), dict(hidden_states=states)
+
+
+def qwen3_vl_values(encoder, states):
+    """The same of Qwen3-VL's text model, whose places are of three axes."""
+    ids = torch.tensor([[5, 17, 80, 8, 63, 5, 200, 0, 0]], dtype=torch.int32)
+    mask = torch.tensor([[1, 1, 1, 1, 1, 1, 1, 0, 0]])
+    places = torch.arange(9)[None, None].expand(3, 1, -1)
+    found = encoder(input_ids=ids, attention_mask=mask, position_ids=places, output_hidden_states=True).hidden_states
+    cos, sin = getattr(encoder, "model", encoder).language_model.rotary_emb(found[0], places)
+    half = cos.shape[-1] // 2
+    inputs = dict(input_ids=ids, attended=mask.bool()[None, None], cos=cos[0, :, :half], sin=sin[0, :, :half])
+    return "textEncoder", inputs, dict(hidden_states=torch.cat([found[k] for k in states], -1))
 
 
 def encoder_values(encoder, states):

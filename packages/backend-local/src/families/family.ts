@@ -39,7 +39,7 @@ export interface Family {
    * How its pipelines lay out a run of so many steps over a picture of so many tokens, where the model's own scheduler is asked and takes
    * levels. Default: the scheduler's own way, by the number of steps.
    */
-  levels?(steps: number, tokens: number): Levels;
+  levels?(steps: number, tokens: number, model: ModelParts): Levels;
   /**
    * Scale of guidance over two passes of a network that takes the request's own scale itself, or takes none, where a request can ask for it.
    * Default 1: none.
@@ -95,6 +95,8 @@ export interface NetworkOptions extends BuildOptions {
   readonly controlled?: boolean;
   readonly features?: number;
   readonly imagePrompts?: number;
+  /** What the model's model_index.json says, where a network's use depends on it. */
+  readonly index?: Readonly<Record<string, unknown>>;
 }
 
 /** A network by its name, or one that is built otherwise. */

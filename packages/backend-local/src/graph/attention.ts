@@ -16,6 +16,21 @@ export function selfAttention(graph: GraphBuilder, { query, key, value }: Attent
   return graph.node("MultiHeadAttention", [query, key, value], { domain: "com.microsoft", attributes });
 }
 
+/**
+ * Keys or values `[batch, tokens, kvHeads·headSize]` whose heads are each shared by several of queries (grouped queries, Ainslie et al. 2023), repeated
+ * for them: `[batch, tokens, heads·headSize]`. So {@link selfAttention} can take them, which holds no scores.
+ */
+export function sharedHeads(
+  graph: GraphBuilder,
+  input: Value,
+  { heads, kvHeads, headSize }: { heads: number; kvHeads: number; headSize: number },
+): Value {
+  if (heads === kvHeads) return input;
+  const apart = graph.node("Reshape", [input, graph.ints([0, 0, kvHeads, 1, headSize])]);
+  const repeated = graph.node("Expand", [apart, graph.ints([1, 1, 1, heads / kvHeads, 1])]);
+  return graph.node("Reshape", [repeated, graph.ints([0, 0, heads * headSize])]);
+}
+
 /** How an attention is done. */
 export interface AttentionOptions {
   heads: number;

@@ -51,13 +51,23 @@ export function rmsNorm(scope: Scope, input: Value, features: number, epsilon: n
   return graph.node("RMSNormalization", [input, weight], { attributes });
 }
 
-/** {@link rmsNorm} of each head by itself: `[batch, tokens, heads·headSize]`. */
+/** {@link rmsNorm} whose stored weight is what is added to 1. */
+export function centredRmsNorm(scope: Scope, input: Value, features: number, epsilon: number, scale?: Value): Value {
+  const { graph } = scope;
+  const own = graph.node("Add", [scope.weight("weight", [features]), graph.floats(1)]);
+  const weight = scale === undefined ? own : graph.node("Mul", [own, scale]);
+  const attributes = { axis: { int: -1 }, epsilon: { float: epsilon } };
+  return graph.node("RMSNormalization", [input, weight], { attributes });
+}
+
+/** {@link rmsNorm} (or what `norm` does) of each head by itself: `[batch, tokens, heads·headSize]`. */
 export function headNorm(
   scope: Scope,
   input: Value,
   { heads, headSize, epsilon }: { heads: number; headSize: number; epsilon: number },
+  norm: typeof rmsNorm = rmsNorm,
 ): Value {
   const { graph } = scope;
   const apart = graph.node("Reshape", [input, graph.ints([0, 0, heads, headSize])]);
-  return graph.node("Reshape", [rmsNorm(scope, apart, headSize, epsilon), graph.ints([0, 0, heads * headSize])]);
+  return graph.node("Reshape", [norm(scope, apart, headSize, epsilon), graph.ints([0, 0, heads * headSize])]);
 }

@@ -52,7 +52,11 @@ export async function buildNetwork(
   const own = adapter ?? (adapted && layerAdapter(adapted));
   const opened = await openWeights(weights);
   const multiplies = [...opened.names()].some((name) => suitsIntegers(opened.find(name)!)) && (await integers?.());
-  return build(config, multiplies ? inIntegers(opened) : opened, { ...options, ...(own && { adapter: own }) });
+  return build(config, multiplies ? inIntegers(opened) : opened, {
+    ...options,
+    ...(own && { adapter: own }),
+    index: model.index,
+  });
 }
 
 /** Weights whose large rotated int8 layers are multiplied with in integers. */

@@ -17,6 +17,7 @@ describe("parts in the names that files have make the folder's pictures", () => 
     ["flux1", "scale", { transformer: "flux1.safetensors" }],
     ["flux1", "dev", { transformer: "flux1.safetensors", textEncoder2: "flux1-t5.gguf" }],
     ["flux2", "wide", { transformer: "flux2.safetensors" }],
+    ["krea2", "turbo", { transformer: "krea2.safetensors" }],
     ["z-image", "weakly", { transformer: "z-image.safetensors", textEncoder: "z-image-text.gguf" }],
   ])("%s's %s with %o", async (model, name, files) => {
     const folder = fixture(`families/${model}`);
@@ -85,6 +86,7 @@ const transformers: [name: string, pipeline: string, scheduler: object][] = [
   ["sd3.5-medium", "StableDiffusion3Pipeline", { shift: 3 }],
   ["sd3.5-large", "StableDiffusion3Pipeline", { shift: 3 }],
   ["qwen-image", "QwenImagePipeline", { shift_terminal: 0.02 }],
+  ["krea2", "Krea2Pipeline", { max_image_seq_len: 6400 }],
 ];
 
 describe("published transformers are recognised from names and shapes", () => {
@@ -154,6 +156,8 @@ describe("published transformers are recognised from names and shapes", () => {
     const options = async (place: string) => (await read("flux2-klein-4b", place))!.options;
     expect(await options("/m/flux-2-klein-base-4b.safetensors")).toEqual({ is_distilled: false });
     expect(await options("/m/flux-2-klein-4b.safetensors")).toEqual({ is_distilled: true });
+    expect((await read("krea2", "/m/krea2_turbo_int8_convrot.safetensors"))!.options).toEqual({ is_distilled: true });
+    expect((await read("krea2", "/m/Krea-2-Raw-Q8_0.gguf"))!.options).toEqual({ is_distilled: false });
   });
 
   test("Qwen3-VL's text model is not Qwen 3's, and an editor not Qwen-Image, though all their shapes are", async () => {

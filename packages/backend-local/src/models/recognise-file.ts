@@ -20,7 +20,7 @@ export type RecognisedFile =
 
 /** What files are understood, for messages. */
 export const supportedFiles =
-  "checkpoints of Stable Diffusion 1, 2 and XL in the original naming, transformers of FLUX.1, FLUX.2 klein, Z-Image, Stable Diffusion 3 and Qwen-Image alone or with their other parts, upscalers (ESRGAN, Real-ESRGAN), and single UNets, VAEs (TAESD too) and text encoders (CLIP, T5, Qwen 3, Qwen2.5-VL, Qwen3-VL)";
+  "checkpoints of Stable Diffusion 1, 2 and XL in the original naming, transformers of FLUX.1, FLUX.2 klein, Z-Image, Stable Diffusion 3, Qwen-Image and Krea 2 alone or with their other parts, upscalers (ESRGAN, Real-ESRGAN), and single UNets, VAEs (TAESD too) and text encoders (CLIP, T5, Qwen 3, Qwen2.5-VL, Qwen3-VL)";
 
 /**
  * Tells what a weights file is from its tensors' names and shapes alone.
@@ -129,7 +129,8 @@ const texts = [
   ...["encoder.block.0.layer.0.SelfAttention", "enc.blk.0.attn_q"],
   ...["layers.0.self_attn.q_norm", "model.layers.0.self_attn.q_norm", "blk.0.attn_q_norm"],
   // Qwen2.5-VL and Qwen3-VL see pictures beside.
-  ...["visual.blocks.0", "model.visual.blocks.0", "model.language_model.layers.0.self_attn.q_norm"],
+  ...["visual.blocks.0", "model.visual.blocks.0"],
+  ...["language_model.layers.0.self_attn.q_norm", "model.language_model.layers.0.self_attn.q_norm"],
 ];
 
 /** Qwen2.5's layers are as many language models', but for these. */

@@ -12,6 +12,7 @@ const architectures: Readonly<Record<string, RegExp>> = {
   flux2: /^Flux2/,
   lumina2: /^(ZImage|Lumina)/,
   qwen_image: /^QwenImage/,
+  krea2: /^Krea2/,
 };
 /** Others that such tools know: none of a model's that is known here. */
 const others = /^(aura|hidream|cosmos|ltxv|hyvid|wan|t5|t5encoder|llama|qwen\w*|clip)$/;

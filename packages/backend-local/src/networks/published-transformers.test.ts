@@ -6,6 +6,7 @@ import { buildVaeDecoder, buildVaeEncoder } from "./autoencoder-kl/autoencoder-k
 import { buildQwenVaeDecoder, buildQwenVaeEncoder } from "./autoencoder-kl-qwen-image/autoencoder-kl-qwen-image.ts";
 import { buildFluxTransformer } from "./flux-transformer/flux-transformer.ts";
 import { buildFlux2Transformer } from "./flux2-transformer/flux2-transformer.ts";
+import { buildKrea2Transformer } from "./krea2-transformer/krea2-transformer.ts";
 import type { NetworkGraph } from "./network-graph.ts";
 import { buildQwenImageTransformer } from "./qwen-image-transformer/qwen-image-transformer.ts";
 import { buildQwen25VL } from "./qwen2-5-vl/qwen2-5-vl.ts";
@@ -38,6 +39,7 @@ const networks: Record<string, { build: Build; unused?: RegExp }> = {
   "sd3.5-medium": { build: buildSD3Transformer },
   "sd3.5-large": { build: buildSD3Transformer },
   "qwen-image": { build: buildQwenImageTransformer },
+  krea2: { build: buildKrea2Transformer },
   // What only films need.
   "qwen-image-vae": {
     build: (config, weights) => [buildQwenVaeEncoder(config, weights), buildQwenVaeDecoder(config, weights)],

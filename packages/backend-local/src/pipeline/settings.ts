@@ -81,7 +81,7 @@ export function settle(request: GenerationRequest, model: Model): Settings {
   const tokensOf = (side: number) => Math.max(1, Math.floor(side / (patchSize * traits.scale)));
   const { startsFromPicture } = traits;
   const tokens = tokensOf(width) * tokensOf(height);
-  const levels = familyOf(model).levels?.(steps, tokens) ?? {};
+  const levels = familyOf(model).levels?.(steps, tokens, model) ?? {};
   const shift = dynamicShiftOf(model.scheduler, tokens, levels.mu);
   const plan = planOf(withDefaults(request, defaults), own, { sigmaMax: defaults.sigmaMax, shift });
   const grid = gridOf(levelsOf(startsFromPicture ? request : withStrength(request, 1), plan, steps, traits), plan, {

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { Tensor } from "onnxruntime-node";
+import { selectedLayers } from "../families/krea2/selected-layers.ts";
 import { readSafetensors } from "../files/safetensors.ts";
 import { folderWeights, type Weights } from "../files/weights.ts";
 import { buildVaeDecoder, buildVaeEncoder } from "../networks/autoencoder-kl/autoencoder-kl.ts";
@@ -11,9 +12,11 @@ import { buildTinyDecoder, buildTinyEncoder } from "../networks/autoencoder-tiny
 import { buildClipText } from "../networks/clip-text/clip-text.ts";
 import { buildFluxTransformer } from "../networks/flux-transformer/flux-transformer.ts";
 import { buildFlux2Transformer } from "../networks/flux2-transformer/flux2-transformer.ts";
+import { buildKrea2Transformer } from "../networks/krea2-transformer/krea2-transformer.ts";
 import type { NetworkGraph } from "../networks/network-graph.ts";
 import { buildQwenImageTransformer } from "../networks/qwen-image-transformer/qwen-image-transformer.ts";
 import { buildQwen3 } from "../networks/qwen3/qwen3.ts";
+import { buildQwen3VL } from "../networks/qwen3-vl/qwen3-vl.ts";
 import { buildSD3Transformer } from "../networks/sd3-transformer/sd3-transformer.ts";
 import { buildT5Encoder } from "../networks/t5-encoder/t5-encoder.ts";
 import { buildUNet2d } from "../networks/unet-2d/unet-2d.ts";
@@ -71,6 +74,8 @@ const parts: [family: string, folder: string, network: string, build: Build][] =
   ["qwen-image", "transformer", "transformer", buildQwenImageTransformer],
   ["qwen-image", "vae", "vaeDecoder", buildQwenVaeDecoder],
   ["qwen-image", "vae", "vaeEncoder", buildQwenVaeEncoder],
+  ["krea2", "text_encoder", "textEncoder", (config, weights) => buildQwen3VL(config, weights, { states: selectedLayers({}) })],
+  ["krea2", "transformer", "transformer", buildKrea2Transformer],
 ];
 
 /** Every {@link NetworkCase}. */

@@ -1,3 +1,6 @@
+import { layerPatterns } from "../../models/original/layer-names.ts";
+import { krea2Layers } from "../../models/original/original-krea2.ts";
+
 /** A layer as files of other naming know it, and which of its rows are ours: from and to, of so many parts. */
 export interface OriginalLayer {
   readonly name: string;
@@ -96,9 +99,12 @@ const sd3: readonly Rule[] = [
   [/^context_embedder$/, "context_embedder"],
 ];
 
+/** Krea AI's names for Krea 2. */
+const krea2: readonly Rule[] = layerPatterns(krea2Layers);
+
 /** A transformer's layer under the names that files of its authors', ComfyUI's and kohya's naming have for it. */
 export function originalFlowLayers(name: string): readonly OriginalLayer[] {
-  return [flux, zImage, sd3].flatMap((rules) => {
+  return [flux, zImage, sd3, krea2].flatMap((rules) => {
     const rule = rules.find(([pattern]) => pattern.test(name));
     if (rule === undefined) return [];
     const [pattern, original, part] = rule;

@@ -16,6 +16,7 @@ describe.each([
   ["flux1", 3.5],
   ["z-image", 0],
   ["stable-diffusion-3", 3],
+  ["krea2", 0],
 ] as const)("%s", (model, guidanceScale) => {
   const request = {
     ...{ prompt: "a red apple on a blue background", width: 64, height: 64, steps: 4, seed: 7, guidanceScale },

@@ -64,6 +64,7 @@ function familyOfNames(layers: readonly LoraLayer[]): string | undefined {
   if (has(/^(?:double_blocks|single_blocks|single_transformer_blocks)_/)) return "a Flux model";
   if (has(/^(?:noise_refiner|context_refiner)_/)) return "a Z-Image or Lumina model";
   if (has(/^(?:joint_blocks|model_diffusion_model_joint_blocks)_/)) return "Stable Diffusion 3";
+  if (has(/^(?:txtfusion|text_fusion)_|^blocks_\d+_attn_w[qkvo]$/)) return "Krea 2";
   return layers.some(({ target }) => target === "transformer") ? "a diffusion transformer" : undefined;
 }
 

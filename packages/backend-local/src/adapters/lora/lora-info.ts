@@ -84,6 +84,7 @@ const noted: readonly (readonly [RegExp, string])[] = [
   [/^flux/i, "FLUX.1"],
   [/^lumina/i, "Lumina 2"],
   [/^(qwen)/i, "Qwen-Image"],
+  [/^krea-?2/i, "Krea 2"],
 ];
 
 /** Widths of the text that a UNet's cross-attention looks at. */
@@ -104,6 +105,7 @@ function baseOf(metadata: Readonly<Record<string, string>>, keys: readonly (Lora
   const has = (pattern: RegExp) => names.some((name) => pattern.test(name));
   if (has(/^(double_blocks|single_blocks|single_transformer_blocks)_/)) return "FLUX";
   if (has(/^(noise_refiner|context_refiner)_/)) return "Z-Image or Lumina 2";
+  if (has(/^(txtfusion|text_fusion)_|^blocks_\d+_attn_w[qkvo]$/)) return "Krea 2";
   if (has(/joint_blocks_/)) return "Stable Diffusion 3";
   if (keys.some(({ target }) => target === "textEncoder2")) return "Stable Diffusion XL";
   const toText = keys.find(({ layer, role }) => /attn2_to_[kv]$/.test(layer) && role === "down");

@@ -37,7 +37,7 @@ const targets: readonly [start: RegExp, target: LoraTarget][] = [
   [/^(?:base_model\.model\.)?text_encoder_2\./, "textEncoder2"],
   [/^(?:base_model\.model\.)?(?:model\.)?(?:transformer|diffusion_model)\./, "transformer"],
   [
-    /^(?:base_model\.model\.)?(?=(?:(?:single_)?transformer_blocks|(?:double|single|joint)_blocks|layers|(?:noise|context)_refiner)[._]\d)/,
+    /^(?:base_model\.model\.)?(?=(?:(?:single_)?transformer_blocks|(?:double|single|joint)_blocks|blocks|layers|(?:noise|context)_refiner|(?:txtfusion|text_fusion)[._]\w+)[._]\d)/,
     "transformer",
   ],
   [/^(?:base_model\.model\.)?(?=(?:down_blocks|mid_block|up_blocks|time_embedding|conv_in|conv_out)[._])/, "unet"],

@@ -9,12 +9,12 @@ import { fromPixels } from "../../pipeline/image-tensor.ts";
 import { qwen3Template } from "../../prompts/chat-template.ts";
 import type { FamilyEngine, FamilyJob, OpenModel } from "../family.ts";
 import { encodeChats } from "../shared/chat-encoder.ts";
+import { flux2Codec, turned } from "../shared/flux2-codec.ts";
 import { qwen3Rotary } from "../shared/qwen3-rotary.ts";
 import { onGrid, type Positions, rotaryTables } from "../shared/rotary-tables.ts";
 import type { Rows } from "../shared/rows.ts";
 import { type Condition, steeredPasses } from "../shared/steered-passes.ts";
 import { onePassEach, type Pass, toFeeds } from "../shared/transformer-passes.ts";
-import { flux2Codec, turned } from "./flux2-codec.ts";
 import { textStates } from "./flux2-traits.ts";
 
 /**

@@ -1,8 +1,4 @@
 import { partOf } from "../../models/model.ts";
-import {
-  buildQwenVaeDecoder,
-  buildQwenVaeEncoder,
-} from "../../networks/autoencoder-kl-qwen-image/autoencoder-kl-qwen-image.ts";
 import { qwenImageConfig } from "../../networks/qwen-image-transformer/qwen-image-config.ts";
 import { buildQwenImageTransformer } from "../../networks/qwen-image-transformer/qwen-image-transformer.ts";
 import { buildQwen25VL } from "../../networks/qwen2-5-vl/qwen2-5-vl.ts";
@@ -12,13 +8,13 @@ import type { FamilyEngine } from "../family.ts";
 import { encodeChats } from "../shared/chat-encoder.ts";
 import { lengthOfTokens } from "../shared/guided-length.ts";
 import { fromPatches, toPatches } from "../shared/latent-patches.ts";
+import { qwenVaeCodec, qwenVaeNetworks } from "../shared/qwen-vae-codec.ts";
 import { qwen3Rotary } from "../shared/qwen3-rotary.ts";
 import { type Positions, rotaryTables } from "../shared/rotary-tables.ts";
 import type { Rows } from "../shared/rows.ts";
 import { type Condition, steeredPasses } from "../shared/steered-passes.ts";
 import { onePassEach, type Pass, toFeeds } from "../shared/transformer-passes.ts";
 import { needsVaeEncoder } from "../shared/vae-networks.ts";
-import { qwenImageCodec } from "./qwen-image-codec.ts";
 import { dropped } from "./qwen-image-traits.ts";
 
 /**
@@ -29,8 +25,7 @@ export const engine: FamilyEngine = {
   networks: {
     textEncoder: { part: "textEncoder", build: buildQwen25VL },
     transformer: { part: "transformer", build: buildQwenImageTransformer },
-    vaeDecoder: { part: "vae", build: buildQwenVaeDecoder },
-    vaeEncoder: { part: "vae", build: buildQwenVaeEncoder },
+    ...qwenVaeNetworks,
   },
 
   needs: (job) => ["textEncoder", "transformer", "vaeDecoder", ...needsVaeEncoder(job)],
@@ -74,7 +69,7 @@ export const engine: FamilyEngine = {
     };
   },
 
-  codec: qwenImageCodec,
+  codec: qwenVaeCodec,
 };
 
 /** Places of a picture's tokens: its middle is at 0. */

@@ -16,29 +16,37 @@ export interface ChatEncoder {
   fillsUp?: boolean;
   /** How many of the first states are left out, those of the template. */
   drops?: number;
+  /** Whether the template's end stands after a text that is cut off, too. */
+  keepsEnd?: boolean;
 }
 
-/** Encodes a job's texts, each as the one message of a chat; what does not fit is cut off with the template's end, as by diffusers. */
+/** Encodes a job's texts, each as the one message of a chat; what does not fit is cut off, with the template's end unless that is kept, as by diffusers. */
 export async function encodeChats(
   model: OpenModel,
   steering: Pick<Steering, "groups" | "rows">,
   encoder: ChatEncoder,
   signal: AbortSignal,
 ): Promise<EncodedEach> {
-  const { network, tokenizer, template } = encoder;
+  const { network, tokenizer } = encoder;
   return encodeEach(model, steering, {
     network,
     tokenizer,
-    tokensOf: (text, words) => tokensOf(text, template, words),
+    tokensOf: (text, words) => tokensOf(text, encoder, words),
     encode: (ids, words) => encodeIds(model, ids, words, encoder, signal),
   });
 }
 
-function tokensOf(text: string, { before, after }: ChatTemplate, tokenizer: TextTokenizer): TextTokens {
-  const all = tokenizer.tokens(`${before}${text}${after}`);
-  const ids = Int32Array.from(all.slice(0, tokenizer.length));
-  if (all.length <= ids.length) return { ids };
-  return { ids, cut: tokenizer.textOf(all.slice(ids.length)).replace(/\s*(assistant\s*)?$/, "") };
+function tokensOf(
+  text: string,
+  { template: { before, after }, keepsEnd }: ChatEncoder,
+  tokenizer: TextTokenizer,
+): TextTokens {
+  const end = keepsEnd ? tokenizer.tokens(after) : [];
+  const all = tokenizer.tokens(`${before}${text}${keepsEnd ? "" : after}`);
+  const fitting = tokenizer.length - end.length;
+  const ids = Int32Array.from([...all.slice(0, fitting), ...end]);
+  if (all.length <= fitting) return { ids };
+  return { ids, cut: tokenizer.textOf(all.slice(fitting)).replace(/\s*(assistant\s*)?$/, "") };
 }
 
 async function encodeIds(

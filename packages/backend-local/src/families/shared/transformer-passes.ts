@@ -1,6 +1,8 @@
 import type { Tensor } from "onnxruntime-node";
+import type { Network } from "../../engine/network.ts";
 import type { Runtime } from "../../engine/runtime.ts";
-import type { Denoiser } from "../family.ts";
+import type { Denoiser, LatentDims } from "../family.ts";
+import { fromPatches, toPatches } from "./latent-patches.ts";
 import type { Rows } from "./rows.ts";
 import type { Condition } from "./steered-passes.ts";
 
@@ -29,4 +31,21 @@ export function onePassEach(conditions: readonly Condition[], pass: Pass): Denoi
 export function toFeeds({ Tensor: Made }: Runtime, rows: Condition): Record<string, Tensor> {
   const made = ([name, { data, dims }]: [string, Rows]) => [name, new Made("float32", data, dims)] as const;
   return Object.fromEntries(Object.entries(rows).map(made));
+}
+
+/** A timestep `[1]`, as a pipeline gives a level from 0 to 1 to a transformer that counts to 1000: rounded to single precision twice. */
+export function timestepRow(timestep: number): Rows {
+  return { data: Float32Array.of(Math.fround(timestep / 1000) * 1000), dims: [1] };
+}
+
+/** Runs of a transformer that takes a latent as tokens of 2×2 squares (`image`), and a `timestep`, and makes their `velocity`. */
+export function patchedPass(runtime: Runtime, transformer: Network, dims: LatentDims, signal: AbortSignal): Pass {
+  const [channels, height, width] = dims;
+  return async (latent, timestep, condition) => {
+    const data = toPatches(latent, dims, "channels first");
+    const image = { data, dims: [1, (height * width) / 4, 4 * channels] };
+    const feeds = toFeeds(runtime, { ...condition, image, timestep: timestepRow(timestep) });
+    const { data: tokens } = await transformer.run(feeds, "velocity", signal);
+    return fromPatches(tokens as Float32Array, dims, "channels first");
+  };
 }

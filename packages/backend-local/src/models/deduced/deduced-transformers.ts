@@ -1,46 +1,94 @@
 import { TensorNames } from "../../files/tensor-names.ts";
 import type { Weights } from "../../files/weights.ts";
 
+/** What transformers of two streams have alike, by the names of the layers that take the picture and the text. */
+function ofTwoStreams(names: TensorNames, layers: { image: string; text: string }, publishedHead = 128) {
+  const [width = 1, channels] = names.shape(`${layers.image}.weight`);
+  const [headSize = publishedHead] = names.shape("transformer_blocks.0.attn.norm_q.weight");
+  return {
+    width,
+    headSize,
+    config: {
+      in_channels: channels,
+      num_layers: names.count("transformer_blocks"),
+      attention_head_dim: headSize,
+      num_attention_heads: width / headSize,
+      joint_attention_dim: names.shape(`${layers.text}.weight`)[1],
+    },
+  };
+}
+
+const embedders = { image: "x_embedder", text: "context_embedder" };
+
+/** How many numbers of a head turn by the picture's number, row and column: about an eighth and twice 7; 16, 56, 56 as published. */
+function seldomByTime(headSize: number): number[] {
+  const side = 2 * Math.floor((7 * headSize) / 32);
+  return [headSize - 2 * side, side, side];
+}
+
+/** Likewise by time (or the place in the text), row and column: a quarter and twice 3/8; 32, 48, 48 as published. */
+function quarterByTime(headSize: number): number[] {
+  return [headSize / 4, (3 * headSize) / 8, (3 * headSize) / 8];
+}
+
 /** The config.json that the shapes of a FLUX.1 transformer's tensors imply, under diffusers' names. */
 export function deducedFlux1(weights: Weights): Record<string, unknown> {
   const names = new TensorNames(weights);
-  const [width = 1, channels] = names.shape("x_embedder.weight");
-  const [headSize = 1] = names.shape("transformer_blocks.0.attn.norm_q.weight");
-  const side = 2 * Math.floor((7 * headSize) / 32);
+  const { headSize, config } = ofTwoStreams(names, embedders);
   return {
     _class_name: "FluxTransformer2DModel",
-    in_channels: channels,
+    ...config,
     out_channels: names.shape("proj_out.weight")[0],
-    num_layers: names.count("transformer_blocks"),
     num_single_layers: names.count("single_transformer_blocks"),
-    attention_head_dim: headSize,
-    num_attention_heads: width / headSize,
-    joint_attention_dim: names.shape("context_embedder.weight")[1],
     pooled_projection_dim: names.shape("time_text_embed.text_embedder.linear_1.weight")[1],
     guidance_embeds: names.has("time_text_embed.guidance_embedder"),
-    // About an eighth turns by the picture's number, the rest by row and column: 16, 56, 56 as published.
-    axes_dims_rope: [headSize - 2 * side, side, side],
+    axes_dims_rope: seldomByTime(headSize),
   };
 }
 
 /** The same of FLUX.2. */
 export function deducedFlux2(weights: Weights): Record<string, unknown> {
   const names = new TensorNames(weights);
-  const [width = 1, channels] = names.shape("x_embedder.weight");
-  const [headSize = 1] = names.shape("transformer_blocks.0.attn.norm_q.weight");
+  const { width, headSize, config } = ofTwoStreams(names, embedders);
   return {
     _class_name: "Flux2Transformer2DModel",
-    in_channels: channels,
+    ...config,
     out_channels: names.shape("proj_out.weight")[0],
-    num_layers: names.count("transformer_blocks"),
     num_single_layers: names.count("single_transformer_blocks"),
-    attention_head_dim: headSize,
-    num_attention_heads: width / headSize,
-    joint_attention_dim: names.shape("context_embedder.weight")[1],
     timestep_guidance_channels: names.shape("time_guidance_embed.timestep_embedder.linear_1.weight")[1],
     mlp_ratio: (names.shape("transformer_blocks.0.ff.linear_out.weight")[1] ?? 0) / width,
     guidance_embeds: names.has("time_guidance_embed.guidance_embedder"),
     axes_dims_rope: new Array(4).fill(headSize / 4),
+  };
+}
+
+/** The same of Krea 2. */
+export function deducedKrea2(weights: Weights): Record<string, unknown> {
+  const names = new TensorNames(weights);
+  const rows = (layer: string) => names.shape(`${layer}.weight`)[0] ?? 1;
+  const columns = (layer: string) => names.shape(`${layer}.weight`)[1];
+  const block = "transformer_blocks.0";
+  const fusions = ["layerwise_blocks", "refiner_blocks"].map((list) => `text_fusion.${list}`);
+  const text = `${fusions.find((list) => names.count(list) > 0) ?? fusions[0]}.0`;
+  const headSize = rows(`${block}.attn.norm_q`);
+  const heads = (at: string, name: string) => rows(`${at}.attn.${name}`) / rows(`${at}.attn.norm_q`);
+  return {
+    _class_name: "Krea2Transformer2DModel",
+    in_channels: columns("img_in"),
+    num_layers: names.count("transformer_blocks"),
+    attention_head_dim: headSize,
+    num_attention_heads: heads(block, "to_q"),
+    num_key_value_heads: heads(block, "to_k"),
+    intermediate_size: rows(`${block}.ff.gate`),
+    timestep_embed_dim: columns("time_embed.linear_1"),
+    text_hidden_dim: columns("txt_in.linear_1"),
+    num_text_layers: columns("text_fusion.projector"),
+    text_num_attention_heads: heads(text, "to_q"),
+    text_num_key_value_heads: heads(text, "to_k"),
+    text_intermediate_size: rows(`${text}.ff.gate`),
+    num_layerwise_text_blocks: names.count(fusions[0]!),
+    num_refiner_text_blocks: names.count(fusions[1]!),
+    axes_dims_rope: quarterByTime(headSize),
   };
 }
 
@@ -59,30 +107,23 @@ export function deducedZImage(weights: Weights): Record<string, unknown> {
     n_kv_heads: dim / headSize,
     qk_norm: names.has("layers.0.attention.norm_q"),
     cap_feat_dim: names.shape("cap_embedder.1.weight")[1],
-    // A quarter turns by the place in the text, the rest by row and column: 32, 48, 48 as published.
-    axes_dims: [headSize / 4, (3 * headSize) / 8, (3 * headSize) / 8],
+    axes_dims: quarterByTime(headSize),
   };
 }
 
 /** The same of Stable Diffusion 3. */
 export function deducedSD3(weights: Weights): Record<string, unknown> {
   const names = new TensorNames(weights);
-  const [width = 1, channels] = names.shape("pos_embed.proj.weight");
-  const count = names.count("transformer_blocks");
+  // As published, a head has 64 numbers.
+  const { config } = ofTwoStreams(names, { image: "pos_embed.proj", text: "context_embedder" }, 64);
   const [, rows = 1] = names.shape("pos_embed.pos_embed");
   const normed = names.has("transformer_blocks.0.attn.norm_q");
-  const blocks = Array.from({ length: count }, (_, i) => i);
-  // As published, a head has 64 numbers.
-  const [headSize = 64] = names.shape("transformer_blocks.0.attn.norm_q.weight");
+  const blocks = Array.from({ length: config.num_layers }, (_, i) => i);
   return {
     _class_name: "SD3Transformer2DModel",
+    ...config,
     sample_size: 128,
-    in_channels: channels,
     out_channels: (names.shape("proj_out.weight")[0] ?? 0) / 4,
-    num_layers: count,
-    attention_head_dim: headSize,
-    num_attention_heads: width / headSize,
-    joint_attention_dim: names.shape("context_embedder.weight")[1],
     caption_projection_dim: names.shape("context_embedder.weight")[0],
     pooled_projection_dim: names.shape("time_text_embed.text_embedder.linear_1.weight")[1],
     pos_embed_max_size: Math.sqrt(rows),
@@ -94,18 +135,12 @@ export function deducedSD3(weights: Weights): Record<string, unknown> {
 /** The same of Qwen-Image. */
 export function deducedQwenImage(weights: Weights): Record<string, unknown> {
   const names = new TensorNames(weights);
-  const [width = 1, channels] = names.shape("img_in.weight");
-  const [headSize = 128] = names.shape("transformer_blocks.0.attn.norm_q.weight");
-  const side = 2 * Math.floor((7 * headSize) / 32);
+  const { headSize, config } = ofTwoStreams(names, { image: "img_in", text: "txt_in" });
   return {
     _class_name: "QwenImageTransformer2DModel",
-    in_channels: channels,
+    ...config,
     out_channels: (names.shape("proj_out.weight")[0] ?? 0) / 4,
-    num_layers: names.count("transformer_blocks"),
-    attention_head_dim: headSize,
-    num_attention_heads: width / headSize,
-    joint_attention_dim: names.shape("txt_in.weight")[1],
-    axes_dims_rope: [headSize - 2 * side, side, side],
+    axes_dims_rope: seldomByTime(headSize),
     use_additional_t_cond: names.has("time_text_embed.addition_t_embedding"),
     // A mark of those whose references are seen at time 0; ComfyUI's files have it.
     zero_cond_t: weights.find("__index_timestep_zero__") !== undefined,

@@ -32,7 +32,7 @@ export function readFlow(weights: Weights, { kind, weights: transformer }: Found
 }
 
 /** Where language models have their layers. */
-const places = ["", "model.", "model.language_model.", "language_model.model."];
+const places = ["", "model.", "model.language_model.", "language_model.model.", "language_model."];
 
 /** A text encoder of any kind that flows have, by the names of its tensors. */
 export function textOf(source: Source): RecognisedPart {

@@ -4,12 +4,14 @@ import type { Weights } from "../../files/weights.ts";
 import {
   deducedFlux1,
   deducedFlux2,
+  deducedKrea2,
   deducedQwenImage,
   deducedSD3,
   deducedZImage,
 } from "../deduced/deduced-transformers.ts";
 import type { RecognisedModel } from "../recognised-model.ts";
 import { originalFlux1, originalFlux2 } from "./original-flux.ts";
+import { originalKrea2 } from "./original-krea2.ts";
 import { originalSD3 } from "./original-sd3.ts";
 import { originalZImage } from "./original-z-image.ts";
 import { type Source, sameNames } from "./renaming.ts";
@@ -126,6 +128,22 @@ const qwenImage: FlowKind = {
   texts: { textEncoder: [comfy("qwen25_7b")] },
 };
 
+const krea2: FlowKind = {
+  original: ["txtfusion.projector", "tmlp.0"],
+  diffusers: ["text_fusion.projector", "time_embed.linear_1"],
+  rename: originalKrea2,
+  deduce: deducedKrea2,
+  around: (_config, file) => ({
+    pipeline: "Krea2Pipeline",
+    scheduler: { ...flowEuler, ...byPicture, shift: 1, max_image_seq_len: 6400 },
+    tokenizers: { tokenizer: "qwen" },
+    latents: {},
+    // The weights of Turbo and of the base model, published as Raw, are alike in all but their values.
+    options: { is_distilled: !/raw|base/i.test(basename(file)) },
+  }),
+  texts: { textEncoder: [comfy("qwen3vl_4b")] },
+};
+
 /** Turbo is what nearly all files are, and the two differ in values alone: the base model's are called so, or as it was published. */
 function isBaseZImage(name: string): boolean {
   return (
@@ -133,7 +151,7 @@ function isBaseZImage(name: string): boolean {
   );
 }
 
-const kinds: readonly FlowKind[] = [flux1, flux2, zImage, sd3, qwenImage];
+const kinds: readonly FlowKind[] = [flux1, flux2, zImage, sd3, qwenImage, krea2];
 const prefixes = ["model.diffusion_model.", "diffusion_model.", "transformer.", "model.", ""];
 
 /** A flow's transformer that was found in a file, under diffusers' names. */

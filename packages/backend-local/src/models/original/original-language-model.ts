@@ -28,7 +28,9 @@ export function languageModel(source: Source): Weights {
   }
   // What sees pictures stands beside what reads texts.
   names.drop("lm_head.", "visual.", "model.visual.", "scaled_fp8");
-  const place = ["model.language_model.", "language_model.model.", "model."].find((each) => names.has(each)) ?? "";
+  const place =
+    ["model.language_model.", "language_model.model.", "language_model.", "model."].find((each) => names.has(each)) ??
+    "";
   names.move(place, "");
   return names.finish("language model");
 }

@@ -74,7 +74,9 @@ const twice = ["attentionShift", "attentionScale", "attentionGate", "shift", "sc
 function timeVector(scope: Scope, spec: Flux2Config, width: number): Value {
   const { graph } = scope;
   const embed = (input: string, name: string) =>
-    embeddedWaves(scope.in(name), graph.input(input, "float32", [1]), spec.timestep_guidance_channels, width, false);
+    embeddedWaves(scope.in(name), graph.input(input, "float32", [1]), spec.timestep_guidance_channels, width, {
+      bias: false,
+    });
   const time = embed("timestep", "timestep_embedder");
   return spec.guidance_embeds ? graph.node("Add", [time, embed("guidance", "guidance_embedder")]) : time;
 }

@@ -3,8 +3,8 @@ import { readTensor } from "../../files/read-tensor.ts";
 import { type Model, partOf } from "../../models/model.ts";
 import { openWeights } from "../../models/open-weights.ts";
 import type { Codec, LatentDims, OpenModel } from "../family.ts";
-import { klCodec } from "../shared/kl-codec.ts";
-import { fromPatches, toPatches } from "../shared/latent-patches.ts";
+import { klCodec } from "./kl-codec.ts";
+import { fromPatches, toPatches } from "./latent-patches.ts";
 
 /** What the network's latents are normalised by, channel by channel: a batch norm's running statistics. */
 interface Statistics {

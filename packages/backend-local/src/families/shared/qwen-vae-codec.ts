@@ -1,9 +1,19 @@
 import { partOf } from "../../models/model.ts";
+import {
+  buildQwenVaeDecoder,
+  buildQwenVaeEncoder,
+} from "../../networks/autoencoder-kl-qwen-image/autoencoder-kl-qwen-image.ts";
 import { qwenVaeConfig } from "../../networks/autoencoder-kl-qwen-image/autoencoder-kl-qwen-image-config.ts";
 import { toPixels } from "../../pipeline/image-tensor.ts";
-import type { Codec, OpenModel } from "../family.ts";
-import { drawn, scaledByChannel } from "../shared/kl-codec.ts";
-import { colourPicture, wanColours } from "../shared/latent-colours.ts";
+import type { Codec, NetworkRule, OpenModel } from "../family.ts";
+import { drawn, scaledByChannel } from "./kl-codec.ts";
+import { colourPicture, wanColours } from "./latent-colours.ts";
+
+/** The networks of Qwen-Image's VAE. */
+export const qwenVaeNetworks = {
+  vaeDecoder: { part: "vae", build: buildQwenVaeDecoder },
+  vaeEncoder: { part: "vae", build: buildQwenVaeEncoder },
+} as const satisfies Record<string, NetworkRule>;
 
 function scaling({ model }: OpenModel) {
   const { latents_mean, latents_std } = qwenVaeConfig(partOf(model, "vae").config);
@@ -11,7 +21,7 @@ function scaling({ model }: OpenModel) {
 }
 
 /** Pictures to latents and back through Qwen-Image's VAE; its latents are normalised channel by channel. */
-export const qwenImageCodec: Codec = {
+export const qwenVaeCodec: Codec = {
   async encode(model, { width, height, data: planes }, signal) {
     const encoder = await model.network("vaeEncoder");
     const tensor = new model.runtime.Tensor("float32", planes, [1, 3, height, width]);
@@ -33,5 +43,5 @@ export const qwenImageCodec: Codec = {
   preview: async (model, latent, dims, signal) =>
     dims[0] === wanColours.factors.length
       ? colourPicture(latent, dims, wanColours)
-      : qwenImageCodec.decode(model, latent, dims, signal),
+      : qwenVaeCodec.decode(model, latent, dims, signal),
 };

@@ -1,0 +1,7 @@
+/** Layers of the text encoder whose states are shown to the published transformers. */
+const published = [2, 5, 8, 11, 14, 17, 20, 23, 26, 29, 32, 35];
+
+/** Layers of the text encoder whose states are shown to the transformer, as a model_index.json says. */
+export function selectedLayers(index: Readonly<Record<string, unknown>> | undefined): readonly number[] {
+  return (index?.text_encoder_select_layers as readonly number[] | null | undefined) ?? published;
+}
