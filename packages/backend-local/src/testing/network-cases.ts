@@ -74,7 +74,12 @@ const parts: [family: string, folder: string, network: string, build: Build][] =
   ["qwen-image", "transformer", "transformer", buildQwenImageTransformer],
   ["qwen-image", "vae", "vaeDecoder", buildQwenVaeDecoder],
   ["qwen-image", "vae", "vaeEncoder", buildQwenVaeEncoder],
-  ["krea2", "text_encoder", "textEncoder", (config, weights) => buildQwen3VL(config, weights, { states: selectedLayers({}) })],
+  [
+    "krea2",
+    "text_encoder",
+    "textEncoder",
+    (config, weights) => buildQwen3VL(config, weights, { states: selectedLayers({}) }),
+  ],
   ["krea2", "transformer", "transformer", buildKrea2Transformer],
 ];
 
