@@ -1,7 +1,7 @@
 /**
- * What a LoRA costs at Stable Diffusion 1.5's size (random weights): milliseconds to switch from one to another, and what share of a step that is; a step
- * with one beside a step without; and what merging it into the weights would cost instead: each changed layer's product and sum, and loading
- * the network anew. Then the engine's memory over many switches.
+ * What a LoRA costs at Stable Diffusion 1.5's size (random weights): milliseconds to switch from one to another (their files are read each time, from
+ * the system's cache), and what share of a step that is; a step with one beside a step without; and what merging it into the weights would cost
+ * instead: each changed layer's product and sum, and loading the network anew. The engine's memory of its own, over the switches.
  *
  *     node --conditions=latentkit-source tools/bench/lora.ts [side] [switches]
  *
@@ -58,63 +58,56 @@ const run = async (file: string | undefined, fields: object = {}) => {
 };
 
 await run(undefined);
-const plain = [await run(undefined), await run(undefined)];
+const plain = [await run(undefined), await run(undefined), await run(undefined)];
 await run(files[0]);
-const same = [await run(files[0]), await run(files[0])];
-const switched = [await run(files[1]), await run(files[0]), await run(files[1])];
-const overhead = (all: typeof plain) =>
-  median(all.map(({ totalMs, sampleMs, decodeMs, queueMs }) => totalMs - sampleMs - decodeMs - queueMs));
+const adapted = [await run(files[0]), await run(files[0]), await run(files[0])];
 const stepMs = median(plain.map((each) => each.stepMs));
-const switchMs = Math.max(0, overhead(switched) - overhead(same));
-const strength = await client.generate({ ...base, loras: [{ model: files[1]!, strength: 0.9 }] });
-const strengthMs = Math.max(
-  0,
-  strength.timings.totalMs -
-    strength.timings.sampleMs -
-    strength.timings.decodeMs -
-    strength.timings.queueMs -
-    overhead(same),
-);
+const withLoraMs = median(adapted.map((each) => each.stepMs));
 
-const pictures = await memoryOver(switches);
+// A picture that is kept as it is takes no step: the LoRA is read, its network is made ready and fed.
+const image = await (await client.generate({ ...base, width: 64, height: 64, steps: 1 })).images[0]!.bytes();
+const kept = async (file: string | undefined, strength = 0.5) => {
+  const from = performance.now();
+  await client.generate({ prompt: "a", image, strength: 0, loras: [{ model: file!, strength }] });
+  return performance.now() - from;
+};
+const memoryMB: Record<string, number> = {};
+const times: Record<"same" | "other" | "strength", number[]> = { same: [], other: [], strength: [] };
+for (let i = 0; i <= switches; i++) {
+  times.other.push(await kept(files[i % 2]));
+  if (i % Math.max(1, Math.floor(switches / 4)) === 0) memoryMB[`after ${i} switches`] = await ownMemory();
+}
+for (let i = 0; i < 20; i++) times.same.push(await kept(files[switches % 2]));
+for (let i = 0; i < 20; i++) times.strength.push(await kept(files[0], 0.3 + i / 100));
+const sameMs = median(times.same);
+const switchMs = median(times.other) - sameMs;
 await client.dispose();
 const merging = await mergeCost();
 process.stdout.write(
   `${JSON.stringify(
     {
       ...circumstances(),
-      size: `${side}×${side}, ${layers.length} layers of rank ${rank}`,
+      size: `${side}×${side}, without guidance, ${layers.length} layers of rank ${rank}`,
       stepMs: round(stepMs),
-      stepWithLoraMs: round(median(same.map((each) => each.stepMs))),
-      stepWithLoraRatio: round(median(same.map((each) => each.stepMs)) / stepMs),
+      stepWithLoraMs: round(withLoraMs),
+      stepWithLoraRatio: round(withLoraMs / stepMs),
       switchMs: round(switchMs),
       switchShareOfStep: round(switchMs / stepMs),
-      otherStrengthMs: round(strengthMs),
+      otherStrengthMs: round(median(times.strength) - sameMs),
       merging,
-      mergingToSwitching: round((merging.productsMs + merging.loadMs) / Math.max(1, switchMs)),
-      memoryMB: pictures,
+      mergingToSwitching: round((merging.productsMs + merging.loadMs) / switchMs),
+      memoryMB,
     },
     null,
     2,
   )}\n`,
 );
 
-/** The engine's memory of its own while LoRAs are switched without a step between them. */
-async function memoryOver(count: number): Promise<Record<string, number>> {
+/** The engine's memory of its own. */
+async function ownMemory(): Promise<number> {
   const [engine] = await enginesOf(process.pid);
-  const own = async () => {
-    const status = await readFile(`/proc/${engine}/status`, "utf8");
-    return Math.round(Number(/RssAnon:\s+(\d+)/.exec(status)?.[1]) / 1024);
-  };
-  const figures: Record<string, number> = {};
-  // A picture that is kept as it is takes no step: the LoRA is read, its network is made ready and fed.
-  const picture = (await client.generate({ ...base, width: 64, height: 64, steps: 1 })).images[0]!;
-  const image = await picture.bytes();
-  for (let i = 0; i <= count; i++) {
-    await client.generate({ prompt: "a", image, strength: 0, loras: [{ model: files[i % 2]!, strength: 0.5 }] });
-    if (i % Math.max(1, Math.floor(count / 4)) === 0) figures[`after ${i} switches`] = await own();
-  }
-  return figures;
+  const status = await readFile(`/proc/${engine}/status`, "utf8");
+  return Math.round(Number(/RssAnon:\s+(\d+)/.exec(status)?.[1]) / 1024);
 }
 
 /** The products and sums that merging takes, and a new session. */

@@ -37,12 +37,23 @@ def control_picture():
     return image
 
 
-def strong(net, seed, factor):
-    """Random weights, the zero convolutions among them, that change a picture well."""
+def strong(net, seed, factor=1):
+    """Random weights, the zero convolutions among them, that change a picture well and don't drown it."""
     randomise(net, seed, torch.float16)
     for name, weight in net.named_parameters():
-        if name.startswith(("controlnet_down_blocks", "controlnet_mid_block", "controlnet_cond_embedding.conv_out")) and name.endswith("weight"):
+        if name.startswith("controlnet_cond_embedding") and weight.dim() > 1:
+            # As wide as other convolutions' weights.
+            weight.data = (weight * 2 / weight[0].numel() ** 0.5).half().float()
+        if name.startswith(("controlnet_down_blocks", "controlnet_mid_block")) and name.endswith("weight"):
             weight.data = (weight * factor).half().float()
+    return net
+
+
+def strong_adapter(net, seed):
+    randomise(net, seed, torch.float16)
+    for name, weight in net.named_parameters():
+        if "in_conv" in name or "conv_in" in name:
+            weight.data = (weight * 3).half().float()
     return net
 
 
@@ -92,14 +103,14 @@ def build():
     small = dict(conditioning_embedding_out_channels=(4, 4, 8, 8))
     for name, seed in (("sd1-a", 11), ("sd1-b", 12)):
         unet = UNet2DConditionModel.from_pretrained(MODELS["sd1"] / "unet")
-        save(name, strong(ControlNetModel.from_unet(unet, load_weights_from_unet=False, **small), seed, 3))
+        save(name, strong(ControlNetModel.from_unet(unet, load_weights_from_unet=False, **small), seed))
     save_file(original_names(nets["sd1-a"], None), FOLDER / "sd1-a.original.safetensors")
     bgr = ControlNetModel.from_unet(UNet2DConditionModel.from_pretrained(MODELS["sd1"] / "unet"), load_weights_from_unet=False, controlnet_conditioning_channel_order="bgr", **small)
     bgr.register_to_config(global_pool_conditions=True)
-    save("sd1-pooled", strong(bgr, 13, 3))
-    save("sd2", strong(ControlNetModel.from_unet(UNet2DConditionModel.from_pretrained(MODELS["sd2"] / "unet"), load_weights_from_unet=False, **small), 14, 3))
+    save("sd1-pooled", strong(bgr, 13))
+    save("sd2", strong(ControlNetModel.from_unet(UNet2DConditionModel.from_pretrained(MODELS["sd2"] / "unet"), load_weights_from_unet=False, **small), 14))
     xl = UNet2DConditionModel.from_pretrained(MODELS["sdxl"] / "unet")
-    save("sdxl", strong(ControlNetModel.from_unet(xl, load_weights_from_unet=False, **small), 15, 3))
+    save("sdxl", strong(ControlNetModel.from_unet(xl, load_weights_from_unet=False, **small), 15))
     union = dict(
         block_out_channels=xl.config.block_out_channels, down_block_types=xl.config.down_block_types, layers_per_block=xl.config.layers_per_block,
         norm_num_groups=xl.config.norm_num_groups, cross_attention_dim=xl.config.cross_attention_dim, attention_head_dim=xl.config.attention_head_dim,
@@ -107,10 +118,19 @@ def build():
         addition_time_embed_dim=xl.config.addition_time_embed_dim, projection_class_embeddings_input_dim=xl.config.projection_class_embeddings_input_dim,
         num_control_type=8, num_trans_channel=xl.config.block_out_channels[0], num_trans_head=2, num_trans_layer=1, num_proj_channel=xl.config.block_out_channels[0], **small,
     )  # fmt: skip
-    save("sdxl-union", strong(ControlNetUnionModel(**union), 16, 3))
+    save("sdxl-union", strong(ControlNetUnionModel(**union), 16))
     adapter = dict(in_channels=3, num_res_blocks=1)
     sd1 = json.loads((MODELS["sd1"] / "unet/config.json").read_text())["block_out_channels"]
     save("t2i-full", randomise(T2IAdapter(**adapter, channels=sd1, downscale_factor=8, adapter_type="full_adapter"), 17, torch.float16))
+    sd2 = json.loads((MODELS["sd2"] / "unet/config.json").read_text())["block_out_channels"]
+    light = T2IAdapter(**adapter, channels=sd2[:-1], downscale_factor=8, adapter_type="light_adapter")
+    save("t2i-light", strong_adapter(light, 18))
+    # XL's is for a UNet of three levels, the first without attention.
+    deep = {**xl.config, "block_out_channels": (8, 16, 16), "norm_num_groups": 4, "attention_head_dim": (1, 2, 4), "transformer_layers_per_block": (1, 1, 2)}
+    deep |= {"down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"), "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D")}
+    save("sdxl-unet", randomise(UNet2DConditionModel.from_config(deep), 19, torch.float16))
+    for_xl = T2IAdapter(**adapter, channels=[8, 16, 16, 16], downscale_factor=16, adapter_type="full_adapter_xl")
+    save("t2i-xl", strong_adapter(for_xl, 20))
     return nets
 
 
@@ -125,14 +145,16 @@ def main(only):
         images = load_file(FOLDER / "images.safetensors")
         cases = [case for case in json.loads((FOLDER / "cases.json").read_text()) if case["name"] not in only]
 
-    def draw(name, model, entries, kind, task="text-to-image", seed=3, size=(64, 64), **fields):
+    def draw(name, model, entries, kind, task="text-to-image", seed=3, size=(64, 64), unet=None):
         """`entries`: (net's name, options of the request's conditioning)."""
         if only and name not in only:
             return
         pipeline_kind = getattr(diffusers, kind)
         chosen = [nets[net] for net, _ in entries]
         is_union, is_adapter = "Union" in kind, "Adapter" in kind
-        options = {} if model == "sdxl" else dict(requires_safety_checker=False)
+        options = dict(requires_safety_checker=False) if model.startswith("sd1") or model == "sd2" else {}
+        if unet:
+            options["unet"] = nets[unet]
         if is_adapter:
             options["adapter"] = chosen[0] if len(chosen) == 1 else MultiAdapter(chosen)
         elif entries:
@@ -162,7 +184,8 @@ def main(only):
         result = pipeline(**call).images[0]
         images[name] = torch.from_numpy(np.ascontiguousarray((result * 255).round().astype(np.uint8)))
         conditioning = [dict(model=net, **{k: v for k, v in entry.items() if k != "mode"}) for net, entry in entries]
-        cases.append(dict(name=name, model=model, task=task, conditioning=conditioning, seed=seed, **({"width": width, "height": height} if task == "text-to-image" else {})))
+        sides = {"width": width, "height": height} if task == "text-to-image" else {}
+        cases.append(dict(name=name, model=model, task=task, conditioning=conditioning, seed=seed, **sides, **({"unet": unet} if unet else {})))
         save_file(images, FOLDER / "images.safetensors")
         (FOLDER / "cases.json").write_text(json.dumps(cases, indent=2) + "\n")
         print(name, round(float(result.mean()), 3), round(float(result.std()), 3), flush=True)
@@ -191,6 +214,11 @@ def main(only):
     two = [("sdxl-union", dict(strength=0.9, control="canny", mode=3)), ("sdxl-union", dict(strength=0.4, control="pose", mode=0))]
     draw("sdxl-union-two", "sdxl", two, "StableDiffusionXLControlNetUnionPipeline")
     draw("t2i-full", "sd1", [("t2i-full", dict(strength=0.8))], "StableDiffusionAdapterPipeline")
+    draw("sdxl-union-edit", "sdxl", [("sdxl-union", dict(strength=0.9, control="tile", mode=6))], "StableDiffusionXLControlNetUnionImg2ImgPipeline", "image-to-image")
+    draw("sdxl-union-inpaint", "sdxl", [("sdxl-union", dict(strength=0.9, control="inpaint", mode=7))], "StableDiffusionXLControlNetUnionInpaintPipeline", "inpaint")
+    draw("sd2-light", "sd2", [("t2i-light", dict(strength=0.8))], "StableDiffusionAdapterPipeline")
+    draw("sdxl-deep-base", "sdxl", [], plain.format("XL"), unet="sdxl-unet")
+    draw("sdxl-t2i", "sdxl", [("t2i-xl", dict(strength=0.8))], "StableDiffusionXLAdapterPipeline", unet="sdxl-unet")
     draw("t2i-two", "sd1", [("t2i-full", dict(strength=0.8)), ("t2i-full", dict(strength=0.4))], "StableDiffusionAdapterPipeline")
 
 

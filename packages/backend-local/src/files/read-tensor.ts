@@ -1,4 +1,4 @@
-import { open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { blockNumbers } from "./block-numbers.ts";
 import { modelError } from "./model-error.ts";
 import { rotateColumns } from "./rotate-columns.ts";
@@ -7,13 +7,14 @@ import { isBlockType } from "./stored-type.ts";
 import { isFloatType, toFloat32 } from "./to-float32.ts";
 
 /**
- * What a tensor's elements stand for, as they lie: blocks and scales are applied, and a rotation is turned back.
+ * What a tensor's elements stand for, as they lie: blocks and scales are applied, and a rotation is turned back. Who reads hundreds of one
+ * file opens it once, and gives the handle.
  *
  * @throws {@link ModelError} where it is of another type, or unreadable.
  */
-export async function readTensor(tensor: WeightTensor): Promise<Float32Array> {
+export async function readTensor(tensor: WeightTensor, opened?: FileHandle): Promise<Float32Array> {
   const { scale, rotation } = tensor;
-  const values = numbersOf(tensor, await readBytes(tensor));
+  const values = numbersOf(tensor, await readBytes(tensor, opened));
   if (scale !== undefined) {
     const factors = await readTensor(scale);
     const perRow = values.length / factors.length;
@@ -38,14 +39,16 @@ export async function readInteger(tensor: WeightTensor): Promise<number | undefi
   return tensor.dtype === "I64" ? Number(bytes.readBigInt64LE(0)) : bytes.readInt32LE(0);
 }
 
-/** A tensor's bytes as they lie. */
-export async function readBytes({ file, offset, length }: WeightTensor): Promise<Buffer> {
+/** A tensor's bytes as they lie. @throws {@link ModelError} where the file ends before. */
+export async function readBytes({ file, name, offset, length }: WeightTensor, opened?: FileHandle): Promise<Buffer> {
   const bytes = Buffer.alloc(length);
-  const handle = await open(file, "r");
+  const handle = opened ?? (await open(file, "r"));
   try {
-    await handle.read(bytes, 0, length, offset);
+    const { bytesRead } = await handle.read(bytes, 0, length, offset);
+    if (bytesRead === length) return bytes;
+    const message = `${file} has become shorter: ${name} is no longer in it`;
+    throw modelError("malformed", message, { file, tensor: name });
   } finally {
-    await handle.close();
+    if (opened === undefined) await handle.close();
   }
-  return bytes;
 }

@@ -1,34 +1,60 @@
 /** Floating-point element types, by safetensors' names. */
 export type FloatType = "F8_E4M3" | "F8_E5M2" | "F16" | "BF16" | "F32" | "F64";
 
-const readers: Readonly<Record<FloatType, { size: number; read: (view: DataView, at: number) => number }>> = {
-  F8_E4M3: { size: 1, read: (view, at) => fromE4m3(view.getUint8(at)) },
+/** Bytes of an element, and what turns so many of them into float32: tables and typed arrays, as files have millions. */
+const readers: Readonly<Record<FloatType, { size: number; read: (...bytes: Stretch) => Float32Array }>> = {
+  F8_E4M3: { size: 1, read: (...bytes) => lookedUp(new Uint8Array(...bytes), e4m3Numbers()) },
   // The upper half of a half-precision number.
-  F8_E5M2: { size: 1, read: (view, at) => fromHalf(view.getUint8(at) << 8) },
-  F16: { size: 2, read: (view, at) => fromHalf(view.getUint16(at, true)) },
-  BF16: { size: 2, read: (view, at) => fromBits(view.getUint16(at, true) * 0x10000) },
-  F32: { size: 4, read: (view, at) => view.getFloat32(at, true) },
-  F64: { size: 8, read: (view, at) => view.getFloat64(at, true) },
+  F8_E5M2: { size: 1, read: (...bytes) => lookedUp(new Uint8Array(...bytes), e5m2Numbers()) },
+  F16: { size: 2, read: (...bytes) => lookedUp(new Uint16Array(...bytes), halfNumbers()) },
+  // The upper half of a float32.
+  BF16: { size: 2, read: (...bytes) => new Float32Array(widened(new Uint16Array(...bytes)).buffer) },
+  F32: { size: 4, read: (...bytes) => new Float32Array(...bytes).slice() },
+  F64: { size: 8, read: (...bytes) => new Float32Array(new Float64Array(...bytes)) },
 };
+
+/** A buffer, where in it elements begin, and how many there are. */
+type Stretch = [buffer: ArrayBufferLike, offset: number, count: number];
 
 /** Whether a type's name is one of {@link FloatType}. */
 export function isFloatType(name: string): name is FloatType {
   return Object.hasOwn(readers, name);
 }
 
-/** Little-endian values of a float type as float32. */
+/** Little-endian values of a float type as float32, in memory of their own. */
 export function toFloat32(bytes: Uint8Array, type: FloatType): Float32Array {
   const { size, read } = readers[type];
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return Float32Array.from({ length: bytes.byteLength / size }, (_, i) => read(view, i * size));
+  // Typed arrays begin at multiples of their elements' size: a copy does.
+  const { buffer, byteOffset, byteLength } = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
+  return read(buffer, byteOffset, Math.floor(byteLength / size));
+}
+
+function lookedUp(bits: Uint8Array | Uint16Array, numbers: Float32Array): Float32Array {
+  const values = new Float32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) values[i] = numbers[bits[i]!]!;
+  return values;
+}
+
+function widened(bits: Uint16Array): Uint32Array {
+  const values = new Uint32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) values[i] = bits[i]! << 16;
+  return values;
+}
+
+const e4m3Numbers = table(2 ** 8, fromE4m3);
+const e5m2Numbers = table(2 ** 8, (bits) => fromHalf(bits << 8));
+const halfNumbers = table(2 ** 16, fromHalf);
+
+/** What each pattern of bits stands for, made when it is first asked for. */
+function table(size: number, read: (bits: number) => number): () => Float32Array {
+  let numbers: Float32Array | undefined;
+  return () => {
+    numbers ??= Float32Array.from({ length: size }, (_, bits) => read(bits));
+    return numbers;
+  };
 }
 
 const word = new DataView(new ArrayBuffer(4));
-
-function fromBits(bits: number): number {
-  word.setUint32(0, bits);
-  return word.getFloat32(0);
-}
 
 /** An fp8 number of four exponent bits that has no infinities (Micikevicius et al. 2022, https://arxiv.org/abs/2209.05433). */
 function fromE4m3(bits: number): number {

@@ -12,8 +12,11 @@ import { fixture, recordedTensor } from "../../testing/test-model.ts";
 interface Case {
   name: string;
   model: "sd1" | "sdxl";
-  task: "text-to-image" | "image-to-image";
-  conditioning: { model: string; image: string; strength: number; mask?: string }[];
+  task: "text-to-image" | "image-to-image" | "inpaint";
+  conditioning: { model: string; image: string; strength: number; mask?: string; start?: number; end?: number }[];
+  /** A ControlNet of the controls' fixtures, and a LoRA of theirs, that act beside it. */
+  control?: string;
+  lora?: string;
 }
 
 const folder = fixture("ip-adapters");
@@ -48,25 +51,35 @@ const pixels = async (fields: object) => (await (await generate(fields)).images[
 const size = { width: 64, height: 64 };
 
 describe("a picture prompt's picture is the reference's", () => {
-  test.each(cases)("$name", async ({ name, model, task, conditioning }) => {
-    const entries = await Promise.all(
-      conditioning.map(async ({ model: net, image, mask, strength }) => ({
+  test.each(cases)("$name", async ({ name, model, task, conditioning, control, lora }) => {
+    const prompts = await Promise.all(
+      conditioning.map(async ({ model: net, image, mask, ...acts }) => ({
         kind: "image-prompt",
         model: join(folder, `${net}.safetensors`),
         image: await png(image),
         ...(mask ? { mask: await png(mask) } : {}),
-        strength,
+        ...acts,
       })),
     );
-    const inputs = task === "text-to-image" ? size : { task, image: await png("image"), strength: 0.8 };
-    const fields = { model: models[model], ...inputs };
-    const drawn = await pixels({ ...fields, conditioning: entries });
+    const steer = { kind: "control", control: "canny", image: await png("second"), strength: 0.7 };
+    const beside = control === undefined ? [] : [{ ...steer, model: join(fixture("controls"), control) }];
+    const loras = lora === undefined ? [] : [{ model: join(fixture("loras"), `${lora}.safetensors`), strength: 0.8 }];
+    const fields = { model: models[model], loras, ...(await inputs(task)) };
+    const drawn = await pixels({ ...fields, conditioning: [...beside, ...prompts] });
     const { mean, max } = difference(drawn, await recorded(name));
-    expect(mean).toBeLessThan(0.5);
-    expect(max).toBeLessThanOrEqual(8);
-    expect(difference(drawn, await pixels(fields)).mean, "it does something").toBeGreaterThan(1);
+    expect(mean).toBeLessThan(0.1);
+    expect(max).toBeLessThanOrEqual(2);
+    for (const without of [{ conditioning: beside }, ...(control ? [{ conditioning: prompts }] : [])])
+      expect(difference(drawn, await pixels({ ...fields, ...without })).mean, "it does something").toBeGreaterThan(1);
   });
 });
+
+async function inputs(task: Case["task"]): Promise<object> {
+  if (task === "text-to-image") return size;
+  const image = await png("image");
+  const edit = { task, image, strength: 0.8 };
+  return task === "inpaint" ? { ...edit, mask: await png("mask"), keepUnmasked: false } : edit;
+}
 
 test("strength 0 and an empty window are the base; what can't be used is refused by its field", async () => {
   const image = await png("first");

@@ -2,7 +2,7 @@ import { modelError } from "../../files/model-error.ts";
 import { readTensor } from "../../files/read-tensor.ts";
 import type { WeightTensor } from "../../files/safetensors.ts";
 import type { LoraFile, LoraLayer } from "./lora-file.ts";
-import { add, hadamard, kronecker, type Matrix, multiply, scale, transpose } from "./matrix.ts";
+import { add, hadamard, kronecker, type Matrix, multiply, scale, scaleOwn, transpose } from "./matrix.ts";
 
 /**
  * What an adapter adds to a layer's weight `[out, in·kernel]`: `up·down`, a product of low rank, or the whole of it.
@@ -39,7 +39,7 @@ export async function layerDelta(
   if (magnitude === undefined) return plain;
   const weight = await reader.base();
   const changed = add(weight, dense(plain));
-  const scaled = withMagnitude(changed, await readTensor(magnitude), reader);
+  const scaled = withMagnitude(changed, await readTensor(magnitude, file.opened), reader);
   return { kind: "dense", weight: scale(add(scaled, scale(weight, -1)), strength) };
 }
 
@@ -98,7 +98,7 @@ async function lowRank(reader: Reader, strength: number): Promise<LayerDelta> {
   // CP form: down is 1×1, mid has the kernel.
   const down = mid ? await throughMid(reader, rank) : await reader.matrix("down", rank, inputs * kernel);
   if (up.columns !== down.rows) throw reader.fail(`up is of rank ${up.columns}, down of ${down.rows}`);
-  return { kind: "low-rank", up: scale(up, factor), down };
+  return { kind: "low-rank", up: scaleOwn(up, factor), down };
 }
 
 /** `mid[i, j, kernel]` over `down[j, in]` as one down `[i, in·kernel]`. */
@@ -233,7 +233,7 @@ class Reader {
       const right = columns === undefined ? `[${rows}, …]` : `[${rows}, ${columns}]`;
       throw this.fail(`${role} is [${tensor.shape.join(", ")}]; the layer needs ${right}`);
     }
-    return { rows, columns: wide, data: await readTensor(tensor) };
+    return { rows, columns: wide, data: await readTensor(tensor, this.#file.opened) };
   }
 
   /** A tensor of the weight's own size. */
@@ -251,7 +251,7 @@ class Reader {
   /** α over the rank; 1 where the file has no α. */
   async alphaOver(rank: number): Promise<number> {
     const own = this.layer.tensors.get("alpha");
-    if (own) return (await readTensor(own))[0]! / rank;
+    if (own) return (await readTensor(own, this.#file.opened))[0]! / rank;
     const peft = this.#file.alphas(this.layer);
     return peft?.alpha === undefined ? 1 : peft.alpha / (peft.rank ?? rank);
   }

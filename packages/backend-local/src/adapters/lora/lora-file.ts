@@ -1,3 +1,4 @@
+import type { FileHandle } from "node:fs/promises";
 import { modelError } from "../../files/model-error.ts";
 import { readSafetensors, type WeightTensor } from "../../files/safetensors.ts";
 import { type LoraTarget, readLoraKey } from "./lora-keys.ts";
@@ -19,6 +20,8 @@ export interface LoraFile {
   foreign?: string;
   /** PEFT's settings by layer, where the file carries them: `lora_adapter_metadata`. */
   alphas: (layer: LoraLayer) => { alpha?: number; rank?: number } | undefined;
+  /** It, open, where many of its tensors are read. */
+  opened?: FileHandle;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { open } from "node:fs/promises";
 import type { WarningEvent } from "@latentkit/core";
 import type { LoadedModel } from "../../engine/loaded-model.ts";
 import { TextCache } from "../../engine/text-cache.ts";
@@ -116,17 +117,23 @@ async function readAdapters(loras: readonly Acting[], matcher: LoraMatcher): Pro
   const warnings: WarningEvent[] = [];
   const deltas = new Map<string, Map<string, { base: NetworkLayer; all: LayerDelta[] }>>();
   for (const { model: path, strength, textEncoderStrength, field } of loras) {
-    const file = await ofField(field, readLora(path));
-    const { matches, warnings: more } = await matcher.match(file, field);
+    const header = await ofField(field, readLora(path));
+    const { matches, warnings: more } = await matcher.match(header, field);
     warnings.push(...more);
-    for (const { network, name, layer, base, part } of matches) {
-      const acts = network.startsWith("textEncoder") ? textEncoderStrength : strength;
-      if (acts === 0) continue;
-      const layers = deltas.get(network) ?? new Map<string, { base: NetworkLayer; all: LayerDelta[] }>();
-      const entry = layers.get(name) ?? { base, all: [] };
-      const delta = part ? partDelta(file, layer, base, acts, part) : layerDelta(file, layer, base, acts);
-      entry.all.push(await ofField(field, delta));
-      deltas.set(network, layers.set(name, entry));
+    const opened = await open(path);
+    try {
+      const file = { ...header, opened };
+      for (const { network, name, layer, base, part } of matches) {
+        const acts = network.startsWith("textEncoder") ? textEncoderStrength : strength;
+        if (acts === 0) continue;
+        const layers = deltas.get(network) ?? new Map<string, { base: NetworkLayer; all: LayerDelta[] }>();
+        const entry = layers.get(name) ?? { base, all: [] };
+        const delta = part ? partDelta(file, layer, base, acts, part) : layerDelta(file, layer, base, acts);
+        entry.all.push(await ofField(field, delta));
+        deltas.set(network, layers.set(name, entry));
+      }
+    } finally {
+      await opened.close();
     }
   }
   const networks = new Map([...deltas].map(([network, layers]) => [network, ofNetwork(layers)]));

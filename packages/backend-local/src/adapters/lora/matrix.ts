@@ -25,9 +25,16 @@ export function transpose({ rows, columns, data }: Matrix): Matrix {
   return { rows: columns, columns: rows, data: turned };
 }
 
-/** `factor·a` in place of a new matrix's making. */
-export function scale({ rows, columns, data }: Matrix, factor: number): Matrix {
-  return { rows, columns, data: data.map((value) => value * factor) };
+/** `factor·a`. */
+export function scale(a: Matrix, factor: number): Matrix {
+  return scaleOwn({ ...a, data: a.data.slice() }, factor);
+}
+
+/** `factor·a` in `a`'s own memory: of one that nobody else has. */
+export function scaleOwn(a: Matrix, factor: number): Matrix {
+  const { data } = a;
+  if (factor !== 1) for (let i = 0; i < data.length; i++) data[i] = data[i]! * factor;
+  return a;
 }
 
 /** Element by element. */
