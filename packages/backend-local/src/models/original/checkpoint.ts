@@ -184,6 +184,6 @@ function kindOf(weights: Weights, { config }: RecognisedPart, refiner: boolean):
 async function xlLatents(weights: Weights): Promise<Readonly<Record<string, unknown>>> {
   const [mean, deviation] = [weights.find("edm_mean"), weights.find("edm_std")];
   if (mean === undefined || deviation === undefined) return { scaling_factor: 0.13025 };
-  const [latents_mean, latents_std] = await Promise.all([mean, deviation].map(readTensor));
+  const [latents_mean, latents_std] = await Promise.all([mean, deviation].map((tensor) => readTensor(tensor)));
   return { scaling_factor: 0.5, latents_mean: [...latents_mean!], latents_std: [...latents_std!] };
 }
