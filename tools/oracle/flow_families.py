@@ -25,6 +25,7 @@ from diffusers import (
 )
 from families import FOLDER, KEYS, files_of, task_of
 from flow_flux1 import FLUX1, FLUX1_FILL
+from flow_flux3 import FLUX3, Flux3Pipeline
 from flow_krea2 import KREA2, OWN
 from flow_parts import encoder_values, flux_vae, noise, qwen3, randomise
 from flow_qwen_image import QWEN_IMAGE
@@ -149,18 +150,19 @@ MODELS = {
     "stable-diffusion-3": SD3,
     "qwen-image": QWEN_IMAGE,
     "krea2": KREA2,
+    "flux3": FLUX3,
 }  # fmt: skip
 
 
 @functools.cache
 def loaded(kind, name, files, without):
-    return load(OWN.get(kind) or getattr(diffusers, kind), FOLDER / name, files=json.loads(files), **{part: None for part in without})
+    return load({**OWN, "Flux3Pipeline": Flux3Pipeline}.get(kind) or getattr(diffusers, kind), FOLDER / name, files=json.loads(files), **{part: None for part in without})
 
 
 def run(name, case, tensors, image, mask):
     label, kind, arguments, options = case
     folder = FOLDER / name
-    files = files_of(folder, options)
+    files = options["files"](folder) if "files" in options else files_of(folder, options)
     pipeline = loaded(kind, name, json.dumps(files), tuple(options.get("without", ())))
     side = dict(width=64, height=64)
     request = {"prompt": PROMPT, **INPUTS, "count": 1, **side, **arguments}

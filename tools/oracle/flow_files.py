@@ -10,6 +10,7 @@ from pathlib import Path
 import brotli
 import flow_names
 import gguf
+import torch
 from safetensors.torch import load_file, save_file
 
 FIXTURES = Path(__file__).parents[2] / "packages/backend-local/fixtures"
@@ -49,6 +50,7 @@ def write_gguf(name, tensors, architecture):
 def main():
     write("flux1", flow_names.flux1(state("flux1", "transformer")), PREFIX)
     write("flux2", flow_names.flux2(state("flux2", "transformer")))
+    write("flux3", {**flow_names.flux3(state("flux3", "transformer")), "repa_projectors.0.weight": torch.zeros(2, 2)})
     write("z-image", flow_names.z_image(state("z-image", "transformer")), PREFIX)
     write("krea2", flow_names.krea2(state("krea2", "transformer")), PREFIX)
     write_gguf("z-image-text", flow_names.gguf_qwen3(state("z-image", "text_encoder", "model")), "qwen3")

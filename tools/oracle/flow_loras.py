@@ -12,6 +12,7 @@ import diffusers
 import numpy as np
 import torch
 from flow_families import PROMPT
+from flow_flux3 import Flux3Pipeline
 from families import FOLDER
 from networks import noise
 from safetensors.torch import save_file
@@ -41,6 +42,13 @@ MODELS = {
         (["text_fusion.layerwise_blocks.0.attn.to_v"], "txtfusion.layerwise_blocks.0.attn.wv"),
         (["txt_in.linear_2"], "txtmlp.3"),
     ], "comfyui"),
+    "flux3": ("Flux3Pipeline", {}, [
+        *[([f"single_transformer_blocks.1.{own}"], f"single_blocks.1.{name}") for own, name in (
+            ("attn.to_q", "q_proj"), ("attn.to_out.0", "attn_out"), ("ff.linear_in", "mlp_in"),
+        )],
+        (["mode_blocks.image.0.attn.to_v"], "content_mode_blocks.image.0.v_proj"),
+        (["txt_mode_blocks.0.ff.linear_out"], "txt_mode_blocks.0.mlp_out"),
+    ], "comfyui"),
     "stable-diffusion-3": ("StableDiffusion3Pipeline", dict(guidance_scale=3.0), [
         ([f"transformer_blocks.0.attn.{part}" for part in QKV], "joint_blocks_0_x_block_attn_qkv"),
         ([f"transformer_blocks.0.attn2.{part}" for part in QKV], "joint_blocks_0_x_block_attn2_qkv"),
@@ -54,7 +62,7 @@ def main():
     OUT.mkdir(parents=True, exist_ok=True)
     pictures = {}
     for model, (kind, call, layers, naming) in MODELS.items():
-        pipeline = load(getattr(diffusers, kind), FOLDER / model)
+        pipeline = load(Flux3Pipeline if kind == "Flux3Pipeline" else getattr(diffusers, kind), FOLDER / model)
         weights = dict(pipeline.transformer.named_parameters())
         own, other = {}, {}
         for i, (names, name) in enumerate(layers):

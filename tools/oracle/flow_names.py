@@ -228,3 +228,30 @@ def krea2(state):
         else:
             result[f"{place}{(KREA2_BLOCK if start else KREA2_STARTS)[inner]}.{kind}"] = tensor
     return result
+
+
+FLUX3_BLOCK = {
+    "attn.to_q": "q_proj", "attn.to_k": "k_proj", "attn.to_v": "v_proj", "attn.to_out.0": "attn_out", "attn.norm_q": "norm.query_norm",
+    "attn.norm_k": "norm.key_norm", "ff.linear_in": "mlp_in", "ff.linear_out": "mlp_out",
+}  # fmt: skip
+
+
+def flux3(state):
+    starts = embedders({"timestep_embedder": "time_in", "target_timestep_embedder": "ref_time_in"})
+    starts |= {"context_embedder": "txt_in", "proj_out": "final_layer.image.linear"}
+    result = {}
+    for name, tensor in state.items():
+        module = name.removesuffix(".weight")
+        if module == "norm_out.linear":
+            result["final_layer.image.adaLN_modulation.1.weight"] = swapped(tensor)
+        elif module in starts:
+            result[f"{starts[module]}.weight"] = tensor
+        elif "blocks." in module:
+            inner = next(each for each in FLUX3_BLOCK if module.endswith(f".{each}"))
+            place = module.removesuffix(inner)
+            for own, theirs in (("single_transformer_blocks", "single_blocks"), ("mode_blocks", "content_mode_blocks")):
+                place = f"{theirs}{place.removeprefix(own)}" if place.startswith(own) else place
+            result[f"{place}{FLUX3_BLOCK[inner]}.{'scale' if 'norm' in inner else 'weight'}"] = tensor
+        else:
+            result[f"{module.replace('x_embedders', 'emb_in').removesuffix('.linear')}{'.lin' if module.endswith('.linear') else ''}.weight"] = tensor
+    return result

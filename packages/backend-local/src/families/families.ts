@@ -2,6 +2,7 @@ import { modelError } from "../files/model-error.ts";
 import type { Family } from "./family.ts";
 import { flux1 } from "./flux1/flux1-family.ts";
 import { flux2 } from "./flux2/flux2-family.ts";
+import { flux3 } from "./flux3/flux3-family.ts";
 import { krea2 } from "./krea2/krea2-family.ts";
 import { qwenImage } from "./qwen-image/qwen-image-family.ts";
 import { stableDiffusion } from "./stable-diffusion/stable-diffusion-family.ts";
@@ -24,6 +25,7 @@ export const families: readonly Family[] = [
   stableDiffusion3,
   qwenImage,
   krea2,
+  flux3,
   upscaler,
 ];
 

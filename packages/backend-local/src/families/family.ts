@@ -35,6 +35,8 @@ export interface Family {
   readonly schedulers?: readonly string[] | undefined;
   /** What `backendOptions.local` of a request may say to it, beyond what every family takes. */
   readonly requestOptions?: z.ZodObject | undefined;
+  /** What schedules a folder of a modular pipeline, whose blocks make it themselves, where it has none. */
+  readonly blocksScheduler?: Readonly<Record<string, unknown>> | undefined;
   /**
    * How its pipelines lay out a run of so many steps over a picture of so many tokens, where the model's own scheduler is asked and takes
    * levels. Default: the scheduler's own way, by the number of steps.
@@ -95,6 +97,7 @@ export interface NetworkOptions extends BuildOptions {
   readonly controlled?: boolean;
   readonly features?: number;
   readonly imagePrompts?: number;
+  readonly references?: boolean;
   /** What the model's model_index.json says, where a network's use depends on it. */
   readonly index?: Readonly<Record<string, unknown>>;
 }
@@ -116,6 +119,8 @@ export interface NetworkVariant {
   readonly features?: number;
   /** Of IP-Adapters, in a denoising network: beside its text, for so many groups of pictures. */
   readonly imagePrompts?: number;
+  /** Of reference pictures, in a denoising network that has layers for them alone. */
+  readonly references?: boolean;
 }
 
 /** A job as a family sees it. */

@@ -68,10 +68,22 @@ export interface ReferenceRules {
   readonly multipleOf: number;
   /** Smallest side in pixels. */
   readonly minSide: number;
-  /** How many times as long as the other a side may be. */
-  readonly maxRatio: number;
+  /** How many times as long as the other a side may be. Default: any. */
+  readonly maxRatio?: number | undefined;
+  /** How a picture that is the only one is taken, where otherwise: kept whole, its sides filled up to the multiples by its reflection. */
+  readonly alone?: AloneRules | undefined;
   /** Whether a picture is drawn in the first one's size where the request names none. */
   readonly setsSize: boolean;
+}
+
+/** How large a picture is that is filled up. */
+export interface AloneRules {
+  /** Those that have more pixels when they are filled up are made smaller before. */
+  readonly area: number;
+  /** Largest side in pixels. */
+  readonly maxSide: number;
+  /** Smallest side in pixels when it is filled up. */
+  readonly minSide: number;
 }
 
 /** What a text encoder takes. */

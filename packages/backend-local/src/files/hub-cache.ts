@@ -71,7 +71,8 @@ export async function withHubCache<T>(name: string, open: (path: string) => Prom
 
 /** The one file of weights in a snapshot that is no model folder, such as a checkpoint that was brought alone; else the folder itself. */
 async function onlyFileOf(snapshot: string): Promise<string> {
-  if (existsSync(join(snapshot, "model_index.json"))) return snapshot;
+  if (["model_index.json", "modular_model_index.json"].some((name) => existsSync(join(snapshot, name))))
+    return snapshot;
   const names = await readdir(snapshot, { recursive: true });
   const [only, ...others] = names.filter((name) => /\.(safetensors|gguf)$/i.test(name));
   return only === undefined || others.length > 0 ? snapshot : join(snapshot, only);

@@ -4,9 +4,10 @@ import { families } from "../families/families.ts";
 import type { Family } from "../families/family.ts";
 import { modelError } from "../files/model-error.ts";
 import { quote } from "../files/quote.ts";
-import { readJson } from "../files/read-json.ts";
+import { readJson, readOptionalJson } from "../files/read-json.ts";
 import { variantsOf } from "../files/weights.ts";
-import { exportedFiles, exportedPart, withoutExporter } from "./exported-part.ts";
+import { exportedFiles, exportedPart } from "./exported-part.ts";
+import { readFolderIndex } from "./folder-index.ts";
 import { withGivenParts } from "./given-parts.ts";
 import type { Model, ModelPart, ModelParts } from "./model.ts";
 import { defaultsFile, modelDefaults } from "./model-defaults.ts";
@@ -33,17 +34,15 @@ export async function readModelFolder(
 ): Promise<Model> {
   const path = resolve(folder);
   await requireFolder(path);
-  const indexFile = join(path, "model_index.json");
-  const saved = await readJson(indexFile).catch((error) => {
-    throw error.details?.problem === "missing" ? notAModel(path, indexFile) : error;
-  });
-  const index: Record<string, unknown> = { ...saved, _class_name: withoutExporter(saved._class_name) };
+  const { file: indexFile, index, modular } = await readFolderIndex(path);
   const family = familyOfIndex(index, indexFile);
   const schedulerFile = join(path, "scheduler", "scheduler_config.json");
-  const read = await readParts(path, family, index, { variant, given });
+  const read = await readParts(path, family, index, { variant, given, indexFile });
   if (variant !== undefined) await requireVariant(path, read, variant);
   const parts = await withGivenParts({ path, family, parts: read, variant }, given);
-  const stated = underIndexClass(await readJson(schedulerFile), index.scheduler);
+  const ofBlocks = modular ? family.blocksScheduler : undefined;
+  const saved = ofBlocks === undefined ? await readJson(schedulerFile) : await readOptionalJson(schedulerFile);
+  const stated = saved === undefined ? { ...ofBlocks } : underIndexClass(saved, index.scheduler);
   const scheduler = predicting(path, stated, prediction);
   const others = (family.schedulers ?? []).map((each) => join(path, each, "scheduler_config.json"));
   const configs = await Promise.all(others.map(readJson));
@@ -51,13 +50,13 @@ export async function readModelFolder(
   const found: ModelParts = { path, pipeline: String(index._class_name), index, parts, scheduler, schedulers };
   const traits = family.describe(found);
   const defaults = await modelDefaults(path);
-  const tokenizers = tokenizersOf(path, family, index);
+  const tokenizers = tokenizersOf(path, family, index, indexFile);
   const exported = await exportedFiles(parts);
   const safetensors = Object.values(parts).filter((part) => part.weights.kind !== "onnx");
   const weights = await Promise.all(safetensors.map((part) => openWeights(part.weights)));
   const texts = [
     indexFile,
-    schedulerFile,
+    ...(saved === undefined ? [] : [schedulerFile]),
     ...others,
     ...Object.values(parts).map(({ file }) => file),
     ...(await Promise.all(Object.values(tokenizers).map(tokenizerFiles))).flat(),
@@ -95,11 +94,6 @@ async function requireVariant(path: string, parts: Record<string, ModelPart>, va
   });
 }
 
-function notAModel(path: string, file: string) {
-  const message = `${path} is not a model folder: it has no model_index.json (the diffusers layout)`;
-  return modelError("missing", message, { file });
-}
-
 function familyOfIndex({ _class_name: pipeline }: Record<string, unknown>, file: string): Family {
   const family = families.find(({ pipelines }) => pipelines.includes(pipeline as string));
   if (family !== undefined) return family;
@@ -117,9 +111,8 @@ async function readParts(
   path: string,
   { parts }: Family,
   index: Record<string, unknown>,
-  { variant, given = {} }: { variant: string | undefined; given: PartPaths | undefined },
+  { variant, given = {}, indexFile }: { variant: string | undefined; given: PartPaths | undefined; indexFile: string },
 ): Promise<Record<string, ModelPart>> {
-  const indexFile = join(path, "model_index.json");
   const read = await Promise.all(
     Object.entries(parts).map(async ([name, { classes, optional }]) => {
       const folder = folderNameOf(name);
@@ -146,8 +139,12 @@ async function readParts(
 }
 
 /** Folders of the tokenizers that the index names. */
-function tokenizersOf(path: string, { tokenizers }: Family, index: Record<string, unknown>): Record<string, string> {
-  const indexFile = join(path, "model_index.json");
+function tokenizersOf(
+  path: string,
+  { tokenizers }: Family,
+  index: Record<string, unknown>,
+  indexFile: string,
+): Record<string, string> {
   const named = Object.entries(tokenizers).flatMap(([name, { classes, optional }]) => {
     const folder = folderNameOf(name);
     const found = classOf(index[folder]);

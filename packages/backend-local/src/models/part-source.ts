@@ -4,6 +4,7 @@ import { withHubCache } from "../files/hub-cache.ts";
 import { modelError } from "../files/model-error.ts";
 import { readJson, readOptionalJson } from "../files/read-json.ts";
 import { fileWeights } from "../files/weights.ts";
+import { indexFiles } from "./folder-index.ts";
 import type { ModelPart } from "./model.ts";
 import { folderNameOf } from "./part-folder.ts";
 import { networkOf, recogniseFile } from "./recognise-file.ts";
@@ -30,7 +31,8 @@ async function readPartAt(part: PartName, path: string, variant: string | undefi
 }
 
 async function partOfFolder(part: PartName, folder: string, variant: string | undefined): Promise<ModelPart> {
-  const whole = (await readOptionalJson(join(folder, "model_index.json"))) !== undefined;
+  const indexes = await Promise.all(indexFiles.map((name) => readOptionalJson(join(folder, name))));
+  const whole = indexes.some((index) => index !== undefined);
   const path = whole ? join(folder, folderNameOf(part)) : folder;
   const file = join(path, "config.json");
   const weights = { kind: "folder", path, ...(variant === undefined ? {} : { variant }) } as const;

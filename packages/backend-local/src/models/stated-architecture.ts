@@ -13,6 +13,7 @@ const architectures: Readonly<Record<string, RegExp>> = {
   lumina2: /^(ZImage|Lumina)/,
   qwen_image: /^QwenImage/,
   krea2: /^Krea2/,
+  flux3: /^Flux3/,
 };
 /** Others that such tools know: none of a model's that is known here. */
 const others = /^(aura|hidream|cosmos|ltxv|hyvid|wan|t5|t5encoder|llama|qwen\w*|clip)$/;

@@ -6,6 +6,7 @@ import { buildVaeDecoder, buildVaeEncoder } from "./autoencoder-kl/autoencoder-k
 import { buildQwenVaeDecoder, buildQwenVaeEncoder } from "./autoencoder-kl-qwen-image/autoencoder-kl-qwen-image.ts";
 import { buildFluxTransformer } from "./flux-transformer/flux-transformer.ts";
 import { buildFlux2Transformer } from "./flux2-transformer/flux2-transformer.ts";
+import { buildFlux3Transformer } from "./flux3-transformer/flux3-transformer.ts";
 import { buildKrea2Transformer } from "./krea2-transformer/krea2-transformer.ts";
 import type { NetworkGraph } from "./network-graph.ts";
 import { buildQwenImageTransformer } from "./qwen-image-transformer/qwen-image-transformer.ts";
@@ -40,6 +41,11 @@ const networks: Record<string, { build: Build; unused?: RegExp }> = {
   "sd3.5-large": { build: buildSD3Transformer },
   "qwen-image": { build: buildQwenImageTransformer },
   krea2: { build: buildKrea2Transformer },
+  "flux3-klein": {
+    build: (config, weights) => buildFlux3Transformer(config, weights, { references: true }),
+  },
+  // What only reference pictures need.
+  "flux3-klein-base": { build: buildFlux3Transformer, unused: /[._]image_cond\./ },
   // What only films need.
   "qwen-image-vae": {
     build: (config, weights) => [buildQwenVaeEncoder(config, weights), buildQwenVaeDecoder(config, weights)],

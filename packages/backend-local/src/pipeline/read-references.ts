@@ -1,6 +1,7 @@
 import type { CallInputs, GenerationRequest, Pixels } from "@latentkit/core";
 import type { ReferenceRules, Traits } from "../families/traits.ts";
 import { invalidField } from "../invalid-field.ts";
+import { fillUp, sizeToFill } from "./fill-up.ts";
 import { readPicture } from "./read-picture.ts";
 
 /**
@@ -24,19 +25,25 @@ export async function readReferences(
       entries[rules.most]!.at,
       `is one too many: this model takes ${rules.most} reference pictures at most`,
     );
+  const { alone, multipleOf } = rules;
+  const fills = alone && entries.length === 1 ? { ...alone, multipleOf } : undefined;
   const pictures: Pixels[] = [];
   for (const { image, at } of entries) {
     const field = `${at}.image`;
-    const size = (own: Size) => sizeOf(own, rules, field);
+    const size = (own: Size) => (fills ? sizeToFill(own, fills) : sizeOf(own, rules, field));
     const picture = await readPicture(image, field, { signal, rules: calls, size });
-    pictures.push(cutTo(picture, rules.multipleOf));
+    pictures.push(fills ? fillUp(picture, fills) : cutTo(picture, multipleOf));
   }
   return pictures;
 }
 
 type Size = Pick<Pixels, "width" | "height">;
 
-function sizeOf({ width, height }: Size, { area, sizes, minSide, maxRatio }: ReferenceRules, field: string): Size {
+function sizeOf(
+  { width, height }: Size,
+  { area, sizes, minSide, maxRatio = Number.POSITIVE_INFINITY }: ReferenceRules,
+  field: string,
+): Size {
   if (Math.min(width, height) < minSide)
     throw invalidField(field, `is ${width}×${height}; a reference picture has at least ${minSide} pixels on each side`);
   if (Math.max(width / height, height / width) > maxRatio)

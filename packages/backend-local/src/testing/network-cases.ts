@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { Tensor } from "onnxruntime-node";
-import { selectedLayers } from "../families/krea2/selected-layers.ts";
+import { textStates } from "../families/flux3/flux3-traits.ts";
+import { selectedLayers } from "../families/krea2/krea2-index.ts";
 import { readSafetensors } from "../files/safetensors.ts";
 import { folderWeights, type Weights } from "../files/weights.ts";
 import { buildVaeDecoder, buildVaeEncoder } from "../networks/autoencoder-kl/autoencoder-kl.ts";
@@ -12,6 +13,7 @@ import { buildTinyDecoder, buildTinyEncoder } from "../networks/autoencoder-tiny
 import { buildClipText } from "../networks/clip-text/clip-text.ts";
 import { buildFluxTransformer } from "../networks/flux-transformer/flux-transformer.ts";
 import { buildFlux2Transformer } from "../networks/flux2-transformer/flux2-transformer.ts";
+import { buildFlux3Transformer } from "../networks/flux3-transformer/flux3-transformer.ts";
 import { buildKrea2Transformer } from "../networks/krea2-transformer/krea2-transformer.ts";
 import type { NetworkGraph } from "../networks/network-graph.ts";
 import { buildQwenImageTransformer } from "../networks/qwen-image-transformer/qwen-image-transformer.ts";
@@ -81,6 +83,13 @@ const parts: [family: string, folder: string, network: string, build: Build][] =
     (config, weights) => buildQwen3VL(config, weights, { states: selectedLayers({}) }),
   ],
   ["krea2", "transformer", "transformer", buildKrea2Transformer],
+  ["flux3", "text_encoder", "textEncoder", (config, weights) => buildQwen3VL(config, weights, { states: textStates })],
+  [
+    "flux3",
+    "transformer",
+    "transformer",
+    (config, weights) => buildFlux3Transformer(config, weights, { references: true }),
+  ],
 ];
 
 /** Every {@link NetworkCase}. */

@@ -55,7 +55,7 @@ function filesOfModel(all: readonly HubFile[], variant: string | undefined): Hub
     );
   }
   const configs = all.filter(({ path }) => texts.test(path) && !unused.test(path));
-  if (!all.some(({ path }) => path === "model_index.json")) {
+  if (!all.some(({ path }) => /^(modular_)?model_index\.json$/.test(path))) {
     if (tensors.length === 1) return [...configs, ...tensors];
     const sizes = tensors.map(({ path, size }) => `${path} (${(size / 1e9).toFixed(1)} GB)`);
     throw new UsageError(`the repository is no model folder; name the files that are wanted: ${list(sizes)}`);

@@ -1,4 +1,5 @@
 import { layerPatterns } from "../../models/original/layer-names.ts";
+import { flux3Layers } from "../../models/original/original-flux3.ts";
 import { krea2Layers } from "../../models/original/original-krea2.ts";
 
 /** A layer as files of other naming know it, and which of its rows are ours: from and to, of so many parts. */
@@ -102,9 +103,12 @@ const sd3: readonly Rule[] = [
 /** Krea AI's names for Krea 2. */
 const krea2: readonly Rule[] = layerPatterns(krea2Layers);
 
+/** Black Forest Labs' for FLUX.3. */
+const flux3: readonly Rule[] = layerPatterns(flux3Layers);
+
 /** A transformer's layer under the names that files of its authors', ComfyUI's and kohya's naming have for it. */
 export function originalFlowLayers(name: string): readonly OriginalLayer[] {
-  return [flux, zImage, sd3, krea2].flatMap((rules) => {
+  return [flux, zImage, sd3, krea2, flux3].flatMap((rules) => {
     const rule = rules.find(([pattern]) => pattern.test(name));
     if (rule === undefined) return [];
     const [pattern, original, part] = rule;

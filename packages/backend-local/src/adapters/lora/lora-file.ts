@@ -64,6 +64,7 @@ export async function readLora(path: string): Promise<LoraFile> {
 function familyOfNames(layers: readonly LoraLayer[]): string | undefined {
   const names = layers.map(({ layer }) => layer);
   const has = (pattern: RegExp) => names.some((name) => pattern.test(name));
+  if (has(/^(?:content_|txt_)?mode_blocks_/)) return "FLUX.3";
   if (has(/^(?:double_blocks|single_blocks|single_transformer_blocks)_/)) return "a Flux model";
   if (has(/^(?:noise_refiner|context_refiner)_/)) return "a Z-Image or Lumina model";
   if (has(/^(?:joint_blocks|model_diffusion_model_joint_blocks)_/)) return "Stable Diffusion 3";

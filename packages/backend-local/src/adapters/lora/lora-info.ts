@@ -81,6 +81,7 @@ const noted: readonly (readonly [RegExp, string])[] = [
   [/^(stable-diffusion-v1|sd_v1)/i, "Stable Diffusion 1"],
   [/^(stable-diffusion-3|sd3)/i, "Stable Diffusion 3"],
   [/^flux-2|^flux2/i, "FLUX.2"],
+  [/^flux-?3/i, "FLUX.3"],
   [/^flux/i, "FLUX.1"],
   [/^lumina/i, "Lumina 2"],
   [/^(qwen)/i, "Qwen-Image"],
@@ -103,6 +104,7 @@ function baseOf(metadata: Readonly<Record<string, string>>, keys: readonly (Lora
   }
   const names = keys.map(({ layer }) => layer);
   const has = (pattern: RegExp) => names.some((name) => pattern.test(name));
+  if (has(/^(?:content_|txt_)?mode_blocks_/)) return "FLUX.3";
   if (has(/^(double_blocks|single_blocks|single_transformer_blocks)_/)) return "FLUX";
   if (has(/^(noise_refiner|context_refiner)_/)) return "Z-Image or Lumina 2";
   if (has(/^(txtfusion|text_fusion)_|^blocks_\d+_attn_w[qkvo]$/)) return "Krea 2";

@@ -1,5 +1,6 @@
 import type { Family } from "../family.ts";
 import { evenLevels } from "../shared/even-levels.ts";
+import { isDistilled } from "./krea2-index.ts";
 import { krea2Traits } from "./krea2-traits.ts";
 
 /** The shift that the distilled model has at any size. */
@@ -16,10 +17,7 @@ export const krea2: Family = {
     vae: { classes: ["AutoencoderKLQwenImage"] },
   },
   tokenizers: { tokenizer: { classes: ["Qwen2Tokenizer", "Qwen2TokenizerFast"] } },
-  levels: (steps, _tokens, { index }) => ({
-    ...evenLevels(steps),
-    ...(index.is_distilled === true && { mu: distilledMu }),
-  }),
+  levels: (steps, _tokens, model) => ({ ...evenLevels(steps), ...(isDistilled(model) && { mu: distilledMu }) }),
   describe: krea2Traits,
   engine: async () => (await import("./krea2.ts")).engine,
 };

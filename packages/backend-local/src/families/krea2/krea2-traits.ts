@@ -6,7 +6,7 @@ import { qwen3VLConfig } from "../../networks/qwen3-vl/qwen3-vl-config.ts";
 import { parsed, unsupported } from "../shared/config-check.ts";
 import { flowPictures } from "../shared/flow-pictures.ts";
 import type { Traits } from "../traits.ts";
-import { selectedLayers } from "./selected-layers.ts";
+import { isDistilled, selectedLayers } from "./krea2-index.ts";
 
 /** Tokens of the template that stand before the prompt, whose states are left out; and those of the prompt and what stands after it that count. */
 export const [dropped, textLength] = [34, 512];
@@ -47,7 +47,7 @@ export function krea2Traits(model: ModelParts): Traits {
     );
   return {
     ...flowPictures(partOf(model, "vae"), { transformer, channels: net.in_channels / 4 }),
-    ...published[model.index.is_distilled === true ? "distilled" : "base"],
+    ...published[isDistilled(model) ? "distilled" : "base"],
     tasks: ["text-to-image", "image-to-image", "inpaint"],
     features: ["negativePrompt", "guidance", "strength", "loras"],
     conditioning: [],

@@ -24,6 +24,17 @@ test("Turbo draws in 8 steps without guidance, the base model in 28 with it", as
   expect(base.traits).toMatchObject({ steps: 28, guidanceScale: 4.5 });
 });
 
+test("a modular pipeline's folder is Turbo by its class", async () => {
+  const { is_distilled: _, text_encoder_select_layers: __, ...index } = await jsonOf("model_index.json");
+  const parts = Object.entries(index).map(([key, entry]) => [key, Array.isArray(entry) ? [...entry, {}] : entry]);
+  const modular = { ...Object.fromEntries(parts), _class_name: "Krea2TurboModularPipeline" };
+  const copy = await copyFixture(name, { "model_index.json": null, "modular_model_index.json": modular });
+  expect((await readModelFolder(copy)).traits).toMatchObject({ steps: 8 });
+  const base = { ...modular, _class_name: "Krea2ModularPipeline" };
+  const other = await copyFixture(name, { "model_index.json": null, "modular_model_index.json": base });
+  expect((await readModelFolder(other)).traits).toMatchObject({ steps: 28 });
+});
+
 test("a prompt that is cut off still ends as a chat, and what no longer fits is told", async () => {
   const backend = local({ model: folder, threads: 1 });
   const draw = async (prompt: string) => {

@@ -12,8 +12,8 @@ import { onGrid, type Positions, rotaryTables } from "../shared/rotary-tables.ts
 import { type Condition, steeredPasses } from "../shared/steered-passes.ts";
 import { onePassEach, patchedPass } from "../shared/transformer-passes.ts";
 import { needsVaeEncoder } from "../shared/vae-networks.ts";
+import { selectedLayers } from "./krea2-index.ts";
 import { dropped } from "./krea2-traits.ts";
-import { selectedLayers } from "./selected-layers.ts";
 
 /**
  * Krea 2: the states of twelve layers of Qwen3-VL, which is asked to describe a picture as for Qwen-Image, in one stream with the picture's tokens, over

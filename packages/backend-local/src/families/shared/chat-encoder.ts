@@ -12,8 +12,10 @@ export interface ChatEncoder {
   tokenizer: string;
   template: ChatTemplate;
   rotary: RotaryOptions;
-  /** Whether texts are filled up to the tokenizer's length, and the padding's states count. */
-  fillsUp?: boolean;
+  /** How many tokens a text of so many is filled up to, where it is: the padding's states count. */
+  filledTo?: (tokens: number, tokenizer: TextTokenizer) => number;
+  /** The place in the text that all padding has. By default it is counted on. */
+  paddingPlace?: number;
   /** How many of the first states are left out, those of the template. */
   drops?: number;
   /** Whether the template's end stands after a text that is cut off, too. */
@@ -53,15 +55,16 @@ async function encodeIds(
   model: OpenModel,
   ids: Int32Array,
   tokenizer: TextTokenizer,
-  { network: name, rotary, fillsUp = false, drops = 0 }: ChatEncoder,
+  { network: name, rotary, filledTo, paddingPlace, drops = 0 }: ChatEncoder,
   signal: AbortSignal,
 ): Promise<Rows> {
   const { Tensor } = model.runtime;
-  const length = fillsUp ? tokenizer.length : ids.length;
+  const length = filledTo?.(ids.length, tokenizer) ?? ids.length;
   const filled = new Int32Array(length).fill(tokenizer.pad);
   filled.set(ids);
   const attended = Uint8Array.from(filled, (_, i) => (i < ids.length ? 1 : 0));
-  const { cos, sin } = rotaryTables(inOrder(length), rotary);
+  const places = inOrder(length).map((place, i) => (i < ids.length ? place : [paddingPlace ?? i]));
+  const { cos, sin } = rotaryTables(places, rotary);
   const feeds = {
     input_ids: new Tensor("int32", filled, [1, length]),
     attended: new Tensor("bool", attended, [1, 1, 1, length]),

@@ -62,6 +62,27 @@ export function deducedFlux2(weights: Weights): Record<string, unknown> {
   };
 }
 
+/** The same of FLUX.3. */
+export function deducedFlux3(weights: Weights): Record<string, unknown> {
+  const names = new TensorNames(weights);
+  const [width = 1, channels] = names.shape("x_embedders.image.weight");
+  const [headSize = 1] = names.shape("single_transformer_blocks.0.attn.norm_q.weight");
+  return {
+    _class_name: "Flux3Transformer2DModel",
+    in_channels: channels,
+    cond_in_channels: names.shape("x_embedders.image_cond.weight")[1],
+    num_layers: names.count("txt_mode_blocks"),
+    num_single_layers: names.count("single_transformer_blocks"),
+    attention_head_dim: headSize,
+    num_attention_heads: width / headSize,
+    joint_attention_dim: names.shape("context_embedder.weight")[1],
+    timestep_channels: names.shape("timestep_embedder.linear_1.weight")[1],
+    mlp_ratio: (names.shape("single_transformer_blocks.0.ff.linear_out.weight")[1] ?? 0) / width,
+    axes_dims_rope: new Array(4).fill(headSize / 4),
+    flow_map: names.has("target_timestep_embedder"),
+  };
+}
+
 /** The same of Krea 2. */
 export function deducedKrea2(weights: Weights): Record<string, unknown> {
   const names = new TensorNames(weights);

@@ -4,6 +4,7 @@ import type { Weights } from "../../files/weights.ts";
 import {
   deducedFlux1,
   deducedFlux2,
+  deducedFlux3,
   deducedKrea2,
   deducedQwenImage,
   deducedSD3,
@@ -11,6 +12,7 @@ import {
 } from "../deduced/deduced-transformers.ts";
 import type { RecognisedModel } from "../recognised-model.ts";
 import { originalFlux1, originalFlux2 } from "./original-flux.ts";
+import { originalFlux3 } from "./original-flux3.ts";
 import { originalKrea2 } from "./original-krea2.ts";
 import { originalSD3 } from "./original-sd3.ts";
 import { originalZImage } from "./original-z-image.ts";
@@ -144,6 +146,21 @@ const krea2: FlowKind = {
   texts: { textEncoder: [comfy("qwen3vl_4b")] },
 };
 
+const flux3: FlowKind = {
+  original: ["early_stream_modulations.image.lin"],
+  diffusers: ["early_stream_modulations.image.linear"],
+  rename: originalFlux3,
+  deduce: deducedFlux3,
+  around: ({ flow_map }) => ({
+    pipeline: flow_map ? "Flux3DistilledModularPipeline" : "Flux3ModularPipeline",
+    scheduler: { ...flowEuler, shift: 6.93 },
+    tokenizers: { tokenizer: "qwen" },
+    latents: {},
+    options: {},
+  }),
+  texts: { textEncoder: [comfy("qwen3vl_4b")] },
+};
+
 /** Turbo is what nearly all files are, and the two differ in values alone: the base model's are called so, or as it was published. */
 function isBaseZImage(name: string): boolean {
   return (
@@ -151,7 +168,7 @@ function isBaseZImage(name: string): boolean {
   );
 }
 
-const kinds: readonly FlowKind[] = [flux1, flux2, zImage, sd3, qwenImage, krea2];
+const kinds: readonly FlowKind[] = [flux1, flux2, zImage, sd3, qwenImage, krea2, flux3];
 const prefixes = ["model.diffusion_model.", "diffusion_model.", "transformer.", "model.", ""];
 
 /** A flow's transformer that was found in a file, under diffusers' names. */

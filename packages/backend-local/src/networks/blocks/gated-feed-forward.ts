@@ -13,6 +13,15 @@ export interface GatedFeedForwardOptions {
   bias?: boolean;
 }
 
+/** {@link gatedFeedForward} by SiLU whose gate and value are the halves of one layer `linear_in`, as in FLUX.2. */
+export function stackedFeedForward(scope: Scope, x: Value, features: number, inner: number): Value {
+  const { graph } = scope;
+  const half = (rows: readonly [number, number]) =>
+    linear(scope.in("linear_in"), x, { inFeatures: features, outFeatures: 2 * inner, bias: false, rows });
+  const gated = graph.node("Mul", [activate(graph, "silu", half([0, inner])), half([inner, 2 * inner])]);
+  return linear(scope.in("linear_out"), gated, { inFeatures: inner, outFeatures: features, bias: false });
+}
+
 /** `out(act(gate(x)) · value(x))`: a gated linear unit (Shazeer 2020) and a projection. */
 export function gatedFeedForward(
   scope: Scope,

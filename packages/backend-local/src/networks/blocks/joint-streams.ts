@@ -8,6 +8,22 @@ export function joined(graph: GraphBuilder, { text, image }: Streams): Value {
   return graph.node("Concat", [text, image], { attributes: { axis: { int: 1 } } });
 }
 
+/** One sequence of several, one after the other. */
+export function inOneSequence(graph: GraphBuilder, streams: readonly Value[]): Value {
+  return streams.length === 1 ? streams[0]! : graph.node("Concat", streams, { attributes: { axis: { int: 1 } } });
+}
+
+/** The parts of a sequence that are as long as `streams`, in their order. */
+export function apart(graph: GraphBuilder, x: Value, streams: readonly Value[]): Value[] {
+  let from = graph.ints([0]);
+  return streams.map((stream) => {
+    const to = graph.node("Add", [from, tokensOf(graph, stream)]);
+    const part = graph.node("Slice", [x, from, to, graph.ints([1])]);
+    from = to;
+    return part;
+  });
+}
+
 /** How many tokens a stream has, `[1]`. */
 export function tokensOf(graph: GraphBuilder, stream: Value): Value {
   return graph.node("Shape", [stream], { attributes: { start: { int: 1 }, end: { int: 2 } } });

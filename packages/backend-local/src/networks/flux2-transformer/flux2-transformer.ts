@@ -7,6 +7,7 @@ import { headNorm, modulatedLayerNorm } from "../../graph/norm.ts";
 import { type Angles, angleInputs, joinAngles, rotate } from "../../graph/rotary.ts";
 import { Scope } from "../../graph/scope.ts";
 import { embeddedWaves } from "../blocks/embedded.ts";
+import { stackedFeedForward } from "../blocks/gated-feed-forward.ts";
 import { joined, type Streams, split, tokensOf } from "../blocks/joint-streams.ts";
 import { addGated, lastModulation, modulation, onePlus } from "../blocks/modulation.ts";
 import { type BuildOptions, type NetworkGraph, networkGraph } from "../network-graph.ts";
@@ -116,19 +117,11 @@ function doubleBlock(
   const after = (of: keyof Streams, out: string, feed: string) => {
     const { attentionGate, shift, scale, gate } = vectors[of];
     const middle = addGated(graph, streams[of], attentionGate, linear(heed.in(out), apart[of], square));
-    const fed = feedForward(scope.in(feed), normed(middle, scale, shift), width, Math.trunc(width * mlp_ratio));
+    const inner = Math.trunc(width * mlp_ratio);
+    const fed = stackedFeedForward(scope.in(feed), normed(middle, scale, shift), width, inner);
     return addGated(graph, middle, gate, fed);
   };
   return { text: after("text", "to_add_out", "ff_context"), image: after("image", "to_out.0", "ff") };
-}
-
-/** SwiGLU whose gate and value are the halves of one layer. */
-function feedForward(scope: Scope, x: Value, width: number, inner: number): Value {
-  const { graph } = scope;
-  const half = (rows: readonly [number, number]) =>
-    linear(scope.in("linear_in"), x, { inFeatures: width, outFeatures: 2 * inner, bias: false, rows });
-  const gated = graph.node("Mul", [activate(graph, "silu", half([0, inner])), half([inner, 2 * inner])]);
-  return linear(scope.in("linear_out"), gated, { inFeatures: inner, outFeatures: width, bias: false });
 }
 
 function singleBlock(
