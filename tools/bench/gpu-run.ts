@@ -61,8 +61,10 @@ async function runNetwork(ort: Ort, task: Network, subject: GpuSubject): Promise
   const started = performance.now();
   const graph = subject.build(await fileWeights(weights));
   const device = deviceOf(report, { precision }, "gpu.ts");
-  const { model, options } = planSession(graph, device, { logSeverityLevel: 3 });
-  const session = await ort.InferenceSession.create(model as Uint8Array, options);
+  const { InferenceSession: Session } = ort;
+  const { model, options, dispose } = await planSession(graph, device, { logSeverityLevel: 3 }, Session);
+  const session = await Session.create(model as Uint8Array, options);
+  await dispose();
   const load = (performance.now() - started) / 1000;
   const feeds = (batch: number) => feedsOf(ort, subject, side, batch);
   const timed = async (batch: number) => {

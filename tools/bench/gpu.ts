@@ -3,10 +3,10 @@
  * 512 and 1024, of exact size and random float16 weights: time to load, first run, seconds a run of one sample and of two (guidance), memory, error
  * against the CPU; and torch in float16 on the same card, where there is one with diffusers.
  *
- *     node --conditions=latentkit-source tools/bench/gpu.ts [webgpu|cuda|cpu …] [--small] [--budget seconds]
+ *     node --conditions=latentkit-source tools/bench/gpu.ts [webgpu|cuda|cpu …] [--small] [--side latent] [--budget seconds]
  *
  * Default: webgpu and cuda, 450 seconds. Every figure is of a process of its own, so that one that ends, or runs out of memory, is a line of the table. With
- * --small it runs small networks: for trying the script. LATENTKIT_PYTHON is a Python with torch and diffusers (default: python3);
+ * --small it runs small networks, with --side latents of this one size: for trying the script on a device that the CPU plays. LATENTKIT_PYTHON is a Python with torch and diffusers (default: python3);
  * LATENTKIT_ONNXRUNTIME another onnxruntime-node. gpu-pack.ts packs it for a machine without Node or a network.
  */
 import { execFileSync, spawn } from "node:child_process";
@@ -26,6 +26,7 @@ const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     small: { type: "boolean", default: false },
+    side: { type: "string" },
     budget: { type: "string", default: "450" },
     task: { type: "string" },
   },
@@ -69,7 +70,8 @@ async function main(): Promise<void> {
 
 /** One network at each size: the CPU for reference, each device, and torch. */
 async function compare(subject: GpuSubject, probes: ReadonlyMap<DeviceName, ProbeReport>): Promise<void> {
-  const { name, sides, build } = subject;
+  const { name, build } = subject;
+  const sides = flags.side === undefined ? subject.sides : [Number(flags.side)];
   const weights = join(folder, `${name}-gpu-F16.safetensors`);
   if (!existsSync(weights)) await writeRandomWeights(weights, wantedTensors(build), "F16");
   for (const side of sides) {

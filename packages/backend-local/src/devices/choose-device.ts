@@ -6,7 +6,7 @@ import { dialectOf } from "./dialect.ts";
 import { missingHint } from "./missing-hint.ts";
 import { type AskedPrecision, precisionOn } from "./precision.ts";
 import { probeOf } from "./probe/probe-of.ts";
-import { hasAttention, type ProbeReport } from "./probe/probe-report.ts";
+import { isRight, type ProbeReport } from "./probe/probe-report.ts";
 import { seemsThere } from "./seems-there.ts";
 
 /** What an engine is told of devices. */
@@ -165,7 +165,11 @@ export function deviceOf(
 ): Device {
   const { device: name, float16 } = report;
   const precision: Precision = precisionOn(name, settings.precision, report);
-  const dialect = dialectOf(name, { float16, attention: hasAttention(report) });
+  const dialect = dialectOf(name, {
+    float16,
+    attention: isRight(report, "attention"),
+    dequantize: isRight(report, "dequantize"),
+  });
   return {
     name,
     provider: providerOf[name],
@@ -181,7 +185,7 @@ export function cpu({ precision }: Pick<DeviceSettings, "precision">, reason: st
   return {
     name: "cpu",
     provider: "cpu",
-    dialect: dialectOf("cpu", { float16: true, attention: true }),
+    dialect: dialectOf("cpu", { float16: true, attention: true, dequantize: true }),
     precision: precisionOn("cpu", precision, { float16: false }),
     reason,
   };

@@ -1,4 +1,5 @@
 import type { DeviceName } from "./device-name.ts";
+import type { StoredTypes } from "./weights/weight-plan.ts";
 
 /**
  * How a device's graphs are spelled: which of the runtime's operators it has, and has right. What a device lacks would run on the CPU, with a
@@ -21,11 +22,8 @@ export interface Dialect {
   readonly quickGelu: "fused" | "plain";
   /** Where rows of token tables are found and the waves of timesteps made: on the host, only these small results go to the device. */
   readonly small: "device" | "host";
-  /**
-   * Weights of fewer bits than float32 on their way into float32 products. `"cast"`: they stay as they are stored and are cast when they are used.
-   * `"halves"`: so those of float16; others are made float32 at load. `"folded"`: all are made float32 at load.
-   */
-  readonly weights: "cast" | "halves" | "folded";
+  /** Which weights it takes as they are stored; others are made ready for it at load. */
+  readonly takes: StoredTypes;
 }
 
 const asBuilt: Dialect = {
@@ -34,8 +32,10 @@ const asBuilt: Dialect = {
   headsAtOnce: 2,
   quickGelu: "fused",
   small: "device",
-  weights: "cast",
+  takes: { float16: true, bfloat16: true, float8: true, int8: true },
 };
+
+const none: StoredTypes = { float16: false, bfloat16: false, float8: false, int8: false };
 
 /** What a probe found that the spelling depends on. */
 export interface DialectNeeds {
@@ -43,21 +43,24 @@ export interface DialectNeeds {
   readonly float16: boolean;
   /** Whether its MultiHeadAttention is right. */
   readonly attention: boolean;
+  /** Whether its making of numbers of integers and scales is right. */
+  readonly dequantize: boolean;
 }
 
 /** A device's dialect. Measured on software devices for WebGPU, by onnxruntime's lists of kernels for the others. */
-export function dialectOf(name: DeviceName, { float16, attention }: DialectNeeds): Dialect {
+export function dialectOf(name: DeviceName, { float16, attention, dequantize }: DialectNeeds): Dialect {
   const heads = attention ? "heads" : "products";
+  const takes = { float16, bfloat16: false, float8: false, int8: dequantize };
   switch (name) {
     case "cpu":
       return asBuilt;
     case "webgpu":
-      return { ...asBuilt, linear: "gemm", attention: heads, small: "host", weights: float16 ? "halves" : "folded" };
+      return { ...asBuilt, linear: "gemm", attention: heads, small: "host", takes };
     case "cuda":
-      return { ...asBuilt, attention: heads };
+      return { ...asBuilt, attention: heads, takes: { ...asBuilt.takes, int8: dequantize } };
     case "directml":
-      return { ...asBuilt, attention: heads, weights: float16 ? "halves" : "folded" };
+      return { ...asBuilt, attention: heads, takes };
     case "coreml":
-      return { ...asBuilt, linear: "gemm", attention: "products", quickGelu: "plain", weights: "folded" };
+      return { ...asBuilt, linear: "gemm", attention: "products", quickGelu: "plain", takes: none };
   }
 }

@@ -5,7 +5,7 @@ import { type DeviceName, deviceNames } from "./device-name.ts";
 import { missingHint } from "./missing-hint.ts";
 import { cards } from "./probe/driver-fingerprint.ts";
 import { keepReport } from "./probe/probe-of.ts";
-import { hasAttention, type ProbeReport } from "./probe/probe-report.ts";
+import { isRight, type ProbeReport } from "./probe/probe-report.ts";
 import { runProbe } from "./probe/run-probe.ts";
 import { seemsThere } from "./seems-there.ts";
 
@@ -93,7 +93,7 @@ function toInfo(report: ProbeReport, version: string): DeviceInfo {
     ...(why === undefined ? {} : { why: isAbsent ? `there is no sign of a card (${why})` : why }),
     ...(hint === undefined ? {} : { hint }),
     float16,
-    attention: hasAttention(report),
+    attention: isRight(report, "attention"),
     errors,
     ...(gflops === undefined ? {} : { gflops }),
     ms,

@@ -1,10 +1,11 @@
 import { join } from "node:path";
 import { createClient, encodeImage, type GenerationInput } from "@latentkit/core";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { local } from "../local.ts";
 import type { LocalBackend } from "../local-backend.ts";
 import type { LocalOptions } from "../local-options.ts";
-import { difference } from "../testing/single-file.ts";
+import { quantisedUnet } from "../testing/quantised.ts";
+import { difference, singleFile } from "../testing/single-file.ts";
 import { softwareGpus } from "../testing/software-gpu.ts";
 import { fixture, fixtureModel, recordedTensor } from "../testing/test-model.ts";
 
@@ -58,5 +59,21 @@ describe.each(gpus)("on $name", ({ env }) => {
     expect(mine.recipe.device).toMatchObject({ name: "webgpu", precision: "float32" });
     const pixels = async (result: typeof mine) => (await result.images[0]!.pixels()).data;
     expect(difference(await pixels(mine), await pixels(right)).max).toBeLessThanOrEqual(1);
+  });
+
+  test.each(["int8_convrot.safetensors", "q4_k.gguf"])("two steps of %s: the CPU's picture too", async (name) => {
+    const options: LocalOptions = {
+      model: await singleFile("sd1"),
+      parts: { unet: await quantisedUnet(name) },
+      threads: 1,
+    };
+    const drawn = async (device: "webgpu" | "cpu") => {
+      const backend = local({ ...options, device });
+      onTestFinished(() => backend.dispose());
+      const { images, recipe } = await createClient({ backend }).generate(common);
+      expect(recipe.device?.name).toBe(device);
+      return (await images[0]!.pixels()).data;
+    };
+    expect(difference(await drawn("webgpu"), await drawn("cpu")).max).toBeLessThanOrEqual(1);
   });
 });

@@ -5,7 +5,7 @@ import type { Device } from "./device.ts";
 import { inHalfPrecision, mayBeHalf } from "./half-precision.ts";
 import { hostNodes } from "./host-nodes.ts";
 import { spell } from "./spell.ts";
-import { onlyHalfFiles, onlyHalves, withSmallWeights } from "./weights-on-device.ts";
+import { onlyHalfFiles, readyWeights } from "./weights/ready-weights.ts";
 
 /** What a session is made of. */
 export interface SessionPlan {
@@ -13,29 +13,40 @@ export interface SessionPlan {
   readonly options: InferenceSession.SessionOptions;
   /** Operators that are left to the CPU. */
   readonly onHost: readonly string[];
+  /** To be called once the session is made. */
+  dispose(): Promise<void>;
 }
 
-/** A network's graph as a device takes it. `more` is what every session of the engine is given. */
-export function planSession(graph: NetworkGraph, device: Device, more: InferenceSession.SessionOptions): SessionPlan {
+/** A network's graph as a device takes it. `more` is what every session of the engine is given; `Session` makes weights ready on the CPU. */
+export async function planSession(
+  graph: NetworkGraph,
+  device: Device,
+  more: InferenceSession.SessionOptions,
+  Session: typeof InferenceSession,
+): Promise<SessionPlan> {
   const { exported, built, sessionOptions } = graph;
   const options = { ...sessionOptions, ...more };
   // An exported graph finds the files of its weights beside it.
   if (exported !== undefined || built === undefined || device.name === "cpu")
-    return { model: exported ?? graph.model, options: { ...options, ...providers(device) }, onHost: [] };
+    return {
+      model: exported ?? graph.model,
+      options: { ...options, ...providers(device) },
+      onHost: [],
+      dispose: async () => {},
+    };
   const { dialect } = device;
-  const spelled = spell(built, dialect);
+  const { model: whole, dispose } = await readyWeights(spell(built, dialect), built, dialect.takes, Session);
   const isHalf = device.precision === "float16" && mayBeHalf(built.name);
-  const lieHalf = isHalf ? onlyHalfFiles(built) : onlyHalves(built);
-  const asStored = (dialect.weights === "cast" && !isHalf) || (dialect.weights !== "folded" && lieHalf);
-  const whole = asStored && (isHalf || dialect.weights === "halves") ? withSmallWeights(spelled, built.root) : spelled;
   const small = hostNodes(whole);
   const onHost = dialect.small === "host" ? small : [];
   // Wherever they are computed: a timestep's angles are far beyond what float16 can tell apart.
   const model = isHalf ? inHalfPrecision(whole, small) : whole;
+  const folds = isHalf && !onlyHalfFiles(whole);
   return {
     model: encodeModel(model),
-    options: { ...(asStored ? options : folding(options)), ...providers(device, onHost) },
+    options: { ...(folds ? folding(options) : options), ...providers(device, onHost) },
     onHost,
+    dispose,
   };
 }
 
@@ -51,7 +62,7 @@ function providers(device: Device, onHost: readonly string[] = []): InferenceSes
   return { executionProviders: [own as InferenceSession.ExecutionProviderConfig, "cpu"] };
 }
 
-/** Weights are made float32 once, at load, in memory that is given back where the device has its own copy. */
+/** Weights are cast once, at load, in memory that is given back where the device has its own copy. */
 function folding(options: InferenceSession.SessionOptions): InferenceSession.SessionOptions {
   const { optimization: _, ...extra } = (options.extra ?? {}) as Record<string, unknown>;
   return { ...options, enableCpuMemArena: false, extra };

@@ -14,16 +14,17 @@ function onCpu(dialect: Dialect, precision: Device["precision"] = "float32"): De
 }
 
 const dialects = {
-  "webgpu with right attention": dialectOf("webgpu", { float16: true, attention: true }),
-  "webgpu with wrong attention": dialectOf("webgpu", { float16: true, attention: false }),
-  cuda: dialectOf("cuda", { float16: true, attention: true }),
-  coreml: dialectOf("coreml", { float16: false, attention: false }),
+  "webgpu with right attention": dialectOf("webgpu", { float16: true, attention: true, dequantize: true }),
+  "webgpu with wrong attention": dialectOf("webgpu", { float16: true, attention: false, dequantize: true }),
+  cuda: dialectOf("cuda", { float16: true, attention: true, dequantize: true }),
+  coreml: dialectOf("coreml", { float16: false, attention: false, dequantize: false }),
 };
 
 async function errorOf({ oracle }: NetworkCase, graph: NetworkGraph, device: Device): Promise<number> {
   const values = await oracle();
-  const { model, options } = planSession(graph, device, { intraOpNumThreads: 1 });
+  const { model, options, dispose } = await planSession(graph, device, { intraOpNumThreads: 1 }, InferenceSession);
   const session = await InferenceSession.create(model as Uint8Array, options);
+  await dispose();
   const results = await session.run(
     Object.fromEntries(graph.inputs.map(({ name }) => [name, values.get(`in.${name}`)!])),
   );

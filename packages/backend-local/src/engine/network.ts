@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { deviceError } from "../devices/device-error.ts";
-import { planSession } from "../devices/session.ts";
+import { planSession, type SessionPlan } from "../devices/session.ts";
 import type { NetworkGraph } from "../networks/network-graph.ts";
 import { requireFinite } from "../pipeline/require-finite.ts";
 import { runExported } from "./run-exported.ts";
@@ -99,11 +99,15 @@ export class Network {
 
 async function open(graph: NetworkGraph, runtime: Runtime): Promise<InferenceSession> {
   const { InferenceSession: Session, sessionOptions, device } = runtime;
-  const { model, options } = planSession(graph, device, sessionOptions);
+  let plan: SessionPlan | undefined;
   try {
+    plan = await planSession(graph, device, sessionOptions, Session);
+    const { model, options } = plan;
     // TypeScript takes them for two functions.
     return await (typeof model === "string" ? Session.create(model, options) : Session.create(model, options));
   } catch (cause) {
     throw deviceError(device, "could not load a network", cause);
+  } finally {
+    await plan?.dispose();
   }
 }

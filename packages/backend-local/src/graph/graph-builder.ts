@@ -128,10 +128,10 @@ export class GraphBuilder {
     return this.#constant("int32", Int32Array.of(value), []);
   }
 
-  /** A uint8 constant: a list has one dimension, a number none. */
-  bytes(values: readonly number[] | number): Value {
+  /** A uint8 constant: without `dims` a list has one dimension, a number none. */
+  bytes(values: readonly number[] | number, dims?: readonly number[]): Value {
     const data = Uint8Array.from([values].flat());
-    return this.#constant("uint8", data, Array.isArray(values) ? [data.length] : []);
+    return this.#constant("uint8", data, dims ?? (Array.isArray(values) ? [data.length] : []));
   }
 
   /** An int8 constant. */

@@ -28,13 +28,16 @@ export interface Port {
   readonly dims: readonly (number | string)[];
 }
 
+/** An output whose shape may be left to be found. */
+export type OutputPort = Omit<Port, "dims"> & Partial<Pick<Port, "dims">>;
+
 /** The parts of a model that our graphs use. */
 export interface OnnxModel {
   name: string;
   nodes: readonly OnnxNode[];
   initializers: readonly OnnxInitializer[];
   inputs: readonly Port[];
-  outputs: readonly Port[];
+  outputs: readonly OutputPort[];
   /** Version by operator domain; `""` is ONNX's own. */
   opsets: Readonly<Record<string, number>>;
 }
@@ -101,16 +104,16 @@ function initializer(writer: BinaryWriter, { name, type, dims, data }: OnnxIniti
   writer.tag(14, WireType.Varint).int32(1); // data_location = EXTERNAL
 }
 
-function port(writer: BinaryWriter, { name, type, dims }: Port): void {
+function port(writer: BinaryWriter, { name, type, dims }: OutputPort): void {
   text(writer, 1, name);
   const dimension = (dim: number | string) =>
     typeof dim === "string" ? text(writer, 2, dim) : writer.tag(1, WireType.Varint).int64(dim);
   const shape = () => {
-    for (const dim of dims) message(writer, 1, () => dimension(dim));
+    for (const dim of dims ?? []) message(writer, 1, () => dimension(dim));
   };
   const tensor = () => {
     writer.tag(1, WireType.Varint).int32(dataTypeCodes[type]);
-    message(writer, 2, shape);
+    if (dims !== undefined) message(writer, 2, shape);
   };
   message(writer, 2, () => message(writer, 1, tensor));
 }

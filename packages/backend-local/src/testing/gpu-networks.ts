@@ -41,10 +41,12 @@ process.kill(process.pid, "SIGKILL");
 async function run({ name, build, oracle }: NetworkCase): Promise<GpuNetwork> {
   const graph = await build();
   const values = await oracle();
-  const { model, options, onHost } = planSession(graph, runtime.device, runtime.sessionOptions);
+  const { device, sessionOptions, InferenceSession: Session } = runtime;
+  const { model, options, onHost, dispose } = await planSession(graph, device, sessionOptions, Session);
   const folder = await mkdtemp(join(tmpdir(), "latentkit-profile-"));
   const profile = { enableProfiling: true, profileFilePrefix: join(folder, "profile") };
-  const session = await runtime.InferenceSession.create(model as Uint8Array, { ...options, ...profile });
+  const session = await Session.create(model as Uint8Array, { ...options, ...profile });
+  await dispose();
   const feeds = Object.fromEntries(graph.inputs.map((port) => [port.name, values.get(`in.${port.name}`)!]));
   const results = await session.run(feeds);
   session.endProfiling();

@@ -29,6 +29,7 @@ export const kernelFamilies = [
   "rotary",
   "movement",
   "attention",
+  "dequantize",
 ] as const;
 
 /** One of {@link kernelFamilies}. */
@@ -250,6 +251,31 @@ function attention(): Kernel {
   };
 }
 
+/** Rows of small integers times a scale each, less a zero where they are unsigned: as weights are stored. */
+function dequantize(signed: boolean): Kernel {
+  const [rows, columns] = [33, 67];
+  const [x, scale] = [wave([rows, columns], 0.3), wave([rows], 0.17)];
+  const q = (i: number) => ((i * 37) % 255) - (signed ? 127 : 0);
+  const values = Array.from({ length: rows * columns }, (_, i) => q(i));
+  return {
+    family: "dequantize",
+    feeds: { x, scale },
+    add(graph, [input, scales]) {
+      const dims = [rows, columns];
+      const [stored, zero] = signed
+        ? [graph.signedBytes(values, dims)]
+        : [graph.bytes(values, dims), graph.bytes(new Array<number>(rows).fill(8))];
+      const made = graph.node("DequantizeLinear", [stored, scales, zero], { attributes: { axis: int(0) } });
+      return graph.node("Mul", [input, made]);
+    },
+    expected: () =>
+      make(
+        [rows, columns],
+        (r, c) => x.data[r * columns + c]! * scale.data[r]! * (q(r * columns + c) - (signed ? 0 : 8)),
+      ),
+  };
+}
+
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 
 /** Every kernel that graphs are made of, but for additions and their like. */
@@ -270,6 +296,8 @@ export function kernels(): Kernel[] {
     rotary(false),
     movement(),
     attention(),
+    dequantize(true),
+    dequantize(false),
   ];
 }
 

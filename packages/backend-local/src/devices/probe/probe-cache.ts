@@ -13,7 +13,7 @@ const keptMs = 7 * 24 * 3_600_000;
 const lateMs = 10 * 60_000;
 
 /** Changes when probes try other things. */
-const format = 1;
+const format = 2;
 
 const error = z.union([z.number(), z.null().transform(() => Number.POSITIVE_INFINITY)]);
 

@@ -25,7 +25,10 @@ export interface ProbeReport {
 /** A kernel that is further off is wrong: those that are right are within 1e-5, also where they sum in TF32 within 2e-3. */
 export const wrongFrom = 0.005;
 
-/** Whether a device's attention is right. */
-export function hasAttention({ errors }: ProbeReport): boolean {
-  return (errors.attention ?? Number.POSITIVE_INFINITY) < wrongFrom;
+/** Kernels that there is another way for: where one is wrong, graphs do without it. */
+export const spared: readonly KernelFamily[] = ["attention", "dequantize"];
+
+/** Whether a device's kernels of a family are right. */
+export function isRight({ errors }: Pick<ProbeReport, "errors">, family: KernelFamily): boolean {
+  return (errors[family] ?? Number.POSITIVE_INFINITY) < wrongFrom;
 }

@@ -1,0 +1,73 @@
+import { readdirSync, rmSync } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, parse, sep } from "node:path";
+import { ConfigError } from "@latentkit/core";
+
+const prefix = "latentkit-weights-";
+
+/**
+ * A file in the system's folder for temporary ones that holds weights as a device takes them, for as long as it takes to load them: from a file they are
+ * mapped, where in memory they would be held twice.
+ */
+export class WeightFile {
+  readonly #path: string;
+  readonly #location: string;
+  #file: FileHandle | undefined;
+  #length = 0;
+
+  /** `root` is the folder that weights' places are relative to: the file system's, or a drive's. */
+  constructor(root: string) {
+    this.#path = join(tmpdir(), `${prefix}${process.pid}-${process.hrtime.bigint().toString(36)}`);
+    if (parse(this.#path).root !== root) {
+      const message = `${tmpdir()}, where weights are made ready for the GPU, must be on ${root}, where the model is: set TEMP to a folder there`;
+      throw new ConfigError(message, { backend: "local", details: { field: "device" } });
+    }
+    this.#location = this.#path.slice(root.length).replaceAll(sep, "/");
+  }
+
+  /** Adds bytes, and says where they are. */
+  async add(bytes: Uint8Array): Promise<{ location: string; offset: number; length: number }> {
+    if (this.#file === undefined) {
+      removeLeft();
+      this.#file = await open(this.#path, "wx", 0o600);
+    }
+    const offset = this.#length;
+    for (let written = 0; written < bytes.length; )
+      written += (await this.#file.write(bytes, written, bytes.length - written, offset + written)).bytesWritten;
+    // As typed arrays want it.
+    this.#length = Math.ceil((offset + bytes.length) / 64) * 64;
+    return { location: this.#location, offset, length: bytes.length };
+  }
+
+  async remove(): Promise<void> {
+    if (this.#file === undefined) return;
+    await this.#file.close();
+    remove(this.#path);
+  }
+}
+
+/** What engines left that were ended while they loaded. */
+function removeLeft(): void {
+  for (const name of readdirSync(tmpdir()).filter((each) => each.startsWith(prefix))) {
+    const pid = Number.parseInt(name.slice(prefix.length), 10);
+    if (Number.isInteger(pid) && !isAlive(pid)) remove(join(tmpdir(), name));
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+function remove(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // Another's, or still mapped: the system's own cleaning takes it.
+  }
+}
