@@ -3,7 +3,7 @@
  * 512 and 1024, of exact size and random float16 weights: time to load, first run, seconds a run of one sample and of two (guidance), memory, error
  * against the CPU; and torch in float16 on the same card, where there is one with diffusers.
  *
- *     node --conditions=latentkit-source tools/bench/gpu.ts [webgpu|cuda|cpu …] [--small] [--side latent] [--budget seconds]
+ *     node --conditions=latentkit-source tools/bench/gpu.ts [webgpu|cuda|cpu …] [--small] [--side latent] [--only network] [--budget seconds]
  *
  * Default: webgpu and cuda, 450 seconds. Every figure is of a process of its own, so that one that ends, or runs out of memory, is a line of the table. With
  * --small it runs small networks, with --side latents of this one size: for trying the script on a device that the CPU plays. LATENTKIT_PYTHON is a Python with torch and diffusers (default: python3);
@@ -27,6 +27,7 @@ const { values: flags, positionals } = parseArgs({
   options: {
     small: { type: "boolean", default: false },
     side: { type: "string" },
+    only: { type: "string" },
     budget: { type: "string", default: "450" },
     task: { type: "string" },
   },
@@ -45,7 +46,9 @@ if (flags.task !== undefined) {
 await main();
 
 async function main(): Promise<void> {
-  const subjects = flags.small ? small : published;
+  const all = flags.small ? small : published;
+  const subjects = all.filter(({ name }) => flags.only === undefined || name === flags.only);
+  if (subjects.length === 0) throw new Error(`${flags.only} is none of ${all.map(({ name }) => name).join(", ")}`);
   const devices = (positionals.length > 0 ? positionals : ["webgpu", "cuda"]).map((name) => {
     const known = deviceNames.find((device) => device === name);
     if (known === undefined) throw new Error(`${name} is no device: ${deviceNames.join(", ")}`);
@@ -72,7 +75,7 @@ async function main(): Promise<void> {
 async function compare(subject: GpuSubject, probes: ReadonlyMap<DeviceName, ProbeReport>): Promise<void> {
   const { name, build } = subject;
   const sides = flags.side === undefined ? subject.sides : [Number(flags.side)];
-  const weights = join(folder, `${name}-gpu-F16.safetensors`);
+  const weights = join(folder, `${name}-F16.safetensors`);
   if (!existsSync(weights)) await writeRandomWeights(weights, wantedTensors(build), "F16");
   for (const side of sides) {
     say(`\n## ${name}, latent ${side}×${side}`);
@@ -97,7 +100,8 @@ async function compare(subject: GpuSubject, probes: ReadonlyMap<DeviceName, Prob
 
 /** A task in a process of its own: what it found, or how it ended. */
 async function child<T>(task: GpuTask): Promise<T | string> {
-  const seconds = Math.max(10, Math.min(150, left()));
+  // A device that the CPU plays takes its time.
+  const seconds = Math.max(10, flags.side === undefined ? Math.min(150, left()) : left());
   const { promise, resolve } = Promise.withResolvers<T | string>();
   const args = [...process.execArgv, fileURLToPath(import.meta.url), "--task", JSON.stringify(task)];
   const started = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });

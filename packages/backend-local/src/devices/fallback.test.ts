@@ -1,5 +1,9 @@
+import { randomUUID } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createClient, type GenerationResult, type JobEvent } from "@latentkit/core";
-import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { local } from "../local.ts";
 import type { LocalOptions } from "../local-options.ts";
 import { type FakeGpu, fakeGpuRuntime } from "../testing/fake-gpu.ts";
@@ -11,10 +15,16 @@ const request = { prompt: "a red apple", width: 32, height: 32, steps: 2, seed: 
 // Two or three processes each, on a machine that may be busy.
 vi.setConfig({ testTimeout: 300_000 });
 
+// A device is tried once for all of them.
 let onnxruntime: string;
-beforeEach(async () => {
-  onnxruntime = await fakeGpuRuntime();
-  vi.stubEnv("XDG_CACHE_HOME", await temporaryFolder());
+let cache: string;
+beforeAll(async () => {
+  const folder = await mkdtemp(join(tmpdir(), "latentkit-fallback-"));
+  [onnxruntime, cache] = [await fakeGpuRuntime(folder), join(folder, "cache")];
+  return () => rm(folder, { recursive: true });
+});
+beforeEach(() => {
+  vi.stubEnv("XDG_CACHE_HOME", cache);
   // A sign that there is a card.
   vi.stubEnv("VK_DRIVER_FILES", "/nowhere/fake.json");
 });
@@ -22,6 +32,8 @@ afterEach(() => void vi.unstubAllEnvs());
 
 function clientOf(options: LocalOptions, gpu: FakeGpu = "well") {
   vi.stubEnv("FAKE_GPU", gpu);
+  // But for one that does not survive it.
+  if (gpu === "wild") vi.stubEnv("XDG_CACHE_HOME", join(cache, "wild", randomUUID()));
   const client = createClient({ backend: local({ model: fixtureModel("sd1"), threads: 1, onnxruntime, ...options }) });
   onTestFinished(() => client.dispose());
   return client;
@@ -34,7 +46,8 @@ async function drawn(result: GenerationResult): Promise<Uint8Array> {
 /** What is said of devices: the model has something to say of its size too. */
 const ofDevices = ({ warnings }: GenerationResult) => warnings.filter(({ code }) => code.endsWith("_fallback"));
 
-const onCpu = async () => drawn(await clientOf({ device: "cpu" }).generate(request));
+let byCpu: Promise<Uint8Array> | undefined;
+const onCpu = () => (byCpu ??= clientOf({ device: "cpu" }).generate(request).then(drawn));
 
 test("a GPU that works and is faster is taken, and the event and the recipe say so", async () => {
   const job = clientOf({ device: "auto" }).generate(request);

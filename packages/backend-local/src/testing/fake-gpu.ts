@@ -1,7 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { temporaryFolder } from "./test-model.ts";
 
 /**
  * How a fake GPU behaves: well; its device is lost, or its driver ends the process, in the third run; it has no memory; trying it ends the process; its
@@ -10,11 +9,11 @@ import { temporaryFolder } from "./test-model.ts";
 export type FakeGpu = "well" | "lost" | "crash" | "full" | "wild" | "nan";
 
 /**
- * An onnxruntime-node whose WebGPU and CUDA devices are the CPU, and fails as it is told: for `onnxruntime`. Give the environment variable FAKE_GPU one of
+ * Writes an onnxruntime-node into a folder whose WebGPU and CUDA devices are the CPU, and fails as it is told: for `onnxruntime`. Give the environment variable FAKE_GPU one of
  * {@link FakeGpu}.
  */
-export async function fakeGpuRuntime(): Promise<string> {
-  const folder = join(await temporaryFolder(), "onnxruntime-node");
+export async function fakeGpuRuntime(inFolder: string): Promise<string> {
+  const folder = join(inFolder, "onnxruntime-node");
   await mkdir(folder);
   const real = createRequire(import.meta.url).resolve("onnxruntime-node");
   await writeFile(join(folder, "package.json"), JSON.stringify({ name: "onnxruntime-node", version: "1.30.0" }));
