@@ -5,7 +5,7 @@ import { type DeviceName, deviceNames } from "./device-name.ts";
 import { missingHint } from "./missing-hint.ts";
 import { cards } from "./probe/driver-fingerprint.ts";
 import { keepReport } from "./probe/probe-of.ts";
-import { isRight, type ProbeReport } from "./probe/probe-report.ts";
+import { isRight, type ProbeReport, spared } from "./probe/probe-report.ts";
 import { runProbe } from "./probe/run-probe.ts";
 import { seemsThere } from "./seems-there.ts";
 
@@ -19,6 +19,8 @@ export interface DeviceInfo {
   float16: boolean;
   /** Whether its MultiHeadAttention computes rightly; where it doesn't, graphs do without it. */
   attention: boolean;
+  /** Kinds of kernels that compute wrongly, and that graphs do without. */
+  unused: string[];
   /** Greatest relative error of each kind of kernel, against double precision. Infinite where it gave no numbers. */
   errors: Partial<Record<string, number>>;
   /** Products of matrices: thousand million operations a second. */
@@ -72,7 +74,11 @@ export async function inspectDevices(options: InspectDevicesOptions = {}): Promi
     },
     cards: cards(),
     devices: [...reports.values()].map((report) => toInfo(report, version ?? "")),
-    auto: { name: auto.name, precision: auto.precision, reason: auto.reason },
+    auto: {
+      name: auto.name,
+      precision: auto.precision,
+      reason: reports.get("cpu")?.usable ? auto.reason : "not even the CPU can be used",
+    },
   };
 }
 
@@ -94,6 +100,7 @@ function toInfo(report: ProbeReport, version: string): DeviceInfo {
     ...(hint === undefined ? {} : { hint }),
     float16,
     attention: isRight(report, "attention"),
+    unused: usable ? spared.filter((family) => !isRight(report, family)) : [],
     errors,
     ...(gflops === undefined ? {} : { gflops }),
     ms,

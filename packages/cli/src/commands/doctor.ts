@@ -1,5 +1,6 @@
 import { cpus, totalmem } from "node:os";
 import type { DeviceInfo, DevicesInfo } from "@latentkit/backend-local";
+import { ConfigError } from "@latentkit/core";
 import { Command } from "commander";
 import type { MakeCommand } from "../run-cli.ts";
 import { columns } from "../terminal/columns.ts";
@@ -25,6 +26,8 @@ export const doctorCommand: MakeCommand = ({ stdout }) =>
       const found = await inspectDevices(onnxruntime === undefined ? {} : { onnxruntime });
       const machine = { node: process.version, platform: `${process.platform}-${process.arch}` };
       stdout.write(`${json ? JSON.stringify({ ...machine, ...found }, undefined, 2) : table(machine, found)}\n`);
+      const [cpu] = found.devices;
+      if (!cpu?.usable) throw new ConfigError(`nothing can be drawn here: ${cpu?.why ?? "the CPU cannot be used"}`);
     });
 
 const help = `
@@ -51,23 +54,20 @@ function table({ node, platform }: { node: string; platform: string }, found: De
   return columns(rows.filter(([, value]) => value !== ""));
 }
 
-function rowsOf({ name, usable, why, hint, float16, attention, errors, gflops, ms }: DeviceInfo): [string, string][] {
+function rowsOf({ name, usable, why, hint, float16, unused, errors, gflops, ms }: DeviceInfo): [string, string][] {
   if (!usable)
     return [
       [name, `no: ${why ?? "it cannot be used"}`],
       ...(hint === undefined ? [] : [["", hint] as [string, string]]),
     ];
-  const worst = Math.max(
-    0,
-    ...Object.entries(errors).map(([kind, error]) => (kind === "attention" ? 0 : (error ?? 0))),
-  );
+  const used = Object.entries(errors).filter(([kind]) => !unused.some((family) => family === kind));
   const said = [
     `${gflops} GFLOP/s`,
     float16 || name === "cpu" ? "" : "no float16",
-    `kernels within ${worst.toExponential(0)}`,
-    attention
-      ? ""
-      : `but its attention, off by ${(100 * (errors.attention ?? Number.NaN)).toPrecision(2)}%, is not used`,
+    `kernels within ${Math.max(0, ...used.map(([, error]) => error ?? 0)).toExponential(0)}`,
+    ...unused.map(
+      (kind) => `but its ${kind}, off by ${(100 * (errors[kind] ?? Number.NaN)).toPrecision(2)}%, is not used`,
+    ),
     `(${(ms / 1000).toFixed(1)} s)`,
   ];
   return [[name, `works: ${said.filter((part) => part !== "").join(", ")}`]];
