@@ -25,6 +25,8 @@ from diffusers import (
 )
 from families import FOLDER, KEYS, files_of, task_of
 from flow_flux1 import FLUX1, FLUX1_FILL
+from flow_chroma import CHROMA
+from flow_chroma import OWN as OF_CHROMA
 from flow_flux3 import FLUX3, Flux3Pipeline
 from flow_krea2 import KREA2, OWN
 from flow_parts import encoder_values, flux_vae, noise, qwen3, randomise
@@ -151,12 +153,17 @@ MODELS = {
     "qwen-image": QWEN_IMAGE,
     "krea2": KREA2,
     "flux3": FLUX3,
+    "chroma": CHROMA,
 }  # fmt: skip
+
+
+#: Pipelines that are not diffusers' own.
+OURS = {**OWN, **OF_CHROMA, "Flux3Pipeline": Flux3Pipeline}
 
 
 @functools.cache
 def loaded(kind, name, files, without):
-    return load({**OWN, "Flux3Pipeline": Flux3Pipeline}.get(kind) or getattr(diffusers, kind), FOLDER / name, files=json.loads(files), **{part: None for part in without})
+    return load(OURS.get(kind) or getattr(diffusers, kind), FOLDER / name, files=json.loads(files), **{part: None for part in without})
 
 
 def run(name, case, tensors, image, mask):

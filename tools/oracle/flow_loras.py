@@ -11,8 +11,7 @@ from pathlib import Path
 import diffusers
 import numpy as np
 import torch
-from flow_families import PROMPT
-from flow_flux3 import Flux3Pipeline
+from flow_families import OURS, PROMPT
 from families import FOLDER
 from networks import noise
 from safetensors.torch import save_file
@@ -42,6 +41,11 @@ MODELS = {
         (["text_fusion.layerwise_blocks.0.attn.to_v"], "txtfusion.layerwise_blocks.0.attn.wv"),
         (["txt_in.linear_2"], "txtmlp.3"),
     ], "comfyui"),
+    "chroma": ("ChromaPipeline", dict(guidance_scale=1.0), [
+        ([f"transformer_blocks.0.attn.{part}" for part in QKV], "double_blocks_0_img_attn_qkv"),
+        (["transformer_blocks.0.ff_context.net.2"], "double_blocks_0_txt_mlp_2"),
+        (["single_transformer_blocks.1.proj_out"], "single_blocks_1_linear2"),
+    ], "kohya"),
     "flux3": ("Flux3Pipeline", {}, [
         *[([f"single_transformer_blocks.1.{own}"], f"single_blocks.1.{name}") for own, name in (
             ("attn.to_q", "q_proj"), ("attn.to_out.0", "attn_out"), ("ff.linear_in", "mlp_in"),
@@ -62,7 +66,7 @@ def main():
     OUT.mkdir(parents=True, exist_ok=True)
     pictures = {}
     for model, (kind, call, layers, naming) in MODELS.items():
-        pipeline = load(Flux3Pipeline if kind == "Flux3Pipeline" else getattr(diffusers, kind), FOLDER / model)
+        pipeline = load(OURS.get(kind) or OURS.get(f"Hiding{kind}") or getattr(diffusers, kind), FOLDER / model)
         weights = dict(pipeline.transformer.named_parameters())
         own, other = {}, {}
         for i, (names, name) in enumerate(layers):

@@ -68,6 +68,17 @@ def flux1(state):
     return flux(state, starts, double(1), {"norm.linear": "modulation.lin", "proj_out": "linear2"})
 
 
+def chroma(state):
+    own = {name: tensor for name, tensor in state.items() if name.startswith("distilled_guidance_layer.")}
+    rest = flux({name: tensor for name, tensor in state.items() if name not in own}, {}, double(1), {"proj_out": "linear2"})
+    pairs = (("linear_1", "in_layer"), ("linear_2", "out_layer"))
+    for name, tensor in own.items():
+        for a, b in pairs:
+            name = name.replace(a, b)
+        rest[name.replace(".weight", ".scale") if ".norms." in name else name] = tensor
+    return rest
+
+
 def flux2(state):
     starts = embedders({f"time_guidance_embed.{a}_embedder": b for a, b in (("timestep", "time_in"), ("guidance", "guidance_in"))})
     starts |= {f"{name}.linear": f"{name}.lin" for name in ("double_stream_modulation_img", "double_stream_modulation_txt", "single_stream_modulation")}

@@ -1,4 +1,5 @@
 import { modelError } from "../files/model-error.ts";
+import { chroma } from "./chroma/chroma-family.ts";
 import type { Family } from "./family.ts";
 import { flux1 } from "./flux1/flux1-family.ts";
 import { flux2 } from "./flux2/flux2-family.ts";
@@ -26,6 +27,7 @@ export const families: readonly Family[] = [
   qwenImage,
   krea2,
   flux3,
+  chroma,
   upscaler,
 ];
 

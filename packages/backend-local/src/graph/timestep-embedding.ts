@@ -16,12 +16,9 @@ const maxPeriod = 10_000;
  * frequencies are rounded to float32 at each step as torch does: at t near 1000 one ulp more is seen in the sine.
  */
 export function timestepEmbedding(graph: GraphBuilder, timesteps: Value, options: TimestepOptions): Value {
-  const { dimension, flipSinToCos, freqShift } = options;
-  const half = dimension >> 1;
-  const frequencies = Array.from({ length: half }, (_, i) => {
-    const exponent = Math.fround(Math.fround(Math.fround(-Math.log(maxPeriod)) * i) / (half - freqShift));
-    return Math.fround(Math.exp(Math.fround(exponent)));
-  });
+  const { dimension, flipSinToCos } = options;
+  const frequencies = frequenciesOf(options);
+  const half = frequencies.length;
   const column = graph.node("Reshape", [timesteps, graph.ints([-1, 1])]);
   const angles = graph.node("Mul", [column, graph.floats(frequencies, [1, half])]);
   const waves = [graph.node("Sin", [angles]), graph.node("Cos", [angles])];
@@ -29,6 +26,25 @@ export function timestepEmbedding(graph: GraphBuilder, timesteps: Value, options
     attributes: { axis: { int: 1 } },
   });
   return dimension % 2 === 0 ? embedding : graph.node("Pad", [embedding, graph.ints([0, 0, 0, 1])]);
+}
+
+function frequenciesOf({ dimension, freqShift }: TimestepOptions): number[] {
+  const half = dimension >> 1;
+  return Array.from({ length: half }, (_, i) => {
+    const exponent = Math.fround(Math.fround(Math.fround(-Math.log(maxPeriod)) * i) / (half - freqShift));
+    return Math.fround(Math.exp(Math.fround(exponent)));
+  });
+}
+
+/** {@link timestepEmbedding} of numbers that are known, as large as they may be: `[n, dimension]`, which is even. */
+export function constantWaves(graph: GraphBuilder, numbers: readonly number[], options: TimestepOptions): Value {
+  const frequencies = frequenciesOf(options);
+  const waves = [Math.sin, Math.cos];
+  const rows = numbers.flatMap((number) => {
+    const angles = frequencies.map((frequency) => Math.fround(number * frequency));
+    return (options.flipSinToCos ? waves.toReversed() : waves).flatMap((wave) => angles.map((angle) => wave(angle)));
+  });
+  return graph.floats(rows, [numbers.length, options.dimension]);
 }
 
 /**

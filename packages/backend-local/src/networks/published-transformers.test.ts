@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { Weights } from "../files/weights.ts";
 import { buildVaeDecoder, buildVaeEncoder } from "./autoencoder-kl/autoencoder-kl.ts";
 import { buildQwenVaeDecoder, buildQwenVaeEncoder } from "./autoencoder-kl-qwen-image/autoencoder-kl-qwen-image.ts";
+import { buildChromaTransformer } from "./chroma-transformer/chroma-transformer.ts";
 import { buildFluxTransformer } from "./flux-transformer/flux-transformer.ts";
 import { buildFlux2Transformer } from "./flux2-transformer/flux2-transformer.ts";
 import { buildFlux3Transformer } from "./flux3-transformer/flux3-transformer.ts";
@@ -40,6 +41,7 @@ const networks: Record<string, { build: Build; unused?: RegExp }> = {
   "sd3.5-medium": { build: buildSD3Transformer },
   "sd3.5-large": { build: buildSD3Transformer },
   "qwen-image": { build: buildQwenImageTransformer },
+  chroma: { build: buildChromaTransformer },
   krea2: { build: buildKrea2Transformer },
   "flux3-klein": {
     build: (config, weights) => buildFlux3Transformer(config, weights, { references: true }),

@@ -10,6 +10,7 @@ import {
   buildQwenVaeEncoder,
 } from "../networks/autoencoder-kl-qwen-image/autoencoder-kl-qwen-image.ts";
 import { buildTinyDecoder, buildTinyEncoder } from "../networks/autoencoder-tiny/autoencoder-tiny.ts";
+import { buildChromaTransformer } from "../networks/chroma-transformer/chroma-transformer.ts";
 import { buildClipText } from "../networks/clip-text/clip-text.ts";
 import { buildFluxTransformer } from "../networks/flux-transformer/flux-transformer.ts";
 import { buildFlux2Transformer } from "../networks/flux2-transformer/flux2-transformer.ts";
@@ -83,6 +84,7 @@ const parts: [family: string, folder: string, network: string, build: Build][] =
     (config, weights) => buildQwen3VL(config, weights, { states: selectedLayers({}) }),
   ],
   ["krea2", "transformer", "transformer", buildKrea2Transformer],
+  ["chroma", "transformer", "transformer", buildChromaTransformer],
   ["flux3", "text_encoder", "textEncoder", (config, weights) => buildQwen3VL(config, weights, { states: textStates })],
   [
     "flux3",

@@ -11,13 +11,15 @@ export interface T5Names {
   tokenizer: string;
   /** Whether padding is hidden from the text. Default: it is seen like words. */
   masks?: boolean;
+  /** How much padding there is at most, where it is hidden: what stands after it is left out. Default: all. */
+  padding?: number;
 }
 
 /** Encodes a job's texts by T5, each filled up to the tokenizer's length; what does not fit is cut off, and the end token stays. */
 export async function encodeT5(
   model: OpenModel,
   steering: Pick<Steering, "groups" | "rows">,
-  { network: name, tokenizer, masks = false }: T5Names,
+  { network: name, tokenizer, masks = false, padding }: T5Names,
   signal: AbortSignal,
 ): Promise<EncodedEach> {
   const config = t5Config(partOf(model.model, name).config);
@@ -30,7 +32,8 @@ export async function encodeT5(
       const kept = all.slice(0, words.length - 1);
       return { ids: Int32Array.from([...kept, all.at(-1)!]), cut: words.textOf(all.slice(kept.length, -1)) };
     },
-    async encode(ids, { length, pad }) {
+    async encode(ids, { length: most, pad }) {
+      const length = padding === undefined ? most : Math.min(most, ids.length + padding);
       const { Tensor } = model.runtime;
       const filled = new Int32Array(length).fill(pad);
       filled.set(ids);

@@ -46,6 +46,23 @@ export function deducedFlux1(weights: Weights): Record<string, unknown> {
   };
 }
 
+/** The same of Chroma. */
+export function deducedChroma(weights: Weights): Record<string, unknown> {
+  const names = new TensorNames(weights);
+  const { headSize, config } = ofTwoStreams(names, embedders);
+  const [hidden, channels] = names.shape("distilled_guidance_layer.in_proj.weight");
+  return {
+    _class_name: "ChromaTransformer2DModel",
+    ...config,
+    out_channels: names.shape("proj_out.weight")[0],
+    num_single_layers: names.count("single_transformer_blocks"),
+    axes_dims_rope: seldomByTime(headSize),
+    approximator_num_channels: channels,
+    approximator_hidden_dim: hidden,
+    approximator_layers: names.count("distilled_guidance_layer.layers"),
+  };
+}
+
 /** The same of FLUX.2. */
 export function deducedFlux2(weights: Weights): Record<string, unknown> {
   const names = new TensorNames(weights);

@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import { TensorNames } from "../../files/tensor-names.ts";
 import type { Weights } from "../../files/weights.ts";
 import {
+  deducedChroma,
   deducedFlux1,
   deducedFlux2,
   deducedFlux3,
@@ -11,7 +12,7 @@ import {
   deducedZImage,
 } from "../deduced/deduced-transformers.ts";
 import type { RecognisedModel } from "../recognised-model.ts";
-import { originalFlux1, originalFlux2 } from "./original-flux.ts";
+import { originalChroma, originalFlux1, originalFlux2 } from "./original-flux.ts";
 import { originalFlux3 } from "./original-flux3.ts";
 import { originalKrea2 } from "./original-krea2.ts";
 import { originalSD3 } from "./original-sd3.ts";
@@ -161,6 +162,22 @@ const flux3: FlowKind = {
   texts: { textEncoder: [comfy("qwen3vl_4b")] },
 };
 
+const chroma: FlowKind = {
+  original: ["double_blocks.0.img_attn.norm.key_norm", "distilled_guidance_layer.in_proj", "img_in"],
+  diffusers: ["transformer_blocks.0.attn.norm_added_k", "distilled_guidance_layer.in_proj"],
+  rename: originalChroma,
+  deduce: deducedChroma,
+  around: () => ({
+    pipeline: "ChromaPipeline",
+    // ComfyUI has the same μ, 1.15, at any size.
+    scheduler: { ...flowEuler, shift: Math.exp(1.15) },
+    tokenizers: { tokenizer: "t5" },
+    latents: fluxLatents,
+    options: {},
+  }),
+  texts: { textEncoder: [comfy("t5xxl")] },
+};
+
 /** Turbo is what nearly all files are, and the two differ in values alone: the base model's are called so, or as it was published. */
 function isBaseZImage(name: string): boolean {
   return (
@@ -168,7 +185,7 @@ function isBaseZImage(name: string): boolean {
   );
 }
 
-const kinds: readonly FlowKind[] = [flux1, flux2, zImage, sd3, qwenImage, krea2, flux3];
+const kinds: readonly FlowKind[] = [flux1, flux2, zImage, sd3, qwenImage, krea2, flux3, chroma];
 const prefixes = ["model.diffusion_model.", "diffusion_model.", "transformer.", "model.", ""];
 
 /** A flow's transformer that was found in a file, under diffusers' names. */

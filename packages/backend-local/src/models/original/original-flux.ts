@@ -43,6 +43,12 @@ const flux1: FluxNaming = {
   splitsSingle: true,
 };
 
+/** FLUX.1's without what Chroma makes its modulations of itself. */
+const chroma: FluxNaming = {
+  ...flux1,
+  starts: [["distilled_guidance_layer.", "distilled_guidance_layer."]],
+};
+
 const flux2: FluxNaming = {
   starts: [
     ...inOut("time_in", "time_guidance_embed.timestep_embedder"),
@@ -82,6 +88,11 @@ export function originalFlux1(source: Source): Weights {
   return originalFlux(source, flux1, "FLUX.1 transformer");
 }
 
+/** The same of Chroma, which has its author's names. */
+export function originalChroma(source: Source): Weights {
+  return originalFlux(source, chroma, "Chroma transformer");
+}
+
 /** The same of FLUX.2. */
 export function originalFlux2(source: Source): Weights {
   return originalFlux(source, flux2, "FLUX.2 transformer");
@@ -91,7 +102,7 @@ export function originalFlux2(source: Source): Weights {
 function originalFlux(source: Source, naming: FluxNaming, title: string): Weights {
   const names = new Renaming(source);
   const [doubles, singles] = [names.count("double_blocks"), names.count("single_blocks")];
-  for (const [from, to] of naming.starts) names.move(from, to);
+  for (const [from, to] of naming.starts) names.move(from, to, approximatorName);
   names.move("img_in.", "x_embedder.");
   names.move("txt_in.", "context_embedder.");
   names.move("final_layer.linear.", "proj_out.");
@@ -136,6 +147,14 @@ function splitSingle(names: Renaming, from: string, to: string): void {
       };
     });
   }
+}
+
+/** In the layers of the small network that makes Chroma's modulations. */
+function approximatorName(rest: string): string {
+  return rest
+    .replace(/^(layers\.\d+)\.in_layer\./, "$1.linear_1.")
+    .replace(/^(layers\.\d+)\.out_layer\./, "$1.linear_2.")
+    .replace(/^(norms\.\d+)\.scale$/, "$1.weight");
 }
 
 /** The weight of a norm is called its scale; in newer files of ComfyUI's, weight. */

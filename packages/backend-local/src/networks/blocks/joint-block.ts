@@ -12,8 +12,8 @@ import { addGated, lastModulation, modulation, onePlus } from "./modulation.ts";
 export interface JointBlockOptions {
   heads: number;
   headSize: number;
-  /** SiLU of what the modulations are made of, `[1, width]`. */
-  time: Value;
+  /** SiLU of what the modulations are made of, `[1, width]`; or the modulations, where they are made elsewhere. */
+  time: Value | Record<keyof Streams, JointVectors>;
   /** Layers that make the modulations, and feed-forward networks. */
   names: Record<keyof Streams, { modulation: string; feed: string }>;
   /** Where tokens have a place in attention: the text's angles first. */
@@ -26,10 +26,15 @@ export interface JointBlockOptions {
   last?: boolean;
 }
 
+/** How a stream is modulated in a joint block: before and after attention, `[width]` each. */
+export type JointVectors = Record<(typeof jointVectors)[number], Value>;
+
 const before = ["attentionShift", "attentionScale", "attentionGate"] as const;
 const after = ["shift", "scale", "gate"] as const;
 const second = ["secondShift", "secondScale", "secondGate"] as const;
-type Vectors = Record<(typeof before)[number] | (typeof after)[number], Value>;
+/** Names of a stream's modulations, in the order in which files have them. */
+export const jointVectors = [...before, ...after] as const;
+type Vectors = JointVectors;
 
 /** What every norm of these blocks adds to a variance. */
 const epsilon = 1e-6;
@@ -51,16 +56,16 @@ export function jointBlock(scope: Scope, streams: Streams, options: JointBlockOp
     return norm && normsHeads ? headNorm(heed.in(norm), projected, { heads, headSize, epsilon }) : projected;
   };
 
-  const ofImage = modulation(
-    scope.in(names.image.modulation),
-    time,
-    [...before, ...after, ...(dual ? second : [])],
-    sizes,
-  ) as Vectors & Partial<Record<(typeof second)[number], Value>>;
+  const isMade = typeof time !== "string";
+  const own = (of: keyof Streams, vectors: readonly string[]) =>
+    isMade ? time[of] : modulation(scope.in(names[of].modulation), time, vectors, sizes);
+  const ofImage = own("image", [...jointVectors, ...(dual ? second : [])]) as Vectors &
+    Partial<Record<(typeof second)[number], Value>>;
   // The last block's text is only attended to: two vectors, in the other order.
-  const ofText = last
-    ? renamed(lastModulation(scope.in(names.text.modulation.replace(/\.linear$/, "")), time, sizes))
-    : modulation(scope.in(names.text.modulation), time, [...before, ...after], sizes);
+  const ofText =
+    last && !isMade
+      ? renamed(lastModulation(scope.in(names.text.modulation.replace(/\.linear$/, "")), time, sizes))
+      : (own("text", jointVectors) as Vectors);
 
   const heed = scope.in("attn");
   const image = normed(streams.image, ofImage.attentionScale, ofImage.attentionShift);
