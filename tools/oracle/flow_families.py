@@ -30,6 +30,7 @@ from flow_chroma import OWN as OF_CHROMA
 from flow_flux3 import FLUX3, Flux3Pipeline
 from flow_krea2 import KREA2, OWN
 from flow_parts import encoder_values, flux_vae, noise, qwen3, randomise
+from flow_pixart import PIXART
 from flow_qwen_image import QWEN_IMAGE
 from flow_sd3 import SD3
 from pipeline_inputs import picture
@@ -154,6 +155,7 @@ MODELS = {
     "krea2": KREA2,
     "flux3": FLUX3,
     "chroma": CHROMA,
+    "pixart-sigma": PIXART,
 }  # fmt: skip
 
 

@@ -46,6 +46,11 @@ MODELS = {
         (["transformer_blocks.0.ff_context.net.2"], "double_blocks_0_txt_mlp_2"),
         (["single_transformer_blocks.1.proj_out"], "single_blocks_1_linear2"),
     ], "kohya"),
+    "pixart-sigma": ("PixArtSigmaPipeline", dict(guidance_scale=3.0, use_resolution_binning=False, clean_caption=False), [
+        ([f"transformer_blocks.0.attn1.{part}" for part in QKV], "blocks_0_attn_qkv"),
+        ([f"transformer_blocks.0.attn2.{part}" for part in ("to_k", "to_v")], "blocks_0_cross_attn_kv_linear"),
+        (["transformer_blocks.0.ff.net.2"], "blocks_0_mlp_fc2"),
+    ], "kohya"),
     "flux3": ("Flux3Pipeline", {}, [
         *[([f"single_transformer_blocks.1.{own}"], f"single_blocks.1.{name}") for own, name in (
             ("attn.to_q", "q_proj"), ("attn.to_out.0", "attn_out"), ("ff.linear_in", "mlp_in"),
@@ -83,7 +88,13 @@ def main():
                 other |= {f"{start}.lora_A.weight": down, f"{start}.lora_B.weight": fused * ALPHA / RANK}
         save_file({key: value.contiguous() for key, value in own.items()}, OUT / f"{model}-diffusers.safetensors")
         save_file({key: value.contiguous() for key, value in other.items()}, OUT / f"{model}-other.safetensors")
-        pipeline.load_lora_weights(OUT, weight_name=f"{model}-diffusers.safetensors", adapter_name="own")
+        if hasattr(pipeline, "load_lora_weights"):
+            pipeline.load_lora_weights(OUT, weight_name=f"{model}-diffusers.safetensors", adapter_name="own")
+        else:
+            for name, up in own.items():
+                if name.endswith(".lora_B.weight"):
+                    layer = name.removesuffix(".lora_B.weight")
+                    weights[f"{layer.removeprefix('transformer.')}.weight"] += up @ own[f"{layer}.lora_A.weight"]
         result = pipeline(
             prompt=PROMPT, **call, width=64, height=64, num_inference_steps=4, generator=torch.Generator().manual_seed(7), output_type="np"
         ).images[0]  # fmt: skip

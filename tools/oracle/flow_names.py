@@ -108,6 +108,38 @@ def flux2_vae(state, names):
     return {**own, **bn}
 
 
+def pixart(state):
+    """Without the places, which are of no module of diffusers'."""
+    starts = {
+        "pos_embed.proj": "x_embedder.proj", "caption_projection.linear_1": "y_embedder.y_proj.fc1", "caption_projection.linear_2": "y_embedder.y_proj.fc2",
+        "adaln_single.emb.timestep_embedder.linear_1": "t_embedder.mlp.0", "adaln_single.emb.timestep_embedder.linear_2": "t_embedder.mlp.2",
+        "adaln_single.linear": "t_block.1", "proj_out": "final_layer.linear",
+    }  # fmt: skip
+    block = {
+        "attn1.to_out.0": "attn.proj", "attn2.to_q": "cross_attn.q_linear", "attn2.to_out.0": "cross_attn.proj", "ff.net.0.proj": "mlp.fc1", "ff.net.2": "mlp.fc2",
+    }  # fmt: skip
+    result = {"y_embedder.y_embedding": torch.zeros(300, state["caption_projection.linear_1.weight"].shape[1])}
+    for name, tensor in state.items():
+        if name == "scale_shift_table":
+            result["final_layer.scale_shift_table"] = tensor
+            continue
+        module, kind = name.rsplit(".", 1)
+        if module in starts:
+            result[f"{starts[module]}.{kind}"] = tensor
+            continue
+        _, i, inner = module.split(".", 2) if module.count(".") > 1 else (*module.split("."), "")
+        place = f"transformer_blocks.{i}."
+        if kind == "scale_shift_table":
+            result[f"blocks.{i}.{kind}"] = tensor
+        elif inner in block:
+            result[f"blocks.{i}.{block[inner]}.{kind}"] = tensor
+        elif inner == "attn1.to_q":
+            result[f"blocks.{i}.attn.qkv.{kind}"] = stacked(state, [f"{place}attn1.{part}.{kind}" for part in ("to_q", "to_k", "to_v")])
+        elif inner == "attn2.to_k":
+            result[f"blocks.{i}.cross_attn.kv_linear.{kind}"] = stacked(state, [f"{place}attn2.{part}.{kind}" for part in ("to_k", "to_v")])
+    return result
+
+
 def gguf_qwen3(state):
     pairs = {
         "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output",

@@ -5,6 +5,7 @@ import { flux1 } from "./flux1/flux1-family.ts";
 import { flux2 } from "./flux2/flux2-family.ts";
 import { flux3 } from "./flux3/flux3-family.ts";
 import { krea2 } from "./krea2/krea2-family.ts";
+import { pixart } from "./pixart/pixart-family.ts";
 import { qwenImage } from "./qwen-image/qwen-image-family.ts";
 import { stableDiffusion } from "./stable-diffusion/stable-diffusion-family.ts";
 import { stableDiffusion3 } from "./stable-diffusion-3/stable-diffusion-3-family.ts";
@@ -28,6 +29,7 @@ export const families: readonly Family[] = [
   krea2,
   flux3,
   chroma,
+  pixart,
   upscaler,
 ];
 

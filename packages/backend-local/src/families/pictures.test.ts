@@ -21,7 +21,18 @@ interface Case {
 
 const models = [
   ...["sdxl", "sdxl-refiner", "sdxl-inpaint", "sdxl-instruct", "sd1-inpaint", "sd1-instruct", "sd1-lcm"],
-  ...["z-image", "flux2", "flux1", "flux1-fill", "stable-diffusion-3", "qwen-image", "krea2", "flux3", "chroma"],
+  ...[
+    "z-image",
+    "flux2",
+    "flux1",
+    "flux1-fill",
+    "stable-diffusion-3",
+    "qwen-image",
+    "krea2",
+    "flux3",
+    "chroma",
+    "pixart-sigma",
+  ],
 ];
 
 let backend: LocalBackend;

@@ -19,6 +19,7 @@ describe("parts in the names that files have make the folder's pictures", () => 
     ["flux2", "wide", { transformer: "flux2.safetensors" }],
     ["flux3", "more-steps", { transformer: "flux3.safetensors" }],
     ["chroma", "unguided", { transformer: "chroma.safetensors" }],
+    ["pixart-sigma", "unguided", { transformer: "pixart-sigma.safetensors" }],
     ["krea2", "turbo", { transformer: "krea2.safetensors" }],
     ["z-image", "weakly", { transformer: "z-image.safetensors", textEncoder: "z-image-text.gguf" }],
   ])("%s's %s with %o", async (model, name, files) => {
@@ -89,6 +90,7 @@ const transformers: [name: string, pipeline: string, scheduler: object][] = [
   ["sd3.5-large", "StableDiffusion3Pipeline", { shift: 3 }],
   ["qwen-image", "QwenImagePipeline", { shift_terminal: 0.02 }],
   ["chroma", "ChromaPipeline", { shift: Math.exp(1.15) }],
+  ["pixart-sigma", "PixArtSigmaPipeline", { beta_schedule: "linear" }],
   ["flux3-klein", "Flux3DistilledModularPipeline", { shift: 6.93 }],
   ["flux3-klein-base", "Flux3ModularPipeline", { shift: 6.93 }],
   ["krea2", "Krea2Pipeline", { max_image_seq_len: 6400 }],

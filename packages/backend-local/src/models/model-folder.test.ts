@@ -87,7 +87,7 @@ describe("a folder that cannot be used is a ModelError naming the file", async (
     [
       "another pipeline",
       "model_index.json",
-      { "model_index.json": { _class_name: "ChromaPipeline" } },
+      { "model_index.json": { _class_name: "HunyuanDiTPipeline" } },
       /StableDiffusionPipeline/,
     ],
     ["no config", "vae/config.json", { "vae/config.json": undefined }, /missing/],

@@ -10,6 +10,7 @@ const architectures: Readonly<Record<string, RegExp>> = {
   sd3: /^StableDiffusion3/,
   flux: /^(Flux(?!2|3)|Chroma)/,
   chroma: /^Chroma/,
+  pixart: /^PixArt/,
   flux2: /^Flux2/,
   lumina2: /^(ZImage|Lumina)/,
   qwen_image: /^QwenImage/,

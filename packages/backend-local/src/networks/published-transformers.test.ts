@@ -10,6 +10,7 @@ import { buildFlux2Transformer } from "./flux2-transformer/flux2-transformer.ts"
 import { buildFlux3Transformer } from "./flux3-transformer/flux3-transformer.ts";
 import { buildKrea2Transformer } from "./krea2-transformer/krea2-transformer.ts";
 import type { NetworkGraph } from "./network-graph.ts";
+import { buildPixArtTransformer } from "./pixart-transformer/pixart-transformer.ts";
 import { buildQwenImageTransformer } from "./qwen-image-transformer/qwen-image-transformer.ts";
 import { buildQwen25VL } from "./qwen2-5-vl/qwen2-5-vl.ts";
 import { buildQwen3 } from "./qwen3/qwen3.ts";
@@ -42,6 +43,7 @@ const networks: Record<string, { build: Build; unused?: RegExp }> = {
   "sd3.5-large": { build: buildSD3Transformer },
   "qwen-image": { build: buildQwenImageTransformer },
   chroma: { build: buildChromaTransformer },
+  "pixart-sigma": { build: buildPixArtTransformer },
   krea2: { build: buildKrea2Transformer },
   "flux3-klein": {
     build: (config, weights) => buildFlux3Transformer(config, weights, { references: true }),

@@ -17,6 +17,7 @@ import { buildFlux2Transformer } from "../networks/flux2-transformer/flux2-trans
 import { buildFlux3Transformer } from "../networks/flux3-transformer/flux3-transformer.ts";
 import { buildKrea2Transformer } from "../networks/krea2-transformer/krea2-transformer.ts";
 import type { NetworkGraph } from "../networks/network-graph.ts";
+import { buildPixArtTransformer } from "../networks/pixart-transformer/pixart-transformer.ts";
 import { buildQwenImageTransformer } from "../networks/qwen-image-transformer/qwen-image-transformer.ts";
 import { buildQwen3 } from "../networks/qwen3/qwen3.ts";
 import { buildQwen3VL } from "../networks/qwen3-vl/qwen3-vl.ts";
@@ -85,6 +86,7 @@ const parts: [family: string, folder: string, network: string, build: Build][] =
   ],
   ["krea2", "transformer", "transformer", buildKrea2Transformer],
   ["chroma", "transformer", "transformer", buildChromaTransformer],
+  ["pixart-sigma", "transformer", "transformer", buildPixArtTransformer],
   ["flux3", "text_encoder", "textEncoder", (config, weights) => buildQwen3VL(config, weights, { states: textStates })],
   [
     "flux3",

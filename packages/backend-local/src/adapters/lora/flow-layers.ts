@@ -106,9 +106,32 @@ const krea2: readonly Rule[] = layerPatterns(krea2Layers);
 /** Black Forest Labs' for FLUX.3. */
 const flux3: readonly Rule[] = layerPatterns(flux3Layers);
 
+/** Its authors' names for PixArt-Σ. */
+const pixart: readonly Rule[] = [
+  ...["to_q", "to_k", "to_v"].map(
+    (name, i): Rule => [
+      new RegExp(`^transformer_blocks\\.(\\d+)\\.attn1\\.${name}$`),
+      "blocks.$1.attn.qkv",
+      [i, i + 1, 3],
+    ],
+  ),
+  ...["to_k", "to_v"].map(
+    (name, i): Rule => [
+      new RegExp(`^transformer_blocks\\.(\\d+)\\.attn2\\.${name}$`),
+      "blocks.$1.cross_attn.kv_linear",
+      [i, i + 1, 2],
+    ],
+  ),
+  [/^transformer_blocks\.(\d+)\.attn1\.to_out\.0$/, "blocks.$1.attn.proj"],
+  [/^transformer_blocks\.(\d+)\.attn2\.to_q$/, "blocks.$1.cross_attn.q_linear"],
+  [/^transformer_blocks\.(\d+)\.attn2\.to_out\.0$/, "blocks.$1.cross_attn.proj"],
+  [/^transformer_blocks\.(\d+)\.ff\.net\.0\.proj$/, "blocks.$1.mlp.fc1"],
+  [/^transformer_blocks\.(\d+)\.ff\.net\.2$/, "blocks.$1.mlp.fc2"],
+];
+
 /** A transformer's layer under the names that files of its authors', ComfyUI's and kohya's naming have for it. */
 export function originalFlowLayers(name: string): readonly OriginalLayer[] {
-  return [flux, zImage, sd3, krea2, flux3].flatMap((rules) => {
+  return [flux, zImage, sd3, krea2, flux3, pixart].flatMap((rules) => {
     const rule = rules.find(([pattern]) => pattern.test(name));
     if (rule === undefined) return [];
     const [pattern, original, part] = rule;

@@ -17,6 +17,7 @@ describe.each([
   ["z-image", 0],
   ["stable-diffusion-3", 3],
   ["krea2", 0],
+  ["pixart-sigma", 3],
   ["chroma", 1],
   ["flux3", undefined],
 ] as const)("%s", (model, guidanceScale) => {

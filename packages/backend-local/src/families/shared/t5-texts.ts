@@ -11,6 +11,8 @@ export interface T5Names {
   tokenizer: string;
   /** Whether padding is hidden from the text. Default: it is seen like words. */
   masks?: boolean;
+  /** A text as the encoder is given it. Default: as it is. */
+  written?: (text: string) => string;
   /** How much padding there is at most, where it is hidden: what stands after it is left out. Default: all. */
   padding?: number;
 }
@@ -19,7 +21,7 @@ export interface T5Names {
 export async function encodeT5(
   model: OpenModel,
   steering: Pick<Steering, "groups" | "rows">,
-  { network: name, tokenizer, masks = false, padding }: T5Names,
+  { network: name, tokenizer, masks = false, padding, written = (text) => text }: T5Names,
   signal: AbortSignal,
 ): Promise<EncodedEach> {
   const config = t5Config(partOf(model.model, name).config);
@@ -27,7 +29,7 @@ export async function encodeT5(
     network: name,
     tokenizer,
     tokensOf(text, words) {
-      const all = words.tokens(text);
+      const all = words.tokens(written(text));
       if (all.length <= words.length) return { ids: Int32Array.from(all) };
       const kept = all.slice(0, words.length - 1);
       return { ids: Int32Array.from([...kept, all.at(-1)!]), cut: words.textOf(all.slice(kept.length, -1)) };

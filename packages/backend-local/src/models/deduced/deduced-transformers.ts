@@ -100,6 +100,26 @@ export function deducedFlux3(weights: Weights): Record<string, unknown> {
   };
 }
 
+/** The same of PixArt-Σ, whose heads have 72 numbers as published. */
+export function deducedPixArt(weights: Weights): Record<string, unknown> {
+  const names = new TensorNames(weights);
+  const [width = 1, channels = 4] = names.shape("pos_embed.proj.weight");
+  const [, places = 64 * 64] = names.shape("pos_embed.pos_embed");
+  return {
+    _class_name: "PixArtTransformer2DModel",
+    in_channels: channels,
+    out_channels: (names.shape("proj_out.weight")[0] ?? 0) / 4,
+    num_layers: names.count("transformer_blocks"),
+    attention_head_dim: 72,
+    num_attention_heads: width / 72,
+    cross_attention_dim: width,
+    caption_channels: names.shape("caption_projection.linear_1.weight")[1],
+    // diffusers' names have no such table: 1024 pixels are what most have.
+    sample_size: 2 * Math.sqrt(places),
+    use_additional_conditions: false,
+  };
+}
+
 /** The same of Krea 2. */
 export function deducedKrea2(weights: Weights): Record<string, unknown> {
   const names = new TensorNames(weights);

@@ -7,6 +7,7 @@ import {
   deducedFlux2,
   deducedFlux3,
   deducedKrea2,
+  deducedPixArt,
   deducedQwenImage,
   deducedSD3,
   deducedZImage,
@@ -15,6 +16,7 @@ import type { RecognisedModel } from "../recognised-model.ts";
 import { originalChroma, originalFlux1, originalFlux2 } from "./original-flux.ts";
 import { originalFlux3 } from "./original-flux3.ts";
 import { originalKrea2 } from "./original-krea2.ts";
+import { originalPixArt } from "./original-pixart.ts";
 import { originalSD3 } from "./original-sd3.ts";
 import { originalZImage } from "./original-z-image.ts";
 import { type Source, sameNames } from "./renaming.ts";
@@ -178,6 +180,32 @@ const chroma: FlowKind = {
   texts: { textEncoder: [comfy("t5xxl")] },
 };
 
+const pixart: FlowKind = {
+  original: ["blocks.0.cross_attn.kv_linear", "t_block.1", "y_embedder.y_proj"],
+  diffusers: [
+    "transformer_blocks.0.attn2.to_k",
+    "adaln_single.linear",
+    "caption_projection.linear_1",
+    "pos_embed.proj",
+  ],
+  // PixArt-α's.
+  without: ["csize_embedder", "adaln_single.emb.resolution_embedder"],
+  rename: originalPixArt,
+  deduce: deducedPixArt,
+  around: () => ({
+    pipeline: "PixArtSigmaPipeline",
+    scheduler: {
+      ...{ _class_name: "DPMSolverMultistepScheduler", num_train_timesteps: 1000 },
+      ...{ beta_start: 0.0001, beta_end: 0.02, beta_schedule: "linear" },
+    },
+    tokenizers: { tokenizer: "t5" },
+    // Stable Diffusion XL's.
+    latents: { scaling_factor: 0.13025 },
+    options: {},
+  }),
+  texts: { textEncoder: [comfy("t5xxl")] },
+};
+
 /** Turbo is what nearly all files are, and the two differ in values alone: the base model's are called so, or as it was published. */
 function isBaseZImage(name: string): boolean {
   return (
@@ -185,7 +213,7 @@ function isBaseZImage(name: string): boolean {
   );
 }
 
-const kinds: readonly FlowKind[] = [flux1, flux2, zImage, sd3, qwenImage, krea2, flux3, chroma];
+const kinds: readonly FlowKind[] = [flux1, flux2, zImage, sd3, qwenImage, krea2, flux3, chroma, pixart];
 const prefixes = ["model.diffusion_model.", "diffusion_model.", "transformer.", "model.", ""];
 
 /** A flow's transformer that was found in a file, under diffusers' names. */

@@ -1,10 +1,10 @@
-import { activate } from "../../graph/activation.ts";
 import { selfAttention } from "../../graph/attention.ts";
 import type { Value } from "../../graph/graph-builder.ts";
 import { linear } from "../../graph/linear.ts";
 import { headNorm, modulatedLayerNorm } from "../../graph/norm.ts";
 import { type Angles, rotate } from "../../graph/rotary.ts";
 import type { Scope } from "../../graph/scope.ts";
+import { geluFeedForward } from "./gelu-feed-forward.ts";
 import { joined, type Streams, split, tokensOf } from "./joint-streams.ts";
 import { addGated, lastModulation, modulation, onePlus } from "./modulation.ts";
 
@@ -97,7 +97,7 @@ export function jointBlock(scope: Scope, streams: Streams, options: JointBlockOp
     picture = addGated(graph, picture, ofImage.secondGate!, output);
   }
   const fed = (of: keyof Streams, x: Value, { shift, scale, gate }: Pick<Vectors, (typeof after)[number]>) =>
-    addGated(graph, x, gate, feedForward(scope.in(names[of].feed, "net"), normed(x, scale, shift), width));
+    addGated(graph, x, gate, geluFeedForward(scope.in(names[of].feed, "net"), normed(x, scale, shift), width));
   if (last) return { text: streams.text, image: fed("image", picture, ofImage) };
   const vectors = ofText as Vectors;
   const words = addGated(graph, streams.text, vectors.attentionGate, linear(heed.in("to_add_out"), apart.text, square));
@@ -106,11 +106,4 @@ export function jointBlock(scope: Scope, streams: Streams, options: JointBlockOp
 
 function renamed({ scale, shift }: Record<"scale" | "shift", Value>) {
   return { attentionScale: scale, attentionShift: shift };
-}
-
-/** Two layers with a GELU between them, four times as wide. */
-function feedForward(scope: Scope, x: Value, width: number): Value {
-  const wide = linear(scope.in("0.proj"), x, { inFeatures: width, outFeatures: 4 * width });
-  const active = activate(scope.graph, "gelu_new", wide);
-  return linear(scope.in(2), active, { inFeatures: 4 * width, outFeatures: width });
 }

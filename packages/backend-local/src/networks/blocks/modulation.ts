@@ -40,6 +40,12 @@ export function lastModulation(scope: Scope, input: Value, sizes: ModulationOpti
     : modulation(scope.in("linear"), input, ["scale", "shift"], sizes);
 }
 
+/** A vector `[width]` that all blocks share, and a row of a module's own table (PixArt's adaLN-single, Chen et al. 2023). */
+export function withTable(scope: Scope, shared: Value, row: number, rows: number, width: number): Value {
+  const own = scope.weight("scale_shift_table", [rows, width], { as: [width], rows: [row, row + 1] });
+  return scope.graph.node("Add", [shared, own]);
+}
+
 /** `1 + x`. */
 export function onePlus(graph: GraphBuilder, x: Value): Value {
   return graph.node("Add", [x, graph.floats(1)]);

@@ -8,7 +8,7 @@ import { Scope } from "../../graph/scope.ts";
 import { embedded, embeddedWaves } from "../blocks/embedded.ts";
 import { gatedFeedForward } from "../blocks/gated-feed-forward.ts";
 import { joined, split, tokensOf } from "../blocks/joint-streams.ts";
-import { addGated, modulation, onePlus } from "../blocks/modulation.ts";
+import { addGated, modulation, onePlus, withTable } from "../blocks/modulation.ts";
 import { type BuildOptions, type NetworkGraph, networkGraph } from "../network-graph.ts";
 import { gatedAttention } from "./gated-attention.ts";
 import { type Krea2Config, krea2Config } from "./krea2-config.ts";
@@ -65,12 +65,6 @@ export function buildKrea2Transformer(config: unknown, weights: Weights, options
 
 const parts = ["attentionScale", "attentionShift", "attentionGate", "scale", "shift", "gate"] as const;
 type Vectors = Record<(typeof parts)[number], Value>;
-
-/** A vector that all blocks share, and a row of a module's own table. */
-function withTable(scope: Scope, shared: Value, row: number, rows: number, width: number): Value {
-  const own = scope.weight("scale_shift_table", [rows, width], { as: [width], rows: [row, row + 1] });
-  return scope.graph.node("Add", [shared, own]);
-}
 
 function block(
   scope: Scope,

@@ -1,14 +1,13 @@
 import type { Weights } from "../../files/weights.ts";
 import { activate } from "../../graph/activation.ts";
-import { conv } from "../../graph/conv.ts";
 import { GraphBuilder, type Value } from "../../graph/graph-builder.ts";
 import { linear } from "../../graph/linear.ts";
 import { modulatedLayerNorm } from "../../graph/norm.ts";
 import { Scope } from "../../graph/scope.ts";
-import { toTokens } from "../../graph/tokens.ts";
 import { embedded, embeddedWaves } from "../blocks/embedded.ts";
 import { jointBlock } from "../blocks/joint-block.ts";
 import { lastModulation, onePlus } from "../blocks/modulation.ts";
+import { picturePatches } from "../blocks/picture-patches.ts";
 import { type BuildOptions, type NetworkGraph, networkGraph } from "../network-graph.ts";
 import { type SD3Config, sd3Config } from "./sd3-config.ts";
 
@@ -43,7 +42,7 @@ export function buildSD3Transformer(config: unknown, weights: Weights, options: 
   const time = activate(graph, "silu", timeVector(root.in("time_text_embed"), spec, width));
   let streams = {
     image: graph.node("Add", [
-      patches(root.in("pos_embed"), sample, spec, width),
+      picturePatches(root.in("pos_embed"), sample, channels, width),
       places(root.in("pos_embed"), spec, width),
     ]),
     text: linear(root.in("context_embedder"), text, { inFeatures: textSize, outFeatures: width }),
@@ -65,12 +64,6 @@ export function buildSD3Transformer(config: unknown, weights: Weights, options: 
   const output = linear(root.in("proj_out"), even, { inFeatures: width, outFeatures });
   graph.output(output, "velocity", "float32", [1, "image_tokens", outFeatures]);
   return networkGraph(graph);
-}
-
-/** Blocks of 2×2 as tokens. */
-function patches(scope: Scope, sample: Value, { in_channels: inChannels }: SD3Config, outChannels: number): Value {
-  const sizes = { inChannels, outChannels, kernel: 2, stride: 2, padding: 0 };
-  return toTokens(scope.graph, conv(scope.in("proj"), sample, sizes));
 }
 
 /** The rows that are needed of a learned (or worked out) table of positions, the largest picture's. */
