@@ -38,6 +38,23 @@ describe("parts in the names that files have make the folder's pictures", () => 
   });
 });
 
+describe("quantised by ComfyUI, in their authors' naming, they make the pictures of their dequantised weights", () => {
+  test.each([
+    ["krea2", "int8_convrot"],
+    ["flux3", "fp8_mixed"],
+  ])("%s in %s", async (model, format) => {
+    const transformer = await flowFile(`${model}-${format}.safetensors`);
+    const own = local({ model: fixture(`families/${model}`), parts: { transformer }, threads: 1 });
+    const asked = { prompt: "a red apple on a blue background", width: 64, height: 64, steps: 4, seed: 7 };
+    const { images } = await createClient({ backend: own }).generate(asked);
+    await own.dispose();
+    const expected = await recordedTensor(fixture("flow-files/quantised.safetensors"), model);
+    const { mean, max } = difference((await images[0]!.pixels()).data, expected);
+    expect(mean).toBeLessThan(0.5);
+    expect(max).toBeLessThanOrEqual(8);
+  });
+});
+
 test("a transformer's file draws with what is found beside it, and with the tokenizers of this package", async () => {
   const family = fixture("families/flux1");
   const root = await temporaryFolder();
