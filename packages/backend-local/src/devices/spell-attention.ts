@@ -48,7 +48,11 @@ export function spellAttention(spelling: Spelling, node: OnnxNode): boolean {
 }
 
 /** `softmax(scale·q·kᵀ + biases)·v`, a few heads at a time. */
-function products({ draft, dialect }: Spelling, { query, key, value, biases, ...sizes }: Heads, output: string): void {
+function products(
+  { draft, dialect, shapes }: Spelling,
+  { query, key, value, biases, ...sizes }: Heads,
+  output: string,
+): void {
   const { heads, kvHeads, size, valueSize, scale } = sizes;
   const turn = (x: string, perm: readonly number[]) =>
     draft.node("Transpose", [x], { attributes: { perm: { ints: perm } } });
@@ -70,8 +74,10 @@ function products({ draft, dialect }: Spelling, { query, key, value, biases, ...
     const weights = draft.node("Softmax", [scores], { attributes: { axis: { int: -1 } } });
     return draft.node("MatMul", [weights, part(v)]);
   };
-  // What is added may have a part of its own for each head: where that isn't known, all heads are done at once.
-  const headsAtOnce = biases.some(({ byHead }) => byHead === undefined) ? heads : dialect.headsAtOnce;
+  // What is added may have a part of its own for each head: where that isn't known, all heads are done at once. So are they over a text, whose scores are few.
+  const [own, others] = [query, key].map((x) => shapes.get(x)?.[1]);
+  const overText = others !== undefined && own !== others;
+  const headsAtOnce = overText || biases.some(({ byHead }) => byHead === undefined) ? heads : dialect.headsAtOnce;
   const groups = Array.from({ length: Math.ceil(heads / headsAtOnce) }, (_, i) => i * headsAtOnce);
   const parts = groups.map((from) =>
     attend((x) =>

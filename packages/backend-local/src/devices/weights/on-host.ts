@@ -23,8 +23,8 @@ export async function onHost(
   { initializers, opsets }: OnnxModel,
   parts: readonly HostPart[],
   { root, Session }: Host,
-): Promise<Tensor[]> {
-  if (parts.length === 0) return [];
+): Promise<ReadonlyMap<string, Tensor>> {
+  if (parts.length === 0) return new Map();
   const nodes = [...new Set(parts.flatMap((part) => part.nodes))];
   const used = new Set(nodes.flatMap(({ inputs }) => inputs));
   const model = {
@@ -42,8 +42,7 @@ export async function onHost(
     extra: { session: { disable_prepacking: "1", model_external_initializers_file_folder_path: root } },
   });
   try {
-    const values = await session.run({});
-    return parts.map(({ value }) => values[value]!);
+    return new Map(Object.entries(await session.run({})));
   } finally {
     await session.release();
   }

@@ -1,7 +1,7 @@
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import type { DataType } from "../../graph/data-type.ts";
 import type { BuiltModel } from "../../graph/graph-builder.ts";
-import type { OnnxInitializer, OnnxModel } from "../../graph/onnx-model.ts";
+import type { OnnxInitializer, OnnxModel, OnnxNode } from "../../graph/onnx-model.ts";
 import { type HostPart, onHost } from "./on-host.ts";
 import { WeightFile } from "./weight-file.ts";
 import { type StoredTypes, type WeightPlan, WeightPlans } from "./weight-plan.ts";
@@ -16,6 +16,9 @@ export interface ReadyModel {
 /** Weights of up to so many numbers are written into the model in float32: making each ready in each run would cost more than it saves. */
 const smallWeight = 16_384;
 
+/** Numbers that are made ready at once, unless it is one weight. */
+const atOnce = 16 * 1024 * 1024;
+
 /** A model with weights that a device takes: those that it can't take as they are stored are made ready here. `model` is `built` in the device's words. */
 export async function readyWeights(
   model: OnnxModel,
@@ -27,18 +30,22 @@ export async function readyWeights(
   const file = new WeightFile(built.root);
   const dispose = () => file.remove();
   const made = new Map<string, OnnxInitializer>();
-  const compute = async (parts: readonly HostPart[]) => {
-    const wanted = parts.filter(({ value }) => !made.has(value));
-    const tensors = await onHost(model, wanted, { root: built.root, Session });
-    if (wanted.some(({ isHalf }, i) => isHalf && overflows(tensors[i]!))) return false;
-    for (const [i, { value }] of wanted.entries()) made.set(value, await initializer(value, tensors[i]!, file));
-    return true;
-  };
-  const kept = new Set<WeightPlan["device"][number]>();
+  const keep = async (name: string, tensor: Tensor) => made.set(name, await initializer(name, tensor, file));
+  const compute = (parts: readonly HostPart[]) => onHost(model, parts, { root: built.root, Session });
+  const kept = new Set<OnnxNode>();
   try {
-    for (const { host, device, whole } of new WeightPlans(model, prepared, takes, smallWeight).all()) {
-      if (await compute(host)) for (const node of device) kept.add(node);
-      else await compute([whole]);
+    for (const batch of batches(new WeightPlans(model, prepared, takes, smallWeight).all())) {
+      const parts = new Map(batch.flatMap(({ host }) => host).map((part) => [part.value, part]));
+      const values = await compute([...parts.values()].filter(({ value }) => !made.has(value)));
+      const beyond = (plan: WeightPlan) =>
+        plan.host.some(({ value, isHalf }) => isHalf && values.has(value) && overflows(values.get(value)!));
+      for (const plan of batch) {
+        const isWhole = beyond(plan);
+        const own = isWhole ? await compute([plan.whole]) : values;
+        for (const { value } of isWhole ? [plan.whole] : plan.host)
+          if (!made.has(value)) await keep(value, own.get(value)!);
+        if (!isWhole) for (const node of plan.device) kept.add(node);
+      }
     }
   } catch (error) {
     await dispose();
@@ -49,6 +56,21 @@ export async function readyWeights(
   const used = new Set(nodes.flatMap(({ inputs }) => inputs));
   const initializers = [...model.initializers, ...made.values()].filter(({ name }) => used.has(name));
   return { model: { ...model, nodes, initializers }, dispose };
+}
+
+/** Weights that are made ready at once: a session for each of thousands would take longer than the work, one for all all their memory. */
+function batches(plans: readonly WeightPlan[]): WeightPlan[][] {
+  const made: WeightPlan[][] = [];
+  let room = 0;
+  for (const plan of plans) {
+    room -= plan.numbers;
+    if (room < 0) {
+      made.push([]);
+      room = atOnce - plan.numbers;
+    }
+    made.at(-1)!.push(plan);
+  }
+  return made;
 }
 
 async function initializer(name: string, { type, dims, data }: Tensor, file: WeightFile): Promise<OnnxInitializer> {

@@ -15,6 +15,8 @@ export interface StoredTypes {
 /** How one weight becomes float32. */
 export interface WeightPlan {
   readonly value: string;
+  /** How many numbers it has, where that is known. */
+  readonly numbers: number;
   /** What the host computes at load, which the device is given. */
   readonly host: readonly HostPart[];
   /** What the device computes of it in each run, in order. */
@@ -57,10 +59,12 @@ export class WeightPlans {
   #plan(value: string): WeightPlan {
     const whole = this.#byHost(value);
     const shape = this.#shapes.get(value);
-    const isSmall = shape?.every((dim) => typeof dim === "number") && product(shape as number[]) <= this.#smallest;
+    const isKnown = shape?.every((dim) => typeof dim === "number") === true;
+    const numbers = isKnown ? product(shape as number[]) : Number.POSITIVE_INFINITY;
     const parts: Parts = { host: [], device: [] };
-    if (isSmall || !this.#follow(value, parts)) return { value, host: [whole], device: [], whole };
-    return { value, ...parts, whole };
+    const own = { value, numbers, whole };
+    if (numbers <= this.#smallest || !this.#follow(value, parts)) return { ...own, host: [whole], device: [] };
+    return { ...own, ...parts };
   }
 
   /** Whether the device makes a value in each run; then what that takes is in `parts`. */
