@@ -12,7 +12,7 @@ import { type Listening, serve } from "../../packages/server/src/index.ts";
 import { memoryBackend } from "../../packages/testing/src/index.ts";
 
 const seconds = Number(process.argv[2] ?? 60);
-const rounds = Number(process.argv[3] ?? 12);
+const rounds = Number(process.argv[3] ?? 40);
 const request = { prompt: "a red apple on a blue background", steps: 20 };
 
 console.log(
@@ -27,9 +27,11 @@ async function onEmbeddedModel(): Promise<void> {
   const times = { alone: [] as number[], served: [] as number[] };
   const first = { alone: [] as number[], served: [] as number[] };
   await timed(() => alone(client, 0));
+  const ways = { alone: (seed: number) => alone(client, seed), served: (seed: number) => served(server, seed) };
   for (let seed = 1; seed <= rounds; seed++) {
-    times.alone.push(await timed(() => alone(client, seed)));
-    times.served.push(await timed(() => served(server, seed)));
+    // Each is the first of a pair in every other round.
+    for (const way of seed % 2 === 0 ? (["alone", "served"] as const) : (["served", "alone"] as const))
+      times[way].push(await timed(() => ways[way](seed)));
     first.alone.push(await firstStepAlone(client, seed));
     first.served.push(await firstStepServed(server, seed));
   }
