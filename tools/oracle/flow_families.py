@@ -29,6 +29,7 @@ from flow_chroma import CHROMA
 from flow_chroma import OWN as OF_CHROMA
 from flow_flux3 import FLUX3, Flux3Pipeline
 from flow_krea2 import KREA2, OWN
+from flow_lumina2 import LUMINA2
 from flow_parts import encoder_values, flux_vae, noise, qwen3, randomise
 from flow_pixart import PIXART
 from flow_qwen_image import QWEN_IMAGE
@@ -156,6 +157,7 @@ MODELS = {
     "flux3": FLUX3,
     "chroma": CHROMA,
     "pixart-sigma": PIXART,
+    "lumina2": LUMINA2,
 }  # fmt: skip
 
 

@@ -51,6 +51,10 @@ MODELS = {
         ([f"transformer_blocks.0.attn2.{part}" for part in ("to_k", "to_v")], "blocks_0_cross_attn_kv_linear"),
         (["transformer_blocks.0.ff.net.2"], "blocks_0_mlp_fc2"),
     ], "kohya"),
+    # Other programs' names have no layers as narrow as these for keys and values.
+    "lumina2": ("Lumina2Pipeline", dict(guidance_scale=1.0), [
+        ([each], each) for each in ("layers.1.attn.to_q", "layers.0.attn.to_k", "noise_refiner.0.attn.to_out.0", "layers.1.feed_forward.linear_2")
+    ], "comfyui"),
     "flux3": ("Flux3Pipeline", {}, [
         *[([f"single_transformer_blocks.1.{own}"], f"single_blocks.1.{name}") for own, name in (
             ("attn.to_q", "q_proj"), ("attn.to_out.0", "attn_out"), ("ff.linear_in", "mlp_in"),

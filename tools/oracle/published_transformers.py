@@ -22,6 +22,7 @@ from diffusers import (
     Flux3Transformer2DModel,
     FluxTransformer2DModel,
     Krea2Transformer2DModel,
+    Lumina2Transformer2DModel,
     PixArtTransformer2DModel,
     QwenImageTransformer2DModel,
     SD3Transformer2DModel,
@@ -29,6 +30,8 @@ from diffusers import (
 )
 from diffusers.loaders import single_file_utils as single_file
 from transformers import (
+    Gemma2Config,
+    Gemma2Model,
     Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
     Qwen3Config,
@@ -87,7 +90,7 @@ SD35_MEDIUM = dict(
 )  # fmt: skip
 SD3_MEDIUM = dict(num_layers=24, num_attention_heads=24, caption_projection_dim=1536, pos_embed_max_size=192)
 CONFIGS = {
-    Qwen2_5_VLForConditionalGeneration: Qwen2_5_VLConfig, Qwen3VLForConditionalGeneration: Qwen3VLConfig, Qwen3ForCausalLM: Qwen3Config,
+    Qwen2_5_VLForConditionalGeneration: Qwen2_5_VLConfig, Qwen3VLForConditionalGeneration: Qwen3VLConfig, Qwen3ForCausalLM: Qwen3Config, Gemma2Model: Gemma2Config,
     T5EncoderModel: T5Config,
 }  # fmt: skip
 
@@ -107,6 +110,8 @@ NETWORKS = {
     "qwen-image": (QwenImageTransformer2DModel, {}),
     "chroma": (ChromaTransformer2DModel, {}),
     "pixart-sigma": (PixArtTransformer2DModel, dict(caption_channels=4096, use_additional_conditions=False, interpolation_scale=2)),
+    "lumina2": (Lumina2Transformer2DModel, dict(cap_feat_dim=2304)),
+    "gemma2-2b": (Gemma2Model, {}),
     "flux3-klein": (Flux3Transformer2DModel, dict(flow_map=True)),
     "flux3-klein-base": (Flux3Transformer2DModel, {}),
     "krea2": (Krea2Transformer2DModel, {}),

@@ -5,6 +5,7 @@ import { flux1 } from "./flux1/flux1-family.ts";
 import { flux2 } from "./flux2/flux2-family.ts";
 import { flux3 } from "./flux3/flux3-family.ts";
 import { krea2 } from "./krea2/krea2-family.ts";
+import { lumina2 } from "./lumina2/lumina2-family.ts";
 import { pixart } from "./pixart/pixart-family.ts";
 import { qwenImage } from "./qwen-image/qwen-image-family.ts";
 import { stableDiffusion } from "./stable-diffusion/stable-diffusion-family.ts";
@@ -30,6 +31,7 @@ export const families: readonly Family[] = [
   flux3,
   chroma,
   pixart,
+  lumina2,
   upscaler,
 ];
 

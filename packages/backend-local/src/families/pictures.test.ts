@@ -32,6 +32,7 @@ const models = [
     "flux3",
     "chroma",
     "pixart-sigma",
+    "lumina2",
   ],
 ];
 

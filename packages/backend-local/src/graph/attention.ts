@@ -59,3 +59,37 @@ export function attention(
   const inputs = [query, key, value, ...(mask === undefined ? [] : [mask])];
   return graph.node("Attention", inputs, { attributes });
 }
+
+/** How scores are capped. */
+export interface CappedAttentionOptions {
+  heads: number;
+  kvHeads: number;
+  headSize: number;
+  scale: number;
+  /** Scores become `cap·tanh(score/cap)`. */
+  cap: number | undefined;
+  /** What may be attended to beside what comes after a token, which may not: bool `[1, 1, tokens, tokens]`. */
+  mask: Value;
+}
+
+/** Causal attention with capped scores (Gemma 2, https://arxiv.org/abs/2408.00118), step by step: ONNX caps what the mask has hidden, too. */
+export function cappedAttention(
+  graph: GraphBuilder,
+  { query, key, value }: AttentionInputs,
+  { heads, kvHeads, headSize, scale, cap, mask }: CappedAttentionOptions,
+): Value {
+  const turn = (x: Value, perm: readonly number[]) =>
+    graph.node("Transpose", [graph.node("Reshape", [x, graph.ints([0, 0, heads, headSize])])], {
+      attributes: { perm: { ints: perm } },
+    });
+  const shared = (x: Value) => sharedHeads(graph, x, { heads, kvHeads, headSize });
+  const product = graph.node("MatMul", [turn(query, [0, 2, 1, 3]), turn(shared(key), [0, 2, 3, 1])]);
+  const scaled = graph.node("Mul", [product, graph.floats(cap === undefined ? scale : scale / cap)]);
+  const scores = cap === undefined ? scaled : graph.node("Mul", [graph.node("Tanh", [scaled]), graph.floats(cap)]);
+  const seen = graph.node("Trilu", [mask], { attributes: { upper: { int: 0 } } });
+  const hidden = graph.node("Where", [seen, scores, graph.floats(-3e38)]);
+  const weights = graph.node("Softmax", [hidden], { attributes: { axis: { int: -1 } } });
+  const mixed = graph.node("MatMul", [weights, turn(shared(value), [0, 2, 1, 3])]);
+  const back = graph.node("Transpose", [mixed], { attributes: { perm: { ints: [0, 2, 1, 3] } } });
+  return graph.node("Reshape", [back, graph.ints([0, 0, heads * headSize])]);
+}

@@ -8,7 +8,9 @@ import { buildChromaTransformer } from "./chroma-transformer/chroma-transformer.
 import { buildFluxTransformer } from "./flux-transformer/flux-transformer.ts";
 import { buildFlux2Transformer } from "./flux2-transformer/flux2-transformer.ts";
 import { buildFlux3Transformer } from "./flux3-transformer/flux3-transformer.ts";
+import { buildGemma2 } from "./gemma2/gemma2.ts";
 import { buildKrea2Transformer } from "./krea2-transformer/krea2-transformer.ts";
+import { buildLumina2Transformer } from "./lumina2-transformer/lumina2-transformer.ts";
 import type { NetworkGraph } from "./network-graph.ts";
 import { buildPixArtTransformer } from "./pixart-transformer/pixart-transformer.ts";
 import { buildQwenImageTransformer } from "./qwen-image-transformer/qwen-image-transformer.ts";
@@ -43,6 +45,11 @@ const networks: Record<string, { build: Build; unused?: RegExp }> = {
   "sd3.5-large": { build: buildSD3Transformer },
   "qwen-image": { build: buildQwenImageTransformer },
   chroma: { build: buildChromaTransformer },
+  lumina2: { build: buildLumina2Transformer },
+  "gemma2-2b": {
+    build: (config, weights) => buildGemma2(config, weights, { states: [-2] }),
+    unused: /^norm\.weight$|^layers\.25\./,
+  },
   "pixart-sigma": { build: buildPixArtTransformer },
   krea2: { build: buildKrea2Transformer },
   "flux3-klein": {

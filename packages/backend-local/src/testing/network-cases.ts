@@ -15,7 +15,9 @@ import { buildClipText } from "../networks/clip-text/clip-text.ts";
 import { buildFluxTransformer } from "../networks/flux-transformer/flux-transformer.ts";
 import { buildFlux2Transformer } from "../networks/flux2-transformer/flux2-transformer.ts";
 import { buildFlux3Transformer } from "../networks/flux3-transformer/flux3-transformer.ts";
+import { buildGemma2 } from "../networks/gemma2/gemma2.ts";
 import { buildKrea2Transformer } from "../networks/krea2-transformer/krea2-transformer.ts";
+import { buildLumina2Transformer } from "../networks/lumina2-transformer/lumina2-transformer.ts";
 import type { NetworkGraph } from "../networks/network-graph.ts";
 import { buildPixArtTransformer } from "../networks/pixart-transformer/pixart-transformer.ts";
 import { buildQwenImageTransformer } from "../networks/qwen-image-transformer/qwen-image-transformer.ts";
@@ -87,6 +89,8 @@ const parts: [family: string, folder: string, network: string, build: Build][] =
   ["krea2", "transformer", "transformer", buildKrea2Transformer],
   ["chroma", "transformer", "transformer", buildChromaTransformer],
   ["pixart-sigma", "transformer", "transformer", buildPixArtTransformer],
+  ["lumina2", "text_encoder", "textEncoder", (config, weights) => buildGemma2(config, weights, { states: [-2] })],
+  ["lumina2", "transformer", "transformer", buildLumina2Transformer],
   ["flux3", "text_encoder", "textEncoder", (config, weights) => buildQwen3VL(config, weights, { states: textStates })],
   [
     "flux3",

@@ -18,6 +18,7 @@ describe.each([
   ["stable-diffusion-3", 3],
   ["krea2", 0],
   ["pixart-sigma", 3],
+  ["lumina2", 1],
   ["chroma", 1],
   ["flux3", undefined],
 ] as const)("%s", (model, guidanceScale) => {

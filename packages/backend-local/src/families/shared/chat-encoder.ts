@@ -10,7 +10,8 @@ import type { Rows } from "./rows.ts";
 export interface ChatEncoder {
   network: string;
   tokenizer: string;
-  template: ChatTemplate;
+  /** One for all texts, or by the request's field that a text is of. */
+  template: ChatTemplate | ((field: string) => ChatTemplate);
   rotary: RotaryOptions;
   /** How many tokens a text of so many is filled up to, where it is: the padding's states count. */
   filledTo?: (tokens: number, tokenizer: TextTokenizer) => number;
@@ -33,16 +34,18 @@ export async function encodeChats(
   return encodeEach(model, steering, {
     network,
     tokenizer,
-    tokensOf: (text, words) => tokensOf(text, encoder, words),
+    tokensOf: (text, words, field) => tokensOf(text, encoder, words, field),
     encode: (ids, words) => encodeIds(model, ids, words, encoder, signal),
   });
 }
 
 function tokensOf(
   text: string,
-  { template: { before, after }, keepsEnd }: ChatEncoder,
+  { template, keepsEnd }: ChatEncoder,
   tokenizer: TextTokenizer,
+  field: string,
 ): TextTokens {
+  const { before, after } = typeof template === "function" ? template(field) : template;
   const end = keepsEnd ? tokenizer.tokens(after) : [];
   const all = tokenizer.tokens(`${before}${text}${keepsEnd ? "" : after}`);
   const fitting = tokenizer.length - end.length;

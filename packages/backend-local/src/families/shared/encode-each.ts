@@ -11,7 +11,8 @@ import type { Rows } from "./rows.ts";
 export interface WholeTextEncoder {
   network: string;
   tokenizer: string;
-  tokensOf(text: string, tokenizer: TextTokenizer): TextTokens;
+  /** `field` is the request's that the text is of. */
+  tokensOf(text: string, tokenizer: TextTokenizer, field: string): TextTokens;
   /** Its states, `[1, tokens, width]`. */
   encode(ids: Int32Array, tokenizer: TextTokenizer): Promise<Rows>;
 }
@@ -40,7 +41,7 @@ export async function encodeEach(
   for (const { field, texts } of groups) {
     const each: EncodedText[] = [];
     for (const text of texts) {
-      const { ids, cut } = encoder.tokensOf(text, tokenizer);
+      const { ids, cut } = encoder.tokensOf(text, tokenizer, field);
       if (cut !== undefined) {
         const message = `${field}: the text encoder takes ${tokenizer.length} tokens; this was left off: "${clip(cut)}"`;
         warnings.push({ type: "warning", code: "prompt_truncated", field, message });

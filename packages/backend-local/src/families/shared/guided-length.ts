@@ -24,3 +24,15 @@ export function lengthOfTokens(
     }
   return out;
 }
+
+/** A guided prediction `[channels, height, width]` in which each row of squares is as long as that of the conditional one. */
+export function lengthOfRows(guided: Float32Array, cond: Float32Array, width: number): Float32Array {
+  const out = new Float32Array(guided.length);
+  const length = (of: Float32Array, from: number) => Math.hypot(...of.subarray(from, from + width));
+  for (let from = 0; from < guided.length; from += width) {
+    const own = length(guided, from);
+    const factor = own === 0 ? 1 : length(cond, from) / own;
+    for (let i = from; i < from + width; i++) out[i] = guided[i]! * factor;
+  }
+  return out;
+}

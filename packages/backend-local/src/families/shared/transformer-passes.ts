@@ -2,7 +2,7 @@ import type { Tensor } from "onnxruntime-node";
 import type { Network } from "../../engine/network.ts";
 import type { Runtime } from "../../engine/runtime.ts";
 import type { Denoiser, LatentDims } from "../family.ts";
-import { fromPatches, toPatches } from "./latent-patches.ts";
+import { fromPatches, type PatchOrder, toPatches } from "./latent-patches.ts";
 import type { Rows } from "./rows.ts";
 import type { Condition } from "./steered-passes.ts";
 
@@ -38,14 +38,31 @@ export function timestepRow(timestep: number): Rows {
   return { data: Float32Array.of(Math.fround(timestep / 1000) * 1000), dims: [1] };
 }
 
+/** What transformers of patches differ in. */
+export interface PatchedPassOptions {
+  /** Default: channels first. */
+  order?: PatchOrder;
+  /** How the network is told a timestep. Default: {@link timestepRow}. */
+  timeOf?: (timestep: number) => Rows;
+  /** Whether its output is of the flow from noise to picture. */
+  negated?: boolean;
+}
+
 /** Runs of a transformer that takes a latent as tokens of 2×2 squares (`image`), and a `timestep`, and makes their `velocity`. */
-export function patchedPass(runtime: Runtime, transformer: Network, dims: LatentDims, signal: AbortSignal): Pass {
+export function patchedPass(
+  runtime: Runtime,
+  transformer: Network,
+  dims: LatentDims,
+  signal: AbortSignal,
+  { order = "channels first", timeOf = timestepRow, negated = false }: PatchedPassOptions = {},
+): Pass {
   const [channels, height, width] = dims;
   return async (latent, timestep, condition) => {
-    const data = toPatches(latent, dims, "channels first");
+    const data = toPatches(latent, dims, order);
     const image = { data, dims: [1, (height * width) / 4, 4 * channels] };
-    const feeds = toFeeds(runtime, { ...condition, image, timestep: timestepRow(timestep) });
+    const feeds = toFeeds(runtime, { ...condition, image, timestep: timeOf(timestep) });
     const { data: tokens } = await transformer.run(feeds, "velocity", signal);
-    return fromPatches(tokens as Float32Array, dims, "channels first");
+    const made = fromPatches(tokens as Float32Array, dims, order);
+    return negated ? made.map((value) => -value) : made;
   };
 }

@@ -1,8 +1,8 @@
 import type { Weights } from "../../files/weights.ts";
-import { attention } from "../../graph/attention.ts";
+import { attention, cappedAttention } from "../../graph/attention.ts";
 import { GraphBuilder, type Value } from "../../graph/graph-builder.ts";
 import { linear } from "../../graph/linear.ts";
-import { headNorm, rmsNorm } from "../../graph/norm.ts";
+import { centredRmsNorm, headNorm, rmsNorm } from "../../graph/norm.ts";
 import { type Angles, angleInputs, rotate } from "../../graph/rotary.ts";
 import { Scope } from "../../graph/scope.ts";
 import { gatedFeedForward } from "../blocks/gated-feed-forward.ts";
@@ -53,6 +53,16 @@ export interface DecoderSpec
   normsHeads: boolean;
   /** Whether queries, keys and values have biases, and what comes out of attention. */
   biases: { inputs: boolean; output: boolean };
+  /** What differs in Gemma's. */
+  gemma?: GemmaStyle;
+}
+
+/** How Gemma 2 differs: norms hold what is added to 1 and stand before and after each layer, embeddings are scaled, scores are capped. */
+export interface GemmaStyle {
+  embeddingScale: number;
+  /** What attention's scores are multiplied by, and what they can't go beyond. */
+  scale: number;
+  cap: number | undefined;
 }
 
 /** Where models in files have their decoder: those that also write answers, and those that also see pictures. */
@@ -76,10 +86,13 @@ export function decoderGraph(
   const mask = everyRow(graph, attended, ids);
 
   const wanted = states.map((state) => (state < 0 ? layers + 1 + state : state));
-  const made: Value[] = [model.in("embed_tokens").lookup(ids, spec.vocab_size, width)];
+  const rows = model.in("embed_tokens").lookup(ids, spec.vocab_size, width);
+  const { gemma } = spec;
+  const made: Value[] = [gemma ? graph.node("Mul", [rows, graph.floats(gemma.embeddingScale)]) : rows];
   for (let i = 0; i < Math.min(layers, Math.max(...wanted)); i++)
     made.push(decoderLayer(model.in("layers", i), made[i]!, { spec, angles, mask }));
-  if (normsLast && wanted.includes(layers)) made[layers] = rmsNorm(model.in("norm"), made[layers]!, width, epsilon);
+  if (normsLast && wanted.includes(layers))
+    made[layers] = normOf(spec)(model.in("norm"), made[layers]!, width, epsilon);
 
   const chosen = wanted.map((state) => made[state]!);
   const all = chosen.length === 1 ? chosen[0]! : graph.node("Concat", chosen, { attributes: { axis: { int: -1 } } });
@@ -95,6 +108,10 @@ function everyRow(graph: GraphBuilder, attended: Value, ids: Value): Value {
   return graph.node("Expand", [attended, shape]);
 }
 
+function normOf({ gemma }: DecoderSpec): typeof rmsNorm {
+  return gemma ? centredRmsNorm : rmsNorm;
+}
+
 interface LayerInputs {
   spec: DecoderSpec;
   angles: Angles;
@@ -105,7 +122,9 @@ function decoderLayer(scope: Scope, input: Value, { spec, angles, mask }: LayerI
   const { graph } = scope;
   const { hidden_size: width, head_dim: headSize, rms_norm_eps: epsilon, normsHeads, biases } = spec;
   const { num_attention_heads: heads, num_key_value_heads: kvHeads } = spec;
-  const x = rmsNorm(scope.in("input_layernorm"), input, width, epsilon);
+  const { gemma } = spec;
+  const norm = (name: string, value: Value) => normOf(spec)(scope.in(name), value, width, epsilon);
+  const x = norm("input_layernorm", input);
   const heed = scope.in("self_attn");
   const project = (name: string, count: number) =>
     linear(heed.in(`${name}_proj`), x, { inFeatures: width, outFeatures: count * headSize, bias: biases.inputs });
@@ -117,16 +136,22 @@ function decoderLayer(scope: Scope, input: Value, { spec, angles, mask }: LayerI
     return rotate(graph, normed, angles, { heads: count, pairs: "halves" });
   };
   const inputs = { query: turned("q", heads), key: turned("k", kvHeads), value: project("v", kvHeads) };
-  const attended = attention(graph, inputs, { heads, kvHeads, causal: true, mask });
+  const sizes = { heads, kvHeads, headSize };
+  const attended = gemma
+    ? cappedAttention(graph, inputs, { ...sizes, ...gemma, mask })
+    : attention(graph, inputs, { heads, kvHeads, causal: true, mask });
   const output = linear(heed.in("o_proj"), attended, {
     inFeatures: heads * headSize,
     outFeatures: width,
     bias: biases.output,
   });
-  const middle = graph.node("Add", [input, output]);
-
   const names = { gate: "gate_proj", value: "up_proj", out: "down_proj" };
-  const sizes = { features: width, inner: spec.intermediate_size, names, activation: spec.hidden_act };
-  const normed = rmsNorm(scope.in("post_attention_layernorm"), middle, width, epsilon);
-  return graph.node("Add", [middle, gatedFeedForward(scope.in("mlp"), normed, sizes)]);
+  const feed = { features: width, inner: spec.intermediate_size, names, activation: spec.hidden_act };
+  if (gemma) {
+    const middle = graph.node("Add", [input, norm("post_attention_layernorm", output)]);
+    const fed = gatedFeedForward(scope.in("mlp"), norm("pre_feedforward_layernorm", middle), feed);
+    return graph.node("Add", [middle, norm("post_feedforward_layernorm", fed)]);
+  }
+  const middle = graph.node("Add", [input, output]);
+  return graph.node("Add", [middle, gatedFeedForward(scope.in("mlp"), norm("post_attention_layernorm", middle), feed)]);
 }

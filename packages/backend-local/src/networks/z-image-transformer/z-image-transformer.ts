@@ -1,14 +1,13 @@
 import type { Weights } from "../../files/weights.ts";
 import { activate } from "../../graph/activation.ts";
-import { selfAttention } from "../../graph/attention.ts";
 import { GraphBuilder, type Value } from "../../graph/graph-builder.ts";
 import { linear } from "../../graph/linear.ts";
-import { headNorm, modulatedLayerNorm, rmsNorm } from "../../graph/norm.ts";
-import { type Angles, angleInputs, joinAngles, rotate } from "../../graph/rotary.ts";
+import { modulatedLayerNorm, rmsNorm } from "../../graph/norm.ts";
+import { type Angles, angleInputs, joinAngles } from "../../graph/rotary.ts";
 import { Scope } from "../../graph/scope.ts";
 import { timestepEmbedding } from "../../graph/timestep-embedding.ts";
-import { gatedFeedForward } from "../blocks/gated-feed-forward.ts";
-import { addGated, modulation, onePlus } from "../blocks/modulation.ts";
+import { modulation, onePlus } from "../blocks/modulation.ts";
+import { sandwichBlock, sandwichVectors } from "../blocks/sandwich-block.ts";
 import { type BuildOptions, type NetworkGraph, networkGraph } from "../network-graph.ts";
 import { type ZImageConfig, zImageConfig } from "./z-image-transformer-config.ts";
 
@@ -98,43 +97,27 @@ interface BlockInputs {
   time?: Value;
 }
 
-/** Attention and feed-forward, each between two norms ("sandwich"), scaled before and gated after. */
+const names = {
+  attention: "attention",
+  attentionNorms: ["attention_norm1", "attention_norm2"],
+  feedNorms: ["ffn_norm1", "ffn_norm2"],
+  feed: { gate: "w1", value: "w3", out: "w2" },
+} as const;
+
 function block(scope: Scope, x: Value, { spec, angles, time }: BlockInputs): Value {
-  const { graph } = scope;
-  const { dim, norm_eps: epsilon } = spec;
-  const norm = (name: string, value: Value, scale?: Value) => rmsNorm(scope.in(name), value, dim, epsilon, scale);
-  const vectors =
-    time &&
-    modulation(scope.in("adaLN_modulation.0"), time, ["attentionScale", "attentionGate", "scale", "gate"], {
-      inFeatures: Math.min(dim, timeSize),
-      features: dim,
-    });
-  const scaled = (scale: Value | undefined) => scale && onePlus(graph, scale);
-  const add = (to: Value, branch: Value, gate: Value | undefined) =>
-    gate ? addGated(graph, to, graph.node("Tanh", [gate]), branch) : graph.node("Add", [to, branch]);
-
-  const heeded = attend(
-    scope.in("attention"),
-    norm("attention_norm1", x, scaled(vectors?.attentionScale)),
-    spec,
+  const { dim, n_heads: heads, norm_eps: epsilon, qk_norm: normsHeads } = spec;
+  const sizes = { inFeatures: Math.min(dim, timeSize), features: dim };
+  const vectors = time && modulation(scope.in("adaLN_modulation.0"), time, sandwichVectors, sizes);
+  const inner = Math.trunc((dim / 3) * 8);
+  return sandwichBlock(scope, x, {
+    width: dim,
+    inner,
+    heads,
+    kvHeads: heads,
+    epsilon,
+    normsHeads,
     angles,
-  );
-  const middle = add(x, norm("attention_norm2", heeded), vectors?.attentionGate);
-  const names = { gate: "w1", value: "w3", out: "w2" };
-  const sizes = { features: dim, inner: Math.trunc((dim / 3) * 8), names };
-  const fed = gatedFeedForward(scope.in("feed_forward"), norm("ffn_norm1", middle, scaled(vectors?.scale)), sizes);
-  return add(middle, norm("ffn_norm2", fed), vectors?.gate);
-}
-
-function attend(scope: Scope, x: Value, { dim, n_heads: heads, qk_norm }: ZImageConfig, angles: Angles): Value {
-  const { graph } = scope;
-  const square = { inFeatures: dim, outFeatures: dim, bias: false };
-  const turned = (name: string) => {
-    const projected = linear(scope.in(`to_${name}`), x, square);
-    const sizes = { heads, headSize: dim / heads, epsilon: 1e-5 };
-    const normed = qk_norm ? headNorm(scope.in(`norm_${name}`), projected, sizes) : projected;
-    return rotate(graph, normed, angles, { heads, pairs: "interleaved" });
-  };
-  const inputs = { query: turned("q"), key: turned("k"), value: linear(scope.in("to_v"), x, square) };
-  return linear(scope.in("to_out.0"), selfAttention(graph, inputs, heads), square);
+    names,
+    vectors,
+  });
 }
