@@ -32,7 +32,7 @@ from flow_krea2 import KREA2, OWN
 from flow_lumina2 import LUMINA2
 from flow_parts import encoder_values, flux_vae, noise, qwen3, randomise
 from flow_pixart import PIXART
-from flow_qwen_image import QWEN_IMAGE
+from flow_qwen_image import QWEN_IMAGE, QWEN_IMAGE_EDIT, with_places
 from flow_sd3 import SD3
 from pipeline_inputs import picture
 from PIL import Image
@@ -45,6 +45,11 @@ PROMPT = "a red apple on a blue background"
 INPUTS = dict(steps=4, seed=7)
 #: Pictures by the names that pipeline_inputs.py has written them under, and their sides.
 PICTURES = {"image": 64, "image96": 96}
+
+
+def reference(name):
+    """A picture by its name; `wide` is the upper half of the larger one."""
+    return Image.fromarray(picture(96)[0][:48] if name == "wide" else picture(PICTURES[name])[0])
 
 
 def z_image(folder):
@@ -153,6 +158,7 @@ MODELS = {
     "flux1-fill": FLUX1_FILL,
     "stable-diffusion-3": SD3,
     "qwen-image": QWEN_IMAGE,
+    "qwen-image-edit": QWEN_IMAGE_EDIT,
     "krea2": KREA2,
     "flux3": FLUX3,
     "chroma": CHROMA,
@@ -167,7 +173,8 @@ OURS = {**OWN, **OF_CHROMA, "Flux3Pipeline": Flux3Pipeline}
 
 @functools.cache
 def loaded(kind, name, files, without):
-    return load(OURS.get(kind) or getattr(diffusers, kind), FOLDER / name, files=json.loads(files), **{part: None for part in without})
+    pipeline = load(OURS.get(kind) or getattr(diffusers, kind), FOLDER / name, files=json.loads(files), **{part: None for part in without})
+    return with_places(pipeline) if kind.startswith("QwenImageEdit") else pipeline
 
 
 def run(name, case, tensors, image, mask):
@@ -183,7 +190,8 @@ def run(name, case, tensors, image, mask):
         inputs |= dict(mask_image=Image.fromarray(mask))
     references = options.get("references", [])
     if references:
-        inputs = dict(image=[Image.fromarray(picture(PICTURES[each])[0]) for each in references])
+        shown = [reference(each) for each in references]
+        inputs = dict(image=shown[0] if options.get("single") else shown)
     request = {key: value for key, value in request.items() if value is not None}
     call = {key: value for key, value in request.items() if key not in ("seed", "steps", "count")}
     call |= dict(num_inference_steps=request["steps"], num_images_per_prompt=request["count"], **options.get("call", {}))

@@ -8,6 +8,8 @@ from transformers import AutoTokenizer, Qwen2Tokenizer
 
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 THOUGHTS = ["<think>", "</think>"]
+#: What stands for pictures in a chat.
+PICTURES = ["<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>"]
 #: What Qwen3's template writes for one message: checked against the published template where that is at hand.
 TEMPLATE = (
     "{%- for message in messages %}{{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}{%- endfor %}"
@@ -16,8 +18,8 @@ TEMPLATE = (
 )
 
 
-def write_text_tokenizer(folder):
-    """Writes tokenizer.json and its settings into `folder`; gives the tokenizer as diffusers loads it."""
+def write_text_tokenizer(folder, more=()):
+    """Writes tokenizer.json and its settings into `folder`, with more special tokens; gives the tokenizer as diffusers loads it."""
     merges = []
     for word in ["assistant", "user", *WORDS]:
         for pieces in ([*word], ["Ġ", *word]):
@@ -27,7 +29,7 @@ def write_text_tokenizer(folder):
                 pieces = [pieces[0] + pieces[1], *pieces[2:]]
     tokens = [*byte_characters(), *("".join(pair) for pair in merges)]
     vocabulary = {piece: i for i, piece in enumerate(dict.fromkeys(tokens))}
-    tokenizer = Qwen2Tokenizer(vocab=vocabulary, merges=merges, extra_special_tokens=SPECIAL[1:], model_max_length=131_072)
+    tokenizer = Qwen2Tokenizer(vocab=vocabulary, merges=merges, extra_special_tokens=[*SPECIAL[1:], *more], model_max_length=131_072)
     tokenizer.add_tokens(THOUGHTS)
     tokenizer.chat_template = TEMPLATE
     tokenizer.save_pretrained(folder)

@@ -32,7 +32,7 @@ export interface EngineJob {
   upscaler?: Model | undefined;
   /**
    * Input pictures, decoded and resized to the output's size; or the latents in place of the picture: one for all, or one for each; and
-   * control, reference and prompting pictures.
+   * control, reference and prompting pictures; of reference pictures, what the text encoder is shown.
    */
   inputs: {
     image?: Pixels;
@@ -41,6 +41,7 @@ export interface EngineJob {
     controls?: readonly ControlInput[];
     imagePrompts?: readonly ImagePromptInput[];
     references?: readonly Pixels[];
+    seen?: readonly Pixels[];
   };
 }
 

@@ -87,6 +87,8 @@ export interface FamilyEngine extends FamilyNetworks {
 /** Which part a network's weights are of, and how its graph is built. */
 export interface NetworkRule {
   readonly part: string;
+  /** Whether a model of the family has it, where some do not. */
+  serves?(model: ModelParts): boolean;
   build(config: unknown, weights: Weights, options: NetworkOptions): NetworkGraph;
 }
 

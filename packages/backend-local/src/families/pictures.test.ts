@@ -28,6 +28,7 @@ const models = [
     "flux1-fill",
     "stable-diffusion-3",
     "qwen-image",
+    "qwen-image-edit",
     "krea2",
     "flux3",
     "chroma",
@@ -43,8 +44,13 @@ beforeAll(() => {
 afterAll(() => backend.dispose());
 
 const inputs = fixture("pipelines/sd1-inputs.safetensors");
-type PictureName = "image" | "image96" | "mask";
+type PictureName = "image" | "image96" | "mask" | "wide";
 const picture = async (name: PictureName) => {
+  // Of the larger picture the upper half.
+  if (name === "wide") {
+    const data = (await recordedTensor(inputs, "image96")).subarray(0, 3 * 96 * 48);
+    return encodeImage({ width: 96, height: 48, channels: 3, data }, "png");
+  }
   const side = name === "image96" ? 96 : 64;
   return encodeImage({ width: side, height: side, channels: 3, data: await recordedTensor(inputs, name) }, "png");
 };

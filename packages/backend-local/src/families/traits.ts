@@ -60,8 +60,12 @@ export interface Traits {
 export interface ReferenceRules {
   /** How many there may be. */
   readonly most: number;
+  /** How many there must be. Default 0. */
+  readonly least?: number | undefined;
   /** Those of more pixels are made smaller, to about so many. */
   readonly area: number;
+  /** Where given, all are brought to about that area, their sides to the nearest multiples of it. */
+  readonly fits?: number | undefined;
   /** Where given, each picture is brought to the one of these sizes whose shape is nearest. */
   readonly sizes?: readonly (readonly [width: number, height: number])[] | undefined;
   /** Sides are cut, evenly from both ends, to multiples of it. */
@@ -72,8 +76,20 @@ export interface ReferenceRules {
   readonly maxRatio?: number | undefined;
   /** How a picture that is the only one is taken, where otherwise: kept whole, its sides filled up to the multiples by its reflection. */
   readonly alone?: AloneRules | undefined;
-  /** Whether a picture is drawn in the first one's size where the request names none. */
-  readonly setsSize: boolean;
+  /** Whether a picture is drawn in the first one's size where the request names none, or in the last one's. */
+  readonly setsSize: boolean | "last";
+  /** Whether transparency is kept. Default: it is dropped. */
+  readonly transparent?: boolean | undefined;
+  /** What the text encoder is shown of each, where it sees pictures. */
+  readonly seen?: SeenRules | undefined;
+}
+
+/** How a picture is brought to what a vision transformer takes. */
+export interface SeenRules {
+  /** About how many pixels, sides to the nearest multiples of `fits`. Default: as large as it is encoded. */
+  readonly area?: number | undefined;
+  /** Its sides then become the nearest multiples of it. */
+  readonly multipleOf: number;
 }
 
 /** How large a picture is that is filled up. */

@@ -9,7 +9,7 @@ export async function checkModel(model: Model): Promise<void> {
     await openTokenizer(source, model.traits.tokenizers[name]!);
   }
   const { networks } = await familyOf(model).engine();
-  for (const [name, { part }] of Object.entries(networks)) {
-    if (model.parts[part] !== undefined) await buildNetwork(model, name);
+  for (const [name, rule] of Object.entries(networks)) {
+    if (model.parts[rule.part] !== undefined && rule.serves?.(model) !== false) await buildNetwork(model, name);
   }
 }

@@ -184,6 +184,15 @@ describe("published transformers are recognised from names and shapes", () => {
     expect((await read("krea2", "/m/Krea-2-Raw-Q8_0.gguf"))!.options).toEqual({ is_distilled: false });
   });
 
+  test("what sees pictures beside Qwen2.5-VL's text model is known by its shapes", async () => {
+    const folder = fixture("families/qwen-image-edit/text_encoder");
+    const found = await recogniseFile(await fileWeights(join(folder, "model.safetensors")));
+    const { vision_config: stated } = JSON.parse(await readFile(join(folder, "config.json"), "utf8"));
+    const { vision_config: own } = (found.kind === "network" ? found.network.config : {}) as { vision_config: object };
+    expect(Object.keys(own).length).toBeGreaterThan(4);
+    for (const [option, value] of Object.entries(own)) expect(value, option).toBe(stated[option]);
+  });
+
   test("Qwen3-VL's text model is not Qwen 3's, and an editor not Qwen-Image, though all their shapes are", async () => {
     const { tensors } = published["qwen3-4b"]!;
     const seeing = { ...tensors, "visual.blocks.0.attn.qkv.weight": [3, 1] };
@@ -206,6 +215,13 @@ describe("published transformers are recognised from names and shapes", () => {
     const editor = await recogniseFile(
       weightsOf(published["qwen-image"]!.tensors, "", "/m/qwen_image_edit_2509.safetensors"),
     );
-    expect(editor.kind === "model" && editor.model.pipeline).toBe("QwenImageEditPipeline");
+    expect(editor.kind === "model" && editor.model.pipeline).toBe("QwenImageEditPlusPipeline");
+    const first = await recogniseFile(
+      weightsOf(published["qwen-image"]!.tensors, "", "/m/qwen_image_edit_bf16.safetensors"),
+    );
+    expect(first.kind === "model" && first.model.pipeline).toBe("QwenImageEditPipeline");
+    const marked = { ...published["qwen-image"]!.tensors, __index_timestep_zero__: [0] };
+    const later = await recogniseFile(weightsOf(marked, "", "/m/someMix.safetensors"));
+    expect(later.kind === "model" && later.model.pipeline).toBe("QwenImageEditPlusPipeline");
   });
 });

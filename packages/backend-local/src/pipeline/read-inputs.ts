@@ -32,13 +32,13 @@ export async function readInputs(
   signal: AbortSignal,
   rules: CallInputs = {},
 ): Promise<LocalInputs> {
-  const references = await readReferences(request, traits, signal, rules);
-  if (references === undefined) return readOwnInputs(request, traits, signal, rules);
-  const [{ width, height }] = references as [Pixels];
+  const read = await readReferences(request, traits, signal, rules);
+  if (read === undefined) return readOwnInputs(request, traits, signal, rules);
   const { setsSize } = traits.references!;
+  const { width, height } = read.references.at(setsSize === "last" ? -1 : 0)!;
   const sized = setsSize && request.task === "text-to-image" ? { width, height, ...named(request) } : {};
   const own = await readOwnInputs({ ...request, ...sized }, traits, signal, rules);
-  return { ...own, inputs: { ...own.inputs, references } };
+  return { ...own, inputs: { ...own.inputs, ...read } };
 }
 
 /** The sides that a request names. */

@@ -11,6 +11,19 @@ export const qwenImageTemplate: ChatTemplate = {
   after: "<|im_end|>\n<|im_start|>assistant\n",
 };
 
+/** What stands for a picture in a chat of Qwen's models. */
+const picture = "<|vision_start|><|image_pad|><|vision_end|>";
+
+/** Qwen-Image-Edit's task to Qwen2.5-VL, over so many pictures, which its later versions number. */
+export function qwenEditTemplate(pictures: number, numbered: boolean): ChatTemplate {
+  const each = (_: unknown, i: number) => (numbered ? `Picture ${i + 1}: ${picture}` : picture);
+  const shown = Array.from({ length: pictures }, each).join("");
+  return {
+    before: `<|im_start|>system\nDescribe the key features of the input image (color, shape, size, texture, objects, background), then explain how the user's text instruction should alter or modify the image. Generate a new image that meets the user's requirements while maintaining consistency with the original input where appropriate.<|im_end|>\n<|im_start|>user\n${shown}`,
+    after: "<|im_end|>\n<|im_start|>assistant\n",
+  };
+}
+
 /** Qwen3's template for one turn of the user's and the beginning of the answer, with thinking on (nothing more) or off (an empty thought). */
 export function qwen3Template(thinking: boolean): ChatTemplate {
   return {

@@ -53,6 +53,11 @@ export class TextTokenizer {
     throw modelError("malformed", message, { file: this.#place });
   }
 
+  /** The id of a token; undefined where there is none. */
+  idOf(token: string): number | undefined {
+    return this.#tokenizer.token_to_id(token);
+  }
+
   /** Readable text of some ids, without special tokens. */
   textOf(ids: readonly number[]): string {
     return this.#tokenizer.decode([...ids], { skip_special_tokens: true });

@@ -21,6 +21,7 @@ import { buildLumina2Transformer } from "../networks/lumina2-transformer/lumina2
 import type { NetworkGraph } from "../networks/network-graph.ts";
 import { buildPixArtTransformer } from "../networks/pixart-transformer/pixart-transformer.ts";
 import { buildQwenImageTransformer } from "../networks/qwen-image-transformer/qwen-image-transformer.ts";
+import { buildQwen25VLVision } from "../networks/qwen2-5-vl/qwen2-5-vl-vision.ts";
 import { buildQwen3 } from "../networks/qwen3/qwen3.ts";
 import { buildQwen3VL } from "../networks/qwen3-vl/qwen3-vl.ts";
 import { buildSD3Transformer } from "../networks/sd3-transformer/sd3-transformer.ts";
@@ -78,6 +79,7 @@ const parts: [family: string, folder: string, network: string, build: Build][] =
   ["flux1", "transformer", "transformer", buildFluxTransformer],
   ["stable-diffusion-3", "transformer", "transformer", buildSD3Transformer],
   ["qwen-image", "transformer", "transformer", buildQwenImageTransformer],
+  ["qwen-image-edit", "text_encoder", "vision", buildQwen25VLVision],
   ["qwen-image", "vae", "vaeDecoder", buildQwenVaeDecoder],
   ["qwen-image", "vae", "vaeEncoder", buildQwenVaeEncoder],
   [
@@ -108,7 +110,7 @@ export const networkCases: readonly NetworkCase[] = [
     return { name: `${folder} ${build.name}`, build: () => built(path, build), oracle };
   }),
   ...parts.map(([family, folder, network, build]) => ({
-    name: `${family}'s ${folder}`,
+    name: `${family}'s ${folder} ${network}`,
     build: () => built(fixture(`families/${family}/${folder}`), build),
     async oracle() {
       const all = [...(await readTensors(fixture(`families/${family}.safetensors`)))];

@@ -1,7 +1,11 @@
 import { type Pixels, resizeImage } from "@latentkit/core";
 
-const mean = [0.48145466, 0.4578275, 0.40821073];
-const deviation = [0.26862954, 0.26130258, 0.27577711];
+/** Of the pictures that CLIP was trained on, by colour. */
+export const clipColours = {
+  mean: [0.48145466, 0.4578275, 0.40821073],
+  deviation: [0.26862954, 0.26130258, 0.27577711],
+} as const;
+const { mean, deviation } = clipColours;
 
 /** A picture as CLIP sees it: its shorter side brought to `size`, the middle of it, normalised: `[3, size, size]`. */
 export async function clipPixels(pixels: Pixels, size: number): Promise<Float32Array> {

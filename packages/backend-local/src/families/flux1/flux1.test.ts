@@ -68,7 +68,7 @@ test("a reference picture is brought to the trained size whose shape is nearest"
   const { traits } = await readModelFolder(await edited("model_index.json", { _class_name: "FluxKontextPipeline" }));
   const image = await encodeImage({ width: 200, height: 100, channels: 3, data: new Uint8Array(60_000) }, "png");
   const asked = parseRequest({ prompt: "x", conditioning: [{ kind: "reference", image }] });
-  const [read] = (await readReferences(asked, traits, new AbortController().signal))!;
+  const [read] = (await readReferences(asked, traits, new AbortController().signal))!.references;
   expect([read!.width, read!.height]).toEqual([1456, 720]);
 });
 

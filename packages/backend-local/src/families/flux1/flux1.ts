@@ -1,12 +1,12 @@
 import { buildClipText } from "../../networks/clip-text/clip-text.ts";
 import { buildFluxTransformer } from "../../networks/flux-transformer/flux-transformer.ts";
 import { buildT5Encoder } from "../../networks/t5-encoder/t5-encoder.ts";
-import { fromPixels } from "../../pipeline/image-tensor.ts";
 import type { FamilyEngine, FamilyJob, OpenModel } from "../family.ts";
 import { encodeTexts } from "../shared/encode-texts.ts";
 import { shiftedBy } from "../shared/kl-codec.ts";
 import { fluxColours } from "../shared/latent-colours.ts";
 import { fromPatches, toPatches } from "../shared/latent-patches.ts";
+import { encodeReferences, inOneRow } from "../shared/reference-latents.ts";
 import { onGrid, type Positions, rotaryTables } from "../shared/rotary-tables.ts";
 import type { Rows } from "../shared/rows.ts";
 import { type Condition, steeredPasses } from "../shared/steered-passes.ts";
@@ -96,16 +96,11 @@ function number(value: number): Rows {
   return { data: Float32Array.of(value), dims: [1] };
 }
 
-/** A reference picture's tokens, of the middle of its distribution, and their places: beside the picture's on the first axis. */
-async function encodeReference(model: OpenModel, { inputs: { references = [] } }: FamilyJob, signal: AbortSignal) {
-  const [picture] = references;
-  if (picture === undefined) return { tokens: new Float32Array(0), places: [] };
-  const { latentChannels, scale } = model.model.traits;
-  const distribution = await codec.encode(model, fromPixels(picture), signal);
-  const latent = codec.draw(model, distribution, (n) => new Float32Array(n));
-  const [height, width] = [picture.height / scale, picture.width / scale];
+/** A reference picture's tokens, and their places: beside the picture's on the first axis. */
+async function encodeReference(model: OpenModel, job: FamilyJob, signal: AbortSignal) {
+  const encoded = await encodeReferences(model, codec, job, signal);
   return {
-    tokens: toPatches(latent, [latentChannels, height, width], "channels first"),
-    places: onGrid(height / 2, width / 2, [1]),
+    tokens: inOneRow(encoded.map(({ latent, dims }) => toPatches(latent, dims, "channels first"))),
+    places: encoded.flatMap(({ dims: [, height, width] }) => onGrid(height / 2, width / 2, [1])),
   };
 }

@@ -57,7 +57,7 @@ describe("reference pictures", () => {
     const asked = parseRequest({ prompt: "x", conditioning: await references([2000, 1000], [100, 79]) });
     const read = await readReferences(asked, traits, new AbortController().signal);
     // 1448×724 after scaling.
-    expect(read!.map(({ width, height }) => [width, height])).toEqual([
+    expect(read!.references.map(({ width, height }) => [width, height])).toEqual([
       [1440, 720],
       [96, 64],
     ]);

@@ -9,7 +9,7 @@ import type { TextTokenizer } from "../../prompts/text-tokenizer.ts";
 import type { FamilyEngine } from "../family.ts";
 import { encodeChats } from "../shared/chat-encoder.ts";
 import { flux2Codec, turned } from "../shared/flux2-codec.ts";
-import { encodeReferences } from "../shared/flux2-references.ts";
+import { referenceTokens } from "../shared/flux2-references.ts";
 import { qwen3Rotary } from "../shared/qwen3-rotary.ts";
 import { onGrid, rotaryTables } from "../shared/rotary-tables.ts";
 import type { Rows } from "../shared/rows.ts";
@@ -52,7 +52,7 @@ export const engine: FamilyEngine = {
     const { states, warnings } = await encodeChats(model, steering, encoder, signal);
     // Time, row, column, place in the text; the picture is at time 0, references at 10, 20 …
     const at = (rows: number, columns: number, time: number) => onGrid(rows, columns, [time], [0]);
-    const references = await encodeReferences(model, job, (h, w, i) => at(h, w, 10 * (i + 1)), signal);
+    const references = await referenceTokens(model, job, (h, w, i) => at(h, w, 10 * (i + 1)), signal);
     const transformer = await model.network("transformer");
 
     const [channels, height, width] = dims;

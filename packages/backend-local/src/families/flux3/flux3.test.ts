@@ -72,7 +72,7 @@ describe("reference pictures", () => {
     const { traits } = await readModelFolder(folder);
     const asked = parseRequest({ prompt: "x", conditioning: await references(...sizes) });
     const pictures = await readReferences(asked, traits, new AbortController().signal);
-    return pictures!.map(({ width, height }) => [width, height]);
+    return pictures!.references.map(({ width, height }) => [width, height]);
   };
 
   // Flux3ImageProcessor of diffusers 0.42.1.

@@ -8,7 +8,7 @@ import { qwen3Template } from "../../prompts/chat-template.ts";
 import type { FamilyEngine, FamilyJob, NetworkChoice } from "../family.ts";
 import { encodeChats } from "../shared/chat-encoder.ts";
 import { flux2Codec, turned } from "../shared/flux2-codec.ts";
-import { encodeReferences } from "../shared/flux2-references.ts";
+import { referenceTokens } from "../shared/flux2-references.ts";
 import { qwen3Rotary } from "../shared/qwen3-rotary.ts";
 import { type Positions, rotaryTables } from "../shared/rotary-tables.ts";
 import { scaleWarnings } from "../shared/scale-warnings.ts";
@@ -53,7 +53,7 @@ export const engine: FamilyEngine = {
       paddingPlace: 1,
     };
     const { states, warnings } = await encodeChats(model, steering, encoder, signal);
-    const references = await encodeReferences(model, job, (h, w, i) => squares(h, w, -(i + 1)), signal);
+    const references = await referenceTokens(model, job, (h, w, i) => squares(h, w, -(i + 1)), signal);
     const network = await model.network(transformer(job));
 
     const [channels, height, width] = dims;

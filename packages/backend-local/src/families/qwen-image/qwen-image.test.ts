@@ -29,7 +29,6 @@ test("a guided token is as long as the conditional one, and points where it poin
 
 describe("what can't be is refused", () => {
   test.each([
-    ["transformer/config.json", { zero_cond_t: true }, /zero_cond_t = true is not supported/],
     ["transformer/config.json", { use_layer3d_rope: true }, /use_layer3d_rope = true is not supported/],
     ["transformer/config.json", { guidance_embeds: true }, /guidance_embeds = true is not supported/],
     ["transformer/config.json", { joint_attention_dim: 32 }, /joint_attention_dim 32 does not match .*hidden_size 24/],
@@ -38,8 +37,8 @@ describe("what can't be is refused", () => {
     ["vae/config.json", { attn_scales: [1] }, /attn_scales/],
     [
       "model_index.json",
-      { _class_name: "QwenImageEditPipeline" },
-      /"QwenImageEditPipeline"; supported: .*QwenImagePipeline/,
+      { _class_name: "QwenImageLayeredPipeline" },
+      /"QwenImageLayeredPipeline"; supported: .*QwenImagePipeline/,
     ],
   ])("%s with %o", async (file, change, message) => {
     await expect(edited(file, change)).rejects.toThrow(message);

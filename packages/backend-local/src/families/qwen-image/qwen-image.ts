@@ -3,64 +3,84 @@ import { qwenImageConfig } from "../../networks/qwen-image-transformer/qwen-imag
 import { buildQwenImageTransformer } from "../../networks/qwen-image-transformer/qwen-image-transformer.ts";
 import { buildQwen25VL } from "../../networks/qwen2-5-vl/qwen2-5-vl.ts";
 import { qwen25VLConfig } from "../../networks/qwen2-5-vl/qwen2-5-vl-config.ts";
-import { qwenImageTemplate } from "../../prompts/chat-template.ts";
-import type { FamilyEngine } from "../family.ts";
-import { encodeChats } from "../shared/chat-encoder.ts";
+import { buildQwen25VLVision } from "../../networks/qwen2-5-vl/qwen2-5-vl-vision.ts";
+import { qwenEditTemplate, qwenImageTemplate } from "../../prompts/chat-template.ts";
+import type { FamilyEngine, FamilyJob, OpenModel } from "../family.ts";
+import { type ChatEncoder, encodeChats } from "../shared/chat-encoder.ts";
 import { lengthOfTokens } from "../shared/guided-length.ts";
 import { fromPatches, toPatches } from "../shared/latent-patches.ts";
 import { qwenVaeCodec, qwenVaeNetworks } from "../shared/qwen-vae-codec.ts";
-import { qwen3Rotary } from "../shared/qwen3-rotary.ts";
-import { type Positions, rotaryTables } from "../shared/rotary-tables.ts";
-import type { Rows } from "../shared/rows.ts";
+import { pictureRotary, qwen3Rotary } from "../shared/qwen3-rotary.ts";
+import { qwen25VLSight } from "../shared/qwen25-vl-sight.ts";
+import { encodeReferences, inOneRow } from "../shared/reference-latents.ts";
+import { aroundMiddle, rotaryTables } from "../shared/rotary-tables.ts";
+import { seePictures } from "../shared/seen-pictures.ts";
 import { type Condition, steeredPasses } from "../shared/steered-passes.ts";
-import { onePassEach, type Pass, toFeeds } from "../shared/transformer-passes.ts";
+import { onePassEach, type Pass, timestepRow, toFeeds } from "../shared/transformer-passes.ts";
 import { needsVaeEncoder } from "../shared/vae-networks.ts";
-import { dropped } from "./qwen-image-traits.ts";
+import { dropped, qwenImageKind } from "./qwen-image-kind.ts";
 
 /**
  * Qwen-Image: the last states of Qwen2.5-VL, which is asked to describe a picture, beside the picture's tokens, over the latents of a VAE for films.
- * Guidance keeps the length of each token's prediction.
+ * Qwen-Image-Edit's is shown the pictures to edit, whose latents stand in the sequence after the picture's. Guidance keeps the length of each token's
+ * prediction.
  */
 export const engine: FamilyEngine = {
   networks: {
-    textEncoder: { part: "textEncoder", build: buildQwen25VL },
+    textEncoder: {
+      part: "textEncoder",
+      build: (config, weights, options) =>
+        buildQwen25VL(config, weights, { ...options, ...(isEditor(options) && { sees: 0 }) }),
+    },
+    vision: { part: "textEncoder", build: buildQwen25VLVision, serves: isEditor },
     transformer: { part: "transformer", build: buildQwenImageTransformer },
     ...qwenVaeNetworks,
   },
 
-  needs: (job) => ["textEncoder", "transformer", "vaeDecoder", ...needsVaeEncoder(job)],
+  needs: (job, model) => [
+    ...(isEditor(model) ? ["vision"] : []),
+    ...["textEncoder", "transformer", "vaeDecoder"],
+    ...(isEditor(model) ? ["vaeEncoder"] : needsVaeEncoder(job)),
+  ],
 
-  async open(model, { steering, dims }, signal) {
-    const { axes_dims_rope: axes, in_channels: channels } = qwenImageConfig(partOf(model.model, "transformer").config);
-    const rotary = qwen3Rotary(qwen25VLConfig(partOf(model.model, "textEncoder").config));
-    const encoder = {
-      network: "textEncoder",
-      tokenizer: "tokenizer",
-      template: qwenImageTemplate,
-      rotary,
-      drops: dropped,
-    };
-    const { states, warnings } = await encodeChats(model, steering, encoder, signal);
+  async open(model, job, signal) {
+    const { steering, dims } = job;
+    const config = qwenImageConfig(partOf(model.model, "transformer").config);
+    const { states, warnings } = await encodeChats(model, steering, await encoderOf(model, job, signal), signal);
+    const references = await encodeReferences(model, qwenVaeCodec, job, signal);
     const transformer = await model.network("transformer");
 
-    const [rows, columns] = [dims[1] / 2, dims[2] / 2];
-    const options = { axes, theta: 10_000, precision: "single" } as const;
-    const image = rotaryTables(aroundMiddle(rows, columns), options);
-    const first = Math.max(Math.floor(rows / 2), Math.floor(columns / 2));
+    const options = { axes: config.axes_dims_rope, theta: 10_000, precision: "single" } as const;
+    // Rows and columns of tokens.
+    const grids = [dims, ...references.map((each) => each.dims)].map(
+      ([, height, width]) => [height / 2, width / 2] as const,
+    );
+    const image = rotaryTables(
+      grids.flatMap(([rows, columns], i) => aroundMiddle(rows, columns, i)),
+      options,
+    );
+    const first = Math.max(...grids.flat().map((side) => Math.floor(side / 2)));
     const conditions = states.map((text): Condition => {
       const words = Array.from({ length: text.dims[1]! }, (_, i) => [first + i, first + i, first + i]);
       const { cos, sin } = rotaryTables(words, options);
       return { text, text_cos: cos, text_sin: sin, image_cos: image.cos, image_sin: image.sin };
     });
+    const shown = inOneRow(references.map(({ latent, dims: own }) => toPatches(latent, own, "channels first")));
+    const [tokens, count] = [(dims[1] * dims[2]) / 4, image.cos.dims[0]!];
+    const isReference = Uint8Array.from({ length: count }, (_, i) => (i < tokens ? 0 : 1));
+    const { Tensor } = model.runtime;
     const pass: Pass = async (latent, timestep, condition) => {
-      const shown: Rows = { data: toPatches(latent, dims, "channels first"), dims: [1, rows * columns, channels] };
-      const time: Rows = { data: Float32Array.of(timestep), dims: [1] };
-      const { data } = await transformer.run(
-        toFeeds(model.runtime, { ...condition, image: shown, timestep: time }),
-        "velocity",
-        signal,
-      );
-      return fromPatches(data as Float32Array, dims, "channels first");
+      const data = inOneRow([toPatches(latent, dims, "channels first"), shown]);
+      const feeds = {
+        ...toFeeds(model.runtime, {
+          ...condition,
+          image: { data, dims: [1, count, config.in_channels] },
+          timestep: timestepRow(timestep),
+        }),
+        ...(config.zero_cond_t && { is_reference: new Tensor("bool", isReference, [1, count, 1]) }),
+      };
+      const { data: velocity } = await transformer.run(feeds, "velocity", signal);
+      return fromPatches(velocity as Float32Array, dims, "channels first");
     };
     return {
       warnings,
@@ -72,8 +92,25 @@ export const engine: FamilyEngine = {
   codec: qwenVaeCodec,
 };
 
-/** Places of a picture's tokens: its middle is at 0. */
-function aroundMiddle(rows: number, columns: number): Positions {
-  const [top, left] = [rows - Math.floor(rows / 2), columns - Math.floor(columns / 2)];
-  return Array.from({ length: rows * columns }, (_, i) => [0, Math.floor(i / columns) - top, (i % columns) - left]);
+function isEditor(model: Parameters<typeof qwenImageKind>[0]): boolean {
+  return qwenImageKind(model) !== "plain";
+}
+
+/** The text encoder, with the pictures that it is shown. */
+async function encoderOf(
+  model: OpenModel,
+  { inputs: { seen = [] } }: FamilyJob,
+  signal: AbortSignal,
+): Promise<ChatEncoder> {
+  const { config } = partOf(model.model, "textEncoder");
+  const text = qwen25VLConfig(config);
+  const kind = qwenImageKind(model.model);
+  const encoder = {
+    ...{ network: "textEncoder", tokenizer: "tokenizer", drops: dropped[kind] },
+    rotary: pictureRotary(text, "after each other"),
+  };
+  if (kind === "plain") return { ...encoder, template: qwenImageTemplate, rotary: qwen3Rotary(text) };
+  const pictures = await seePictures(model, seen, qwen25VLSight("vision", config), signal);
+  const template = qwenEditTemplate(seen.length, kind === "edit-plus");
+  return { ...encoder, template, keepsEnd: true, sees: { pictures, deep: 0, width: text.hidden_size } };
 }

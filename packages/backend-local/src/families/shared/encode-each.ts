@@ -13,6 +13,8 @@ export interface WholeTextEncoder {
   tokenizer: string;
   /** `field` is the request's that the text is of. */
   tokensOf(text: string, tokenizer: TextTokenizer, field: string): TextTokens;
+  /** What its states depend on beside the tokens. */
+  beside?: string;
   /** Its states, `[1, tokens, width]`. */
   encode(ids: Int32Array, tokenizer: TextTokenizer): Promise<Rows>;
 }
@@ -46,7 +48,11 @@ export async function encodeEach(
         const message = `${field}: the text encoder takes ${tokenizer.length} tokens; this was left off: "${clip(cut)}"`;
         warnings.push({ type: "warning", code: "prompt_truncated", field, message });
       }
-      const key = createHash("sha256").update(encoder.network).update(ids).digest("hex");
+      const key = createHash("sha256")
+        .update(encoder.network)
+        .update(encoder.beside ?? "")
+        .update(ids)
+        .digest("hex");
       const make = async (): Promise<EncodedText[]> => {
         const { data, dims } = await encoder.encode(ids, tokenizer);
         return [{ states: data, width: dims.at(-1)!, pooled: new Float32Array(0) }];

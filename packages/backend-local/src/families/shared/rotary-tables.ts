@@ -14,6 +14,8 @@ export interface RotaryOptions {
   /** Numbers of a head that each axis turns; even. */
   axes: readonly number[];
   theta: number;
+  /** Where all pairs have one row of frequencies, that of the only size in `axes`: the axis whose place turns each pair. Default: each axis its own pairs. */
+  axisOf?: readonly number[] | undefined;
   /** In which precision the reference works out frequencies and angles; "mixed" is double for the first and single for the second. */
   precision: "single" | "mixed" | "double";
 }
@@ -22,7 +24,7 @@ export interface RotaryOptions {
  * Rotary position embedding (Su et al. 2021) over several axes: each turns its own pairs of a head's numbers, pair i of d by
  * `position·theta^(−2i/d)`.
  */
-export function rotaryTables(positions: Positions, { axes, theta, precision }: RotaryOptions): RotaryTables {
+export function rotaryTables(positions: Positions, { axes, theta, precision, axisOf }: RotaryOptions): RotaryTables {
   const round = precision === "single" ? Math.fround : exact;
   const roundAngle = precision === "double" ? exact : Math.fround;
   const frequencies = axes.map((size) =>
@@ -34,8 +36,8 @@ export function rotaryTables(positions: Positions, { axes, theta, precision }: R
   let at = 0;
   for (const position of positions)
     for (const [axis, each] of frequencies.entries())
-      for (const frequency of each) {
-        const angle = roundAngle(position[axis]! * frequency);
+      for (const [pair, frequency] of each.entries()) {
+        const angle = roundAngle(position[axisOf?.[pair] ?? axis]! * frequency);
         cos[at] = Math.cos(angle);
         sin[at++] = Math.sin(angle);
       }
@@ -57,4 +59,10 @@ export function onGrid(
   after: readonly number[] = [],
 ): Positions {
   return Array.from({ length: height * width }, (_, i) => [...before, Math.floor(i / width), i % width, ...after]);
+}
+
+/** Places of a grid's squares around its middle, which is at 0, after `first`. */
+export function aroundMiddle(height: number, width: number, first: number): Positions {
+  const [top, left] = [height - Math.floor(height / 2), width - Math.floor(width / 2)];
+  return onGrid(height, width, [first]).map(([at, row, column]) => [at!, row! - top, column! - left]);
 }

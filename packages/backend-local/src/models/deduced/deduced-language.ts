@@ -64,5 +64,21 @@ export function deducedQwen25VL(weights: Weights): Record<string, unknown> {
     num_key_value_heads: (names.shape("layers.0.self_attn.k_proj.weight")[0] ?? 0) / 128,
     rms_norm_eps: 1e-6,
     rope_theta: 1_000_000,
+    ...deducedVision(names, width),
+  };
+}
+
+/** What sees pictures beside, where the file has it: the rest is as published. */
+function deducedVision(names: TensorNames, width: number): Record<string, unknown> {
+  const patches = names.shape("visual.patch_embed.proj.weight");
+  if (patches.length === 0) return {};
+  return {
+    vision_config: {
+      depth: names.count("visual.blocks"),
+      hidden_size: patches[0],
+      intermediate_size: names.shape("visual.blocks.0.mlp.gate_proj.weight")[0],
+      patch_size: patches.at(-1),
+      out_hidden_size: names.shape("visual.merger.mlp.2.weight")[0] ?? width,
+    },
   };
 }

@@ -111,6 +111,13 @@ const sd3: FlowKind = {
   texts: { textEncoder: [comfy("clip_l")], textEncoder2: [comfy("clip_g")], textEncoder3: [comfy("t5xxl")] },
 };
 
+/** What kind of an editor a Qwen-Image is, by its file's name: those of 2509 and later take several pictures. */
+function editorOf(config: Readonly<Record<string, unknown>>, name: string): "" | "Edit" | "EditPlus" {
+  if (config["zero_cond_t"] === true) return "EditPlus";
+  if (!/edit/i.test(name)) return "";
+  return /25(09|1\d)|plus|rapid/i.test(name) ? "EditPlus" : "Edit";
+}
+
 const qwenImageNames = ["transformer_blocks.0.txt_mod", "txt_norm", "img_in"];
 const qwenImage: FlowKind = {
   // All have diffusers' names, with or without a prefix.
@@ -119,8 +126,8 @@ const qwenImage: FlowKind = {
   rename: sameNames,
   deduce: deducedQwenImage,
   // An editor's weights are alike in all but their values.
-  around: (_config, file) => ({
-    pipeline: /edit/i.test(basename(file)) ? "QwenImageEditPipeline" : "QwenImagePipeline",
+  around: (config, file) => ({
+    pipeline: `QwenImage${editorOf(config, basename(file))}Pipeline`,
     scheduler: {
       ...flowEuler,
       ...{ use_dynamic_shifting: true, base_shift: 0.5, max_shift: 0.9, shift: 1, shift_terminal: 0.02 },

@@ -27,7 +27,8 @@ export function languageModel(source: Source): Weights {
     return names.finish("language model");
   }
   // What sees pictures stands beside what reads texts.
-  names.drop("lm_head.", "visual.", "model.visual.", "scaled_fp8");
+  names.drop("lm_head.", "scaled_fp8");
+  for (const start of ["model.visual.", "visual."]) names.move(start, "visual.");
   const place =
     ["model.language_model.", "language_model.model.", "language_model.", "model."].find((each) => names.has(each)) ??
     "";

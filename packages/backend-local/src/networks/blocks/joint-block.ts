@@ -6,7 +6,7 @@ import { type Angles, rotate } from "../../graph/rotary.ts";
 import type { Scope } from "../../graph/scope.ts";
 import { geluFeedForward } from "./gelu-feed-forward.ts";
 import { joined, type Streams, split, tokensOf } from "./joint-streams.ts";
-import { addGated, lastModulation, modulation, onePlus } from "./modulation.ts";
+import { addGated, eachToken, lastModulation, modulation, onePlus } from "./modulation.ts";
 
 /** Sizes of a joint block, and what its layers are called where names differ. */
 export interface JointBlockOptions {
@@ -18,6 +18,8 @@ export interface JointBlockOptions {
   names: Record<keyof Streams, { modulation: string; feed: string }>;
   /** Where tokens have a place in attention: the text's angles first. */
   angles?: Angles;
+  /** Tokens of the picture's stream that another time modulates: which, bool `[1, image_tokens, 1]`, and SiLU of what that makes. */
+  otherTime?: { time: Value; tokens: Value } | undefined;
   /** Whether heads are normalised. Default true. */
   normsHeads?: boolean;
   /** Whether the picture also attends to itself alone, in a layer of its own (Stable Diffusion 3.5 medium). */
@@ -45,22 +47,32 @@ const epsilon = 1e-6;
  */
 export function jointBlock(scope: Scope, streams: Streams, options: JointBlockOptions): Streams {
   const { graph } = scope;
-  const { heads, headSize, time, names, angles, normsHeads = true, dual = false, last = false } = options;
+  const { heads, headSize, time, names, angles, otherTime, normsHeads = true, dual = false, last = false } = options;
   const width = heads * headSize;
   const square = { inFeatures: width, outFeatures: width };
   const sizes = { inFeatures: width, features: width };
   const normed = (x: Value, scale: Value, shift: Value) =>
     modulatedLayerNorm(graph, x, { features: width, epsilon, scale: onePlus(graph, scale), shift });
+  const normedImage = otherTime === undefined ? normed : eachNormed;
+  function eachNormed(x: Value, scale: Value, shift: Value): Value {
+    const even = modulatedLayerNorm(graph, x, { features: width, epsilon });
+    return graph.node("Add", [graph.node("Mul", [even, onePlus(graph, scale)]), shift]);
+  }
   const project = (heed: Scope, layer: string, norm: string | undefined, x: Value) => {
     const projected = linear(heed.in(layer), x, square);
     return norm && normsHeads ? headNorm(heed.in(norm), projected, { heads, headSize, epsilon }) : projected;
   };
 
   const isMade = typeof time !== "string";
-  const own = (of: keyof Streams, vectors: readonly string[]) =>
-    isMade ? time[of] : modulation(scope.in(names[of].modulation), time, vectors, sizes);
-  const ofImage = own("image", [...jointVectors, ...(dual ? second : [])]) as Vectors &
-    Partial<Record<(typeof second)[number], Value>>;
+  const own = (of: keyof Streams, vectors: readonly string[], by = time) =>
+    typeof by === "string" ? modulation(scope.in(names[of].modulation), by, vectors, sizes) : by[of];
+  const imageVectors = (by = time) =>
+    own("image", [...jointVectors, ...(dual ? second : [])], by) as Vectors &
+      Partial<Record<(typeof second)[number], Value>>;
+  const ofImage: ReturnType<typeof imageVectors> =
+    otherTime === undefined
+      ? imageVectors()
+      : eachToken<keyof Vectors>(graph, otherTime.tokens, imageVectors(), imageVectors(otherTime.time));
   // The last block's text is only attended to: two vectors, in the other order.
   const ofText =
     last && !isMade
@@ -68,7 +80,7 @@ export function jointBlock(scope: Scope, streams: Streams, options: JointBlockOp
       : (own("text", jointVectors) as Vectors);
 
   const heed = scope.in("attn");
-  const image = normed(streams.image, ofImage.attentionScale, ofImage.attentionShift);
+  const image = normedImage(streams.image, ofImage.attentionScale, ofImage.attentionShift);
   const text = normed(streams.text, ofText.attentionScale, ofText.attentionShift);
   const both = (name: "q" | "k" | "v") => {
     const norms = name === "v" ? [] : [`norm_added_${name}`, `norm_${name}`];
@@ -97,7 +109,12 @@ export function jointBlock(scope: Scope, streams: Streams, options: JointBlockOp
     picture = addGated(graph, picture, ofImage.secondGate!, output);
   }
   const fed = (of: keyof Streams, x: Value, { shift, scale, gate }: Pick<Vectors, (typeof after)[number]>) =>
-    addGated(graph, x, gate, geluFeedForward(scope.in(names[of].feed, "net"), normed(x, scale, shift), width));
+    addGated(
+      graph,
+      x,
+      gate,
+      geluFeedForward(scope.in(names[of].feed, "net"), (of === "image" ? normedImage : normed)(x, scale, shift), width),
+    );
   if (last) return { text: streams.text, image: fed("image", picture, ofImage) };
   const vectors = ofText as Vectors;
   const words = addGated(graph, streams.text, vectors.attentionGate, linear(heed.in("to_add_out"), apart.text, square));

@@ -55,3 +55,15 @@ export function onePlus(graph: GraphBuilder, x: Value): Value {
 export function addGated(graph: GraphBuilder, x: Value, gate: Value, branch: Value): Value {
   return graph.node("Add", [x, graph.node("Mul", [branch, gate])]);
 }
+
+/** Of two of each vector `[features]`, for each token `[1, tokens, features]` the one or, where `isOther` `[1, tokens, 1]`, the other. */
+export function eachToken<Name extends string>(
+  graph: GraphBuilder,
+  isOther: Value,
+  vectors: Readonly<Record<Name, Value>>,
+  others: Readonly<Record<Name, Value>>,
+): Record<Name, Value> {
+  const names = Object.keys(vectors) as Name[];
+  const chosen = names.map((name) => [name, graph.node("Where", [isOther, others[name], vectors[name]])] as const);
+  return Object.fromEntries(chosen) as Record<Name, Value>;
+}

@@ -12,8 +12,9 @@ const qwenImageSchema = z
     joint_attention_dim: size.default(3584),
     guidance_embeds: only(false),
     axes_dims_rope: z.array(size.multipleOf(2)).length(3).default([16, 56, 56]),
-    // Those of the editors of 2511 and later, and of Qwen-Image-Layered.
-    zero_cond_t: only(false),
+    /** Whether reference pictures are seen as at time 0: in the editors of 2511 and later. */
+    zero_cond_t: z.boolean().default(false),
+    // Qwen-Image-Layered's.
     use_additional_t_cond: only(false),
     use_layer3d_rope: only(false),
   })

@@ -1,6 +1,6 @@
 import type { Weights } from "../../files/weights.ts";
 import { activate } from "../../graph/activation.ts";
-import { GraphBuilder } from "../../graph/graph-builder.ts";
+import { GraphBuilder, type Value } from "../../graph/graph-builder.ts";
 import { linear } from "../../graph/linear.ts";
 import { modulatedLayerNorm, rmsNorm } from "../../graph/norm.ts";
 import { angleInputs, joinAngles } from "../../graph/rotary.ts";
@@ -24,7 +24,8 @@ const names = {
  * attend to each other.
  *
  * Inputs: `image` `[1, image_tokens, in_channels]`; `text` `[1, text_tokens, joint_attention_dim]`; `image_cos`, `image_sin`, `text_cos`,
- * `text_sin` `[tokens, head / 2]`; `timestep` float32 `[1]`, 0 to 1000. Output: `velocity` `[1, image_tokens, 4·out_channels]`, of the flow from
+ * `text_sin` `[tokens, head / 2]`; `timestep` float32 `[1]`, 0 to 1000; with zero_cond_t `is_reference` bool
+ * `[1, image_tokens, 1]`. Output: `velocity` `[1, image_tokens, 4·out_channels]`, of the flow from
  * picture to noise.
  *
  * @throws {@link ModelError} for options that are not supported and tensors that are missing or misshapen.
@@ -44,7 +45,14 @@ export function buildQwenImageTransformer(config: unknown, weights: Weights, opt
   const angles = joinAngles(graph, textAngles, imageAngles);
   const timestep = graph.input("timestep", "float32", [1]);
   const embedder = root.in("time_text_embed.timestep_embedder");
-  const time = activate(graph, "silu", embeddedWaves(embedder, timestep, waves, width));
+  const timeOf = (value: Value) => activate(graph, "silu", embeddedWaves(embedder, value, waves, width));
+  const time = timeOf(timestep);
+  const otherTime = spec.zero_cond_t
+    ? {
+        time: timeOf(graph.floats([0], [1])),
+        tokens: graph.input("is_reference", "bool", [1, "image_tokens", 1]),
+      }
+    : undefined;
 
   const words = rmsNorm(root.in("txt_norm"), text, textSize, epsilon);
   let streams = {
@@ -52,7 +60,14 @@ export function buildQwenImageTransformer(config: unknown, weights: Weights, opt
     text: linear(root.in("txt_in"), words, { inFeatures: textSize, outFeatures: width }),
   };
   for (let i = 0; i < spec.num_layers; i++)
-    streams = jointBlock(root.in("transformer_blocks", i), streams, { heads, headSize, time, names, angles });
+    streams = jointBlock(root.in("transformer_blocks", i), streams, {
+      heads,
+      headSize,
+      time,
+      otherTime,
+      names,
+      angles,
+    });
 
   const { scale, shift } = lastModulation(root.in("norm_out"), time, { inFeatures: width, features: width });
   const even = modulatedLayerNorm(graph, streams.image, {

@@ -2,11 +2,12 @@ import { z } from "zod";
 import { activationNames } from "../../graph/activation.ts";
 import { depth, only, parseConfig, rows, size } from "../parse-config.ts";
 
-/** Positions over three axes: for texts alone all are the place in the text, however a head's numbers are dealt out to them. */
+/** Positions over three axes (time, row, column): for texts alone all are the place in the text. */
 const rope = z.object({
   rope_theta: z.number().positive().optional(),
   rope_type: z.enum(["default", "mrope"]).nullish(),
   type: z.enum(["default", "mrope"]).nullish(),
+  mrope_section: z.array(z.int().nonnegative().max(65_536)).length(3).nullish(),
 });
 
 const textSchema = z
@@ -31,6 +32,8 @@ const textSchema = z
     num_key_value_heads: num_key_value_heads ?? config.num_attention_heads,
     head_dim: config.hidden_size / config.num_attention_heads,
     rope_theta: rope_parameters?.rope_theta ?? rope_theta ?? 1_000_000,
+    /** How many of a head's pairs turn by time, row and column, one after the other. */
+    mrope_section: rope_parameters?.mrope_section ?? config.rope_scaling?.mrope_section ?? [16, 24, 24],
   }))
   .refine((config) => config.num_attention_heads % config.num_key_value_heads === 0, {
     path: ["num_key_value_heads"],

@@ -18,6 +18,8 @@ export interface Qwen3Options extends BuildOptions {
   states?: readonly number[];
   /** Whether the last of them is normalised, as transformers gives it out. Default true. */
   normsLast?: boolean;
+  /** Whether it sees pictures: in how many of its first layers more of them is added, 0 or more (DeepStack, https://arxiv.org/abs/2406.04334). */
+  sees?: number;
 }
 
 /**
@@ -25,7 +27,8 @@ export interface Qwen3Options extends BuildOptions {
  * the rotary embedding, SwiGLU.
  *
  * Inputs: `input_ids` int32 `[1, tokens]`; `attended` bool `[1, 1, 1, tokens]`, false where padding stands; `cos` and `sin`
- * `[tokens, head_dim / 2]`. Output: `hidden_states` `[1, tokens, hidden_size·states]`, the wanted states side by side.
+ * `[tokens, head_dim / 2]`. Where it sees pictures: `is_picture` bool `[1, tokens, 1]`, `picture` `[1, tokens, hidden_size]`, what stands for a token where a
+ * picture does, and `picture_1`, `picture_2` … alike, zero elsewhere, what is added after the first layers. Output: `hidden_states` `[1, tokens, hidden_size·states]`, the wanted states side by side.
  *
  * @throws {@link ModelError} for options that are not supported and tensors that are missing or misshapen.
  */
@@ -73,7 +76,7 @@ export function decoderGraph(
   name: string,
   spec: DecoderSpec,
   weights: Weights,
-  { adapter, states = [-1], normsLast = true }: Qwen3Options,
+  { adapter, states = [-1], normsLast = true, sees }: Qwen3Options,
 ): NetworkGraph {
   const graph = new GraphBuilder(name);
   const root = new Scope(graph, weights, adapter);
@@ -88,9 +91,15 @@ export function decoderGraph(
   const wanted = states.map((state) => (state < 0 ? layers + 1 + state : state));
   const rows = model.in("embed_tokens").lookup(ids, spec.vocab_size, width);
   const { gemma } = spec;
-  const made: Value[] = [gemma ? graph.node("Mul", [rows, graph.floats(gemma.embeddingScale)]) : rows];
-  for (let i = 0; i < Math.min(layers, Math.max(...wanted)); i++)
-    made.push(decoderLayer(model.in("layers", i), made[i]!, { spec, angles, mask }));
+  const words = gemma ? graph.node("Mul", [rows, graph.floats(gemma.embeddingScale)]) : rows;
+  const pictures = sees === undefined ? [] : pictureInputs(graph, 1 + sees, width);
+  const isPicture = sees === undefined ? undefined : graph.input("is_picture", "bool", [1, "tokens", 1]);
+  const made: Value[] = [isPicture ? graph.node("Where", [isPicture, pictures[0]!, words]) : words];
+  for (let i = 0; i < Math.min(layers, Math.max(...wanted)); i++) {
+    const output = decoderLayer(model.in("layers", i), made[i]!, { spec, angles, mask });
+    const more = pictures[i + 1];
+    made.push(more === undefined ? output : graph.node("Add", [output, more]));
+  }
   if (normsLast && wanted.includes(layers))
     made[layers] = normOf(spec)(model.in("norm"), made[layers]!, width, epsilon);
 
@@ -98,6 +107,12 @@ export function decoderGraph(
   const all = chosen.length === 1 ? chosen[0]! : graph.node("Concat", chosen, { attributes: { axis: { int: -1 } } });
   graph.output(all, "hidden_states", "float32", [1, "tokens", width * wanted.length]);
   return networkGraph(graph);
+}
+
+/** Inputs `picture`, `picture_1` … */
+function pictureInputs(graph: GraphBuilder, count: number, width: number): Value[] {
+  const names = Array.from({ length: count }, (_, i) => (i === 0 ? "picture" : `picture_${i}`));
+  return names.map((name) => graph.input(name, "float32", [1, "tokens", width]));
 }
 
 /** The mask `[1, 1, 1, tokens]` for each token that attends: `[1, 1, tokens, tokens]`. */
