@@ -60,6 +60,19 @@ export function attention(
   return graph.node("Attention", inputs, { attributes });
 }
 
+/** A score that is no weight. */
+const never = -1e30;
+
+/** What keeps each of a sequence's tokens from looking at later ones, `[tokens, tokens]`: made of its shape alone, where shapes are. */
+function causalBias(graph: GraphBuilder, sequence: Value): Value {
+  const count = graph.node("Squeeze", [
+    graph.node("Shape", [sequence], { attributes: { start: { int: 1 }, end: { int: 2 } } }),
+  ]);
+  const places = graph.node("Range", [graph.ints(0), count, graph.ints(1)]);
+  const [own, others] = [[1], [0]].map((axes) => graph.node("Unsqueeze", [places, graph.ints(axes)])) as [Value, Value];
+  return graph.node("Where", [graph.node("Less", [own, others]), graph.floats(never), graph.floats(0)]);
+}
+
 /** How scores are capped. */
 export interface CappedAttentionOptions {
   heads: number;
@@ -68,7 +81,7 @@ export interface CappedAttentionOptions {
   scale: number;
   /** Scores become `cap·tanh(score/cap)`. */
   cap: number | undefined;
-  /** What may be attended to beside what comes after a token, which may not: bool `[1, 1, tokens, tokens]`. */
+  /** What may be attended to of what a token and those before it are: bool `[1, 1, tokens, tokens]`. */
   mask: Value;
 }
 
@@ -86,8 +99,8 @@ export function cappedAttention(
   const product = graph.node("MatMul", [turn(query, [0, 2, 1, 3]), turn(shared(key), [0, 2, 3, 1])]);
   const scaled = graph.node("Mul", [product, graph.floats(cap === undefined ? scale : scale / cap)]);
   const scores = cap === undefined ? scaled : graph.node("Mul", [graph.node("Tanh", [scaled]), graph.floats(cap)]);
-  const seen = graph.node("Trilu", [mask], { attributes: { upper: { int: 0 } } });
-  const hidden = graph.node("Where", [seen, scores, graph.floats(-3e38)]);
+  const inTime = graph.node("Add", [scores, graph.once("causal", () => causalBias(graph, query))]);
+  const hidden = graph.node("Where", [mask, inTime, graph.floats(never)]);
   const weights = graph.node("Softmax", [hidden], { attributes: { axis: { int: -1 } } });
   const mixed = graph.node("MatMul", [weights, turn(shared(value), [0, 2, 1, 3])]);
   const back = graph.node("Transpose", [mixed], { attributes: { perm: { ints: [0, 2, 1, 3] } } });
