@@ -53,7 +53,8 @@ type Probe = (device: DeviceName, deviceId?: number) => Promise<ProbeReport>;
 export async function chooseDevice(
   settings: DeviceSettings,
   facts: RuntimeFacts,
-  probe: Probe = (device, deviceId) => probeOf({ device, deviceId, onnxruntime: settings.onnxruntime }, facts.version),
+  probe: Probe = (device, deviceId) =>
+    probeOf({ device, deviceId, onnxruntime: settings.onnxruntime }, facts.version, settings.device !== "auto"),
 ): Promise<ChosenDevice> {
   const choice = parseDevice(settings.device ?? "cpu") ?? { name: "cpu" };
   const { overflowed } = settings;

@@ -20,8 +20,15 @@ export interface Dialect {
   readonly headsAtOnce: number;
   /** `x·sigmoid(αx)`: by the runtime's one operator for it, or by two. */
   readonly quickGelu: "fused" | "plain";
+  /** GELU by ONNX's operator, or by onnxruntime's own. */
+  readonly gelu: "onnx" | "own";
   /** Where rows of token tables are found and the waves of timesteps made: on the host, only these small results go to the device. */
   readonly small: "device" | "host";
+  /**
+   * The version of ONNX's operators: a kernel that was written for an older one is not taken for an operator that has changed since, however little, and
+   * what has no kernel runs on the CPU without a word. At 20 operators are as the kernels of CUDA and DirectML know them.
+   */
+  readonly opset: 20 | 23;
   /** Which weights it takes as they are stored; others are made ready for it at load. */
   readonly takes: StoredTypes;
 }
@@ -31,7 +38,9 @@ const asBuilt: Dialect = {
   attention: "fused",
   headsAtOnce: 2,
   quickGelu: "fused",
+  gelu: "onnx",
   small: "device",
+  opset: 23,
   takes: { float16: true, bfloat16: true, float8: true, int8: true },
 };
 
@@ -57,10 +66,10 @@ export function dialectOf(name: DeviceName, { float16, attention, dequantize }: 
     case "webgpu":
       return { ...asBuilt, linear: "gemm", attention: heads, small: "host", takes };
     case "cuda":
-      return { ...asBuilt, attention: heads, takes: { ...asBuilt.takes, int8: dequantize } };
+      return { ...asBuilt, attention: heads, gelu: "own", opset: 20, takes: { ...asBuilt.takes, int8: dequantize } };
     case "directml":
-      return { ...asBuilt, attention: heads, takes };
+      return { ...asBuilt, attention: heads, gelu: "own", opset: 20, takes };
     case "coreml":
-      return { ...asBuilt, linear: "gemm", attention: "products", quickGelu: "plain", takes: none };
+      return { ...asBuilt, linear: "gemm", attention: "products", quickGelu: "plain", opset: 20, takes: none };
   }
 }

@@ -30,8 +30,10 @@ const inFloat32 = new Set([
   "LayerNormalization",
   "Log",
   "RMSNormalization",
+  "ReduceL2",
   "ReduceMean",
   "ReduceSumSquare",
+  "SimplifiedLayerNormalization",
   "Sin",
 ]);
 

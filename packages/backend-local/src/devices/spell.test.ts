@@ -1,12 +1,15 @@
 import { InferenceSession } from "onnxruntime-node";
 import { describe, expect, test } from "vitest";
 import type { NetworkGraph } from "../networks/network-graph.ts";
+import { kernelsOn, smallOps } from "../testing/device-kernels.ts";
 import { type NetworkCase, relativeError, variedCases } from "../testing/network-cases.ts";
 import type { Device } from "./device.ts";
 import { type Dialect, dialectOf } from "./dialect.ts";
-import { mayBeHalf } from "./half-precision.ts";
+import { inHalfPrecision, mayBeHalf } from "./half-precision.ts";
+import { hostNodes } from "./host-nodes.ts";
 import { planSession } from "./session.ts";
 import { spell } from "./spell.ts";
+import { readyWeights } from "./weights/ready-weights.ts";
 
 /** A device whose words are another's, and whose work the CPU does: what graphs compute must not depend on how they are spelled. */
 function onCpu(dialect: Dialect, precision: Device["precision"] = "float32"): Device {
@@ -17,6 +20,7 @@ const dialects = {
   "webgpu with right attention": dialectOf("webgpu", { float16: true, attention: true, dequantize: true }),
   "webgpu with wrong attention": dialectOf("webgpu", { float16: true, attention: false, dequantize: true }),
   cuda: dialectOf("cuda", { float16: true, attention: true, dequantize: true }),
+  directml: dialectOf("directml", { float16: true, attention: true, dequantize: true }),
   coreml: dialectOf("coreml", { float16: false, attention: false, dequantize: false }),
 };
 
@@ -61,5 +65,20 @@ describe.each(["webgpu with wrong attention", "cuda"] as const)("in float16, in 
     const error = await errorOf(network, graph, device);
     expect(error).toBeLessThan(mayBeHalf(graph.built!.name) ? 0.02 : 1e-5);
     if (mayBeHalf(graph.built!.name)) expect(error, "something is rounded").toBeGreaterThan(1e-5);
+  });
+});
+
+describe.each(["cuda", "directml"] as const)("onnxruntime has on %s", (name) => {
+  const { takes } = dialects[name];
+
+  test.each(variedCases)("kernels for all that $name is made of, but for what is small", async (network) => {
+    const built = (await network.build()).built!;
+    const { model: whole, dispose } = await readyWeights(spell(built, dialects[name]), built, takes, InferenceSession);
+    await dispose();
+    for (const { nodes, opsets } of [whole, inHalfPrecision(whole, hostNodes(whole))]) {
+      expect(opsets[""]).toBe(20);
+      const ops = new Set(nodes.map(({ domain, op }) => (domain === "" ? op : `${domain}.${op}`)));
+      expect([...ops].filter((op) => !kernelsOn[name].has(op) && !smallOps.has(op))).toEqual([]);
+    }
   });
 });

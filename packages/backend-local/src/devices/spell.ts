@@ -28,6 +28,8 @@ const spells: Readonly<Record<string, Spell>> = {
   Attention: spellAttention,
   MultiHeadAttention: spellAttention,
   QuickGelu: spellQuickGelu,
+  RMSNormalization: spellRmsNorm,
+  Gelu: spellGelu,
 };
 
 /** A graph in a device's dialect. Networks are built in the CPU's. */
@@ -56,7 +58,23 @@ export function spell(model: BuiltModel, dialect: Dialect): OnnxModel {
     if (!skipped.has(node) && !spells[node.op]?.(spelling, node)) draft.keep(node);
     for (const output of node.outputs) values.add(output);
   }
-  return draft.finish();
+  const { opsets, ...spelled } = draft.finish();
+  return { ...spelled, opsets: { ...opsets, "": dialect.opset } };
+}
+
+/** Of opset 23; onnxruntime has it by another name for all of them. */
+function spellRmsNorm({ draft, dialect }: Spelling, node: OnnxNode) {
+  if (dialect.opset >= 23) return false;
+  draft.keep({ ...node, op: "SimplifiedLayerNormalization" });
+  return true;
+}
+
+/** DirectML has onnxruntime's own two alone; CUDA has those as well. */
+function spellGelu({ draft, dialect }: Spelling, node: OnnxNode) {
+  if (dialect.gelu === "onnx") return false;
+  const op = node.attributes["approximate"] === undefined ? "Gelu" : "FastGelu";
+  draft.keep({ ...node, op, domain: "com.microsoft", attributes: {} });
+  return true;
 }
 
 function spellQuickGelu(

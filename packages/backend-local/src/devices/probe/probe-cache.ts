@@ -9,11 +9,11 @@ import type { ProbeReport } from "./probe-report.ts";
 /** A device is tried anew after so long, whatever looks the same: not every driver's version is seen. */
 const keptMs = 7 * 24 * 3_600_000;
 
-/** One that did not answer in time, perhaps on a busy machine, is tried again soon. */
-const lateMs = 10 * 60_000;
+/** One that can't be used is tried again soon: what it lacked may have been installed, or it did not answer in time on a busy machine. */
+const unusableMs = 10 * 60_000;
 
 /** Changes when probes try other things. */
-const format = 2;
+const format = 3;
 
 const error = z.union([z.number(), z.null().transform(() => Number.POSITIVE_INFINITY)]);
 
@@ -21,7 +21,6 @@ const ReportSchema = z.object({
   device: z.enum(deviceNames),
   usable: z.boolean(),
   why: z.string().optional(),
-  late: z.boolean().optional(),
   version: z.string().optional(),
   float16: z.boolean(),
   errors: z.partialRecord(z.enum(kernelFamilies), error),
@@ -52,7 +51,7 @@ export function probeCacheFile(env: NodeJS.ProcessEnv = process.env): string {
 export function cachedProbe(key: string, file = probeCacheFile()): ProbeReport | undefined {
   const kept = read(file).reports[key];
   const age = kept === undefined ? Number.POSITIVE_INFINITY : Date.now() - kept.at;
-  return age >= 0 && age < (kept?.report.late ? lateMs : keptMs) ? (kept!.report as ProbeReport) : undefined;
+  return age >= 0 && age < (kept?.report.usable ? keptMs : unusableMs) ? (kept!.report as ProbeReport) : undefined;
 }
 
 /** Keeps a report. A folder that cannot be written to costs no more than another probe. */

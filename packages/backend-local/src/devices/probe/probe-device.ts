@@ -1,8 +1,11 @@
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { dataTypeCodes } from "../../graph/data-type.ts";
 import { GraphBuilder, type Value } from "../../graph/graph-builder.ts";
+import { encodeModel } from "../../graph/onnx-model.ts";
 import { providerOf } from "../device.ts";
 import type { DeviceName } from "../device-name.ts";
+import { type Dialect, dialectOf } from "../dialect.ts";
+import { spell } from "../spell.ts";
 import { type Kernel, type KernelFamily, kernelFamilies, kernels } from "./kernels.ts";
 import { isRight, type ProbeReport, spared } from "./probe-report.ts";
 
@@ -71,9 +74,12 @@ interface Sample {
 class Trial {
   readonly #ort: Onnxruntime;
   readonly #options: InferenceSession.SessionOptions;
+  /** What networks would be spelled in: in other words the CPU might do the work, and pass for the device. */
+  readonly #dialect: Dialect;
 
   constructor(ort: Onnxruntime, { device, deviceId }: ProbeTarget) {
     this.#ort = ort;
+    this.#dialect = dialectOf(device, { float16: true, attention: true, dequantize: true });
     const name = providerOf[device];
     const own = deviceId === undefined ? name : { name, deviceId };
     const executionProviders = name === "cpu" ? ["cpu"] : [own as InferenceSession.ExecutionProviderConfig, "cpu"];
@@ -94,7 +100,7 @@ class Trial {
     }
     const made = build(graph, inputs);
     for (const [name, dims] of Object.entries(outputs)) graph.output(made[name]!, name, "float32", dims);
-    const session = await Session.create(graph.finish(), this.#options);
+    const session = await Session.create(encodeModel(spell(graph.built(), this.#dialect)), this.#options);
     try {
       let ms = Number.POSITIVE_INFINITY;
       let results: InferenceSession.ReturnType = {};

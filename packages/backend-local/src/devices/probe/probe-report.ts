@@ -8,8 +8,6 @@ export interface ProbeReport {
   readonly usable: boolean;
   /** Where it can't: why, in the words of onnxruntime or of the driver. */
   readonly why?: string;
-  /** Whether that is no more than that it took too long: the machine may have been busy. */
-  readonly late?: boolean;
   /** Version of onnxruntime-node. */
   readonly version?: string;
   readonly float16: boolean;

@@ -40,9 +40,9 @@ export async function runProbe(task: ProbeTask, env: NodeJS.ProcessEnv = {}): Pr
     said = (said + text).slice(-1024);
   });
   const { promise, resolve } = Promise.withResolvers<ProbeReport>();
-  const unusable = (why: string, more: { late?: true } = {}) => {
+  const unusable = (why: string) => {
     const ms = Math.round(performance.now() - from);
-    resolve({ device: task.device, usable: false, why, float16: false, errors: {}, ...more, ms });
+    resolve({ device: task.device, usable: false, why, float16: false, errors: {}, ms });
   };
   child.on("message", (message) => resolve(message as ProbeReport));
   child.once("error", (error) => unusable(`the probe could not be started: ${error.message}`));
@@ -53,7 +53,7 @@ export async function runProbe(task: ProbeTask, env: NodeJS.ProcessEnv = {}): Pr
   });
   const late = new AbortController();
   void setTimeout(probeMs, undefined, { signal: late.signal, ref: false }).then(
-    () => unusable(`it did not answer within ${probeMs / 1000} s`, { late: true }),
+    () => unusable(`it did not answer within ${probeMs / 1000} s`),
     () => {},
   );
   try {
