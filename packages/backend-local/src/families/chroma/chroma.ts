@@ -5,8 +5,8 @@ import { buildT5Encoder } from "../../networks/t5-encoder/t5-encoder.ts";
 import type { FamilyEngine } from "../family.ts";
 import { shiftedBy } from "../shared/kl-codec.ts";
 import { fluxColours } from "../shared/latent-colours.ts";
-import { onGrid, type Positions, rotaryTables } from "../shared/rotary-tables.ts";
-import { type Condition, steeredPasses } from "../shared/steered-passes.ts";
+import { onGrid, withPlacelessTexts } from "../shared/rotary-tables.ts";
+import { steeredPasses } from "../shared/steered-passes.ts";
 import { encodeT5 } from "../shared/t5-texts.ts";
 import { onePassEach, patchedPass } from "../shared/transformer-passes.ts";
 import { vaeCodec } from "../shared/vae-codec.ts";
@@ -31,12 +31,8 @@ export const engine: FamilyEngine = {
     const { states, warnings } = await encodeT5(model, steering, t5, signal);
     const transformer = await model.network("transformer");
 
-    const options = { axes, theta: 10_000, precision: "double" } as const;
-    const image = rotaryTables(onGrid(dims[1] / 2, dims[2] / 2, [0]), options);
-    const conditions = states.map((text): Condition => {
-      const { cos, sin } = rotaryTables(new Array(text.dims[1]).fill([0, 0, 0]) as Positions, options);
-      return { text, text_cos: cos, text_sin: sin, image_cos: image.cos, image_sin: image.sin };
-    });
+    const places = onGrid(dims[1] / 2, dims[2] / 2, [0]);
+    const conditions = withPlacelessTexts(states, places, { axes, theta: 10_000, precision: "double" });
     const pass = patchedPass(model.runtime, transformer, dims, signal);
     return { warnings, predict: steeredPasses(steering, conditions, (each) => onePassEach(each, pass)) };
   },

@@ -8,8 +8,8 @@ import type { FamilyEngine } from "../family.ts";
 import { encodeChats } from "../shared/chat-encoder.ts";
 import { qwenVaeCodec, qwenVaeNetworks } from "../shared/qwen-vae-codec.ts";
 import { qwen3Rotary } from "../shared/qwen3-rotary.ts";
-import { onGrid, type Positions, rotaryTables } from "../shared/rotary-tables.ts";
-import { type Condition, steeredPasses } from "../shared/steered-passes.ts";
+import { onGrid, withPlacelessTexts } from "../shared/rotary-tables.ts";
+import { steeredPasses } from "../shared/steered-passes.ts";
 import { onePassEach, patchedPass } from "../shared/transformer-passes.ts";
 import { needsVaeEncoder } from "../shared/vae-networks.ts";
 import { selectedLayers } from "./krea2-index.ts";
@@ -47,12 +47,8 @@ export const engine: FamilyEngine = {
     const { states, warnings } = await encodeChats(model, steering, encoder, signal);
     const transformer = await model.network("transformer");
 
-    const options = { axes, theta, precision: "double" } as const;
-    const image = rotaryTables(onGrid(dims[1] / 2, dims[2] / 2, [0]), options);
-    const conditions = states.map((text): Condition => {
-      const { cos, sin } = rotaryTables(new Array(text.dims[1]).fill([0, 0, 0]) as Positions, options);
-      return { text, text_cos: cos, text_sin: sin, image_cos: image.cos, image_sin: image.sin };
-    });
+    const places = onGrid(dims[1] / 2, dims[2] / 2, [0]);
+    const conditions = withPlacelessTexts(states, places, { axes, theta, precision: "double" });
     const pass = patchedPass(model.runtime, transformer, dims, signal);
     return { warnings, predict: steeredPasses(steering, conditions, (each) => onePassEach(each, pass)) };
   },

@@ -66,3 +66,17 @@ export function aroundMiddle(height: number, width: number, first: number): Posi
   const [top, left] = [height - Math.floor(height / 2), width - Math.floor(width / 2)];
   return onGrid(height, width, [first]).map(([at, row, column]) => [at!, row! - top, column! - left]);
 }
+
+/** The angles of texts beside a picture, as a network's inputs: {@link rotaryTables} of the picture's places and of each text's tokens, all at 0. */
+export function withPlacelessTexts(
+  states: readonly Rows[],
+  places: Positions,
+  options: RotaryOptions,
+): Readonly<Record<string, Rows>>[] {
+  const image = rotaryTables(places, options);
+  const nowhere = options.axes.map(() => 0);
+  return states.map((text) => {
+    const { cos, sin } = rotaryTables(new Array<number[]>(text.dims[1]!).fill(nowhere), options);
+    return { text, text_cos: cos, text_sin: sin, image_cos: image.cos, image_sin: image.sin };
+  });
+}
