@@ -1,8 +1,8 @@
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { WeightTensor } from "../../files/safetensors.ts";
 import { fileWeights } from "../../files/weights.ts";
 import { GraphBuilder } from "../../graph/graph-builder.ts";
@@ -142,6 +142,24 @@ describe("bfloat16", () => {
     await dispose();
     expect(bytesOf(model)).toBe(4 * side * side);
     expect((await planned(graph, webgpu))["of w"]!.data).toEqual((await onCpu(graph))["of w"]!.data);
+  });
+
+  test("what an engine left that was killed as it loaded is gone after the next one", async () => {
+    // No process has so high a number.
+    const left = join(tmpdir(), "latentkit-weights-99999999-killed");
+    writeFileSync(left, "weights");
+    await planned(await file([1, 2]), webgpu);
+    expect(existsSync(left)).toBe(false);
+  });
+
+  test("a temporary folder that can't be written to is said to be at fault, by its name and the variable", async () => {
+    const graph = await file([1, 2]);
+    const none = join(await temporaryFolder(), "none");
+    vi.stubEnv("TMPDIR", none).stubEnv("TEMP", none);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    await expect(readyWeights(graph.built, graph.built, webgpu.takes, InferenceSession)).rejects.toThrow(
+      /made ready for it in .*none, which fails \(ENOENT.*set TMPDIR/,
+    );
   });
 
   test("and the file that weights are made ready in is gone once they are loaded", async () => {

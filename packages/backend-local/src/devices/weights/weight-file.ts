@@ -2,7 +2,6 @@ import { readdirSync, rmSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, parse, sep } from "node:path";
-import { ConfigError } from "@latentkit/core";
 
 const prefix = "latentkit-weights-";
 
@@ -12,6 +11,7 @@ const prefix = "latentkit-weights-";
  */
 export class WeightFile {
   readonly #path: string;
+  readonly #root: string;
   readonly #location: string;
   #file: FileHandle | undefined;
   #length = 0;
@@ -19,16 +19,30 @@ export class WeightFile {
   /** `root` is the folder that weights' places are relative to: the file system's, or a drive's. */
   constructor(root: string) {
     this.#path = join(tmpdir(), `${prefix}${process.pid}-${process.hrtime.bigint().toString(36)}`);
-    if (parse(this.#path).root !== root) {
-      const message = `${tmpdir()}, where weights are made ready for the GPU, must be on ${root}, where the model is: set TEMP to a folder there`;
-      throw new ConfigError(message, { backend: "local", details: { field: "device" } });
-    }
+    this.#root = root;
     this.#location = this.#path.slice(root.length).replaceAll(sep, "/");
   }
 
-  /** Adds bytes, and says where they are. */
+  /**
+   * Adds bytes, and says where they are.
+   *
+   * @throws Error that says what is wrong with the folder.
+   */
   async add(bytes: Uint8Array): Promise<{ location: string; offset: number; length: number }> {
+    const offset = this.#length;
+    try {
+      await this.#write(bytes);
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      const help = "set TMPDIR (on Windows TEMP) to a folder with room";
+      throw new Error(`weights are made ready for it in ${tmpdir()}, which fails (${reason}): ${help}`, { cause });
+    }
+    return { location: this.#location, offset, length: bytes.length };
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
     if (this.#file === undefined) {
+      if (parse(this.#path).root !== this.#root) throw new Error(`it is not on ${this.#root}, where the model is`);
       removeLeft();
       this.#file = await open(this.#path, "wx", 0o600);
     }
@@ -37,7 +51,6 @@ export class WeightFile {
       written += (await this.#file.write(bytes, written, bytes.length - written, offset + written)).bytesWritten;
     // As typed arrays want it.
     this.#length = Math.ceil((offset + bytes.length) / 64) * 64;
-    return { location: this.#location, offset, length: bytes.length };
   }
 
   async remove(): Promise<void> {
