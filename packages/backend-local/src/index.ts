@@ -12,5 +12,7 @@ export type { LocalBackend } from "./local-backend.ts";
 export { type ExecutionProvider, executionProviders, type LocalOptions } from "./local-options.ts";
 export { type ComponentInfo, inspectModel, type ModelInfo } from "./models/inspect-model.ts";
 export type { ModelDefaults } from "./models/model-defaults.ts";
+export type { MemoryPlan, PlannedNetwork } from "./pipeline/plan-memory.ts";
+export { type PlanModelOptions, planModel } from "./plan-model.ts";
 export { type QuantizeFormat, quantizeFormats } from "./quantise/quantise-format.ts";
 export { type QuantizedFile, type QuantizeOptions, quantizeModel } from "./quantise/quantize-model.ts";

@@ -123,6 +123,10 @@ describe("latentkit with the local engine", () => {
     const json = await run(["models", "info", model, "--json"], folder);
     expect(JSON.parse(json.stdout)).toMatchObject({ id: "f4", size: { width: 48, height: 48, multipleOf: 4 } });
     expect(await run(["models", "info", folder], folder)).toMatchObject({ code: 2, stdout: "" });
+    const plan = await run(["models", "info", model, "--plan", "48x48"], folder);
+    expect(plan.stdout).toMatch(/^plan +48×48, on the CPU\n(.+\n)*vaeDecoder .+\n(.+\n)*peak +\d+ MB of /m);
+    const short = await run(["models", "info", model, "--plan", "48x48", "--max-memory", "6"], folder);
+    expect(short).toMatchObject({ code: 2, stderr: expect.stringMatching(/maxMemory: must be bytes/) });
   });
 });
 

@@ -14,18 +14,20 @@ export class Network {
   #session: InferenceSession | undefined;
   /** The network that this one is with more fed to it in each run. */
   readonly #fed: { network: Network; more: Record<string, Tensor> } | undefined;
+  /** Called before it takes memory. */
+  readonly #beforeOpen: (() => Promise<void>) | undefined;
   /** Milliseconds spent inside onnxruntime's runs so far. */
   runMs = 0;
 
   private constructor(
     graph: NetworkGraph,
     runtime: Runtime,
-    session?: InferenceSession,
+    beforeOpen?: () => Promise<void>,
     fed?: { network: Network; more: Record<string, Tensor> },
   ) {
     this.#graph = graph;
     this.#runtime = runtime;
-    this.#session = session;
+    this.#beforeOpen = beforeOpen;
     this.#fed = fed;
   }
 
@@ -36,8 +38,18 @@ export class Network {
   }
 
   /** @throws EngineError and OutOfMemoryError of a device that does not take it. */
-  static async load(graph: NetworkGraph, runtime: Runtime): Promise<Network> {
-    return new Network(graph, runtime, await open(graph, runtime));
+  static async load(graph: NetworkGraph, runtime: Runtime, beforeOpen?: () => Promise<void>): Promise<Network> {
+    const network = new Network(graph, runtime, beforeOpen);
+    await network.#open();
+    return network;
+  }
+
+  async #open(): Promise<InferenceSession> {
+    if (this.#session === undefined) {
+      await this.#beforeOpen?.();
+      this.#session = await open(this.#graph, this.#runtime);
+    }
+    return this.#session;
   }
 
   /**
@@ -55,11 +67,10 @@ export class Network {
     if (this.#fed) return this.#fed.network.runAll({ ...this.#fed.more, ...feeds }, outputs, signal);
     await setImmediate();
     signal.throwIfAborted();
-    this.#session ??= await open(this.#graph, this.#runtime);
+    const session = await this.#open();
     const from = performance.now();
     const { Tensor } = this.#runtime;
     const { exported } = this.#graph;
-    const session = this.#session;
     const results = await this.#tried(() =>
       exported === undefined
         ? session.run(feeds, [...outputs])

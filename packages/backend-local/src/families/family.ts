@@ -189,6 +189,8 @@ export type OnProgress = (done: number, of: number) => void;
 export interface Codec {
   /** Whether there is memory for pictures of that size, also for encoding them. @throws OutOfMemoryError saying what would fit. */
   check?(model: OpenModel, dims: LatentDims, encodes: boolean): void;
+  /** Bytes that a half of the VAE takes between its layers: run whole, and at the least. Unless given, as its graph tells. */
+  memory?(model: Pick<OpenModel, "model">, dims: LatentDims, half: "encoder" | "decoder"): CodecMemory | undefined;
   /** A picture's distribution over latents. */
   encode(model: OpenModel, picture: Planes, signal: AbortSignal): Promise<Float32Array>;
   /** A latent drawn from it. */
@@ -203,6 +205,13 @@ export interface Codec {
   ): Promise<Pixels>;
   /** The same for a look at what is not finished, where that is had more cheaply. */
   preview?(model: OpenModel, latent: Float32Array, dims: LatentDims, signal: AbortSignal): Promise<Pixels>;
+}
+
+/** What a VAE takes, in bytes. */
+export interface CodecMemory {
+  whole: number;
+  /** In stripes. */
+  least: number;
 }
 
 /** A model in the engine, as a family sees it: what is asked for is loaded when it is first used. */

@@ -13,6 +13,8 @@ interface Known {
   ints(name: string | undefined): readonly number[] | undefined;
   /** What a value that is a shape says. */
   says(name: string | undefined): Shape;
+  /** Numbers of a constant of floats. */
+  floats(name: string | undefined): readonly number[] | undefined;
 }
 
 const sameAsFirst: Rule = (_, [first]) => first;
@@ -68,24 +70,80 @@ const rules: Readonly<Record<string, Rule>> = {
   Unsqueeze: ({ inputs }, [x], known) => unsqueeze(x, known.ints(inputs[1])),
 };
 
+/** Those of operators whose results are of no interest to the spelling, where all sizes are known. */
+const sizedRules: Readonly<Record<string, Rule>> = {
+  ...each(
+    ["Abs", "Clip", "Elu", "Exp", "FastGelu", "LeakyRelu", "Neg", "QuantizeLinear", "SkipLayerNormalization", "Sqrt"],
+    sameAsFirst,
+  ),
+  ...each(["ReduceL2", "ReduceMax", "ReduceMean", "ReduceSum", "ReduceSumSquare"], ({ inputs }, [x], known) => {
+    const axes = known.ints(inputs[1]);
+    return x?.map((dim, i) => (axes === undefined || axes.includes(i) || axes.includes(i - x.length) ? 1 : dim));
+  }),
+  Conv: ({ attributes }, [x, weight]) => {
+    const [pads, strides, kernel] = [ints(attributes["pads"]), ints(attributes["strides"]), weight?.slice(2)];
+    const spatial = x?.slice(2).map((dim, i, { length }) => {
+      const size = kernel?.[i];
+      if (typeof dim !== "number" || typeof size !== "number") return undefined;
+      return Math.floor((dim + (pads[i] ?? 0) + (pads[i + length] ?? 0) - size) / (strides[i] ?? 1)) + 1;
+    });
+    return x && spatial && [x[0], weight?.[0], ...spatial];
+  },
+  QGemm: (_, [a, , , b]) => a && b && [a[0], b[0]],
+  Reshape: ({ inputs }, [x], known) => {
+    const said = known.says(inputs[1])?.map((dim, i) => (dim === 0 ? x?.[i] : dim));
+    const [all, rest] = [count(x), count(said?.filter((dim) => dim !== -1))];
+    return said?.map((dim) => (dim !== -1 ? dim : all === undefined || !rest ? undefined : all / rest));
+  },
+  Resize: ({ inputs }, [x], known) => {
+    const [scales, sizes] = [known.floats(inputs[2]), known.says(inputs[3])];
+    return sizes ?? x?.map((dim, i) => (typeof dim === "number" ? Math.floor(dim * (scales?.[i] ?? 1)) : dim));
+  },
+  Slice: ({ inputs }, [x], known) =>
+    slice(
+      x,
+      inputs.slice(1).map((name) => known.says(name)?.map((dim) => (typeof dim === "number" ? dim : Number.NaN))),
+    ),
+};
+
+/** How many elements a shape has, where that is known. */
+export function count(shape: Shape): number | undefined {
+  return shape?.reduce<number | undefined>(
+    (product, dim) => (product === undefined || typeof dim !== "number" ? undefined : product * dim),
+    1,
+  );
+}
+
 /**
  * The shapes of a graph's values, as far as the spelling of operators needs them: of tokens, their features and weights. The model's nodes
- * stand in an order in which they can be run.
+ * stand in an order in which they can be run. With the sizes of what is free in the inputs, pictures are followed as well.
  */
-export function shapesOf({ inputs, initializers, nodes }: OnnxModel): ReadonlyMap<string, Shape> {
+export function shapesOf(
+  { inputs, initializers, nodes }: OnnxModel,
+  sizes?: Readonly<Record<string, number>>,
+): ReadonlyMap<string, Shape> {
   const shapes = new Map<string, Shape>();
-  for (const { name, dims } of [...inputs, ...initializers]) shapes.set(name, dims);
+  for (const { name, dims } of [...inputs, ...initializers])
+    shapes.set(
+      name,
+      dims.map((dim) => (typeof dim === "string" ? (sizes?.[dim] ?? dim) : dim)),
+    );
   const constants = new Map(initializers.map((each) => [each.name, each]));
   const said = new Map<string, Shape>();
   const known: Known = {
     ints: (name) => integers(constants.get(name ?? "")),
     says: (name = "") => said.get(name) ?? integers(constants.get(name)),
+    floats: (name = "") => {
+      const data = constants.get(name)?.data;
+      return data instanceof Uint8Array ? Array.from(new Float32Array(data.slice().buffer)) : undefined;
+    },
   };
   for (const node of nodes) {
     const [output = ""] = node.outputs;
+    const rule = (sizes && sizedRules[node.op]) ?? rules[node.op];
     shapes.set(
       output,
-      rules[node.op]?.(
+      rule?.(
         node,
         node.inputs.map((name) => shapes.get(name)),
         known,
@@ -129,6 +187,10 @@ function each(ops: readonly string[], rule: Rule): Record<string, Rule> {
 
 function int(attribute: Attribute | undefined): number {
   return attribute !== undefined && "int" in attribute ? attribute.int : 0;
+}
+
+function ints(attribute: Attribute | undefined): readonly number[] {
+  return attribute !== undefined && "ints" in attribute ? attribute.ints : [];
 }
 
 function scaled(size: Dim, times: number, over: number): Dim {

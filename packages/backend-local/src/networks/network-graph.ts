@@ -28,6 +28,19 @@ export function withoutArena(graph: NetworkGraph): NetworkGraph {
   return { ...graph, sessionOptions: { ...graph.sessionOptions, enableCpuMemArena: false } };
 }
 
+/** A graph whose weights stay in their files, also those that products are faster with in another layout. */
+export function withoutPacking(graph: NetworkGraph): NetworkGraph {
+  const extra = (graph.sessionOptions.extra ?? {}) as { session?: Record<string, unknown> };
+  if (extra.session?.disable_prepacking !== "0") return graph;
+  const session = { ...extra.session, disable_prepacking: "1" };
+  const sessionOptions = { ...graph.sessionOptions, extra: { ...extra, session } };
+  // What a graph is as bytes is made when it is asked for.
+  return Object.defineProperties({} as NetworkGraph, {
+    ...Object.getOwnPropertyDescriptors(graph),
+    sessionOptions: { value: sessionOptions, enumerable: true },
+  });
+}
+
 /** Finishes a graph. */
 export function networkGraph(graph: GraphBuilder): NetworkGraph {
   const { inputs, outputs } = graph;

@@ -47,6 +47,7 @@ function fakeModel(fails: (name: string, run: number) => boolean = () => false) 
     },
     texts: new TextCache(),
     check: async () => {},
+    arrange: async () => {},
     tokenizer: async () => ({
       ...bare,
       encode: (text: string) => ({ ids: new Int32Array(77).fill(text.length) }),

@@ -5,6 +5,7 @@ import { loadControls } from "../adapters/control/loaded-controls.ts";
 import { prepareControls } from "../adapters/control/prepare/prepare-controls.ts";
 import { loadImagePrompt } from "../adapters/ip-adapter/image-prompts.ts";
 import type { LoadedModel } from "../engine/loaded-model.ts";
+import { multipliesIntegers } from "../engine/multiplies-integers.ts";
 import type { EngineEvent, EngineJob } from "../engine/protocol.ts";
 import type { Runtime } from "../engine/runtime.ts";
 import { familyOf } from "../families/families.ts";
@@ -17,6 +18,7 @@ import { openSecondPass, type SecondPass } from "./hires/second-pass.ts";
 import { fromPixels, toLatentMask } from "./image-tensor.ts";
 import { JobClock, type Stretch, wholePass } from "./job-clock.ts";
 import { makeAtOnce } from "./make-at-once.ts";
+import { type MemoryPlan, planMemory } from "./plan-memory.ts";
 import { type RandomOfImage, randomOf, seedOf } from "./random-of-image.ts";
 import { reporting } from "./reporting.ts";
 import { requireFinite } from "./require-finite.ts";
@@ -48,6 +50,7 @@ export async function* generate(
   const clock = new JobClock(settings.count);
   const adapted = await clock.time("load", () => adaptedModel(model, request));
   const names = family.needs(asGiven, model.model).map(adapted.chosen);
+  const plan = await clock.time("load", () => arrange(model, asGiven, adapted.chosen));
   await clock.time("load", () => model.check(names));
   await clock.time("load", () => loadControls(model, inputs.controls));
   for (const prompt of inputs.imagePrompts ?? []) await clock.time("load", () => loadImagePrompt(model, prompt));
@@ -64,12 +67,12 @@ export async function* generate(
   yield* warnings;
   const runMsBefore = await model.runMs();
   const job = { ...asGiven, inputs: yield* prepareControls(inputs, model.runtime, signal) };
-  yield* load(model, names, clock, signal);
+  if (plan?.keeps !== false) yield* load(model, names, clock, signal);
   const opened = yield* prepare(job, family, adapted, clock, signal);
   const ofSecond = { model: adapted, family, job, upscaler, signal };
   const context = { ...opened, second: await clock.time("encode", () => openSecondPass(ofSecond)) };
   // The text encoders have done their work. Whatever is needed on wakes by itself.
-  if (isShort(model.runtime)) await model.rest();
+  if (plan === undefined && isShort(model.runtime)) await model.rest();
 
   const failures: unknown[] = [];
   for (let index = 0; index < settings.count; index++) {
@@ -86,6 +89,20 @@ export async function* generate(
   yield { type: "completed", timings };
 }
 
+/** Shares the CPU's memory out as the job needs it. @throws OutOfMemoryError where it does not fit. */
+async function arrange(
+  model: LoadedModel,
+  job: FamilyJob,
+  chosen?: (choice: NetworkChoice) => NetworkChoice,
+): Promise<MemoryPlan | undefined> {
+  const { device, maxMemory } = model.runtime;
+  if (device.name !== "cpu") return undefined;
+  const integers = () => multipliesIntegers(model.runtime);
+  const plan = await planMemory(model.model, job, { maxMemory, integers, ...(chosen && { chosen }) });
+  await model.arrange(plan);
+  return plan;
+}
+
 /** Whether what is at work now leaves less than half of the memory that there may be. */
 function isShort({ maxMemory }: Runtime): boolean {
   return maxMemory !== undefined && process.memoryUsage.rss() > maxMemory / 2;
@@ -96,7 +113,11 @@ export async function warmUp(model: LoadedModel, signal: AbortSignal): Promise<v
   const [task] = model.model.traits.tasks;
   const request = parseRequest({ ...(task === "unconditional" ? { task, classLabel: 0 } : { prompt: "" }) });
   const family = await familyOf(model.model).engine();
-  await model.load(family.needs(familyJob(request, model.model, {}), model.model), signal);
+  const job = familyJob(request, model.model, {});
+  const plan = "picture" in family ? undefined : await arrange(model, job);
+  const needs = family.needs(job, model.model);
+  // Of those that take turns the first ones are what there is room for.
+  await model.load(plan?.keeps === false ? needs.slice(0, 1) : needs, signal);
 }
 
 /** Brings up the networks that the job needs. */

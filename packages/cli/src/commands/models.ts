@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { ComponentInfo, ModelInfo } from "@latentkit/backend-local";
-import { Command } from "commander";
+import type { ComponentInfo, MemoryPlan, ModelInfo } from "@latentkit/backend-local";
+import { Command, InvalidArgumentError } from "commander";
 import { UsageError } from "../report-error.ts";
 import type { CliIo, MakeCommand } from "../run-cli.ts";
 import { columns } from "../terminal/columns.ts";
@@ -21,13 +21,64 @@ function infoCommand({ stdout }: CliIo): Command {
     .description("print what a model is and can do: family, networks, precision, scheduler, native size")
     .argument("<model>", "a folder in the diffusers layout, a .safetensors file, or owner/name of the Hub's cache")
     .option("--variant <name>", "which files where there are several, such as fp16")
+    .option("--plan <size>", "the memory that a picture of that size takes, such as 1024x1024, and how", size)
+    .option("--max-memory <bytes>", "with --plan: most that it may take, such as 6GB (default: what the machine has)")
+    .option("--part <name=path>", "with --plan: a part by its own path, such as vae=ae.safetensors", part, {})
     .option("--json", "print one JSON object")
     .allowExcessArguments(false)
-    .action(async (folder: string, { variant, json }: { variant?: string; json?: boolean }) => {
-      const { inspectModel } = await import("@latentkit/backend-local");
+    .action(async (folder: string, flags: InfoFlags) => {
+      const { variant, json, plan: asked, maxMemory, part: parts } = flags;
+      const { inspectModel, planModel } = await import("@latentkit/backend-local");
+      if (asked === undefined && (maxMemory !== undefined || Object.keys(parts).length > 0))
+        throw new UsageError("--max-memory and --part go with --plan");
       const info = await inspectModel(folder, variant);
-      stdout.write(`${json ? JSON.stringify(info, undefined, 2) : table(info)}\n`);
+      const own = { ...asked, parts, ...(variant && { variant }), ...(maxMemory && { maxMemory }) };
+      const plan = asked === undefined ? undefined : await planModel(folder, own);
+      if (json) stdout.write(`${JSON.stringify({ ...info, ...(plan && { plan }) }, undefined, 2)}\n`);
+      else stdout.write(`${table(info)}\n${plan === undefined ? "" : `\n${planTable(plan)}\n`}`);
     });
+}
+
+interface InfoFlags {
+  variant?: string;
+  json?: boolean;
+  plan?: { width: number; height: number };
+  maxMemory?: string;
+  part: Record<string, string>;
+}
+
+function size(text: string): { width: number; height: number } {
+  const [, width, height] = /^(\d{1,5})[x×](\d{1,5})$/i.exec(text) ?? [];
+  if (width === undefined) throw new InvalidArgumentError("must be a width and a height, such as 1024x1024.");
+  return { width: Number(width), height: Number(height) };
+}
+
+function part(text: string, known: Record<string, string>): Record<string, string> {
+  const [, name, path] = /^(\w+)=(.+)$/.exec(text) ?? [];
+  if (name === undefined)
+    throw new InvalidArgumentError("must be a part's name and its path, such as vae=ae.safetensors.");
+  return { ...known, [name]: path! };
+}
+
+/** A plan as rows: what each network takes in its turn, and what that comes to. */
+function planTable(plan: MemoryPlan): string {
+  const { width, height, networks, keeps, packs, striped, peak, mapped, limit } = plan;
+  const packed = networks.some((each) => each.packed > 0);
+  const how = [
+    keeps ? "all stay loaded" : "text encoder, denoising network and VAE take turns",
+    ...(packed ? ["integer weights laid out for their products"] : []),
+    ...(packs ? [] : ["integer weights left in their file, two to three times as slow"]),
+    striped ? "the VAE in stripes" : "the VAE whole",
+  ];
+  return columns([
+    ["plan", `${width}×${height}, on the CPU`],
+    ...networks.map(({ network, between, packed: laidOut, mapped: files }): [string, string] => [
+      network,
+      `${scaled(between + laidOut)}B of its own, ${scaled(files)}B of files in place`,
+    ]),
+    ["how", how.join("; ")],
+    ["peak", `${scaled(peak)}B of ${scaled(limit)}B, beside ${scaled(mapped)}B of files at a time`],
+  ]);
 }
 
 interface PullFlags {

@@ -18,6 +18,7 @@ const vae = klCodec(() => ({ toLatent: (z) => z, fromLatent: (latent) => latent 
 /** FLUX.2's latents: the middle of the VAE's distribution in blocks of 2×2, `[4·channels, height / 2, width / 2]`, each channel normalised. */
 export const flux2Codec: Codec = {
   check: (model, dims, encodes) => vae.check!(model, inVae(dims), encodes),
+  memory: (model, dims, half) => vae.memory!(model, inVae(dims), half),
 
   async encode(model, picture, signal) {
     const { means, deviations } = await statisticsOf(model.model);

@@ -1,7 +1,9 @@
+import { type Model, partOf } from "../../models/model.ts";
+import { autoencoderKLConfig } from "../../networks/autoencoder-kl/autoencoder-kl-config.ts";
 import { toPixels } from "../../pipeline/image-tensor.ts";
-import type { Codec, OpenModel } from "../family.ts";
+import type { Codec, CodecMemory, LatentDims, OpenModel } from "../family.ts";
 import { decodeStriped, encodeStriped, specOf } from "./striped-kl.ts";
-import { requireMemory, vaeBudget } from "./vae-memory.ts";
+import { leastBytes, requireMemory, vaeBudget, wholeBytes } from "./vae-memory.ts";
 
 /** From a VAE's own latents to the network's, and back. Both leave what they are given as it is. */
 export interface LatentScaling {
@@ -21,6 +23,8 @@ export function klCodec(scalingOf: (model: OpenModel) => LatentScaling): Codec {
       requireMemory(model, spec, { half: "decoder", height, width });
       if (encodes) requireMemory(model, spec, { half: "encoder", height, width });
     },
+
+    memory: ({ model }, dims, half) => klMemory(model, dims, half),
 
     async encode(model, picture, signal) {
       const { width, height, data: planes } = picture;
@@ -50,6 +54,16 @@ export function klCodec(scalingOf: (model: OpenModel) => LatentScaling): Codec {
       return toPixels(data as Float32Array, width * scale, height * scale);
     },
   };
+}
+
+/** What an AutoencoderKL takes, but for an exported one and one that can't be cut. */
+function klMemory(model: Model, [, height, width]: LatentDims, half: "encoder" | "decoder"): CodecMemory | undefined {
+  const { weights, config } = partOf(model, "vae");
+  if (weights.kind === "onnx") return undefined;
+  const spec = autoencoderKLConfig(config);
+  const whole = wholeBytes(spec, { half, height, width });
+  const cut = spec.block_out_channels.length > 1;
+  return { whole, least: cut ? Math.min(whole, leastBytes(spec, { half, height, width })) : whole };
 }
 
 /** A VAE's own latent, drawn from a picture's distribution. */

@@ -14,6 +14,8 @@ export function vaeCodec(scalingOf: (model: OpenModel) => LatentScaling, colours
   const of = ({ model }: OpenModel) => (isTinyVae(partOf(model, "vae").config) ? tiny : kl);
   return {
     check: (model, ...rest) => of(model).check?.(model, ...rest),
+    memory: ({ model }, ...rest) =>
+      isTinyVae(partOf(model, "vae").config) ? undefined : kl.memory!({ model }, ...rest),
     encode: (model, ...rest) => of(model).encode(model, ...rest),
     draw: (model, ...rest) => of(model).draw(model, ...rest),
     decode: (model, ...rest) => of(model).decode(model, ...rest),

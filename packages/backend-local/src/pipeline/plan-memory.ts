@@ -1,0 +1,186 @@
+import { OutOfMemoryError } from "@latentkit/core";
+import { memoryHere, ownMemory, sayBytes } from "../engine/memory.ts";
+import { familyOf } from "../families/families.ts";
+import type { FamilyEngine, FamilyJob, NetworkChoice } from "../families/family.ts";
+import { engineBytes, mostWhole } from "../families/shared/vae-memory.ts";
+import type { BuiltModel } from "../graph/graph-builder.ts";
+import { memoryOf } from "../graph/memory-of.ts";
+import { buildNetwork, networkOf } from "../models/build-network.ts";
+import type { Model } from "../models/model.ts";
+
+/** A network's memory in a job, in bytes. */
+export interface PlannedNetwork {
+  /** Its name in its family, such as `"textEncoder"`, `"transformer"`, `"vaeDecoder"`. */
+  readonly network: string;
+  /** Which part's weights it has. */
+  readonly part: string;
+  /** Values between its layers, and weights that are made ready while they are used. */
+  readonly between: number;
+  /** Weights that are laid out anew, in memory of their own. */
+  readonly packed: number;
+  /** Weights that are looked at in their files: the system gives their memory to others where it is short, and reads them again. */
+  readonly mapped: number;
+}
+
+/** How a job's work is laid into the memory that there is. */
+export interface MemoryPlan {
+  readonly width: number;
+  readonly height: number;
+  /** In the order in which they have their turn. */
+  readonly networks: readonly PlannedNetwork[];
+  /** Whether all networks stay loaded between jobs; where not, each is released after its turn. */
+  readonly keeps: boolean;
+  /** Whether weights of integer products are laid out for them; where not, they stay in their file, and products are two to three times as slow. */
+  readonly packs: boolean;
+  /** Whether pictures are decoded in stripes. */
+  readonly striped: boolean;
+  /** Most memory of the engine's own at any time, beside the files that it maps. */
+  readonly peak: number;
+  /** Most bytes of files that are in use at a time. */
+  readonly mapped: number;
+  /** Most memory that the engine may have. */
+  readonly limit: number;
+}
+
+/** What a plan depends on beside the model and the job. */
+export interface PlanOptions {
+  /** Most memory of the engine's own. Default: the machine's. */
+  maxMemory?: number | undefined;
+  /** What is free now, of which plans without a `maxMemory` take no more than there is. */
+  free?: number;
+  /** Whether products of 8 bits are fast here. */
+  integers?: () => Promise<boolean>;
+  /** A choice of network as it is loaded. */
+  chosen?: (choice: NetworkChoice) => NetworkChoice;
+}
+
+/** What the engine takes with its graphs, before any run. */
+const startBytes = engineBytes + 100e6;
+
+/** Runtimes grow their memory in steps: what they hold of what they need, measured. */
+const held = 1.5;
+
+/**
+ * How a job fits the memory that there is. Reads headers alone.
+ *
+ * @throws OutOfMemoryError where it does not, saying which size would.
+ */
+export async function planMemory(model: Model, job: FamilyJob, options: PlanOptions = {}): Promise<MemoryPlan> {
+  const { maxMemory, chosen = (choice) => choice, free = process.availableMemory() + ownMemory() } = options;
+  const engine = (await familyOf(model).engine()) as FamilyEngine;
+  const graphs: { network: string; part: string; built: BuiltModel | undefined }[] = [];
+  for (const choice of engine.needs(job, model).map(chosen)) {
+    const network = networkOf(choice);
+    const { built } = await buildNetwork(model, choice, undefined, options.integers);
+    graphs.push({ network, part: engine.networks[network]!.part, built });
+  }
+  const limit = maxMemory ?? memoryHere();
+  const target = maxMemory ?? Math.min(limit, free);
+  const at = (width: number, height: number) => {
+    const sized = sizedJob(job, model, width, height);
+    const sizes = sizesOf(sized, model);
+    const networks = graphs.map(({ network, part, built }): PlannedNetwork => {
+      const own = built === undefined ? { between: 0, packed: 0, mapped: 0 } : memoryOf(built, sizes);
+      return { network, part, ...own, between: own.between * held };
+    });
+    return { networks, vae: vaeOf(engine, model, sized) };
+  };
+  const { width, height } = job.settings;
+  const found = at(width, height);
+  const fitting = ways(found, maxMemory).find(({ peak }) => peak <= target) ?? ways(found, maxMemory).at(-1)!;
+  if (fitting.peak > limit) {
+    const least = (side: number) => ways(at(side, side), maxMemory).at(-1)!.peak;
+    throw tooLarge(job, model, { needed: fitting.peak, limit, maxMemory, least });
+  }
+  const mapped = Math.max(0, ...found.networks.map((each) => each.mapped + (fitting.packs ? 0 : each.packed)));
+  return { width, height, mapped, limit, ...fitting };
+}
+
+interface Sized {
+  networks: readonly PlannedNetwork[];
+  vae: ReturnType<typeof vaeOf>;
+}
+
+type Way = Pick<MemoryPlan, "networks" | "keeps" | "packs" | "striped" | "peak">;
+
+/** All ways of doing it, those that are faster first. */
+function ways({ networks, vae }: Sized, maxMemory: number | undefined): Way[] {
+  const isWhole = vae !== undefined && (maxMemory !== undefined || vae.whole <= mostWhole);
+  const packed = networks.some((each) => each.packed > 0);
+  return [true, false].flatMap((packs) =>
+    (packs || packed ? [true, false] : []).flatMap((keeps) =>
+      (isWhole && vae.least < vae.whole ? [false, true] : [vae !== undefined && !isWhole]).map((striped): Way => {
+        const own = networks.map((each): PlannedNetwork => {
+          const isVae = vae?.networks.includes(each.network) === true;
+          const between = isVae && vae ? (striped ? vae.least : vae.whole) : each.between;
+          return packs ? { ...each, between } : { ...each, between, packed: 0, mapped: each.mapped + each.packed };
+        });
+        const bytes = own.map(({ between, packed: laidOut }) => between + laidOut);
+        const peak = startBytes + (keeps ? bytes.reduce((sum, each) => sum + each, 0) : Math.max(0, ...bytes));
+        return { networks: own, keeps, packs, striped, peak };
+      }),
+    ),
+  );
+}
+
+/** What the VAE's networks take, where it can tell. */
+function vaeOf(engine: FamilyEngine, model: Model, { dims, inputs }: FamilyJob) {
+  const halves = inputs.image === undefined && inputs.references === undefined ? ["decoder"] : ["encoder", "decoder"];
+  const each = halves.map((half) => engine.codec.memory?.({ model }, dims, half as "encoder" | "decoder"));
+  if (each.some((memory) => memory === undefined)) return undefined;
+  const most = (of: "whole" | "least") => Math.max(...each.map((memory) => memory![of]));
+  return { networks: ["vaeEncoder", "vaeDecoder"], whole: most("whole"), least: most("least") };
+}
+
+function sizedJob(job: FamilyJob, { traits }: Model, width: number, height: number): FamilyJob {
+  const dims = [traits.latentChannels, height / traits.scale, width / traits.scale] as const;
+  return { ...job, dims, settings: { ...job.settings, width, height } };
+}
+
+/** The free sizes of networks' inputs, by the names that all networks call them. */
+function sizesOf({ dims, guided, settings, inputs }: FamilyJob, { traits }: Model): Record<string, number> {
+  const { multipleOf, tokenizers, scale } = traits;
+  const texts = Object.values(tokenizers).map(({ maxPositions }) => maxPositions);
+  const text = Math.max(1, ...texts);
+  const patch = Math.max(1, multipleOf / scale);
+  const references = (inputs.references ?? []).reduce((sum, { width, height }) => sum + width * height, 0);
+  return {
+    batch: guided ? 2 : 1,
+    tokens: text,
+    text_tokens: text,
+    image_tokens: Math.ceil((dims[1] * dims[2]) / patch ** 2 + references / (patch * scale) ** 2),
+    height: dims[1],
+    width: dims[2],
+    image_height: settings.height,
+    image_width: settings.width,
+    timesteps: 1,
+    ids: 6,
+    pooled: 1280,
+  };
+}
+
+interface Excess {
+  needed: number;
+  limit: number;
+  maxMemory: number | undefined;
+  /** What a square picture takes at the least. */
+  least(side: number): number;
+}
+
+function tooLarge({ settings }: FamilyJob, { traits }: Model, { needed, limit, maxMemory, least }: Excess) {
+  const { width, height } = settings;
+  const { multipleOf, minSide } = traits;
+  let [low, high] = [Math.ceil(minSide / multipleOf) - 1, Math.floor(Math.max(width, height) / multipleOf)];
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (least(middle * multipleOf) <= limit) low = middle;
+    else high = middle - 1;
+  }
+  const side = low * multipleOf >= minSide ? low * multipleOf : 0;
+  const fits = side > 0 ? `${side}×${side} would fit` : "no size fits";
+  const has = maxMemory === undefined ? `this machine has ${sayBytes(limit)}` : `maxMemory is ${sayBytes(limit)}`;
+  return new OutOfMemoryError(
+    `A picture of ${width}×${height} takes at least ${sayBytes(needed)}, and ${has}; ${fits}.`,
+    { backend: "local", retryable: false, details: { needed, limit, largestSide: side } },
+  );
+}
