@@ -6,6 +6,8 @@ import { fileWeights } from "../../files/weights.ts";
 import { local } from "../../local.ts";
 import { readModelFolder } from "../../models/model-folder.ts";
 import { readModel } from "../../models/read-model.ts";
+import { qwenImageTemplate } from "../../prompts/chat-template.ts";
+import { readTextTokenizer } from "../../prompts/text-tokenizer.ts";
 import { flowFile, withRows } from "../../testing/flow-file.ts";
 import { difference } from "../../testing/single-file.ts";
 import { copyFixture, fixture, temporaryFolder } from "../../testing/test-model.ts";
@@ -44,7 +46,14 @@ test("a prompt that is cut off still ends as a chat, and what no longer fits is 
     return warned;
   };
   expect(await draw("a red apple")).toEqual([]);
-  expect((await draw("apple ".repeat(600))).join()).toMatch(/546 tokens; this was left off: " apple/);
+  // Three words more than fit before the chat's end.
+  const limits = { maxPositions: 546, vocabSize: 100_000 };
+  const { before, after } = qwenImageTemplate;
+  const words = await readTextTokenizer(join(folder, "tokenizer"), limits);
+  const room = limits.maxPositions - words.tokens(before).length - words.tokens(after).length;
+  const told = await draw(`apple${" apple".repeat(room + 2)}`);
+  expect(words.tokens(`apple${" apple".repeat(room + 2)}`)).toHaveLength(room + 3);
+  expect(told.join()).toMatch(/546 tokens; this was left off: "( apple){3}"/);
   await backend.dispose();
 });
 
