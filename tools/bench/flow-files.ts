@@ -1,8 +1,8 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdir, open, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { gunzip } from "node:zlib";
+import { gunzip, gunzipSync } from "node:zlib";
 import type { Weights } from "../../packages/backend-local/src/files/weights.ts";
 import { buildQwen3 } from "../../packages/backend-local/src/networks/qwen3/qwen3.ts";
 import { isLinearWeight, rotationOf } from "../../packages/backend-local/src/quantise/quantise-format.ts";
@@ -44,6 +44,12 @@ export async function flowFiles(model: FlowModel, format: FlowFormat): Promise<F
     return plain(Object.fromEntries([...wanted].map(([name, shape]) => [`model.${name}`, shape])), "BF16");
   });
   return files;
+}
+
+/** A model's transformer's config.json, as published. */
+export function publishedConfig(model: FlowModel): unknown {
+  const path = new URL("../../packages/backend-local/fixtures/published-transformers.json.gz", import.meta.url);
+  return JSON.parse(gunzipSync(readFileSync(path)).toString())[flowModels[model].transformer].config;
 }
 
 interface Published {

@@ -10,6 +10,9 @@ export interface SessionNeeds {
   packs?: boolean;
 }
 
+/** Constant folding would hold all weights at once; the fusion of reshapes fails where the second's shape is computed, as after integer products. */
+const withheld = ["ConstantFolding", "ReshapeFusion"];
+
 /**
  * Session options that keep weights mapped from their file instead of copied: no prepacking, no memory pattern, and no
  * constant folding of casts (which would hold every half-precision weight in float32 at once).
@@ -27,7 +30,7 @@ export function sessionOptions({ root, casts, packs = false }: SessionNeeds): In
         // on, as is the default, doubles the CPU time and makes a busy machine two to five times slower.
         intra_op: { spin_duration_us: "50" },
       },
-      ...(casts || packs ? { optimization: { disable_specified_optimizers: "ConstantFolding" } } : {}),
+      ...(casts || packs ? { optimization: { disable_specified_optimizers: withheld.join(";") } } : {}),
     },
   };
 }
