@@ -4,6 +4,7 @@ import { type Model, partOf } from "../../models/model.ts";
 import { openWeights } from "../../models/open-weights.ts";
 import type { Codec, LatentDims, OpenModel } from "../family.ts";
 import { klCodec } from "./kl-codec.ts";
+import { colourPicture, flux2Colours } from "./latent-colours.ts";
 import { fromPatches, toPatches } from "./latent-patches.ts";
 
 /** What the network's latents are normalised by, channel by channel: a batch norm's running statistics. */
@@ -36,6 +37,11 @@ export const flux2Codec: Codec = {
     const z = eachChannel(latent, dims, (value, c) => value * deviations[c]! + means[c]!);
     return vae.decode(model, fromBlocks(z, dims), inVae(dims), signal, onProgress);
   },
+
+  preview: async (model, latent, dims, signal) =>
+    dims[0] === 4 * flux2Colours.factors.length
+      ? colourPicture(fromBlocks(latent, dims), inVae(dims), flux2Colours)
+      : flux2Codec.decode(model, latent, dims, signal),
 };
 
 /** The VAE's `[channels, height, width]`. */
