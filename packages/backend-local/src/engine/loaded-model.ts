@@ -58,11 +58,17 @@ export class LoadedModel implements OpenModel {
    */
   async check(choices: readonly NetworkChoice[]): Promise<void> {
     for (const name of Object.keys(this.model.tokenizers)) await this.#tokenizer(name);
-    for (const choice of choices) {
-      const key = keyOf(choice);
-      if (this.#networks.has(key) || this.#graphs.has(key)) continue;
-      this.#graphs.set(key, await this.#build(choice));
-    }
+    for (const choice of choices) await this.graph(choice);
+  }
+
+  /** A network's graph: a loaded one's, or one that is kept for loading it. */
+  async graph(choice: NetworkChoice): Promise<NetworkGraph> {
+    const key = keyOf(choice);
+    const loaded = await this.#networks.get(key);
+    if (loaded !== undefined) return loaded.graph;
+    const graph = this.#graphs.get(key) ?? (await this.#build(choice));
+    this.#graphs.set(key, graph);
+    return graph;
   }
 
   /** A network, loaded. Of those that are built otherwise only the last one that was asked for stays, each network's. */

@@ -95,6 +95,11 @@ export class Network {
     }
   }
 
+  /** What it is made of. */
+  get graph(): NetworkGraph {
+    return this.#graph;
+  }
+
   /** Whether it holds memory. */
   get awake(): boolean {
     return this.#session !== undefined;

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { LoadedModel } from "../engine/loaded-model.ts";
 import { TextCache } from "../engine/text-cache.ts";
 import type { NetworkChoice } from "../families/family.ts";
+import { buildNetwork } from "../models/build-network.ts";
 import { readModelFolder } from "../models/model-folder.ts";
 import { fixtureModel } from "../testing/test-model.ts";
 import { generate } from "./generate.ts";
@@ -48,6 +49,7 @@ function fakeModel(fails: (name: string, run: number) => boolean = () => false) 
     texts: new TextCache(),
     check: async () => {},
     arrange: async () => {},
+    graph: (choice: NetworkChoice) => buildNetwork(folder, choice),
     tokenizer: async () => ({
       ...bare,
       encode: (text: string) => ({ ids: new Int32Array(77).fill(text.length) }),

@@ -5,7 +5,6 @@ import { loadControls } from "../adapters/control/loaded-controls.ts";
 import { prepareControls } from "../adapters/control/prepare/prepare-controls.ts";
 import { loadImagePrompt } from "../adapters/ip-adapter/image-prompts.ts";
 import type { LoadedModel } from "../engine/loaded-model.ts";
-import { multipliesIntegers } from "../engine/multiplies-integers.ts";
 import type { EngineEvent, EngineJob } from "../engine/protocol.ts";
 import type { Runtime } from "../engine/runtime.ts";
 import { familyOf } from "../families/families.ts";
@@ -97,8 +96,8 @@ async function arrange(
 ): Promise<MemoryPlan | undefined> {
   const { device, maxMemory } = model.runtime;
   if (device.name !== "cpu") return undefined;
-  const integers = () => multipliesIntegers(model.runtime);
-  const plan = await planMemory(model.model, job, { maxMemory, integers, ...(chosen && { chosen }) });
+  const graphOf = (choice: NetworkChoice) => model.graph(choice);
+  const plan = await planMemory(model.model, job, { maxMemory, graphOf, ...(chosen && { chosen }) });
   await model.arrange(plan);
   return plan;
 }

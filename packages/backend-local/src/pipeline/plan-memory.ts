@@ -7,6 +7,7 @@ import type { BuiltModel } from "../graph/graph-builder.ts";
 import { memoryOf } from "../graph/memory-of.ts";
 import { buildNetwork, networkOf } from "../models/build-network.ts";
 import type { Model } from "../models/model.ts";
+import type { NetworkGraph } from "../networks/network-graph.ts";
 
 /** A network's memory in a job, in bytes. */
 export interface PlannedNetwork {
@@ -50,6 +51,8 @@ export interface PlanOptions {
   free?: number;
   /** Whether products of 8 bits are fast here. */
   integers?: () => Promise<boolean>;
+  /** A network's graph, where it has been built before. */
+  graphOf?: (choice: NetworkChoice) => Promise<NetworkGraph>;
   /** A choice of network as it is loaded. */
   chosen?: (choice: NetworkChoice) => NetworkChoice;
 }
@@ -67,11 +70,12 @@ const held = 1.5;
  */
 export async function planMemory(model: Model, job: FamilyJob, options: PlanOptions = {}): Promise<MemoryPlan> {
   const { maxMemory, chosen = (choice) => choice, free = process.availableMemory() + ownMemory() } = options;
+  const { graphOf = (choice) => buildNetwork(model, choice, undefined, options.integers) } = options;
   const engine = (await familyOf(model).engine()) as FamilyEngine;
   const graphs: { network: string; part: string; built: BuiltModel | undefined }[] = [];
   for (const choice of engine.needs(job, model).map(chosen)) {
     const network = networkOf(choice);
-    const { built } = await buildNetwork(model, choice, undefined, options.integers);
+    const { built } = await graphOf(choice);
     graphs.push({ network, part: engine.networks[network]!.part, built });
   }
   const limit = maxMemory ?? memoryHere();
