@@ -33,6 +33,7 @@ from flow_lumina2 import LUMINA2
 from flow_parts import encoder_values, flux_vae, noise, qwen3, randomise
 from flow_pixart import PIXART
 from flow_qwen_image import QWEN_IMAGE, QWEN_IMAGE_EDIT, with_places
+from flow_qwen_image_21 import QWEN_IMAGE_21
 from flow_sd3 import SD3
 from pipeline_inputs import picture
 from PIL import Image
@@ -159,6 +160,7 @@ MODELS = {
     "stable-diffusion-3": SD3,
     "qwen-image": QWEN_IMAGE,
     "qwen-image-edit": QWEN_IMAGE_EDIT,
+    "qwen-image-21": QWEN_IMAGE_21,
     "krea2": KREA2,
     "flux3": FLUX3,
     "chroma": CHROMA,

@@ -51,11 +51,11 @@ def qwen3(tokenizer, kind=Qwen3Model, **options):
     return randomise(kind(Qwen3Config(vocab_size=len(tokenizer) + 3, **{**sizes, **options})), 1)
 
 
-def qwen3_vl(tokenizer, kind=Qwen3VLModel):
+def qwen3_vl(tokenizer, kind=Qwen3VLModel, layers=36):
     """As deep as the published 4B: pipelines take the states of certain layers."""
     config = Qwen3VLConfig(
         text_config=dict(
-            vocab_size=len(tokenizer) + 3, hidden_size=8, intermediate_size=16, num_hidden_layers=36, num_attention_heads=2,
+            vocab_size=len(tokenizer) + 3, hidden_size=8, intermediate_size=16, num_hidden_layers=layers, num_attention_heads=2,
             num_key_value_heads=1, head_dim=8, rms_norm_eps=1e-6,
             rope_parameters=dict(rope_type="default", rope_theta=5e6, mrope_interleaved=True, mrope_section=[2, 1, 1]),
         ),

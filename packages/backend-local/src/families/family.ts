@@ -61,6 +61,8 @@ export interface PartRule {
   readonly classes: readonly string[];
   /** Whether a model may do without it. */
   readonly optional?: boolean;
+  /** Its folder. Default: its name's. */
+  readonly folder?: string;
 }
 
 /** The networks of a family at work, in the engine. */

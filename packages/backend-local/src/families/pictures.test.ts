@@ -29,6 +29,7 @@ const models = [
     "stable-diffusion-3",
     "qwen-image",
     "qwen-image-edit",
+    "qwen-image-21",
     "krea2",
     "flux3",
     "chroma",

@@ -145,8 +145,7 @@ function tokenizersOf(
   index: Record<string, unknown>,
   indexFile: string,
 ): Record<string, string> {
-  const named = Object.entries(tokenizers).flatMap(([name, { classes, optional }]) => {
-    const folder = folderNameOf(name);
+  const named = Object.entries(tokenizers).flatMap(([name, { classes, optional, folder = folderNameOf(name) }]) => {
     const found = classOf(index[folder]);
     if (optional && found == null) return [];
     if (!classes.includes(found as string)) throw notOneOf(found, classes, indexFile, folder);

@@ -2,21 +2,17 @@ import type { Pixels } from "@latentkit/core";
 import { requireFinite } from "./require-finite.ts";
 
 /**
- * 8-bit RGB of a decoder's picture, `[3, height, width]` in −1 to 1; values outside are clipped.
+ * 8-bit RGB (or, of 4 channels, RGBA) of a decoder's picture, `[channels, height, width]` in −1 to 1; values outside are clipped.
  *
  * @throws GenerationError for values that are no finite numbers.
  */
-export function toPixels(data: Float32Array, width: number, height: number): Pixels {
+export function toPixels(data: Float32Array, width: number, height: number, channels: 3 | 4 = 3): Pixels {
   requireFinite(data, "VAE decoder");
   const n = width * height;
   // It rounds half to even, as numpy does in diffusers.
-  const rgb = new Uint8ClampedArray(3 * n);
-  for (let i = 0, j = 0; i < n; i++) {
-    rgb[j++] = data[i]! * 127.5 + 127.5;
-    rgb[j++] = data[n + i]! * 127.5 + 127.5;
-    rgb[j++] = data[2 * n + i]! * 127.5 + 127.5;
-  }
-  return { width, height, channels: 3, data: new Uint8Array(rgb.buffer) };
+  const samples = new Uint8ClampedArray(channels * n);
+  for (let i = 0, j = 0; i < n; i++) for (let c = 0; c < channels; c++) samples[j++] = data[c * n + i]! * 127.5 + 127.5;
+  return { width, height, channels, data: new Uint8Array(samples.buffer) };
 }
 
 /** A picture as a network takes it: `[3, height, width]` in −1 to 1. */

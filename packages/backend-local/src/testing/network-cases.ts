@@ -9,6 +9,10 @@ import {
   buildQwenVaeDecoder,
   buildQwenVaeEncoder,
 } from "../networks/autoencoder-kl-qwen-image/autoencoder-kl-qwen-image.ts";
+import {
+  buildQwenVae21Decoder,
+  buildQwenVae21Encoder,
+} from "../networks/autoencoder-kl-qwen-image-21/autoencoder-kl-qwen-image-21.ts";
 import { buildTinyDecoder, buildTinyEncoder } from "../networks/autoencoder-tiny/autoencoder-tiny.ts";
 import { buildChromaTransformer } from "../networks/chroma-transformer/chroma-transformer.ts";
 import { buildClipText } from "../networks/clip-text/clip-text.ts";
@@ -20,6 +24,10 @@ import { buildKrea2Transformer } from "../networks/krea2-transformer/krea2-trans
 import { buildLumina2Transformer } from "../networks/lumina2-transformer/lumina2-transformer.ts";
 import type { NetworkGraph } from "../networks/network-graph.ts";
 import { buildPixArtTransformer } from "../networks/pixart-transformer/pixart-transformer.ts";
+import {
+  buildQwenImage21Text,
+  buildQwenImage21Transformer,
+} from "../networks/qwen-image-21-transformer/qwen-image-21-transformer.ts";
 import { buildQwenImageTransformer } from "../networks/qwen-image-transformer/qwen-image-transformer.ts";
 import { buildQwen25VLVision } from "../networks/qwen2-5-vl/qwen2-5-vl-vision.ts";
 import { buildQwen3 } from "../networks/qwen3/qwen3.ts";
@@ -82,6 +90,10 @@ const parts: [family: string, folder: string, network: string, build: Build][] =
   ["qwen-image-edit", "text_encoder", "vision", buildQwen25VLVision],
   ["qwen-image", "vae", "vaeDecoder", buildQwenVaeDecoder],
   ["qwen-image", "vae", "vaeEncoder", buildQwenVaeEncoder],
+  ["qwen-image-21", "transformer", "textTransformer", buildQwenImage21Text],
+  ["qwen-image-21", "transformer", "transformer", buildQwenImage21Transformer],
+  ["qwen-image-21", "vae", "vaeDecoder", buildQwenVae21Decoder],
+  ["qwen-image-21", "vae", "vaeEncoder", buildQwenVae21Encoder],
   [
     "krea2",
     "text_encoder",

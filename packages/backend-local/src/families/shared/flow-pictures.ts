@@ -17,6 +17,8 @@ export interface FlowNetwork {
   largestGrid?: number;
   /** Width and height that it was trained at. Default 1024. */
   trainedAt?: number;
+  /** Channels of its pictures: a fourth is their transparency. Default 3. */
+  colours?: 3 | 4;
 }
 
 /** What is alike in the models of flows between noise and a VAE's latents, in tokens of 2×2. @throws ModelError where VAE and network don't fit. */
@@ -28,11 +30,12 @@ export function flowPictures(
     option = "in_channels",
     largestGrid = Number.POSITIVE_INFINITY,
     trainedAt = 1024,
+    colours = 3,
   }: FlowNetwork,
 ) {
   const shape = vaeShape(vae);
   for (const name of ["in_channels", "out_channels"] as const)
-    if (shape[name] !== 3) throw unsupported(vae)(name, `is ${shape[name]}; pictures have 3 channels`);
+    if (shape[name] !== colours) throw unsupported(vae)(name, `is ${shape[name]}; pictures have ${colours} channels`);
   if (channels !== shape.latent_channels)
     throw unsupported(transformer)(
       option,
@@ -59,7 +62,7 @@ export function flowPictures(
 function vaeLatents(vae: ModelPart): Pick<Traits, "scalingFactor" | "shiftFactor"> {
   if (isTinyVae(vae.config)) return { scalingFactor: vaeScaling(vae) };
   // FLUX.2's are normalised by statistics in its weights, Qwen-Image's channel by channel.
-  if (/^AutoencoderKL(Flux2|QwenImage)$/.test(String(vae.config._class_name))) return { scalingFactor: 1 };
+  if (/^AutoencoderKL(Flux2|QwenImage|QwenImage21)$/.test(String(vae.config._class_name))) return { scalingFactor: 1 };
   const { shift_factor: shift } = vae.config;
   if (shift != null && !Number.isFinite(shift)) throw unsupported(vae)("shift_factor", "must be a number");
   return { scalingFactor: scalingFactorOf(vae, 0.18215), shiftFactor: (shift as number | undefined) ?? 0 };

@@ -1,6 +1,7 @@
 import type { ModelPart } from "../../models/model.ts";
 import { autoencoderKLConfig } from "../../networks/autoencoder-kl/autoencoder-kl-config.ts";
 import { qwenVaeConfig } from "../../networks/autoencoder-kl-qwen-image/autoencoder-kl-qwen-image-config.ts";
+import { qwenVae21Config } from "../../networks/autoencoder-kl-qwen-image-21/autoencoder-kl-qwen-image-21-config.ts";
 import { autoencoderTinyConfig } from "../../networks/autoencoder-tiny/autoencoder-tiny-config.ts";
 import { parsed, scalingFactorOf } from "./config-check.ts";
 
@@ -26,6 +27,10 @@ export function vaeShape(vae: ModelPart): VaeShape {
   if (vae.config._class_name === "AutoencoderKLQwenImage") {
     const { input_channels: channels, z_dim, dim_mult } = parsed(vae, qwenVaeConfig);
     return { in_channels: channels, out_channels: channels, latent_channels: z_dim, levels: dim_mult.length };
+  }
+  if (vae.config._class_name === "AutoencoderKLQwenImage21") {
+    const config = parsed(vae, qwenVae21Config);
+    return { ...config, latent_channels: config.z_dim, levels: config.dim_mult.length };
   }
   if (!isTinyVae(vae.config)) {
     const config = parsed(vae, autoencoderKLConfig);

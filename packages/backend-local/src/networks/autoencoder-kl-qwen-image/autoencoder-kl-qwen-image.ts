@@ -1,12 +1,9 @@
 import type { Weights } from "../../files/weights.ts";
-import { activate } from "../../graph/activation.ts";
-import { selfAttention } from "../../graph/attention.ts";
 import { conv } from "../../graph/conv.ts";
 import { GraphBuilder, type Value } from "../../graph/graph-builder.ts";
-import { linear } from "../../graph/linear.ts";
 import { nearestTwice } from "../../graph/resample.ts";
 import { Scope } from "../../graph/scope.ts";
-import { fromTokens, toTokens } from "../../graph/tokens.ts";
+import { active, middle, residual } from "../blocks/wan-vae-blocks.ts";
 import { type BuildOptions, type NetworkGraph, networkGraph } from "../network-graph.ts";
 import { qwenVaeConfig } from "./autoencoder-kl-qwen-image-config.ts";
 
@@ -29,11 +26,11 @@ export function buildQwenVaeDecoder(config: unknown, weights: Weights, options: 
   const mixed = moment(root.in("post_quant_conv"), input, { inChannels: latent, outChannels: latent, kernel: 1 });
   let channels = dims[0]!;
   let x = moment(scope.in("conv_in"), mixed, { inChannels: latent, outChannels: channels });
-  x = middle(scope.in("mid_block"), x, channels);
+  x = middle(scope.in("mid_block"), x, channels, moment);
   for (const [i, to] of dims.entries()) {
     const block = scope.in("up_blocks", i);
     for (let j = 0; j <= count; j++) {
-      x = residual(block.in("resnets", j), x, channels, to);
+      x = residual(block.in("resnets", j), x, channels, to, moment);
       channels = to;
     }
     if (i === dims.length - 1) continue;
@@ -67,14 +64,14 @@ export function buildQwenVaeEncoder(config: unknown, weights: Weights, options: 
   let layer = 0;
   for (const [i, to] of dims.entries()) {
     for (let j = 0; j < count; j++) {
-      x = residual(scope.in("down_blocks", layer++), x, channels, to);
+      x = residual(scope.in("down_blocks", layer++), x, channels, to, moment);
       channels = to;
     }
     if (i === dims.length - 1) continue;
     const halved = { inChannels: to, outChannels: to, stride: 2, padding: [0, 0, 1, 1] as const };
     x = conv(scope.in("down_blocks", layer++, "resample.1"), x, halved);
   }
-  x = middle(scope.in("mid_block"), x, channels);
+  x = middle(scope.in("mid_block"), x, channels, moment);
   const latent = moment(scope.in("conv_out"), active(scope.in("norm_out"), x, channels), {
     inChannels: channels,
     outChannels: moments,
@@ -103,46 +100,4 @@ function moment(
     pads: { ints: [around, around, around, around] },
   };
   return graph.node("Conv", [x, weight, scope.weight("bias", [outChannels])], { attributes });
-}
-
-/** Each place's channels divided by their root mean square, and scaled. */
-function norm(scope: Scope, x: Value, channels: number): Value {
-  const { graph } = scope;
-  const attributes = { keepdims: { int: 1 } };
-  const length = graph.node("ReduceL2", [x, graph.ints([1])], { attributes });
-  const even = graph.node("Div", [x, graph.node("Clip", [length, graph.floats(1e-12)])]);
-  const gamma = scope.weight("gamma", [channels, 1, 1], { as: [channels, 1, 1] });
-  return graph.node("Mul", [even, graph.prepare("Mul", [gamma, graph.floats(Math.sqrt(channels))])]);
-}
-
-function active(scope: Scope, x: Value, channels: number): Value {
-  return activate(scope.graph, "silu", norm(scope, x, channels));
-}
-
-function residual(scope: Scope, x: Value, inChannels: number, outChannels: number): Value {
-  const { graph } = scope;
-  const sizes = { inChannels, outChannels };
-  const kept = inChannels === outChannels ? x : moment(scope.in("conv_shortcut"), x, { ...sizes, kernel: 1 });
-  const first = moment(scope.in("conv1"), active(scope.in("norm1"), x, inChannels), sizes);
-  const second = active(scope.in("norm2"), first, outChannels);
-  return graph.node("Add", [moment(scope.in("conv2"), second, { inChannels: outChannels, outChannels }), kept]);
-}
-
-function middle(scope: Scope, x: Value, channels: number): Value {
-  const first = residual(scope.in("resnets", 0), x, channels, channels);
-  return residual(scope.in("resnets", 1), attend(scope.in("attentions", 0), first, channels), channels, channels);
-}
-
-/** Attention of all places to each other, with one head. */
-function attend(scope: Scope, x: Value, channels: number): Value {
-  const { graph } = scope;
-  const tokens = toTokens(graph, norm(scope.in("norm"), x, channels));
-  const part = (i: number) =>
-    linear(scope.in("to_qkv"), tokens, {
-      ...{ inFeatures: channels, outFeatures: 3 * channels },
-      rows: [i * channels, (i + 1) * channels],
-    });
-  const attended = selfAttention(graph, { query: part(0), key: part(1), value: part(2) }, 1);
-  const output = linear(scope.in("proj"), attended, { inFeatures: channels, outFeatures: channels });
-  return graph.node("Add", [x, fromTokens(graph, output, x)]);
 }

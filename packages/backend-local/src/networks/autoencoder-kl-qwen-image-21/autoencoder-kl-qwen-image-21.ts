@@ -1,0 +1,129 @@
+import { modelError } from "../../files/model-error.ts";
+import type { Weights } from "../../files/weights.ts";
+import { conv } from "../../graph/conv.ts";
+import { GraphBuilder, type Value } from "../../graph/graph-builder.ts";
+import { nearestTwice } from "../../graph/resample.ts";
+import { Scope } from "../../graph/scope.ts";
+import { active, middle, residual } from "../blocks/wan-vae-blocks.ts";
+import { type BuildOptions, type NetworkGraph, networkGraph } from "../network-graph.ts";
+import { qwenVae21Config } from "./autoencoder-kl-qwen-image-21-config.ts";
+
+/**
+ * The decoder of Qwen-Image 2.1's VAE, diffusers' AutoencoderKLQwenImage21 (Wan 2.2's, made for pictures with transparency): `latent_sample`
+ * `[1, z_dim, height, width]` to `sample` `[1, out_channels, f·height, f·width]` in about −1 to 1.
+ *
+ * @throws {@link ModelError} for options that are not supported and tensors that are missing or misshapen.
+ */
+export function buildQwenVae21Decoder(config: unknown, weights: Weights, options: BuildOptions = {}): NetworkGraph {
+  const spec = qwenVae21Config(config);
+  const graph = new GraphBuilder("AutoencoderKLQwenImage21 decoder");
+  const root = new Scope(graph, weights, options.adapter);
+  const scope = root.in("decoder");
+  const { z_dim: latent, out_channels: outChannels } = spec;
+  const dims = spec.dim_mult.map((times) => times * spec.decoder_base_dim).reverse();
+  const films = spec.temperal_downsample.toReversed();
+
+  const input = graph.input("latent_sample", "float32", [1, latent, "height", "width"]);
+  const mixed = conv(root.in("post_quant_conv"), input, { inChannels: latent, outChannels: latent, kernel: 1 });
+  let channels = dims[0]!;
+  let x = conv(scope.in("conv_in"), mixed, { inChannels: latent, outChannels: channels });
+  x = middle(scope.in("mid_block"), x, channels, conv);
+  for (const [i, to] of dims.entries()) {
+    const block = scope.in("up_blocks", i);
+    const [before, inChannels] = [x, channels];
+    for (let j = 0; j <= spec.num_res_blocks; j++) {
+      x = residual(block.in("resnets", j), x, channels, to, conv);
+      channels = to;
+    }
+    if (i === dims.length - 1) continue;
+    const grown = conv(block.in("upsampler.resample.1"), nearestTwice(graph, x), { inChannels: to, outChannels: to });
+    x = graph.node("Add", [grown, spread(graph, before, { inChannels, outChannels: to, moments: films[i] ? 2 : 1 })]);
+  }
+  const output = conv(scope.in("conv_out"), active(scope.in("norm_out"), x, channels), {
+    inChannels: channels,
+    outChannels,
+  });
+  graph.output(output, "sample", "float32", [1, outChannels, "image_height", "image_width"]);
+  return networkGraph(graph);
+}
+
+/**
+ * The encoder: `sample` `[1, in_channels, f·height, f·width]` in −1 to 1 to `moments` `[1, 2·z_dim, height, width]`, the means and then the logarithms of
+ * the variances of the latents.
+ */
+export function buildQwenVae21Encoder(config: unknown, weights: Weights, options: BuildOptions = {}): NetworkGraph {
+  const spec = qwenVae21Config(config);
+  const graph = new GraphBuilder("AutoencoderKLQwenImage21 encoder");
+  const root = new Scope(graph, weights, options.adapter);
+  const scope = root.in("encoder");
+  const { in_channels: inChannels } = spec;
+  const dims = spec.dim_mult.map((times) => times * spec.base_dim);
+  const moments = 2 * spec.z_dim;
+
+  const input = graph.input("sample", "float32", [1, inChannels, "image_height", "image_width"]);
+  let channels = spec.base_dim;
+  let x = conv(scope.in("conv_in"), input, { inChannels, outChannels: channels });
+  for (const [i, to] of dims.entries()) {
+    const block = scope.in("down_blocks", i);
+    const [before, from, halves] = [x, channels, i < dims.length - 1];
+    for (let j = 0; j < spec.num_res_blocks; j++) {
+      x = residual(block.in("resnets", j), x, channels, to, conv);
+      channels = to;
+    }
+    const halved = { inChannels: to, outChannels: to, stride: 2, padding: [0, 0, 1, 1] as const };
+    if (halves) x = conv(block.in("downsampler.resample.1"), x, halved);
+    const sizes = { inChannels: from, outChannels: to, moments: halves && spec.temperal_downsample[i] ? 2 : 1 };
+    x = graph.node("Add", [x, gathered(graph, before, sizes, halves)]);
+  }
+  x = middle(scope.in("mid_block"), x, channels, conv);
+  const latent = conv(scope.in("conv_out"), active(scope.in("norm_out"), x, channels), {
+    inChannels: channels,
+    outChannels: moments,
+  });
+  const output = conv(root.in("quant_conv"), latent, { inChannels: moments, outChannels: moments, kernel: 1 });
+  graph.output(output, "moments", "float32", [1, moments, "height", "width"]);
+  return networkGraph(graph);
+}
+
+/** A way past a block: channels in and out, and how many moments of a film it would join or part, of which a picture is the last. */
+interface Past {
+  inChannels: number;
+  outChannels: number;
+  moments: number;
+}
+
+/** The way past a block that enlarges: channels are repeated, and dealt out to moments and to the four squares that each square becomes. */
+function spread(graph: GraphBuilder, x: Value, { inChannels, outChannels, moments }: Past): Value {
+  const repeats = whole((outChannels * moments * 4) / inChannels);
+  const squares = Array.from({ length: outChannels * 4 }, (_, i) => {
+    const at = Math.floor(i / 4) * moments * 4 + (moments - 1) * 4 + (i % 4);
+    return Math.floor(at / repeats);
+  });
+  const dealt = graph.node("Gather", [x, graph.ints(squares)], { attributes: { axis: { int: 1 } } });
+  return graph.node("DepthToSpace", [dealt], { attributes: { blocksize: { int: 2 }, mode: { string: "CRD" } } });
+}
+
+/** The way past a block that halves: means of four squares, and then of as many channels and moments as become one. Moments before a picture are zeros. */
+function gathered(graph: GraphBuilder, x: Value, { inChannels, outChannels, moments }: Past, halves: boolean): Value {
+  const together = whole((inChannels * moments) / outChannels);
+  const attributes = { kernel_shape: { ints: [2, 2] }, strides: { ints: [2, 2] } };
+  const even = halves ? graph.node("AveragePool", [x], { attributes }) : x;
+  // One more channel, of zeros.
+  const padded = moments === 1 ? even : graph.node("Pad", [even, graph.ints([0, 0, 0, 0, 0, 1, 0, 0])]);
+  const parts = Array.from({ length: together }, (_, k) => {
+    const channels = Array.from({ length: outChannels }, (__, o) => {
+      const at = o * together + k;
+      return at % moments === moments - 1 ? Math.floor(at / moments) : inChannels;
+    });
+    return graph.node("Gather", [padded, graph.ints(channels)], { attributes: { axis: { int: 1 } } });
+  });
+  const sum = parts.reduce((all, part) => graph.node("Add", [all, part]));
+  return together === 1 ? sum : graph.node("Mul", [sum, graph.floats(1 / together)]);
+}
+
+function whole(count: number): number {
+  if (Number.isInteger(count)) return count;
+  throw modelError("unsupported", "VAE: dim_mult: widths of levels that follow each other must divide each other", {
+    option: "dim_mult",
+  });
+}
