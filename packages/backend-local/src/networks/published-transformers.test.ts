@@ -4,6 +4,10 @@ import { describe, expect, test } from "vitest";
 import type { Weights } from "../files/weights.ts";
 import { buildVaeDecoder, buildVaeEncoder } from "./autoencoder-kl/autoencoder-kl.ts";
 import { buildQwenVaeDecoder, buildQwenVaeEncoder } from "./autoencoder-kl-qwen-image/autoencoder-kl-qwen-image.ts";
+import {
+  buildQwenVae21Decoder,
+  buildQwenVae21Encoder,
+} from "./autoencoder-kl-qwen-image-21/autoencoder-kl-qwen-image-21.ts";
 import { buildChromaTransformer } from "./chroma-transformer/chroma-transformer.ts";
 import { buildFluxTransformer } from "./flux-transformer/flux-transformer.ts";
 import { buildFlux2Transformer } from "./flux2-transformer/flux2-transformer.ts";
@@ -13,6 +17,10 @@ import { buildKrea2Transformer } from "./krea2-transformer/krea2-transformer.ts"
 import { buildLumina2Transformer } from "./lumina2-transformer/lumina2-transformer.ts";
 import type { NetworkGraph } from "./network-graph.ts";
 import { buildPixArtTransformer } from "./pixart-transformer/pixart-transformer.ts";
+import {
+  buildQwenImage21Text,
+  buildQwenImage21Transformer,
+} from "./qwen-image-21-transformer/qwen-image-21-transformer.ts";
 import { buildQwenImageTransformer } from "./qwen-image-transformer/qwen-image-transformer.ts";
 import { buildQwen25VL } from "./qwen2-5-vl/qwen2-5-vl.ts";
 import { buildQwen3 } from "./qwen3/qwen3.ts";
@@ -57,6 +65,13 @@ const networks: Record<string, { build: Build; unused?: RegExp }> = {
   },
   // What only reference pictures need.
   "flux3-klein-base": { build: buildFlux3Transformer, unused: /[._]image_cond\./ },
+  "qwen-image-21": {
+    build: (config, weights) => [buildQwenImage21Text(config, weights), buildQwenImage21Transformer(config, weights)],
+  },
+  "qwen-image-21-vae": {
+    build: (config, weights) => [buildQwenVae21Encoder(config, weights), buildQwenVae21Decoder(config, weights)],
+    unused: /\.time_conv\./,
+  },
   // What only films need.
   "qwen-image-vae": {
     build: (config, weights) => [buildQwenVaeEncoder(config, weights), buildQwenVaeDecoder(config, weights)],
