@@ -9,6 +9,7 @@ import {
   type JobHandle,
   NotFoundError,
 } from "@latentkit/core";
+import { context, propagation } from "@opentelemetry/api";
 import { followJob } from "./http-events.ts";
 import { type HttpOptions, type ResolvedHttpOptions, resolveOptions } from "./http-options.ts";
 import { sendFiles } from "./send-files.ts";
@@ -101,7 +102,9 @@ class HttpBackend implements Backend {
     const body = await sendFiles(request, this.#calls, options);
     options.signal.throwIfAborted();
     // A repeated order is the same order: nothing is drawn or billed twice.
-    const headers = { "idempotency-key": crypto.randomUUID() };
+    const headers: Record<string, string> = { "idempotency-key": crypto.randomUUID() };
+    // The server's span of the job hangs under the caller's.
+    propagation.inject(context.active(), headers);
     const { id } = await this.#calls.json({
       method: "POST",
       path: "/v1/jobs",

@@ -9,6 +9,8 @@ import {
   LatentKitError,
   parseRequest,
 } from "@latentkit/core";
+import { traceFrom } from "@latentkit/telemetry";
+import { context } from "@opentelemetry/api";
 import { type Job, UnrecoverableError, WaitingError } from "bullmq";
 import type { Redis } from "ioredis";
 import { EventWriter, type LiveEvent, type Written } from "./event-log.ts";
@@ -78,7 +80,9 @@ export class JobProcessor {
     // What the backend is given: a job that goes on elsewhere by its handle must not be stopped here.
     const work = new AbortController();
     const call: CallOptions = { signal: work.signal };
-    const events = (await this.#source(job, call))[Symbol.asyncIterator]();
+    // A span of its own under the one that it was ordered in.
+    const within = traceFrom(job.data.trace);
+    const events = (await context.with(within, () => this.#source(job, call)))[Symbol.asyncIterator]();
     const left = new Promise<"left">((resolve) => {
       if (leaving.signal.aborted) resolve("left");
       leaving.signal.addEventListener("abort", () => resolve("left"), { once: true });

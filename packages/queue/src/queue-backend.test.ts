@@ -13,6 +13,7 @@ import {
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { queue } from "./queue-backend.ts";
 import type { QueueOptions, WorkerOptions } from "./queue-options.ts";
+import type { ObjectStore } from "./store/object-store.ts";
 import { redisProgram, startRedis, type TestRedis } from "./testing/redis-server.ts";
 import { startWorker } from "./worker.ts";
 
@@ -162,6 +163,28 @@ describe.skipIf(redisProgram === undefined)(
 
     it("keeps small pictures in Redis where there is no other store", async () => {
       const { client } = await over({}, { queue: { store: undefined }, worker: { store: undefined } });
+      expect((await client.generate({ prompt: "a" })).images).toHaveLength(1);
+    });
+
+    it("says that its store is full, and delivers what was made before", async () => {
+      const pictures = new Map<string, Uint8Array>();
+      let room = Number.POSITIVE_INFINITY;
+      const small: ObjectStore = {
+        async put(key, bytes) {
+          if (room-- <= 0) throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
+          pictures.set(key, bytes);
+        },
+        get: async (key) => pictures.get(key),
+      };
+      const { client } = await over({}, { queue: { store: small }, worker: { store: small } });
+      room = 1;
+      const job = client.generate({ prompt: "a", count: 2 });
+      await expect(job.then((result) => result)).rejects.toMatchObject({
+        code: "generation",
+        message: expect.stringContaining("ENOSPC"),
+      });
+      expect(job.images).toHaveLength(1);
+      room = Number.POSITIVE_INFINITY;
       expect((await client.generate({ prompt: "a" })).images).toHaveLength(1);
     });
 

@@ -11,6 +11,7 @@ import {
   NotFoundError,
   sha256,
 } from "@latentkit/core";
+import { traceInto } from "@latentkit/telemetry";
 import { Queue } from "bullmq";
 import type { Redis } from "ioredis";
 import { askWorkers } from "./ask-workers.ts";
@@ -139,9 +140,10 @@ export class QueueBackend implements Backend {
     const keep = { age: Math.ceil(keepMs / 1000) };
     const id = crypto.randomUUID();
     const delay = delayMs + place;
+    const trace = traceInto();
     const order = bull.add(
       "generate",
-      { request: stored },
+      { request: stored, ...(Object.keys(trace).length === 0 ? {} : { trace }) },
       {
         jobId: id,
         // BullMQ's go the other way round, from 1.

@@ -1,4 +1,5 @@
 import { type Backend, ConfigError, LatentKitError } from "@latentkit/core";
+import { withTelemetry } from "@latentkit/telemetry";
 import { Worker } from "bullmq";
 import type { Redis } from "ioredis";
 import type { WorkerAnswer } from "./ask-workers.ts";
@@ -75,7 +76,7 @@ class RunningWorker implements QueueWorker {
       throw error;
     }
     const processor = new JobProcessor({
-      backend: this.#backend,
+      backend: withTelemetry(this.#backend),
       options: this.#options,
       keys: this.#keys,
       redis: this.#redis,

@@ -2,6 +2,8 @@ import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import { type Client, ConfigError } from "@latentkit/core";
+import { traceFrom } from "@latentkit/telemetry";
+import { context } from "@opentelemetry/api";
 import { Hono } from "hono";
 import { matchedRoutes } from "hono/route";
 import { a1111Routes } from "./a1111/a1111-routes.ts";
@@ -96,7 +98,8 @@ function buildApp(server: ServerContext): Hono<Bindings> {
     const requestId = given !== undefined && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID();
     c.set("requestId", requestId);
     c.set("caller", "");
-    await next();
+    // Spans of jobs hang under the caller's, where it names a trace.
+    await context.with(traceFrom(c.req.header()), next);
     c.get("release")?.();
     c.header("x-request-id", requestId);
     allowOrigin(c, access);

@@ -1,5 +1,7 @@
 import { eventually } from "@latentkit/testing";
-import { trace } from "@opentelemetry/api";
+import { context, propagation, trace } from "@opentelemetry/api";
+import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
+import { W3CTraceContextPropagator } from "@opentelemetry/core";
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base";
 import { expect, it, onTestFinished } from "vitest";
 import { harness } from "./testing/harness.ts";
@@ -7,12 +9,18 @@ import { harness } from "./testing/harness.ts";
 it("has a span for each job, with its steps and without its prompt, and counts for Prometheus", async () => {
   const exporter = new InMemorySpanExporter();
   trace.setGlobalTracerProvider(new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }));
-  onTestFinished(() => trace.disable());
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  propagation.setGlobalPropagator(new W3CTraceContextPropagator());
+  onTestFinished(() => [trace, context, propagation].forEach((each) => void each.disable()));
   const { call } = await harness({}, { fails: (prompt) => prompt === "fail" });
-  await call("/v1/jobs?wait=true", { json: { prompt: "a secret wish", seed: 7, steps: 3, count: 2 } });
+  const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  const asked = { prompt: "a secret wish", seed: 7, steps: 3, count: 2 };
+  await call("/v1/jobs?wait=true", { json: asked, headers: { traceparent } });
   await call("/v1/jobs?wait=true", { json: { prompt: "fail" } });
   expect(await eventually(() => exporter.getFinishedSpans().length === 2)).toBe(true);
   const [drawn, failed] = exporter.getFinishedSpans();
+  expect(drawn!.spanContext().traceId, "the caller's").toBe("0af7651916cd43dd8448eb211c80319c");
+  expect(drawn!.parentSpanContext?.spanId).toBe("b7ad6b7169203331");
   expect(drawn).toMatchObject({
     name: "generate_image",
     attributes: {

@@ -1,5 +1,5 @@
-import { version } from "@latentkit/core";
-import { type Attributes, metrics, type Span, SpanStatusCode, trace } from "@opentelemetry/api";
+import { GenerationSpan } from "@latentkit/telemetry";
+import { SpanKind } from "@opentelemetry/api";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { ServerContext } from "./context.ts";
 import type { ServedJob } from "./jobs/served-job.ts";
@@ -58,68 +58,35 @@ export function makeTelemetry(server: Pick<ServerContext, "jobs" | "uploads" | "
   gauge("latentkit_upload_bytes", "Bytes of uploads that are kept", () => server.uploads.bytes);
   gauge("latentkit_input_bytes", "Bytes of bodies and inputs that are held", () => server.budget.held);
   const { backend } = server.client;
-  const duration = metrics
-    .getMeter("@latentkit/server", version)
-    .createHistogram("gen_ai.client.operation.duration", { unit: "s" });
   return {
     contentType: registry.contentType,
     text: () => registry.metrics(),
     answered: (route, method, status, took) => answers.observe({ route, method, status: `${status}` }, took),
     begin(job) {
-      const span = startSpan(job, backend.id);
+      const { request, origin } = job;
+      const span = new GenerationSpan(request, {
+        backend: backend.id,
+        kind: SpanKind.SERVER,
+        attributes: { "latentkit.dialect": origin.dialect },
+      });
       void note(job, span).then(() => {
         jobs.inc({ outcome: job.status, dialect: job.origin.dialect });
         images.inc(job.images.length);
-        const took = (Date.now() - job.createdAt) / 1000;
-        seconds.observe(took);
-        const error = job.error && { "error.type": job.error.code };
-        const about = {
-          "gen_ai.operation.name": "generate_image",
-          "gen_ai.provider.name": backend,
-          "gen_ai.output.type": "image",
-        };
-        duration.record(took, { ...about, ...error });
+        seconds.observe((Date.now() - job.createdAt) / 1000);
       });
     },
   };
 }
 
-function startSpan({ request, origin }: ServedJob, backend: string): Span {
-  const attributes: Attributes = {
-    "gen_ai.operation.name": "generate_image",
-    "gen_ai.provider.name": backend,
-    "gen_ai.output.type": "image",
-    "gen_ai.request.choice.count": request.count,
-    "latentkit.dialect": origin.dialect,
-    "latentkit.task": request.task,
-  };
-  if (request.model !== undefined) attributes["gen_ai.request.model"] = request.model;
-  if (request.seed !== undefined) attributes["gen_ai.request.seed"] = Number(request.seed);
-  return trace
-    .getTracer("@latentkit/server", version)
-    .startSpan(`generate_image${request.model ? ` ${request.model}` : ""}`, { attributes });
-}
-
 /** Follows a job to its end: each step is an event of its span. */
-async function note(job: ServedJob, span: Span): Promise<void> {
+async function note(job: ServedJob, span: GenerationSpan): Promise<void> {
   for (let after = -1; ; ) {
     const item = await job.log.after(after, 60_000);
     if (item === undefined) break;
     if (item === "later") continue;
     after = item.id;
     const { event } = item;
-    if (event.type === "started") {
-      span.addEvent("started");
-      if (event.model !== undefined) span.setAttribute("gen_ai.response.model", event.model.id);
-    }
-    if (event.type === "progress") span.addEvent("step", { phase: event.phase, step: event.step, steps: event.steps });
-    if (event.type === "image") span.addEvent("image", { index: event.index });
-    if (event.type === "done") span.setStatus({ code: SpanStatusCode.OK });
+    if (event.type !== "done" && event.type !== "error") span.note(event);
   }
-  const { error } = job;
-  if (error !== undefined) {
-    span.setAttribute("error.type", error.code);
-    span.setStatus({ code: SpanStatusCode.ERROR, message: error.code });
-  }
-  span.end();
+  span.end(job.error);
 }

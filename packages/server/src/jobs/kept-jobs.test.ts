@@ -55,3 +55,24 @@ it("goes on with jobs and knows keys after a crash, without a second order", asy
   await second.close(0);
   expect(() => createServer(createClient({ backend }), { stateFolder: "/dev/null/x" })).toThrow(/stateFolder/);
 });
+
+it("draws on where the folder can be written to no more, as on a full disk", async () => {
+  const stateFolder = await mkdtemp(join(tmpdir(), "latentkit-state-"));
+  onTestFinished(() => rm(stateFolder, { recursive: true, force: true }));
+  const server = createServer(createClient({ backend: memoryBackend() }), { stateFolder });
+  onTestFinished(() => server.close(0));
+  // A file where the folder was: every write fails, for root too.
+  await rm(stateFolder, { recursive: true });
+  await writeFile(stateFolder, "full");
+  const response = await server.fetch(
+    new Request("http://127.0.0.1/v1/jobs?wait=true", {
+      method: "POST",
+      headers: { "content-type": "application/json", "idempotency-key": "k" },
+      body: JSON.stringify({ prompt: "a", count: 2 }),
+    }),
+  );
+  const job = (await response.json()) as { status: string; images: { url: string }[] };
+  expect([response.status, job.status, job.images.length]).toEqual([200, "completed", 2]);
+  const picture = await server.fetch(new Request(`http://127.0.0.1${job.images[1]!.url}`));
+  expect([picture.status, (await picture.arrayBuffer()).byteLength > 50]).toEqual([200, true]);
+});
