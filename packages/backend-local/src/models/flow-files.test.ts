@@ -106,6 +106,7 @@ const transformers: [name: string, pipeline: string, scheduler: object][] = [
   ["sd3.5-medium", "StableDiffusion3Pipeline", { shift: 3 }],
   ["sd3.5-large", "StableDiffusion3Pipeline", { shift: 3 }],
   ["qwen-image", "QwenImagePipeline", { shift_terminal: 0.02 }],
+  ["qwen-image-21", "QwenImage21Pipeline", { shift: 1 }],
   ["chroma", "ChromaPipeline", { shift: Math.exp(1.15) }],
   ["pixart-sigma", "PixArtSigmaPipeline", { beta_schedule: "linear" }],
   ["flux3-klein", "Flux3DistilledModularPipeline", { shift: 6.93 }],
@@ -223,5 +224,33 @@ describe("published transformers are recognised from names and shapes", () => {
     const marked = { ...published["qwen-image"]!.tensors, __index_timestep_zero__: [0] };
     const later = await recogniseFile(weightsOf(marked, "", "/m/someMix.safetensors"));
     expect(later.kind === "model" && later.model.pipeline).toBe("QwenImageEditPlusPipeline");
+  });
+
+  test("Qwen-Image 2.1's, with ComfyUI's layers of two; its VAE; Turbo by its name", async () => {
+    const { tensors } = published["qwen-image-21"]!;
+    const fused = Object.entries(tensors).flatMap(([name, [rows = 0, ...others]]): [string, number[]][] => {
+      if (name.endsWith("img_mlp.proj.weight")) return [];
+      const layer = name.replace("img_mlp.gate_layer.", "img_mlp.gate_up.");
+      return [[layer, [layer === name ? rows : 2 * rows, ...others]]];
+    });
+    const read = async (file: string) => {
+      const found = await recogniseFile(weightsOf(Object.fromEntries(fused), "model.diffusion_model.", file));
+      if (found.kind !== "model") throw new Error("no model");
+      return found.model;
+    };
+    const { parts, scheduler, options } = await read("/m/qwen_image_2.1_bf16.safetensors");
+    expect(new Set(parts.transformer!.weights.names())).toEqual(new Set(Object.keys(tensors)));
+    expect(parts.transformer!.weights.find("transformer_blocks.0.img_mlp.proj.weight")!.shape).toEqual([12288, 4096]);
+    expect(scheduler).toMatchObject({ use_dynamic_shifting: true, base_shift: 0.5, max_shift: 1.15 });
+    expect(options).toEqual({});
+    const turbo = await read("/m/qwen_image_2.1_turbo_int8_convrot.safetensors");
+    expect(turbo.options.sample_sigmas).toHaveLength(8);
+    const { config, tensors: ofVae } = published["qwen-image-21-vae"]!;
+    const vae = await recogniseFile(weightsOf(ofVae, "", "/m/qwen_image_2.1_vae_bf16.safetensors"));
+    expect(vae.kind === "network" && vae.network.config).toMatchObject({
+      ...{ _class_name: "AutoencoderKLQwenImage21", base_dim: 96, decoder_base_dim: 144, z_dim: 64 },
+      ...{ dim_mult: config.dim_mult, temperal_downsample: config.temperal_downsample, num_res_blocks: 2 },
+      ...{ latents_mean: config.latents_mean, latents_std: config.latents_std },
+    });
   });
 });

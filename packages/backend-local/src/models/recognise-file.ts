@@ -1,6 +1,7 @@
 import { modelError } from "../files/model-error.ts";
 import { TensorNames } from "../files/tensor-names.ts";
 import type { Weights } from "../files/weights.ts";
+import { deducedQwenVae21 } from "./deduced/deduced-qwen-vae-21.ts";
 import { deducedText } from "./deduced/deduced-text.ts";
 import { deducedQwenVae, deducedTinyVae, deducedVae } from "./deduced/deduced-vae.ts";
 import { looksLike } from "./looks-like.ts";
@@ -20,7 +21,7 @@ export type RecognisedFile =
 
 /** What files are understood, for messages. */
 export const supportedFiles =
-  "checkpoints of Stable Diffusion 1, 2 and XL in the original naming, transformers of FLUX.1, FLUX.2 klein, FLUX.3 klein, Z-Image, Stable Diffusion 3, Qwen-Image, Krea 2, Chroma and PixArt-Σ alone or with their other parts, upscalers (ESRGAN, Real-ESRGAN), and single UNets, VAEs (TAESD too) and text encoders (CLIP, T5, Qwen 3, Qwen2.5-VL, Qwen3-VL)";
+  "checkpoints of Stable Diffusion 1, 2 and XL in the original naming, transformers of FLUX.1, FLUX.2 klein, FLUX.3 klein, Z-Image, Stable Diffusion 3, Qwen-Image (2.1, too), Krea 2, Chroma and PixArt-Σ alone or with their other parts, upscalers (ESRGAN, Real-ESRGAN), and single UNets, VAEs (TAESD too) and text encoders (CLIP, T5, Qwen 3, Qwen2.5-VL, Qwen3-VL)";
 
 /**
  * Tells what a weights file is from its tensors' names and shapes alone.
@@ -97,6 +98,7 @@ function singleNetwork(weights: Weights, names: TensorNames) {
     const vae = originalWanVae({ weights, prefix: "" });
     return part("vae", vae, deducedQwenVae(vae));
   }
+  if (names.has("decoder.up_blocks.0.upsampler.resample")) return part("vae", weights, deducedQwenVae21(weights));
   if (names.has("decoder.up_blocks.0.resnets") && weights.find("decoder.norm_out.gamma") !== undefined)
     return part("vae", weights, deducedQwenVae(weights));
   if (names.has("decoder.up_blocks.0.resnets") || names.has("encoder.down_blocks.0.resnets"))

@@ -204,3 +204,21 @@ export function deducedQwenImage(weights: Weights): Record<string, unknown> {
     zero_cond_t: weights.find("__index_timestep_zero__") !== undefined,
   };
 }
+
+/** The same of Qwen-Image 2.1. */
+export function deducedQwenImage21(weights: Weights): Record<string, unknown> {
+  const names = new TensorNames(weights);
+  const [width = 1, channels] = names.shape("img_in.weight");
+  const [headSize = 128] = names.shape("transformer_blocks.0.attn.norm_q.weight");
+  return {
+    _class_name: "QwenImage21Transformer2DModel",
+    in_channels: channels,
+    out_channels: names.shape("proj_out.weight")[0],
+    num_layers: names.count("transformer_blocks"),
+    attention_head_dim: headSize,
+    num_attention_heads: width / headSize,
+    context_in_dim: names.shape("txt_in.in_layer.weight")[1],
+    mlp_ratio: (names.shape("transformer_blocks.0.img_mlp.proj.weight")[0] ?? 0) / width,
+    axes_dims_rope: seldomByTime(headSize),
+  };
+}

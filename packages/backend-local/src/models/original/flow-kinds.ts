@@ -9,6 +9,7 @@ import {
   deducedKrea2,
   deducedPixArt,
   deducedQwenImage,
+  deducedQwenImage21,
   deducedSD3,
   deducedZImage,
 } from "../deduced/deduced-transformers.ts";
@@ -17,6 +18,7 @@ import { originalChroma, originalFlux1, originalFlux2 } from "./original-flux.ts
 import { originalFlux3 } from "./original-flux3.ts";
 import { originalKrea2 } from "./original-krea2.ts";
 import { originalPixArt } from "./original-pixart.ts";
+import { originalQwenImage21 } from "./original-qwen-image-21.ts";
 import { originalSD3 } from "./original-sd3.ts";
 import { originalZImage } from "./original-z-image.ts";
 import { type Source, sameNames } from "./renaming.ts";
@@ -140,6 +142,26 @@ const qwenImage: FlowKind = {
   texts: { textEncoder: [comfy("qwen25_7b")] },
 };
 
+const qwenImage21: FlowKind = {
+  original: ["txt_in.text_norm", "modulation.1", "transformer_blocks.0.img_mlp.gate_up"],
+  diffusers: ["txt_in.text_norm", "modulation.1", "transformer_blocks.0.img_mlp.gate_layer"],
+  rename: originalQwenImage21,
+  deduce: deducedQwenImage21,
+  around: (_config, file) => ({
+    pipeline: "QwenImage21Pipeline",
+    ...(/turbo/i.test(basename(file)) ? turbo21 : { scheduler: { ...flowEuler, ...byPicture, shift: 1 }, options: {} }),
+    tokenizers: { tokenizer: "qwen" },
+    latents: {},
+  }),
+  texts: { textEncoder: [comfy("qwen3vl_8b")] },
+};
+
+/** The levels that Qwen-Image 2.1 Turbo was distilled at, as published. */
+const turbo21 = {
+  scheduler: { ...flowEuler, shift: 1 },
+  options: { sample_sigmas: [1, 0.978453, 0.95418, 0.926626, 0.89508, 0.845148, 0.704534, 0.414568] },
+};
+
 const krea2: FlowKind = {
   original: ["txtfusion.projector", "tmlp.0"],
   diffusers: ["text_fusion.projector", "time_embed.linear_1"],
@@ -220,7 +242,7 @@ function isBaseZImage(name: string): boolean {
   );
 }
 
-const kinds: readonly FlowKind[] = [flux1, flux2, zImage, sd3, qwenImage, krea2, flux3, chroma, pixart];
+const kinds: readonly FlowKind[] = [flux1, flux2, zImage, sd3, qwenImage, qwenImage21, krea2, flux3, chroma, pixart];
 const prefixes = ["model.diffusion_model.", "diffusion_model.", "transformer.", "model.", ""];
 
 /** A flow's transformer that was found in a file, under diffusers' names. */

@@ -106,8 +106,7 @@ function spread(graph: GraphBuilder, x: Value, { inChannels, outChannels, moment
 /** The way past a block that halves: means of four squares, and then of as many channels and moments as become one. Moments before a picture are zeros. */
 function gathered(graph: GraphBuilder, x: Value, { inChannels, outChannels, moments }: Past, halves: boolean): Value {
   const together = whole((inChannels * moments) / outChannels);
-  const attributes = { kernel_shape: { ints: [2, 2] }, strides: { ints: [2, 2] } };
-  const even = halves ? graph.node("AveragePool", [x], { attributes }) : x;
+  const even = halves ? meanOfFour(graph, x) : x;
   // One more channel, of zeros.
   const padded = moments === 1 ? even : graph.node("Pad", [even, graph.ints([0, 0, 0, 0, 0, 1, 0, 0])]);
   const parts = Array.from({ length: together }, (_, k) => {
@@ -119,6 +118,15 @@ function gathered(graph: GraphBuilder, x: Value, { inChannels, outChannels, mome
   });
   const sum = parts.reduce((all, part) => graph.node("Add", [all, part]));
   return together === 1 ? sum : graph.node("Mul", [sum, graph.floats(1 / together)]);
+}
+
+/** Means of 2×2 squares. */
+function meanOfFour(graph: GraphBuilder, x: Value): Value {
+  const everySecond = (from: Value, first: number, axis: number) =>
+    graph.node("Slice", [from, graph.ints([first]), graph.ints([2 ** 31 - 1]), graph.ints([axis]), graph.ints([2])]);
+  const half = (from: Value, axis: number) =>
+    graph.node("Add", [everySecond(from, 0, axis), everySecond(from, 1, axis)]);
+  return graph.node("Mul", [half(half(x, 2), 3), graph.floats(0.25)]);
 }
 
 function whole(count: number): number {
