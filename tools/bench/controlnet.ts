@@ -74,7 +74,7 @@ process.stdout.write(`${JSON.stringify(figures, null, 2)}\n`);
 
 function torchFigures(): unknown {
   const python = process.env.LATENTKIT_PYTHON;
-  if (python === undefined) return "not run: LATENTKIT_PYTHON is not set";
+  if (!python) return "not run: LATENTKIT_PYTHON is not set";
   const script = fileURLToPath(new URL("controlnet_figures.py", import.meta.url));
   const { status, stdout, stderr } = spawnSync(python, [script, String(side), String(runs)], { encoding: "utf8" });
   return status === 0 ? JSON.parse(stdout) : `failed: ${stderr.slice(-500)}`;

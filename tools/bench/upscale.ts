@@ -1,6 +1,6 @@
 /**
- * How fast upscaling networks of the published sizes enlarge (random weights): megapixels made a minute through the public API, in tiles, and torch's for the
- * same networks in the same run.
+ * How fast upscaling networks of the published sizes enlarge (random weights): megapixels made a minute through the public API, and torch's for the
+ * same networks in the same run. The picture is one tile, unless it is larger than these: then each sees its neighbours' edges too.
  *
  *     node --conditions=latentkit-source tools/bench/upscale.ts [side] [tileSize]
  *
@@ -19,8 +19,8 @@ import { buildSrvggNetCompact } from "../../packages/backend-local/src/networks/
 import { benchFolder, circumstances, round } from "./bench-model.ts";
 import { wantedTensors, writeRandomWeights } from "./random-weights.ts";
 
-const side = Number(process.argv[2] ?? 192);
-const tileSize = Number(process.argv[3] ?? 128);
+const side = Number(process.argv[2] ?? 256);
+const tileSize = Number(process.argv[3] ?? 256);
 const rrdb = { num_feat: 64, num_grow_ch: 32, num_block: 23, num_upsample: 2, unshuffle: 1 };
 const compact = { _class_name: "SRVGGNetCompact", num_feat: 64, num_conv: 32, upscale: 4 };
 const networks: Record<string, (weights: Weights) => unknown> = {
@@ -66,7 +66,7 @@ process.stdout.write(`${JSON.stringify(figures, null, 2)}\n`);
 
 function torchSeconds(name: string): number | string {
   const python = process.env.LATENTKIT_PYTHON;
-  if (python === undefined) return "not run: LATENTKIT_PYTHON is not set";
+  if (!python) return "not run: LATENTKIT_PYTHON is not set";
   const script = fileURLToPath(new URL("upscale_figures.py", import.meta.url));
   const { status, stdout, stderr } = spawnSync(python, [script, name, String(side)], { encoding: "utf8" });
   return status === 0 ? Number(stdout) : `failed: ${stderr.slice(-500)}`;

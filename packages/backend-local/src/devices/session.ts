@@ -42,9 +42,11 @@ export async function planSession(
   // Wherever they are computed: a timestep's angles are far beyond what float16 can tell apart.
   const model = isHalf ? inHalfPrecision(whole, small) : whole;
   const folds = isHalf && !onlyHalfFiles(whole);
+  // A layout for the CPU's convolutions is none for another device's.
+  const own = { ...options, graphOptimizationLevel: "extended" as const };
   return {
     model: encodeModel(model),
-    options: { ...(folds ? folding(options) : options), ...providers(device, onHost) },
+    options: { ...(folds ? folding(own) : own), ...providers(device, onHost) },
     onHost,
     dispose,
   };

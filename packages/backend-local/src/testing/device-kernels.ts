@@ -33,5 +33,8 @@ export const kernelsOn: Readonly<Record<"cuda" | "directml", ReadonlySet<string>
   directml: new Set([...both, "Equal", "Pad"]),
 };
 
-/** What may be done by the CPU: numbers of tokens, shapes, and the zero that an odd timestep embedding ends with. */
-export const smallOps: ReadonlySet<string> = new Set(["ArgMax", "Equal", "Pad", "ScatterElements"]);
+/**
+ * What may be done by the CPU: numbers of tokens, shapes, the zero that an odd timestep embedding ends with, and the shortcuts of a VAE's encoder, which are
+ * needed once a picture.
+ */
+export const smallOps: ReadonlySet<string> = new Set(["ArgMax", "AveragePool", "Equal", "Pad", "ScatterElements"]);

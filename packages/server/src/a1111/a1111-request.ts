@@ -101,8 +101,6 @@ const off: Readonly<Record<string, readonly unknown[]>> = {
   script_name: [""],
   refiner_checkpoint: ["", "None"],
   hr_checkpoint_name: ["", "Use same checkpoint"],
-  hr_sampler_name: ["", "Use same sampler"],
-  hr_scheduler: ["", "Use same scheduler"],
   hr_prompt: [""],
   hr_negative_prompt: [""],
   hr_resize_x: [0],
@@ -116,22 +114,19 @@ const off: Readonly<Record<string, readonly unknown[]>> = {
   infotext: [""],
 };
 
-/** Settings that bear on a picture's edges or its fill, and how they are here. */
+/** Settings that bear on a picture's fill or shape, and how they are here. */
 const fixed: Readonly<Record<string, readonly unknown[]>> = {
-  mask_blur: [0],
-  mask_blur_x: [0],
-  mask_blur_y: [0],
   inpainting_fill: [1],
-  inpaint_full_res: [false, 0],
   resize_mode: [0],
   initial_noise_multiplier: [1],
 };
 
-const latentUpscalers: Readonly<Record<string, string>> = {
+const knownUpscalers: Readonly<Record<string, string>> = {
   Latent: "bilinear",
   "Latent (nearest)": "nearest",
-  "Latent (nearest-exact)": "nearest",
+  "Latent (nearest-exact)": "nearest-exact",
   "Latent (bicubic)": "bicubic",
+  Lanczos: "lanczos",
 };
 
 /**
@@ -176,7 +171,7 @@ export function readA1111Request(
       ? { previewEvery: settings.show_progress_every_n_steps }
       : {}),
     output: { format: settings.samples_format },
-    ...(kind === "img2img" ? imagesOf(given, issues) : hiresOf(given)),
+    ...(kind === "img2img" ? { ...imagesOf(given, issues), ...maskOf(given, { issues, warnings }) } : hiresOf(given)),
   };
   if (issues.length > 0) throw new InvalidRequestError(issues);
   return {
@@ -240,11 +235,16 @@ function noiseOf(
   };
 }
 
-function hiresOf({ enable_hr, hr_scale, hr_upscaler, hr_second_pass_steps, denoising_strength }: Fields): Fields {
+function hiresOf(given: Fields): Fields {
+  const { enable_hr, hr_scale, hr_upscaler, hr_second_pass_steps, hr_sampler_name, hr_scheduler } = given;
   if (enable_hr !== true) return {};
-  const upscaler = typeof hr_upscaler === "string" ? (latentUpscalers[hr_upscaler] ?? hr_upscaler) : "bilinear";
+  const upscaler = typeof hr_upscaler === "string" ? (knownUpscalers[hr_upscaler] ?? hr_upscaler) : "bilinear";
   const steps = Number(hr_second_pass_steps ?? 0) > 0 ? { steps: hr_second_pass_steps } : {};
-  return { hires: { scale: hr_scale ?? 2, strength: denoising_strength ?? 0.7, upscaler, ...steps } };
+  const own = samplerOf({
+    sampler_name: hr_sampler_name === "Use same sampler" ? "" : hr_sampler_name,
+    scheduler: hr_scheduler === "Use same scheduler" ? "" : hr_scheduler,
+  });
+  return { hires: { scale: hr_scale ?? 2, strength: given.denoising_strength ?? 0.7, upscaler, ...steps, ...own } };
 }
 
 function imagesOf({ init_images, mask, denoising_strength, image_cfg_scale }: Fields, issues: Issue[]): Fields {
@@ -252,9 +252,24 @@ function imagesOf({ init_images, mask, denoising_strength, image_cfg_scale }: Fi
   if (images.length !== 1) issues.push({ field: "init_images", message: "must be a list with one picture, as base64" });
   return {
     image: sourceOf(images[0], "init_images[0]", issues),
-    ...(mask === undefined ? {} : { mask: sourceOf(mask, "mask", issues) }),
     strength: denoising_strength ?? 0.75,
     ...(image_cfg_scale === undefined || mask !== undefined ? {} : { imageGuidanceScale: image_cfg_scale }),
+  };
+}
+
+/** How a mask is taken, with A1111's own defaults: blurred by 4, its part alone painted, with no room around it. Inverting is done to the pixels. */
+function maskOf(given: Fields, { issues, warnings }: { issues: Issue[]; warnings: string[] }): Fields {
+  if (given.mask === undefined) return {};
+  const blurs = ["mask_blur_x", "mask_blur_y"].map((field) => numberOf(given[field], field, issues, 4));
+  const maskBlur = numberOf(given.mask_blur, "mask_blur", issues, Math.max(...blurs));
+  if (given.mask_blur === undefined && blurs[0] !== blurs[1])
+    warnings.push(`mask_blur_x and mask_blur_y are one here: ${maskBlur}`);
+  const padding = numberOf(given.inpaint_full_res_padding, "inpaint_full_res_padding", issues, 0);
+  const onlyMasked = ![false, 0].includes((given.inpaint_full_res ?? true) as boolean | number);
+  return {
+    mask: sourceOf(given.mask, "mask", issues),
+    maskBlur,
+    ...(onlyMasked ? { onlyMasked, maskPadding: padding } : {}),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Weights } from "../../files/weights.ts";
-import type { NetworkGraph } from "../../networks/network-graph.ts";
+import { type NetworkGraph, withWeightsLaidOut } from "../../networks/network-graph.ts";
 import { buildRrdbNet, rrdbNetConfig } from "../../networks/rrdb-net/rrdb-net.ts";
 import { buildSrvggNetCompact, srvggConfig } from "../../networks/srvgg-net-compact/srvgg-net-compact.ts";
 
@@ -20,7 +20,7 @@ export function upscalerShape(config: unknown): UpscalerShape {
 
 /** The graph of an upscaling network: `picture` to `enlarged`, `[1, 3, height, width]` in 0 to 1. */
 export function buildUpscaler(config: unknown, weights: Weights): NetworkGraph {
-  return isCompact(config) ? buildSrvggNetCompact(config, weights) : buildRrdbNet(config, weights);
+  return withWeightsLaidOut(isCompact(config) ? buildSrvggNetCompact(config, weights) : buildRrdbNet(config, weights));
 }
 
 function isCompact(config: unknown): boolean {
