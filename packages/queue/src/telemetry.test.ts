@@ -32,4 +32,5 @@ it.skipIf(redisProgram === undefined)("a worker's span hangs under the one that 
   expect(await eventually(() => drawn() !== undefined)).toBe(true);
   expect(drawn()!.parentSpanContext?.spanId).toBe(caller.spanContext().spanId);
   expect(drawn()!.attributes["gen_ai.provider.name"]).toBe("memory");
+  expect(drawn()!.status.code, "it is well").toBe(1);
 });

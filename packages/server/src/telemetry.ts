@@ -14,6 +14,8 @@ export interface Telemetry {
   contentType: string;
 }
 
+/** A client may write any word there, and each would be a series of its own. */
+const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 /** Seconds that pictures take, from the embedded model's to those of large ones on a CPU. */
 const buckets = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900];
 
@@ -61,7 +63,8 @@ export function makeTelemetry(server: Pick<ServerContext, "jobs" | "uploads" | "
   return {
     contentType: registry.contentType,
     text: () => registry.metrics(),
-    answered: (route, method, status, took) => answers.observe({ route, method, status: `${status}` }, took),
+    answered: (route, method, status, took) =>
+      answers.observe({ route, method: methods.has(method) ? method : "other", status: `${status}` }, took),
     begin(job) {
       const { request, origin } = job;
       const span = new GenerationSpan(request, {
@@ -69,11 +72,13 @@ export function makeTelemetry(server: Pick<ServerContext, "jobs" | "uploads" | "
         kind: SpanKind.SERVER,
         attributes: { "latentkit.dialect": origin.dialect },
       });
-      void note(job, span).then(() => {
+      const count = () => {
         jobs.inc({ outcome: job.status, dialect: job.origin.dialect });
         images.inc(job.images.length);
         seconds.observe((Date.now() - job.createdAt) / 1000);
-      });
+      };
+      // What a program's SDK throws is none of the server's.
+      void note(job, span).then(count, () => {});
     },
   };
 }

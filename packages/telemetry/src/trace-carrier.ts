@@ -10,7 +10,13 @@ export function traceInto(from: Context = context.active()): TraceCarrier {
   return carrier;
 }
 
-/** The trace that another process gave, as a context to work in. */
+/** The trace that another process gave, as a context to work in. What is none is passed over: no job fails for want of its trace. */
 export function traceFrom(carrier: TraceCarrier | undefined): Context {
-  return propagation.extract(ROOT_CONTEXT, carrier ?? {});
+  if (typeof carrier !== "object" || carrier === null) return ROOT_CONTEXT;
+  const texts = Object.entries(carrier).filter(([, value]) => typeof value === "string");
+  try {
+    return propagation.extract(ROOT_CONTEXT, Object.fromEntries(texts));
+  } catch {
+    return ROOT_CONTEXT;
+  }
 }

@@ -1,4 +1,4 @@
-import { createClient } from "@latentkit/core";
+import { createClient, type GenerationRequest, parseRequest } from "@latentkit/core";
 import { describeBackend, memoryBackend } from "@latentkit/testing";
 import { context, propagation, SpanKind, trace } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
@@ -88,7 +88,18 @@ describe("a job's span", () => {
       isRemote: true,
     });
     expect(trace.getSpanContext(traceFrom(undefined))).toBeUndefined();
-    expect(trace.getSpanContext(traceFrom("none" as never))).toBeUndefined();
+    for (const none of ["none", 7, null, [], { traceparent: 7, tracestate: {}, baggage: 7 }, { traceparent: "00-x" }])
+      expect(trace.getSpanContext(traceFrom(none as never))).toBeUndefined();
     caller.end();
+  });
+
+  it("is well for one who reads to the end and no further, as a queue's worker does", async () => {
+    const memory = memoryBackend();
+    const signal = new AbortController().signal;
+    const request = parseRequest({ prompt: "a" }) as GenerationRequest;
+    for await (const event of withTelemetry(memory).generate(request, { signal }))
+      if (event.type === "completed") break;
+    expect(exporter.getFinishedSpans().map(({ status }) => status.code)).toEqual([1]);
+    await memory.dispose();
   });
 });

@@ -58,9 +58,9 @@ async function* followed(
       const next = await inside(() => events!.next());
       if (next.done === true) break;
       span.note(next.value);
-      yield next.value;
       // Nobody may ask for what comes after it.
       if (next.value.type === "completed") span.end();
+      yield next.value;
     }
     span.end();
   } catch (error) {
