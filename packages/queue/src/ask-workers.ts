@@ -3,6 +3,7 @@ import { type Capabilities, ConnectionError, reviveError, type SerializedError }
 import type { Redis } from "ioredis";
 import type { Keys } from "./keys.ts";
 import { backendId } from "./queue-options.ts";
+import { parseAnswer, parseCapabilities } from "./told.ts";
 
 /** What a worker answers. */
 export type WorkerAnswer = { capabilities: Capabilities } | { error: SerializedError };
@@ -26,11 +27,11 @@ export async function askWorkers(
   const deadline = Date.now() + (listening > 0 ? answerMs : 0);
   while (Date.now() < deadline) {
     const told = await redis.get(keys.answer(id));
-    if (told !== null) return capabilitiesIn(JSON.parse(told) as WorkerAnswer);
+    if (told !== null) return capabilitiesIn(parseAnswer(told));
     await sleep(25, undefined, signal === undefined ? {} : { signal });
   }
   const last = await redis.hget(keys.capabilities, model ?? "");
-  if (last !== null) return capabilitiesIn({ capabilities: JSON.parse(last) as Capabilities });
+  if (last !== null) return capabilitiesIn({ capabilities: parseCapabilities(last) });
   throw new ConnectionError(
     "No worker listens on this queue, and none has said what it can do: start one with latentkit worker, of the same name and Redis.",
     { backend: backendId, retryable: true },

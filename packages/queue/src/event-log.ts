@@ -2,6 +2,7 @@ import type { GenerationEvent, SerializedError } from "@latentkit/core";
 import type { Redis } from "ioredis";
 import type { Keys } from "./keys.ts";
 import type { StoredEvent } from "./store/stored-events.ts";
+import { parseEntry } from "./told.ts";
 
 /** What stands in a job's log: its events, or the error that it ended with. */
 export type LogEntry = StoredEvent | { type: "error"; error: SerializedError };
@@ -74,8 +75,12 @@ export class EventWriter {
   }
 }
 
-/** Entries of a job's log behind `after`, at most a hundred. */
-export async function readLog(redis: Redis, key: string, after: string): Promise<{ id: string; entry: LogEntry }[]> {
+/** Entries of a job's log behind `after`, at most a hundred; undefined are those of kinds that are not known here. */
+export async function readLog(
+  redis: Redis,
+  key: string,
+  after: string,
+): Promise<{ id: string; entry: LogEntry | undefined }[]> {
   const found = await redis.xrange(key, after === "" ? "-" : `(${after}`, "+", "COUNT", 100);
-  return found.map(([id, [, json = "{}"]]) => ({ id, entry: JSON.parse(json) as LogEntry }));
+  return found.map(([id, [, json = "{}"]]) => ({ id, entry: parseEntry(json) }));
 }

@@ -6,6 +6,7 @@ import type { Keys } from "./keys.ts";
 import { backendId } from "./queue-options.ts";
 import type { ObjectStore } from "./store/object-store.ts";
 import { loadEvent } from "./store/stored-events.ts";
+import { parseNews } from "./told.ts";
 
 /** What a job is followed with. */
 export interface FollowContext {
@@ -25,7 +26,7 @@ export async function* followJob(job: string, context: FollowContext): AsyncGene
   const news: News[] = [];
   let wake = () => {};
   const leave = await context.listen(keys.news(job), (text) => {
-    news.push(JSON.parse(text) as News);
+    addNews(news, parseNews(text));
     wake();
   });
   const onAbort = () => wake();
@@ -41,6 +42,7 @@ export async function* followJob(job: string, context: FollowContext): AsyncGene
         const entries = await readLog(redis, keys.events(job), last);
         for (const { id, entry } of entries) {
           last = id;
+          if (entry === undefined) continue;
           if (entry.type === "error") throw reviveError(entry.error, backendId);
           if (!seen.isNew(entry)) continue;
           yield await loadEvent(entry, store);
@@ -77,6 +79,19 @@ export async function* followJob(job: string, context: FollowContext): AsyncGene
   }
 }
 
+/** A reader who is slow holds no more than this. */
+const mostNews = 256;
+
+/** Of what is told at once the oldest gives way, as does a second call to look at the log. */
+function addNews(news: News[], told: News | undefined): void {
+  const last = news.at(-1);
+  if (told === undefined || ("log" in told && last !== undefined && "log" in last)) return;
+  news.push(told);
+  if (news.length <= mostNews) return;
+  const oldest = news.findIndex((other) => "live" in other);
+  news.splice(oldest, 1);
+}
+
 /** What a second attempt tells again is told once. */
 class Seen {
   readonly #images = new Map<number, string>();
@@ -110,18 +125,23 @@ class Seen {
   }
 }
 
-/** A job that failed without a word: its worker died too often, or somebody removed it. */
+/** A job that ended without a word: its worker died too often, or said nothing of it, or somebody removed it. */
 async function checkAlive(job: string, { queue, redis, keys }: FollowContext, last: string): Promise<void> {
   const found = await queue.getJob(job);
   const state = await found?.getState();
-  if (found !== undefined && state !== "failed" && state !== "unknown") return;
+  const isOver = state === "failed" || state === "completed" || state === "unknown";
+  if (found !== undefined && !isOver) return;
   if ((await readLog(redis, keys.events(job), last)).length > 0) return;
   if (found === undefined)
     throw new NotFoundError("The queue knows this job no more: it was removed, or ended too long ago.", {
       backend: backendId,
       details: { id: job },
     });
-  throw new GenerationError(`The job failed: ${found.failedReason ?? "no reason was given"}`, {
+  const why =
+    state === "completed"
+      ? "its worker called it done, and its log does not say so: is the worker of another version, or has Redis dropped it?"
+      : (found.failedReason ?? "no reason was given");
+  throw new GenerationError(`The job failed: ${why}`, {
     backend: backendId,
     details: { id: job },
   });

@@ -57,6 +57,8 @@ export class JobProcessor {
   async process(job: Job<JobData>, token: string, signal: AbortSignal | undefined): Promise<void> {
     const { keys, redis, options } = this.#context;
     const id = job.id!;
+    // Whoever writes into Redis may write anything.
+    if (typeof job.data !== "object" || job.data === null) job.data = {} as JobData;
     const leaving = new AbortController();
     const onAbort = () => leaving.abort(signal?.reason === "lost" ? "lost" : "cancelled");
     if (signal?.aborted) onAbort();
@@ -168,7 +170,7 @@ export class JobProcessor {
       if (usdPerImage !== 0)
         throw new ConnectionError(
           "The worker that had this job died before anybody knew what became of it: it is not begun again, so that nothing is billed twice.",
-          { backend: backend.id, details: { outcome: "unknown" } },
+          { backend: backend.id, retryable: false, details: { outcome: "unknown" } },
         );
     }
     await job.updateData({ ...job.data, begun: true });

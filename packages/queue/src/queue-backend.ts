@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   type Backend,
   type CallOptions,
@@ -102,7 +103,11 @@ export class QueueBackend implements Backend {
 
   async dispose(): Promise<void> {
     this.#disposal.abort();
-    await Promise.allSettled([...this.#running]);
+    // Redis may be away: jobs end by losing their connection then.
+    const over = new AbortController();
+    const patience = sleep(this.#options.cancelMs, undefined, { signal: over.signal }).catch(() => {});
+    await Promise.race([Promise.allSettled([...this.#running]), patience]);
+    over.abort();
     if (this.#open === undefined) return;
     const { redis, subscriber, queue: bull } = this.#open;
     this.#open = undefined;
@@ -187,7 +192,9 @@ export class QueueBackend implements Backend {
       isOver = !signal.aborted;
       throw error;
     } finally {
-      if (!isOver && id !== undefined) await this.#cancel(id).catch(() => {});
+      // Redis may be away.
+      if (!isOver && id !== undefined)
+        await within(this.#options.cancelMs, this.#cancel(id), "cancelling").catch(() => {});
       this.#running.delete(promise);
       resolve();
     }

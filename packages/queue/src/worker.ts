@@ -129,9 +129,12 @@ class RunningWorker implements QueueWorker {
     this.#worker = undefined;
     const closing = worker.close();
     const timer = setTimeout(() => this.#processor?.handBack(), graceMs);
-    await closing.catch(() => {});
+    const { connectMs } = this.#options;
+    // Redis may be away: what waits for it ends by losing its connection then.
+    const most = Math.min(graceMs + connectMs, 2 ** 31 - 1);
+    await within(most, closing, "closing").catch(() => {});
     clearTimeout(timer);
-    await this.#redis.del(this.#keys.worker(this.id)).catch(() => {});
+    await within(Math.min(connectMs, 1000), this.#redis.del(this.#keys.worker(this.id)), "leaving").catch(() => {});
     this.#disconnect();
     return this.#processor?.goingOn ?? 0;
   }

@@ -56,5 +56,11 @@ export function reviveError(told: Partial<SerializedError>, backend?: string): L
 
 function issuesOf({ details = {} }: ErrorDetails): Issue[] {
   const { issues } = details;
-  return Array.isArray(issues) ? (issues as Issue[]) : [{ field: "", message: "the request was refused" }];
+  const known = Array.isArray(issues) ? issues.filter(isIssue) : [];
+  return known.length > 0 ? known : [{ field: "", message: "the request was refused" }];
+}
+
+function isIssue(told: unknown): told is Issue {
+  const { field, message } = (told ?? {}) as Partial<Issue>;
+  return typeof field === "string" && typeof message === "string";
 }
