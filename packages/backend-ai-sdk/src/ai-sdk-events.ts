@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { SharedV4Warning } from "@ai-sdk/provider";
 import {
+  ConnectionError,
   ContentRefusedError,
   type EncodedPayload,
   GenerationError,
@@ -57,15 +58,15 @@ export async function* callEvents(call: ModelCall, context: CallContext): AsyncG
     if (typeof value === "number") context.told.usage[name] = (context.told.usage[name] ?? 0) + value;
   for (const [i, index] of call.indexes.entries()) {
     const image = answer.images[i];
-    if (image === undefined) {
+    if (image === undefined || image === null) {
       const error = withoutPicture(answer);
       if (i === 0) throw error;
       yield imageFailed(index, error);
       continue;
     }
     const metadata = Object.fromEntries(
-      Object.entries(answer.providerMetadata ?? {}).flatMap(([name, { images = [] }]) =>
-        images[i] === undefined || images[i] === null ? [] : [[name, images[i]]],
+      Object.entries(answer.providerMetadata ?? {}).flatMap(([name, { images }]) =>
+        images?.[i] === undefined || images[i] === null ? [] : [[name, images[i]]],
       ),
     );
     if (Object.keys(metadata).length > 0) context.told.images[index] = metadata;
@@ -76,16 +77,22 @@ export async function* callEvents(call: ModelCall, context: CallContext): AsyncG
 }
 
 async function ask({ indexes, seed }: ModelCall, { model, options, shared, signal }: CallContext): Promise<Answer> {
-  const asked = {
+  const asking = (abortSignal: AbortSignal) => ({
     ...shared,
     n: indexes.length,
     seed,
-    abortSignal: signal,
+    abortSignal,
     ...(options.headers === undefined ? {} : { headers: options.headers }),
-  };
+  });
   const once = async () => {
     try {
-      return (await model.doGenerate(asked as never)) as Answer;
+      return answerOf(
+        await within(
+          options.timeoutMs,
+          signal,
+          (ending) => model.doGenerate(asking(ending) as never) as PromiseLike<unknown>,
+        ),
+      );
     } catch (error) {
       signal.throwIfAborted();
       throw errorOf(error);
@@ -107,6 +114,49 @@ async function ask({ indexes, seed }: ModelCall, { model, options, shared, signa
       (RateLimitError.isInstance(error) ||
         (LatentKitError.isInstance(error) && error.retryable && neverArrived(error.cause))),
   });
+}
+
+/** An answer with what stands in it rightly; a provider's own types are its word alone. @throws GenerationError for what is none. */
+function answerOf(told: unknown): Answer {
+  const { images, warnings, providerMetadata, usage, isRetryable } = (told ?? {}) as Record<string, unknown>;
+  if (!Array.isArray(images))
+    throw new GenerationError("The provider answered without a list of pictures.", { backend: backendId });
+  const facts = Object.entries(isObject(providerMetadata) ? providerMetadata : {});
+  return {
+    images,
+    warnings: (Array.isArray(warnings) ? warnings.filter(isObject) : []) as NonNullable<Answer["warnings"]>,
+    providerMetadata: Object.fromEntries(facts.filter(([, own]) => isObject(own))) as NonNullable<
+      Answer["providerMetadata"]
+    >,
+    usage: (isObject(usage) ? usage : {}) as Record<string, number>,
+    isRetryable: isRetryable === true,
+  };
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
+/** Waits for a provider, which may neither heed the signal nor ever answer, no longer than `ms`. */
+async function within<T>(ms: number, signal: AbortSignal, work: (signal: AbortSignal) => PromiseLike<T>): Promise<T> {
+  const deadline = AbortSignal.timeout(Math.min(Math.ceil(ms), 2 ** 31 - 1));
+  const ending = AbortSignal.any([signal, deadline]);
+  const { promise: ended, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(ending.reason);
+  ending.addEventListener("abort", onAbort, { once: true });
+  try {
+    ending.throwIfAborted();
+    return await Promise.race([work(ending), ended]);
+  } catch (cause) {
+    signal.throwIfAborted();
+    if (!deadline.aborted) throw cause;
+    throw new ConnectionError(
+      `The provider did not answer within ${ms} ms (timeoutMs). Whether the picture was made is unknown: the call is not made again, so that nothing is billed twice.`,
+      { cause, backend: backendId, retryable: false, details: { outcome: "unknown" } },
+    );
+  } finally {
+    ending.removeEventListener("abort", onAbort);
+  }
 }
 
 /** Names of the AI SDK's settings in our requests. */
@@ -156,6 +206,10 @@ function withoutPicture({ isRetryable, providerMetadata = {} }: Answer): LatentK
 }
 
 async function payloadOf(image: string | Uint8Array): Promise<EncodedPayload> {
+  if (typeof image !== "string" && !(image instanceof Uint8Array))
+    throw new GenerationError("The provider answered with a picture that is neither base64 nor bytes.", {
+      backend: backendId,
+    });
   const bytes = typeof image === "string" ? Buffer.from(image.replace(/^data:[^,]*,/, ""), "base64") : image;
   const { mediaType } = await probeImage(bytes, "generated image", 2 ** 29);
   return { kind: "encoded", mediaType, base64: Buffer.from(bytes).toString("base64") };

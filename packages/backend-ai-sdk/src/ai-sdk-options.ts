@@ -35,6 +35,7 @@ const OptionsSchema = z.strictObject({
   headers: z.record(z.string(), z.string()).optional(),
   concurrency: z.int().min(1).max(64).default(4),
   retries: z.int().min(0).max(20).default(3),
+  timeoutMs: z.number().positive().default(900_000),
 });
 
 /** Settings of an AI SDK model as a backend. Absent, what is known of its provider counts. */
@@ -61,6 +62,8 @@ export interface AiSdkOptions {
   concurrency?: number | undefined;
   /** How often a call is made again that surely did nothing: no connection, or HTTP 429. Default 3. */
   retries?: number | undefined;
+  /** Longest wait for a call's answer, in milliseconds. Default 900 000: providers poll for minutes. */
+  timeoutMs?: number | undefined;
 }
 
 /** Options with defaults filled in, and what the provider is known for. */

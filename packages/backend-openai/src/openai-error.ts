@@ -91,12 +91,20 @@ function fieldOf(param: string | null | undefined): string {
   return fields[param.replace(/[[.].*$/, "")] ?? `backendOptions.openai.${param}`;
 }
 
+/** An error as it was told, of any shape: what is of the wrong type is left out, but for what may explain it. */
+export function toldError(told: unknown): ToldError {
+  if (typeof told !== "object" || told === null) return { message: told === undefined ? undefined : String(told) };
+  const { message, type, code, param } = told as Record<string, unknown>;
+  const text = (value: unknown) => (typeof value === "string" ? value : undefined);
+  const why = text(message) ?? (message === undefined || message === null ? undefined : JSON.stringify(message));
+  return { message: why, type: text(type), code: text(code), param: text(param) };
+}
+
 /** The body of an answer that says no: OpenAI's `error`, or whatever text there is. */
 export function toldIn(text: string): ToldError {
   try {
-    const { error = {}, message } = JSON.parse(text) as { error?: ToldError | string; message?: string };
-    if (typeof error === "string") return { message: error };
-    return { message, ...error };
+    const { error, message } = JSON.parse(text) as { error?: unknown; message?: unknown };
+    return toldError(error ?? { message });
   } catch {
     return { message: text.trim().slice(0, 300) || undefined };
   }
@@ -111,7 +119,13 @@ export function connectionError(call: string, cause: unknown): LatentKitError {
   const code = connectionCode(cause);
   const details = { call, ...(code === undefined ? {} : { code }) };
   if (cause instanceof BodyTooLarge)
-    return new ConnectionError(`${cause.message} (maxBytes).`, { cause, backend: backendId, details });
+    return new ConnectionError(`${cause.message} (maxBytes).`, {
+      cause,
+      backend: backendId,
+      // It was answered, and billed with that.
+      retryable: false,
+      details,
+    });
   const what = TimeoutError.isInstance(cause) ? cause.message : `${call} got no answer${code ? ` (${code})` : ""}.`;
   if (neverArrived(cause)) return new ConnectionError(what, { cause, backend: backendId, details, retryable: true });
   return new ConnectionError(

@@ -10,7 +10,7 @@ import {
 } from "@latentkit/core";
 import type { PlannedCall } from "./map-request.ts";
 import type { OpenAiCalls } from "./openai-calls.ts";
-import { connectionError, errorOfStream, type ToldError } from "./openai-error.ts";
+import { connectionError, errorOfStream, type ToldError, toldError } from "./openai-error.ts";
 import { backendId, type ResolvedOpenAiOptions } from "./openai-options.ts";
 import type { Usage, UsageSum } from "./usage.ts";
 
@@ -55,7 +55,7 @@ async function* whole(
   const { data = [], usage } = (body ?? {}) as { data?: ToldImage[]; usage?: Usage };
   context.usage.add(usage, requestId);
   for (const [i, index] of call.indexes.entries()) {
-    const told = Array.isArray(data) ? data[i] : undefined;
+    const told = (Array.isArray(data) ? data[i] : undefined) ?? undefined;
     if (told !== undefined) yield* pictureEvents(told, index, call, context);
     else if (i === 0) throw noPicture(call, requestId);
     else yield imageFailed(index, noPicture(call, requestId));
@@ -73,13 +73,16 @@ async function* streamed(
   let step = 0;
   for await (const event of events) {
     const told = (event ?? {}) as ToldEvent;
-    if (told.type === "error" || told.error !== undefined)
-      throw errorOfStream(`POST ${call.path}`, told.error ?? { message: told.message }, requestId);
-    if (told.type?.endsWith(".partial_image")) {
-      step = Math.min(Math.max(step, (told.partial_image_index ?? step) + 1), call.partials ?? 0);
+    const type = textOf(told.type) ?? "";
+    const error = told.error ?? undefined;
+    if (type === "error" || error !== undefined)
+      throw errorOfStream(`POST ${call.path}`, toldError(error ?? { message: told.message }), requestId);
+    if (type.endsWith(".partial_image")) {
+      const { partial_image_index: place } = told;
+      step = Math.min(Math.max(step, (typeof place === "number" ? place : step) + 1), call.partials ?? 0);
       yield clock.at(step, { index });
       yield { type: "preview", index, step, image: await payloadOf(told, context) };
-    } else if (told.type?.endsWith(".completed")) {
+    } else if (type.endsWith(".completed")) {
       context.usage.add(told.usage, requestId);
       yield* pictureEvents(told, index, call, context);
       return;
@@ -87,7 +90,7 @@ async function* streamed(
   }
   throw new ConnectionError(
     `POST ${call.path}: the stream ended before its picture. Whether it was made is unknown: the call is not made again, so that nothing is billed twice.`,
-    { backend: backendId, details: { requestId, outcome: "unknown" } },
+    { backend: backendId, retryable: false, details: { requestId, outcome: "unknown" } },
   );
 }
 
@@ -100,14 +103,15 @@ async function* pictureEvents(
   const steps = (call.partials ?? 0) + 1;
   const image = await payloadOf(told, context);
   yield { type: "progress", phase: "sample", step: steps, steps, index };
-  if (told.revised_prompt)
+  if (textOf(told.revised_prompt))
     yield { type: "log", level: "info", message: `Picture ${index} was drawn from: ${told.revised_prompt}` };
   const seed = call.seed ?? (typeof told.seed === "number" || typeof told.seed === "string" ? told.seed : undefined);
   yield { type: "image", index, ...(seed === undefined ? {} : { seed }), image };
 }
 
 /** A picture's bytes: in the answer, as a data URL, or at an address. */
-async function payloadOf({ b64_json, url }: ToldImage, context: CallContext): Promise<EncodedPayload> {
+async function payloadOf(told: ToldImage, context: CallContext): Promise<EncodedPayload> {
+  const [b64_json, url] = [textOf(told.b64_json), textOf(told.url)];
   const bytes = b64_json
     ? Buffer.from(b64_json.replace(/^data:[^,]*,/, ""), "base64")
     : url
@@ -129,6 +133,10 @@ async function bring(url: string, { calls, options, signal }: CallContext): Prom
     });
   }
   return Buffer.from(await loadImageSource({ url }, { field: "generated image", signal, maxBytes: options.maxBytes }));
+}
+
+function textOf(told: unknown): string | undefined {
+  return typeof told === "string" ? told : undefined;
 }
 
 function noPicture({ path }: PlannedCall, requestId: string | undefined): GenerationError {

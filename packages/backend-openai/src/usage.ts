@@ -14,7 +14,7 @@ export class UsageSum {
 
   add(usage: Usage | undefined, requestId: string | undefined): void {
     if (requestId !== undefined) this.#requestIds.push(requestId);
-    const { input_tokens_details: input = {}, output_tokens_details: output = {}, ...totals } = usage ?? {};
+    const { input_tokens_details: input, output_tokens_details: output, ...totals } = usage ?? {};
     this.#sum("", totals as Record<string, number>);
     this.#sum("input_", input);
     this.#sum("output_", output);
@@ -25,8 +25,8 @@ export class UsageSum {
     return { ...this.#tokens, ...(this.#requestIds.length > 0 ? { requestIds: this.#requestIds } : {}) };
   }
 
-  #sum(prefix: string, figures: Readonly<Record<string, unknown>>): void {
-    for (const [name, value] of Object.entries(figures)) {
+  #sum(prefix: string, figures: Readonly<Record<string, unknown>> | null | undefined): void {
+    for (const [name, value] of Object.entries(figures ?? {})) {
       if (typeof value !== "number") continue;
       const key = `${prefix}${name}`.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
       this.#tokens[key] = (this.#tokens[key] ?? 0) + value;
