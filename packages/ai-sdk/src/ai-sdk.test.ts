@@ -1,6 +1,8 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import type { ProviderV4 } from "@ai-sdk/provider";
 import { local } from "@latentkit/backend-local";
-import { createClient, decodeImage, encodeImage, readRecipe } from "@latentkit/core";
+import { createClient, decodeImage, encodeImage, type InputRules, readRecipe } from "@latentkit/core";
 import { memoryBackend } from "@latentkit/testing";
 import { generateImage } from "ai";
 import { generateImage as generateImage6 } from "ai6";
@@ -120,6 +122,36 @@ describe("LatentKit as a provider for the AI SDK", () => {
     expect(provider.imageModel("default").modelId).toBe("default");
     expect(() => createLatentKit({})).toThrow(/client or a backend/);
     expect(() => latentkit.languageModel("x")).toThrow(/languageModel/);
+  });
+
+  it("reads a mask by its client's rules, once, and refuses options of the wrong shape", async () => {
+    const picture = await encodeImage({ width: 8, height: 8, channels: 3, data: new Uint8Array(192) }, "png");
+    let asked = 0;
+    const server = createServer((_, reply) => {
+      asked++;
+      reply.end(picture);
+    }).listen(0, "127.0.0.1");
+    await new Promise((resolve) => server.once("listening", resolve));
+    onTestFinished(() => void server.close());
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/mask.png`;
+    const call = async (inputs: InputRules, about: object = {}) => {
+      const client = createClient({ backend: memoryBackend(), inputs });
+      onTestFinished(() => client.dispose());
+      const model = createLatentKit({ client }).image();
+      const file = { type: "file", data: picture, mediaType: "image/png" };
+      return model.doGenerate({ prompt: "a", n: 1, files: [file], mask: { type: "url", url }, ...about } as never);
+    };
+    await expect(call({})).rejects.toMatchObject({ issues: [{ field: "mask" }] });
+    const elsewhere = { allowPrivate: true, allowHosts: ["images.example.com"] };
+    await expect(call(elsewhere)).rejects.toMatchObject({ issues: [{ field: "mask" }] });
+    await expect(call({ allowPrivate: true, maxBytes: 10 })).rejects.toThrow(/at most 10/);
+    const before = asked;
+    expect((await call({ allowPrivate: true })).images).toHaveLength(1);
+    expect(asked - before).toBe(1);
+    const providerOptions = { latentkit: { conditioning: 7 } };
+    await expect(call({ allowPrivate: true }, { providerOptions })).rejects.toMatchObject({
+      issues: [{ field: "conditioning" }],
+    });
   });
 
   it("turns an aspect ratio into a size that the model is used to", () => {

@@ -48,6 +48,7 @@ export class LatentKitImageModel implements Omit<ImageModelV4, "specificationVer
       capabilities: await this.#capabilities(),
       model: this.#model,
       request,
+      inputs: this.#client.inputs,
     });
     const job = this.#client.generate(input, { onUnsupported, ...(signal === undefined ? {} : { signal }) });
     if (onEvent !== undefined) {

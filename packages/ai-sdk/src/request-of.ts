@@ -1,5 +1,5 @@
 import type { ImageModelV4CallOptions, SharedV4Warning } from "@ai-sdk/provider";
-import { type Capabilities, type GenerationInput, InvalidRequestError } from "@latentkit/core";
+import { type CallInputs, type Capabilities, type GenerationInput, InvalidRequestError } from "@latentkit/core";
 import { maskOf } from "./mask.ts";
 import { sizeOfRatio } from "./size-of-ratio.ts";
 import { sourceOf } from "./source-of.ts";
@@ -10,6 +10,8 @@ export interface RequestContext {
   model: string | undefined;
   /** Fields of each request. */
   request: Partial<GenerationInput>;
+  /** The client's rules for input files. */
+  inputs?: CallInputs | undefined;
 }
 
 /**
@@ -19,7 +21,7 @@ export interface RequestContext {
  */
 export async function requestOf(
   options: ImageModelV4CallOptions,
-  { capabilities, model, request }: RequestContext,
+  { capabilities, model, request, inputs }: RequestContext,
 ): Promise<{ input: GenerationInput; warnings: SharedV4Warning[] }> {
   const { prompt, n, size, aspectRatio, seed, files = [], mask, providerOptions } = options;
   const warnings: SharedV4Warning[] = [];
@@ -35,7 +37,7 @@ export async function requestOf(
     });
   const own = { ...request, ...providerOptions?.latentkit } as Record<string, unknown>;
   const conditioning = [
-    ...((own.conditioning as unknown[]) ?? []),
+    ...listOf(own.conditioning),
     ...(kind === undefined ? [] : references.map((source) => ({ kind, image: source }))),
   ];
   const input = {
@@ -46,10 +48,17 @@ export async function requestOf(
     count: n,
     ...(seed === undefined ? {} : { seed }),
     ...(image === undefined ? {} : { image }),
-    ...(mask === undefined ? {} : { mask: await maskOf(mask) }),
+    ...(mask === undefined ? {} : { mask: await maskOf(mask, { inputs, signal: options.abortSignal }) }),
     ...(conditioning.length === 0 ? {} : { conditioning }),
   };
   return { input: input as GenerationInput, warnings };
+}
+
+/** @throws InvalidRequestError where it is none. */
+function listOf(conditioning: unknown): readonly unknown[] {
+  if (conditioning === undefined || conditioning === null) return [];
+  if (Array.isArray(conditioning)) return conditioning;
+  throw new InvalidRequestError([{ field: "conditioning", message: "must be a list" }]);
 }
 
 function shapeOf(

@@ -132,6 +132,8 @@ export interface Client {
   explain(input: GenerationInput | Recipe, options?: Pick<GenerateOptions, "signal" | "trust">): Promise<Explanation>;
   /** Draws a request several times, and finds the picture that a function scores highest. */
   bestOf(input: GenerationInput, options: BestOfOptions): Promise<BestOf>;
+  /** How it reads input files: for what reads one before it is put into a request, by {@link loadImageSource} or {@link decodeImage}. */
+  readonly inputs?: Readonly<CallInputs> | undefined;
   /** Cancels what runs and frees the backend. */
   dispose(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -183,6 +185,11 @@ class BackendClient implements Client {
     this.#history = options.history ?? processHistory;
     this.#inputs = checkInputRules(options.inputs, options.maxInputPixels);
     this.#options = options;
+  }
+
+  /** A copy: nobody who reads the rules can loosen them. */
+  get inputs(): Readonly<CallInputs> {
+    return structuredClone(this.#inputs);
   }
 
   generate(input: GenerationInput | Recipe, options?: GenerateOptions): Job {
