@@ -19,6 +19,8 @@ export type Written = "ok" | "cancelled" | "lost";
 /** One step for Redis, so that an attempt that was given up cannot write between the look and the act. */
 const script = `
 if redis.call('get', KEYS[1]) ~= ARGV[1] then return 'lost' end
+-- A job may take longer than things are kept.
+redis.call('pexpire', KEYS[1], ARGV[4])
 if redis.call('exists', KEYS[2]) == 1 then return 'cancelled' end
 if ARGV[2] == 'log' then
   redis.call('xadd', KEYS[3], '*', 'e', ARGV[3])

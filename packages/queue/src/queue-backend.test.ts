@@ -166,6 +166,11 @@ describe.skipIf(redisProgram === undefined)(
       expect((await client.generate({ prompt: "a" })).images).toHaveLength(1);
     });
 
+    it("makes a picture that takes longer than things are kept", async () => {
+      const { client } = await over({ stepMs: 10 }, { queue: { pollMs: 50 }, worker: { keepMs: 700 } });
+      expect((await client.generate({ prompt: "a", steps: 200 })).images).toHaveLength(1);
+    });
+
     it("says that its store is full, and delivers what was made before", async () => {
       const pictures = new Map<string, Uint8Array>();
       let room = Number.POSITIVE_INFINITY;
