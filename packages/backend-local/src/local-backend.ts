@@ -92,7 +92,8 @@ export class LocalBackend implements Backend {
     checkOwnOptions(request, familyOf(model));
     settle(request, model);
     const adapted = await unlessAborted(findAdapters(request, this.#folders, model), before);
-    const { request: sized, inputs } = await unlessAborted(readInputs(adapted, model.traits, before, rules), before);
+    const read = await unlessAborted(readInputs(adapted, model.traits, before, rules), before);
+    const { request: sized, inputs, warnings = [] } = read;
     const settings = settle(sized, model);
     settleSecond(sized, settings, model);
     const { width, height } = settings;
@@ -107,7 +108,7 @@ export class LocalBackend implements Backend {
       readImagePrompts(sized, model, { ipAdapter, imageEncoder, width, height, signal: before, rules }),
       before,
     );
-    const doubts = await expectationWarnings(model, { width, height, prompt });
+    const doubts = [...warnings, ...(await expectationWarnings(model, { width, height, prompt }))];
     // Only now: a picture that is slow to come keeps no one else waiting.
     const engine = this.#engine();
     const turn = engine.queue();

@@ -79,6 +79,18 @@ test("the size is the picture's own, rounded down, unless the request names one"
   expect(await named.images[0]!.size()).toEqual({ width: 32, height: 48 });
 });
 
+test("a picture that is smaller than the model can make is enlarged with a warning, unless its size is named", async () => {
+  const image = await encodeImage({ width: 5, height: 45, channels: 3, data: new Uint8Array(5 * 45 * 3) }, "png");
+  const { images, warnings } = await generate({ ...request, image });
+  const { width } = await images[0]!.size();
+  expect(width).toBeGreaterThan(5);
+  const message = expect.stringContaining(`is 5×45, smaller than this model can make; it is enlarged to ${width}×40`);
+  expect(warnings).toContainEqual(expect.objectContaining({ code: "image_enlarged", field: "image", message }));
+  const codes = async (fields: object) =>
+    (await generate({ ...request, image, ...fields })).warnings.map((w) => w.code);
+  expect(await codes({ width, height: 40 })).not.toContain("image_enlarged");
+});
+
 test("a picture's recipe makes it again, given its pictures", async () => {
   const [image, mask] = [await picture("image"), await picture("mask")];
   const first = await generate({ ...request, task: "inpaint", image, mask, strength: 0.8 });

@@ -6,6 +6,7 @@ import {
   InvalidRequestError,
   type Pixels,
   resizeImage,
+  type WarningEvent,
 } from "@latentkit/core";
 import type { EngineJob } from "../engine/protocol.ts";
 import type { Traits } from "../families/traits.ts";
@@ -17,6 +18,8 @@ import { readReferences } from "./read-references.ts";
 export interface LocalInputs {
   request: GenerationRequest;
   inputs: EngineJob["inputs"];
+  /** Of a picture that is made larger unasked, as the model can make none as small. */
+  warnings?: readonly WarningEvent[];
 }
 
 /**
@@ -94,17 +97,30 @@ async function readOwnInputs(
     });
     // diffusers' upscaler brings odd sides to a multiple of the VAE's with another filter than its other pipelines.
     const image = await resizeImage(own, fit(own.width), fit(own.height), "bicubic");
-    return withOwnSize(request, image, { width: image.width * times, height: image.height * times }, times);
+    const size = { width: image.width * times, height: image.height * times };
+    return { ...withOwnSize(request, image, size, times), ...enlargement(own, image) };
   }
   // Without its transparency, which diffusers' examples drop before all else.
-  const image = await read(request.image, "image", true, (own) => ({
-    width: request.width ?? fit(own.width),
-    height: request.height ?? fit(own.height),
-  }));
+  let told = {};
+  const image = await read(request.image, "image", true, (own) => {
+    const size = { width: request.width ?? fit(own.width), height: request.height ?? fit(own.height) };
+    // A side that is named is asked for.
+    told = enlargement({ ...own, ...named(request) }, size);
+    return size;
+  });
   const { width, height } = image;
   const inputs: EngineJob["inputs"] = { image };
   if (request.task === "inpaint") inputs.mask = await read(request.mask, "mask", false, () => ({ width, height }));
-  return { request: { ...request, width, height }, inputs };
+  return { request: { ...request, width, height }, inputs, ...told };
+}
+
+type Size = Pick<Pixels, "width" | "height">;
+
+/** A picture's sides are otherwise only rounded down. */
+function enlargement(own: Size, made: Size): Pick<LocalInputs, "warnings"> {
+  if (made.width <= own.width && made.height <= own.height) return {};
+  const message = `image: is ${own.width}×${own.height}, smaller than this model can make; it is enlarged to ${made.width}×${made.height}`;
+  return { warnings: [{ type: "warning", code: "image_enlarged", field: "image", message }] };
 }
 
 /** An upscale's size follows from its picture. */

@@ -1,3 +1,5 @@
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createClient, encodeImage, type GenerationInput, type Pixels, resizeImage } from "@latentkit/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -139,4 +141,25 @@ test("a prompt that has no effect is told of; a pickle is refused", async () => 
   const { warnings } = await upscale("compact-x2", { prompt: "a fox" });
   expect(warnings).toMatchObject([{ code: "prompt_unused" }]);
   await expect(upscale("compact-x2", { model: "/tmp/RealESRGAN_x4plus.pth" })).rejects.toThrow(/no model|pickle/);
+});
+
+// Each with the names that tell it, as its authors' files have them.
+test.each([
+  ["SPAN", "", ["conv_1.sk", "block_1.c1_r.sk", "conv_cat", "upsampler.0"]],
+  ["SPAN", "params.", ["conv_1.sk", "block_1.c1_r.sk", "conv_cat", "upsampler.0"]],
+  ["DAT", "", ["conv_first", "before_RG.1", "layers.0.blocks.0.ffn.sg.norm"]],
+  ["SwinIR or HAT", "params_ema.", ["conv_first", "layers.0.residual_group.blocks.0.norm1"]],
+])("a %s (%s) is refused by its name", async (kind, prefix, modules) => {
+  const entries = modules.map((name, i) => [
+    `${prefix}${name}.weight`,
+    { dtype: "F32", shape: [1], data_offsets: [i * 4, i * 4 + 4] },
+  ]);
+  const header = Buffer.from(JSON.stringify(Object.fromEntries(entries)));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  const model = join(await mkdtemp(join(tmpdir(), "latentkit-")), "4x.safetensors");
+  await writeFile(model, Buffer.concat([length, header, Buffer.alloc(modules.length * 4)]));
+  const job = createClient({ backend }).generate({ task: "upscale", image, model });
+  await expect(job).rejects.toMatchObject({ code: "model" });
+  await expect(job).rejects.toThrow(`of the kind ${kind};`);
 });

@@ -30,11 +30,24 @@ export function originalUpscaler(weights: Weights): RecognisedModel | undefined 
 /** The class that stands for upscaling networks: there is no pipeline of diffusers' for them. */
 export const upscalerPipeline = "ImageUpscaler";
 
+/** Upscalers that are told by their tensors and not run. */
+const otherNetworks = [
+  { kind: "SPAN", modules: ["conv_1", "block_1.c1_r", "conv_cat", "upsampler.0"] },
+  { kind: "DAT", modules: ["conv_first", "before_RG.1", "layers.0.blocks.0.ffn.sg"] },
+  { kind: "SwinIR or HAT", modules: ["conv_first", "layers.0.residual_group.blocks.0.norm1"] },
+];
+
 /** Nothing is sampled; settings that ask what would sample are answered by this. */
 const noScheduler = { _class_name: "DDIMScheduler" };
 
 function networkAt(weights: Weights, names: TensorNames, prefix: string): RecognisedPart | undefined {
   const at = (module: string) => names.has(`${prefix}${module}`);
+  const other = otherNetworks.find(({ modules }) => modules.every(at));
+  if (other !== undefined) {
+    const { source: file } = weights;
+    const message = `${file}: an upscaler of the kind ${other.kind}; supported are RRDBNet (ESRGAN, Real-ESRGAN) and SRVGGNetCompact`;
+    throw modelError("unsupported", message, { file });
+  }
   if (at("body.0.rdb1") || at("RRDB_trunk.0.RDB1") || at("model.1.sub.0.RDB1")) return rrdbNet(weights, prefix);
   const first = names.shape(`${prefix}body.0.weight`);
   const isCompact = first.length === 4 && first[2] === 3 && (at("body.1") || at("body.2")) && !at("body.0.block1");
