@@ -1,0 +1,37 @@
+import { partOf } from "../../models/model.ts";
+import { toPixels } from "../../pipeline/image-tensor.ts";
+import type { Codec, OpenModel } from "../family.ts";
+import { drawn, scaledByChannel } from "./kl-codec.ts";
+
+/** What a VAE's config says of its latents. */
+type Statistics = (config: unknown) => { latents_mean: readonly number[]; latents_std: readonly number[] };
+
+/** Pictures of three colours, or with transparency, to latents and back by a VAE for films, run for one moment: its latents are normalised channel by channel. */
+export function codecByChannel(statistics: Statistics, channels: 3 | 4): Codec {
+  const scaling = ({ model }: OpenModel) => {
+    const { latents_mean, latents_std } = statistics(partOf(model, "vae").config);
+    return scaledByChannel(1, latents_mean, latents_std);
+  };
+  return {
+    async encode(model, { width, height, data: planes }, signal) {
+      const encoder = await model.network("vaeEncoder");
+      // Nothing shines through a picture without transparency.
+      const all = channels === 3 ? planes : new Float32Array(channels * width * height).fill(1);
+      if (channels !== 3) all.set(planes);
+      const tensor = new model.runtime.Tensor("float32", all, [1, channels, height, width]);
+      const { data } = await encoder.run({ sample: tensor }, "moments", signal);
+      return data as Float32Array;
+    },
+
+    draw: (model, distribution, randn) => scaling(model).toLatent(drawn(distribution, randn)),
+
+    async decode(model, latent, [depth, height, width], signal) {
+      const { scale } = model.model.traits;
+      const decoder = await model.network("vaeDecoder");
+      const input = scaling(model).fromLatent(latent);
+      const tensor = new model.runtime.Tensor("float32", input, [1, depth, height, width]);
+      const { data } = await decoder.run({ latent_sample: tensor }, "sample", signal);
+      return toPixels(data as Float32Array, width * scale, height * scale, channels);
+    },
+  };
+}
