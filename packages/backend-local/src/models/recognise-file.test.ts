@@ -32,7 +32,7 @@ describe("a file of no known family says what it looks like, and what is support
     [["down_blocks.0.motion_modules.0.temporal_transformer.norm.weight"], /AnimateDiff/],
     [["clip_l", "clip_g"], /textual inversion/],
     [["<cat-toy>"], /textual inversion/],
-    [["conv_first.weight", "layers.0.residual_group.blocks.0.norm1.weight"], /looks like an upscaler/],
+    [["conv_first.weight", "layers.0.residual_group.blocks.0.conv.weight"], /looks like an upscaler/],
     [["model.diffusion_model.double_blocks.0.img_attn.norm.key_norm.scale"], /looks like FLUX\.1/],
     [["single_stream_modulation.lin.weight", "double_blocks.0.img_attn.qkv.weight"], /looks like FLUX\.2/],
     [["model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight"], /looks like Stable Diffusion 3/],
@@ -49,6 +49,11 @@ describe("a file of no known family says what it looks like, and what is support
     });
     await expect(recogniseFile(weightsOf(names))).rejects.toThrow(/supported are checkpoints of Stable Diffusion 1, 2/);
   });
+});
+
+test("an upscaler that is not run is called by its kind", async () => {
+  const swin = weightsOf(["conv_first.weight", "layers.0.residual_group.blocks.0.norm1.weight"]);
+  await expect(recogniseFile(swin)).rejects.toThrow(/of the kind SwinIR or HAT; supported are RRDBNet/);
 });
 
 const hasUnet = (name: string) => name.startsWith("model.diffusion_model.");
