@@ -23,6 +23,7 @@ export function checkCapabilities(request: GenerationRequest, capabilities: Capa
     ...checkOptions(request, capabilities),
     ...checkHires(request, capabilities),
     ...checkStages(request, capabilities),
+    ...checkDraft(request, capabilities),
   ];
   for (const [field, range] of Object.entries(capabilities.limits)) {
     const value = (request as Record<string, unknown>)[field];
@@ -95,6 +96,14 @@ function checkStages(request: GenerationRequest, { tasks, backend }: Capabilitie
     const message = `needs task "${needed}", which ${backend} does not have here: leave it out`;
     return [{ field: `refine[${i}]`, message, allowed: tasks }];
   });
+}
+
+/** Of a smaller draft the picture is made by a second pass. */
+function checkDraft(request: GenerationRequest, { features, backend }: Capabilities): Issue[] {
+  const scale = request.task === "text-to-image" ? request.draft?.scale : undefined;
+  if (scale === undefined || scale === 1 || features.includes("hires")) return [];
+  const message = `needs a second pass (hires) for its picture, which ${backend} does not have here: draft in fewer steps`;
+  return [{ field: "draft.scale", message }];
 }
 
 function checkHires(request: GenerationRequest, capabilities: Capabilities): Issue[] {

@@ -287,6 +287,15 @@ describe("draft and final", () => {
     expect(requests[2]).toMatchObject({ task: "image-to-image", strength: 0.1 });
   });
 
+  it("is refused at a smaller size where there is no second pass to make its picture, before anything is drawn", async () => {
+    const { client, requests } = adder({ features: ["seed", "steps"] });
+    const job = client.generate({ prompt: "a", draft: { scale: 0.5 } });
+    await expect(job).rejects.toMatchObject({ code: "unsupported", issues: [{ field: "draft.scale" }] });
+    expect(requests).toEqual([]);
+    const { images } = await client.generate({ prompt: "a", draft: { scale: 0.5 } }, { onUnsupported: "warn" });
+    expect(images[0]!.recipe!.request).toMatchObject({ draft: { scale: 1 } });
+  });
+
   it("is refused for what is no draft", async () => {
     const { client } = adder();
     const { images } = await client.generate({ prompt: "a" });

@@ -4,6 +4,7 @@ import { createClient, type GenerationEvent, type GenerationInput } from "@laten
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { local } from "../../local.ts";
 import type { LocalBackend } from "../../local-backend.ts";
+import { tensorsOf, writeTensors } from "../../testing/rewrite-safetensors.ts";
 import { difference } from "../../testing/single-file.ts";
 import { fixture, recordedTensor, temporaryFolder } from "../../testing/test-model.ts";
 
@@ -106,6 +107,25 @@ test("works with image-to-image and perturbed attention", async () => {
   expect(await pixels({ ...edit, loras: [{ model: "peft" }] })).not.toEqual(await pixels(edit));
   const guidance = { pagScale: 2 } as const;
   expect(await pixels({ guidance, loras: [{ model: "peft" }] })).not.toEqual(await pixels({ guidance }));
+});
+
+test("one of another family is refused, also where the text encoder is the same", async () => {
+  const path = join(await temporaryFolder(), "flux.safetensors");
+  const tensors = await tensorsOf(join(folder, "kohya.safetensors"));
+  const renamed = tensors.map((tensor, i) => ({
+    ...tensor,
+    name: tensor.name.replace(/^lora_unet_/, `lora_unet_double_blocks_${i}_`),
+  }));
+  await writeTensors(path, renamed);
+  const job = generate({ loras: [{ model: path }] });
+  await expect(job).rejects.toMatchObject({ code: "invalid_request", issues: [{ field: "loras[0].model" }] });
+  await expect(job).rejects.toThrow(/fits the text encoder alone/);
+  const texts = join(await temporaryFolder(), "texts.safetensors");
+  await writeTensors(
+    texts,
+    tensors.filter(({ name }) => !name.startsWith("lora_unet_")),
+  );
+  expect((await generate({ loras: [{ model: texts }] })).warnings).toEqual([]);
 });
 
 test("one that fits nothing is refused, one that fits in part says how much", async () => {

@@ -36,7 +36,7 @@ export class LoraMatcher {
   /**
    * The layers of a LoRA that the model has; a warning counts those that it hasn't.
    *
-   * @throws InvalidRequestError where it has none of them.
+   * @throws InvalidRequestError where it has none of them, or none of those that are of the network that denoises: families share text encoders.
    */
   async match(file: LoraFile, field: string): Promise<{ matches: Match[]; warnings: WarningEvent[] }> {
     const matches: Match[] = [];
@@ -50,9 +50,13 @@ export class LoraMatcher {
       if (found.length === 0) missing.push(`${layer.target}.${layer.layer}`);
     }
     const all = file.layers.length + file.unknown.length;
-    if (matches.length === 0) {
-      const message =
-        file.foreign === undefined || this.#model.parts.transformer !== undefined
+    const denoising = file.layers.filter(({ target }) => denoises(target));
+    const fitsTexts = matches.length > 0 && denoising.length > 0 && !matches.some(({ network }) => denoises(network));
+    if (matches.length === 0 || fitsTexts) {
+      const names = denoising.map(({ target, layer }) => `${target}.${layer}`);
+      const message = fitsTexts
+        ? `fits the text encoder alone, as LoRAs of other families do: none of its ${names.length} layers of the denoising network is there (${some(names)})`
+        : file.foreign === undefined || this.#model.parts.transformer !== undefined
           ? `fits nothing in the model: none of its ${all} layers is there (${some(missing)})`
           : `is a LoRA of ${file.foreign}, which is another family than the model's`;
       throw new InvalidRequestError([{ field, message }], { backend: "local" });
@@ -93,6 +97,10 @@ export class LoraMatcher {
     }
     return spelled;
   }
+}
+
+function denoises(network: string): boolean {
+  return !network.startsWith("textEncoder");
 }
 
 function some(names: readonly string[]): string {
