@@ -72,6 +72,9 @@ export function readOpenAiRequest(body: unknown, capabilities: Capabilities): Op
   const quality = whole(output_compression, "output_compression", 0, 100, issues);
   const format = oneOf(output_format, "output_format", ["png", "jpeg", "webp"], issues) ?? "png";
   const asUrl = oneOf(response_format, "response_format", ["b64_json", "url"], issues) === "url";
+  const streams =
+    oneOf(typeof stream === "boolean" ? `${stream}` : (stream ?? undefined), "stream", ["true", "false"], issues) ===
+    "true";
   for (const [field, value] of Object.entries(fields)) {
     if (known.has(field) || idle.has(field) || field in extras) continue;
     if (!(field in without))
@@ -95,7 +98,6 @@ export function readOpenAiRequest(body: unknown, capabilities: Capabilities): Op
     output: { format, ...(quality === undefined || quality === 0 ? {} : { quality }) },
     ...own,
   };
-  const streams = stream === true || stream === "true";
   if (streams && partialImages > 0) input.previewEvery ??= previewEvery(input.steps, partialImages, capabilities);
   return { input, stream: streams, partialImages: streams ? partialImages : 0, format, asUrl, warnings };
 }

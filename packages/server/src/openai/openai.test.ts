@@ -85,6 +85,7 @@ describe("OpenAI's own client", () => {
     expect(await refused({ n: 0 })).toMatchObject({ status: 400, param: "n" });
     expect(await refused({ n: 11 })).toMatchObject({ status: 400, param: "n" });
     expect(await refused({ steps: 0 })).toMatchObject({ status: 400, param: "steps" });
+    expect(await refused({ stream: "yes" })).toMatchObject({ status: 400, param: "stream" });
     expect(await refused({ output_format: "svg" })).toMatchObject({ status: 400, param: "output_format" });
     expect(await refused({ background: "transparent" })).toMatchObject({ status: 400, param: "background" });
     expect(await refused({ model: "gpt-image-1" })).toMatchObject({ status: 404, code: "model_not_found" });
