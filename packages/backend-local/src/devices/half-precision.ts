@@ -1,4 +1,5 @@
 import { toHalf } from "../files/to-float32.ts";
+import { castType } from "../graph/cast-type.ts";
 import { type DataType, dataTypeCodes } from "../graph/data-type.ts";
 import { Draft } from "../graph/draft.ts";
 import type { OnnxInitializer, OnnxModel, OnnxNode } from "../graph/onnx-model.ts";
@@ -140,11 +141,8 @@ class HalfPrecision {
         : type;
     };
     switch (op) {
-      case "Cast": {
-        const { to } = attributes;
-        const code = to !== undefined && "int" in to ? to.int : dataTypeCodes.float32;
-        return Object.entries(dataTypeCodes).find(([, each]) => each === code)![0] as DataType;
-      }
+      case "Cast":
+        return castType({ attributes });
       case "ArgMax":
       case "Shape":
         return "int64";

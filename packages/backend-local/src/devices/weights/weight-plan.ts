@@ -1,3 +1,4 @@
+import { castType } from "../../graph/cast-type.ts";
 import { type DataType, dataTypeCodes } from "../../graph/data-type.ts";
 import type { OnnxInitializer, OnnxModel, OnnxNode } from "../../graph/onnx-model.ts";
 import { type Shape, shapesOf } from "../../graph/shapes.ts";
@@ -14,7 +15,6 @@ export interface StoredTypes {
 
 /** How one weight becomes float32. */
 export interface WeightPlan {
-  readonly value: string;
   /** How many numbers it has, where that is known. */
   readonly numbers: number;
   /** What the host computes at load, which the device is given. */
@@ -62,7 +62,7 @@ export class WeightPlans {
     const isKnown = shape?.every((dim) => typeof dim === "number") === true;
     const numbers = isKnown ? product(shape as number[]) : Number.POSITIVE_INFINITY;
     const parts: Parts = { host: [], device: [] };
-    const own = { value, numbers, whole };
+    const own = { numbers, whole };
     if (numbers <= this.#smallest || !this.#follow(value, parts)) return { ...own, host: [whole], device: [] };
     return { ...own, ...parts };
   }
@@ -84,7 +84,7 @@ export class WeightPlans {
     const [stored = "", scale] = node.inputs;
     const type = this.#constants.get(stored)?.type;
     const takes = type !== undefined && this.#takesStored(type);
-    if (node.op === "Cast" && typeOfCast(node) === "float32" && type !== undefined) {
+    if (node.op === "Cast" && castType(node) === "float32" && type !== undefined) {
       if (takes) parts.device.push(node);
       else if (this.#takes.float16 && type in narrow) parts.device.push(castFrom(this.#half(stored, parts), node));
       else return false;
@@ -151,7 +151,7 @@ export class WeightPlans {
   #typeOf(value: string): DataType {
     const node = this.#prepared.get(value);
     if (node === undefined) return this.#constants.get(value)!.type;
-    if (node.op === "Cast") return typeOfCast(node);
+    if (node.op === "Cast") return castType(node);
     if (node.op === "Shape") return "int64";
     return node.op === "DequantizeLinear" ? "float32" : this.#typeOf(node.inputs[0]!);
   }
@@ -159,12 +159,6 @@ export class WeightPlans {
 
 /** Stored types that float16 holds: bfloat16 where it is within its range. */
 const narrow: Partial<Record<DataType, true>> = { bfloat16: true, float8e4m3fn: true, float8e5m2: true };
-
-function typeOfCast({ attributes }: OnnxNode): DataType {
-  const { to: target } = attributes;
-  const code = target !== undefined && "int" in target ? target.int : dataTypeCodes.float32;
-  return Object.entries(dataTypeCodes).find(([, each]) => each === code)![0] as DataType;
-}
 
 function to(type: DataType) {
   return { to: { int: dataTypeCodes[type] } };
