@@ -24,6 +24,7 @@ from diffusers import (
     ZImageTransformer2DModel,
 )
 from families import FOLDER, KEYS, files_of, task_of
+from flow_auraflow import AURAFLOW
 from flow_flux1 import FLUX1, FLUX1_FILL
 from flow_chroma import CHROMA
 from flow_chroma import OWN as OF_CHROMA
@@ -166,6 +167,7 @@ MODELS = {
     "chroma": CHROMA,
     "pixart-sigma": PIXART,
     "lumina2": LUMINA2,
+    "auraflow": AURAFLOW,
 }  # fmt: skip
 
 

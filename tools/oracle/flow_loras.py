@@ -55,6 +55,12 @@ MODELS = {
     "lumina2": ("Lumina2Pipeline", dict(guidance_scale=1.0), [
         ([each], each) for each in ("layers.1.attn.to_q", "layers.0.attn.to_k", "noise_refiner.0.attn.to_out.0", "layers.1.feed_forward.linear_2")
     ], "comfyui"),
+    "auraflow": ("AuraFlowPipeline", dict(guidance_scale=1.0), [
+        *[([f"joint_transformer_blocks.0.{own}"], f"double_layers_0_{name}") for own, name in (
+            ("attn.to_q", "attn_w2q"), ("attn.add_v_proj", "attn_w1v"), ("ff_context.linear_2", "mlpC_c_fc2"),
+        )],
+        *[([f"single_transformer_blocks.1.{own}"], f"single_layers_1_{name}") for own, name in (("attn.to_out.0", "attn_w1o"), ("ff.out_projection", "mlp_c_proj"))],
+    ], "kohya"),
     "flux3": ("Flux3Pipeline", {}, [
         *[([f"single_transformer_blocks.1.{own}"], f"single_blocks.1.{name}") for own, name in (
             ("attn.to_q", "q_proj"), ("attn.to_out.0", "attn_out"), ("ff.linear_in", "mlp_in"),

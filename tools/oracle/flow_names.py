@@ -140,6 +140,39 @@ def pixart(state):
     return result
 
 
+AURAFLOW_STARTS = {
+    "pos_embed.proj": "init_x_linear", "context_embedder": "cond_seq_linear", "time_step_proj.linear_1": "t_embedder.mlp.0",
+    "time_step_proj.linear_2": "t_embedder.mlp.2", "proj_out": "final_linear",
+}  # fmt: skip
+AURAFLOW_FEED = {"linear_1": "c_fc1", "linear_2": "c_fc2", "out_projection": "c_proj"}
+AURAFLOW_ATTENTION = {"to_q": "q", "to_k": "k", "to_v": "v", "to_out.0": "o", "add_q_proj": "q", "add_k_proj": "k", "add_v_proj": "v", "to_add_out": "o"}
+
+
+def auraflow(state):
+    result = {}
+    for name, tensor in state.items():
+        module, kind = name.rsplit(".", 1) if "." in name else ("", name)
+        if name == "register_tokens":
+            result[name] = tensor
+        elif name == "pos_embed.pos_embed":
+            result["positional_encoding"] = tensor
+        elif module in AURAFLOW_STARTS:
+            result[f"{AURAFLOW_STARTS[module]}.{kind}"] = tensor
+        elif module == "norm_out.linear":
+            result["modF.1.weight"] = swapped(tensor)
+        else:
+            double = module.startswith("joint_")
+            _, i, layer, inner = module.split(".", 3)
+            ofText = "context" in layer or "add_" in inner
+            stream = ("C" if ofText else "X") if double else ""
+            if layer == "attn":
+                own = f"attn.w{2 if double and not ofText else 1}{AURAFLOW_ATTENTION[inner]}"
+            else:
+                own = f"mlp{stream}.{AURAFLOW_FEED[inner]}" if layer.startswith("ff") else f"mod{stream or 'CX'}.1"
+            result[f"{'double' if double else 'single'}_layers.{i}.{own}.{kind}"] = tensor
+    return result
+
+
 def gguf_qwen3(state):
     pairs = {
         "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output",

@@ -36,12 +36,17 @@ def randomise(model, seed):
 def flux_vae(**options):
     vae = AutoencoderKL(
         block_out_channels=(8, 8, 8, 16), down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
-        layers_per_block=1, norm_num_groups=4, sample_size=64, latent_channels=16,
-        **{"scaling_factor": 0.3611, "shift_factor": 0.1159, "use_quant_conv": False, "use_post_quant_conv": False, **options},
+        layers_per_block=1, norm_num_groups=4, sample_size=64,
+        **{"latent_channels": 16, "scaling_factor": 0.3611, "shift_factor": 0.1159, "use_quant_conv": False, "use_post_quant_conv": False, **options},
     )  # fmt: skip
     randomise(vae, 3)
     vae.decoder.conv_out.weight.data = (vae.decoder.conv_out.weight * 0.5).bfloat16().float()
     return vae
+
+
+def xl_vae():
+    """As Stable Diffusion XL's, which PixArt-Σ and AuraFlow have too."""
+    return flux_vae(latent_channels=4, scaling_factor=0.13025, shift_factor=None, use_quant_conv=True, use_post_quant_conv=True)
 
 
 def qwen3(tokenizer, kind=Qwen3Model, **options):

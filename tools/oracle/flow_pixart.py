@@ -1,8 +1,8 @@
 """A tiny random PixArt-Σ, its networks' values and its cases, for flow_families.py. Sizes are as asked for (no bins of resolutions)."""
 
 import torch
-from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, PixArtSigmaPipeline, PixArtTransformer2DModel
-from flow_parts import noise, randomise, t5
+from diffusers import DPMSolverMultistepScheduler, PixArtSigmaPipeline, PixArtTransformer2DModel
+from flow_parts import noise, randomise, t5, xl_vae
 from t5_tokenizer import write_t5_tokenizer
 
 
@@ -19,14 +19,8 @@ def pixart(folder):
             weight.data = (weight * 3).bfloat16().float()
         if "scale_shift_table" in key:
             weight.data = (weight * 3).bfloat16().float()
-    vae = AutoencoderKL(
-        block_out_channels=(8, 8, 8, 16), down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
-        layers_per_block=1, norm_num_groups=4, sample_size=64, latent_channels=4, scaling_factor=0.13025,
-    )  # fmt: skip
-    randomise(vae, 3)
-    vae.decoder.conv_out.weight.data = (vae.decoder.conv_out.weight * 0.5).bfloat16().float()
     scheduler = DPMSolverMultistepScheduler(beta_start=0.0001, beta_end=0.02, beta_schedule="linear")
-    return PixArtSigmaPipeline(scheduler=scheduler, vae=vae, text_encoder=t5(tokenizer), tokenizer=tokenizer, transformer=transformer)
+    return PixArtSigmaPipeline(scheduler=scheduler, vae=xl_vae(), text_encoder=t5(tokenizer), tokenizer=tokenizer, transformer=transformer)
 
 
 def networks(pipeline):

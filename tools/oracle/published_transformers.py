@@ -14,6 +14,7 @@ import flow_names
 import original_names
 import torch
 from diffusers import (
+    AuraFlowTransformer2DModel,
     AutoencoderKL,
     AutoencoderKLFlux2,
     AutoencoderKLQwenImage,
@@ -42,6 +43,8 @@ from transformers import (
     Qwen3VLForConditionalGeneration,
     T5Config,
     T5EncoderModel,
+    UMT5Config,
+    UMT5EncoderModel,
 )
 
 OUT = Path(__file__).parents[2] / "packages/backend-local/fixtures/published-transformers.json.gz"
@@ -62,6 +65,7 @@ FLUX_VAE = dict(
 T5_XXL = dict(
     vocab_size=32128, d_model=4096, d_kv=64, d_ff=10240, num_layers=24, num_heads=64, feed_forward_proj="gated-gelu", is_encoder_decoder=False,
 )  # fmt: skip
+PILE_T5_XL = dict(vocab_size=32128, d_model=2048, d_kv=64, d_ff=5120, num_layers=24, num_heads=32, is_encoder_decoder=False)
 #: transformers' classes, whose configs are objects
 QWEN25_VL_7B = dict(
     text_config=dict(
@@ -93,7 +97,7 @@ SD35_MEDIUM = dict(
 SD3_MEDIUM = dict(num_layers=24, num_attention_heads=24, caption_projection_dim=1536, pos_embed_max_size=192)
 CONFIGS = {
     Qwen2_5_VLForConditionalGeneration: Qwen2_5_VLConfig, Qwen3VLForConditionalGeneration: Qwen3VLConfig, Qwen3ForCausalLM: Qwen3Config, Gemma2Model: Gemma2Config,
-    T5EncoderModel: T5Config,
+    T5EncoderModel: T5Config, UMT5EncoderModel: UMT5Config,
 }  # fmt: skip
 
 #: name: (class, config)
@@ -112,6 +116,8 @@ NETWORKS = {
     "qwen-image": (QwenImageTransformer2DModel, {}),
     "chroma": (ChromaTransformer2DModel, {}),
     "pixart-sigma": (PixArtTransformer2DModel, dict(caption_channels=4096, use_additional_conditions=False, interpolation_scale=2)),
+    "auraflow": (AuraFlowTransformer2DModel, dict(pos_embed_max_size=9216)),
+    "pile-t5-xl": (UMT5EncoderModel, PILE_T5_XL),
     "lumina2": (Lumina2Transformer2DModel, dict(cap_feat_dim=2304)),
     "gemma2-2b": (Gemma2Model, {}),
     "flux3-klein": (Flux3Transformer2DModel, dict(flow_map=True)),
@@ -140,6 +146,8 @@ ORIGINAL = {
     **{name: (flow_names.flux3, single_file.convert_flux3_transformer_checkpoint_to_diffusers) for name in ("flux3-klein", "flux3-klein-base")},
     "chroma": (flow_names.chroma, single_file.convert_chroma_transformer_checkpoint_to_diffusers),
     "pixart-sigma": (flow_names.pixart, None),
+    "auraflow": (flow_names.auraflow, single_file.convert_auraflow_transformer_checkpoint_to_diffusers),
+    "pile-t5-xl": (flow_names.gguf_t5, None),
     "krea2": (flow_names.krea2, single_file.convert_krea2_transformer_checkpoint_to_diffusers),
     "qwen-image-vae": (flow_names.wan_vae, single_file.convert_wan_vae_to_diffusers),
     "flux-vae": (lambda state: original_names.vae(state, 4), None),

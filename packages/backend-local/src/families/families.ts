@@ -1,4 +1,5 @@
 import { modelError } from "../files/model-error.ts";
+import { auraflow } from "./auraflow/auraflow-family.ts";
 import { chroma } from "./chroma/chroma-family.ts";
 import type { Family } from "./family.ts";
 import { flux1 } from "./flux1/flux1-family.ts";
@@ -34,6 +35,7 @@ export const families: readonly Family[] = [
   chroma,
   pixart,
   lumina2,
+  auraflow,
   upscaler,
 ];
 

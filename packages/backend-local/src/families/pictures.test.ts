@@ -35,6 +35,7 @@ const models = [
     "chroma",
     "pixart-sigma",
     "lumina2",
+    "auraflow",
   ],
 ];
 

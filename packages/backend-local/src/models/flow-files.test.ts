@@ -109,6 +109,7 @@ const transformers: [name: string, pipeline: string, scheduler: object][] = [
   ["qwen-image-21", "QwenImage21Pipeline", { shift: 1 }],
   ["chroma", "ChromaPipeline", { shift: Math.exp(1.15) }],
   ["pixart-sigma", "PixArtSigmaPipeline", { beta_schedule: "linear" }],
+  ["auraflow", "AuraFlowPipeline", { shift: 1.73 }],
   ["flux3-klein", "Flux3DistilledModularPipeline", { shift: 6.93 }],
   ["flux3-klein-base", "Flux3ModularPipeline", { shift: 6.93 }],
   ["krea2", "Krea2Pipeline", { max_image_seq_len: 6400 }],
@@ -144,6 +145,7 @@ describe("published transformers are recognised from names and shapes", () => {
     ["qwen-image-vae", "vae", "AutoencoderKLQwenImage"],
     ["qwen3-4b", "textEncoder", "Qwen3Model"],
     ["t5-xxl", "textEncoder", "T5EncoderModel"],
+    ["pile-t5-xl", "textEncoder", "UMT5EncoderModel"],
   ])("%s, alone in its file", async (name, part, kind) => {
     const { config, tensors, original } = published[name]!;
     for (const shapes of [original!, tensors]) {

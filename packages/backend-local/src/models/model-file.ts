@@ -34,6 +34,11 @@ export async function readModelFile(file: string, options: ReadOptions = {}): Pr
     const message = `${path} holds a model for diffusers' ${pipeline}, which is not supported yet; supported: ${families.flatMap(({ pipelines }) => pipelines).join(", ")}`;
     throw modelError("unsupported", message, { file: path });
   }
+  const [lacking] = Object.keys(tokenizers).length === 0 ? Object.keys(family.tokenizers) : [];
+  if (lacking !== undefined) {
+    const message = `${path}: a file of ${family.title} brings no ${lacking}, and this package has none for it; name a folder in the diffusers layout as model, and the file as one of its parts: local({ model: "path/to/folder", parts: { transformer: "${path}" } })`;
+    throw modelError("missing", message, { file: path, option: lacking });
+  }
   const own = Object.entries(found).map(([part, { config }]): [string, ModelPart] => [
     part,
     { weights: { kind: "file", path, part: part as PartName }, config, file: path },

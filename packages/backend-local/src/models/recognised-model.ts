@@ -19,7 +19,7 @@ export interface RecognisedModel {
   readonly parts: Readonly<Partial<Record<PartName, RecognisedPart>>>;
   /** A scheduler_config.json for it, as diffusers chooses one for such a file. */
   readonly scheduler: Readonly<Record<string, unknown>>;
-  /** The tokenizers that it wants, by the names that families give them. */
+  /** The tokenizers that it wants, by the names that families give them: none where this package has none for it. */
   readonly tokenizers: Readonly<Record<string, ShippedTokenizer | ShippedTextTokenizer>>;
   /** Parts that it would be better with and can do without. */
   readonly optional?: readonly PartName[];

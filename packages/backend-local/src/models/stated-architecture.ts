@@ -11,6 +11,7 @@ const architectures: Readonly<Record<string, RegExp>> = {
   flux: /^(Flux(?!2|3)|Chroma)/,
   chroma: /^Chroma/,
   pixart: /^PixArt/,
+  aura: /^AuraFlow/,
   flux2: /^Flux2/,
   lumina2: /^(ZImage|Lumina)/,
   qwen_image: /^QwenImage/,
@@ -18,7 +19,7 @@ const architectures: Readonly<Record<string, RegExp>> = {
   flux3: /^Flux3/,
 };
 /** Others that such tools know: none of a model's that is known here. */
-const others = /^(aura|hidream|cosmos|ltxv|hyvid|wan|t5|t5encoder|llama|qwen\w*|clip)$/;
+const others = /^(hidream|cosmos|ltxv|hyvid|wan|t5|t5encoder|llama|qwen\w*|clip)$/;
 
 /**
  * Holds what a GGUF file says of itself against what its tensors are. Many say nothing, or a word of their own.

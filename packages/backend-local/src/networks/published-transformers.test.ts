@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import type { Weights } from "../files/weights.ts";
+import { buildAuraFlowTransformer } from "./auraflow-transformer/auraflow-transformer.ts";
 import { buildVaeDecoder, buildVaeEncoder } from "./autoencoder-kl/autoencoder-kl.ts";
 import { buildQwenVaeDecoder, buildQwenVaeEncoder } from "./autoencoder-kl-qwen-image/autoencoder-kl-qwen-image.ts";
 import {
@@ -58,6 +59,8 @@ const networks: Record<string, { build: Build; unused?: RegExp }> = {
     build: (config, weights) => buildGemma2(config, weights, { states: [-2] }),
     unused: /^norm\.weight$|^layers\.25\./,
   },
+  auraflow: { build: buildAuraFlowTransformer },
+  "pile-t5-xl": { build: buildT5Encoder, unused: /^encoder\.embed_tokens\.weight$/ },
   "pixart-sigma": { build: buildPixArtTransformer },
   krea2: { build: buildKrea2Transformer },
   "flux3-klein": {

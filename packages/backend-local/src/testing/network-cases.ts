@@ -4,6 +4,7 @@ import { textStates } from "../families/flux3/flux3-traits.ts";
 import { selectedLayers } from "../families/krea2/krea2-index.ts";
 import { readSafetensors } from "../files/safetensors.ts";
 import { folderWeights, type Weights } from "../files/weights.ts";
+import { buildAuraFlowTransformer } from "../networks/auraflow-transformer/auraflow-transformer.ts";
 import { buildVaeDecoder, buildVaeEncoder } from "../networks/autoencoder-kl/autoencoder-kl.ts";
 import {
   buildQwenVaeDecoder,
@@ -105,6 +106,8 @@ const parts: [family: string, folder: string, network: string, build: Build][] =
   ["pixart-sigma", "transformer", "transformer", buildPixArtTransformer],
   ["lumina2", "text_encoder", "textEncoder", (config, weights) => buildGemma2(config, weights, { states: [-2] })],
   ["lumina2", "transformer", "transformer", buildLumina2Transformer],
+  ["auraflow", "text_encoder", "textEncoder", buildT5Encoder],
+  ["auraflow", "transformer", "transformer", buildAuraFlowTransformer],
   ["flux3", "text_encoder", "textEncoder", (config, weights) => buildQwen3VL(config, weights, { states: textStates })],
   [
     "flux3",

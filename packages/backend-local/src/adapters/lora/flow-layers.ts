@@ -1,4 +1,5 @@
 import { layerPatterns } from "../../models/original/layer-names.ts";
+import { auraflowLayers } from "../../models/original/original-auraflow.ts";
 import { flux3Layers } from "../../models/original/original-flux3.ts";
 import { krea2Layers } from "../../models/original/original-krea2.ts";
 
@@ -129,9 +130,12 @@ const pixart: readonly Rule[] = [
   [/^transformer_blocks\.(\d+)\.ff\.net\.2$/, "blocks.$1.mlp.fc2"],
 ];
 
+/** Its authors' names for AuraFlow. */
+const auraflow: readonly Rule[] = auraflowLayers.flatMap(layerPatterns);
+
 /** A transformer's layer under the names that files of its authors', ComfyUI's and kohya's naming have for it. */
 export function originalFlowLayers(name: string): readonly OriginalLayer[] {
-  return [flux, zImage, sd3, krea2, flux3, pixart].flatMap((rules) => {
+  return [flux, zImage, sd3, krea2, flux3, pixart, auraflow].flatMap((rules) => {
     const rule = rules.find(([pattern]) => pattern.test(name));
     if (rule === undefined) return [];
     const [pattern, original, part] = rule;

@@ -19,6 +19,7 @@ describe.each([
   ["krea2", 0],
   ["pixart-sigma", 3],
   ["lumina2", 1],
+  ["auraflow", 1],
   ["chroma", 1],
   ["flux3", undefined],
 ] as const)("%s", (model, guidanceScale) => {

@@ -1,7 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { modelError } from "../../files/model-error.ts";
 import { readSafetensors, type WeightTensor } from "../../files/safetensors.ts";
-import { type LoraTarget, readLoraKey } from "./lora-keys.ts";
+import { auraflowLayer, type LoraTarget, readLoraKey } from "./lora-keys.ts";
 
 /** One layer's tensors of a LoRA, by role. */
 export interface LoraLayer {
@@ -65,6 +65,7 @@ function familyOfNames(layers: readonly LoraLayer[]): string | undefined {
   const names = layers.map(({ layer }) => layer);
   const has = (pattern: RegExp) => names.some((name) => pattern.test(name));
   if (has(/^(?:content_|txt_)?mode_blocks_/)) return "FLUX.3";
+  if (has(auraflowLayer)) return "AuraFlow";
   if (has(/^(?:double_blocks|single_blocks|single_transformer_blocks)_/)) return "a Flux model";
   if (has(/^(?:noise_refiner|context_refiner)_/)) return "a Z-Image or Lumina model";
   if (has(/^(?:joint_blocks|model_diffusion_model_joint_blocks)_/)) return "Stable Diffusion 3";

@@ -1,5 +1,5 @@
 import type { SafetensorsFile, WeightTensor } from "../../files/safetensors.ts";
-import { type LoraKey, readLoraKey } from "./lora-keys.ts";
+import { auraflowLayer, type LoraKey, readLoraKey } from "./lora-keys.ts";
 
 /** A word of the captions that a LoRA was trained on, and how many of them have it. */
 export interface CaptionTag {
@@ -84,6 +84,7 @@ const noted: readonly (readonly [RegExp, string])[] = [
   [/^flux-?3/i, "FLUX.3"],
   [/^flux/i, "FLUX.1"],
   [/^lumina/i, "Lumina 2"],
+  [/^aura-?flow/i, "AuraFlow"],
   [/^(qwen)/i, "Qwen-Image"],
   [/^krea-?2/i, "Krea 2"],
 ];
@@ -105,6 +106,7 @@ function baseOf(metadata: Readonly<Record<string, string>>, keys: readonly (Lora
   const names = keys.map(({ layer }) => layer);
   const has = (pattern: RegExp) => names.some((name) => pattern.test(name));
   if (has(/^(?:content_|txt_)?mode_blocks_/)) return "FLUX.3";
+  if (has(auraflowLayer)) return "AuraFlow";
   if (has(/^(double_blocks|single_blocks|single_transformer_blocks)_/)) return "FLUX";
   if (has(/^(noise_refiner|context_refiner)_/)) return "Z-Image or Lumina 2";
   if (has(/^(txtfusion|text_fusion)_|^blocks_\d+_attn_w[qkvo]$/)) return "Krea 2";

@@ -64,3 +64,7 @@ export function layerName(path: string): string {
     .replace(/_processor_(to_(?:q|k|v|out))$/, "_$1")
     .replace(/_to_out$/, "_to_out_0");
 }
+
+/** Layers of AuraFlow's in either naming, with underscores, which no other model's LoRAs have. */
+export const auraflowLayer =
+  /^(?:double_layers|single_layers|joint_transformer_blocks)_|^single_transformer_blocks_\d+_ff_(?:linear_[12]|out_projection)$/;

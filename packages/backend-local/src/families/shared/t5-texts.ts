@@ -1,5 +1,5 @@
 import { partOf } from "../../models/model.ts";
-import { t5Config } from "../../networks/t5-encoder/t5-config.ts";
+import { anyT5Config } from "../../networks/t5-encoder/t5-config.ts";
 import { t5Distances } from "../../networks/t5-encoder/t5-encoder.ts";
 import type { Steering } from "../../prompts/steering.ts";
 import type { OpenModel } from "../family.ts";
@@ -24,7 +24,7 @@ export async function encodeT5(
   { network: name, tokenizer, masks = false, padding, written = (text) => text }: T5Names,
   signal: AbortSignal,
 ): Promise<EncodedEach> {
-  const config = t5Config(partOf(model.model, name).config);
+  const config = anyT5Config(partOf(model.model, name).config);
   return encodeEach(model, steering, {
     network: name,
     tokenizer,

@@ -1,17 +1,19 @@
 import { TensorNames } from "../../files/tensor-names.ts";
 import type { Weights } from "../../files/weights.ts";
 
-/** The config.json that the shapes of a T5 encoder's tensors imply. */
+/** The config.json that the shapes of a T5 or UMT5 encoder's tensors imply. */
 export function deducedT5(weights: Weights): Record<string, unknown> {
   const names = new TensorNames(weights);
   const table = names.shape("shared.weight").length > 0 ? "shared" : "encoder.embed_tokens";
   const [vocabulary, width] = names.shape(`${table}.weight`);
   const attention = "encoder.block.0.layer.0.SelfAttention";
   const [buckets, heads = 1] = names.shape(`${attention}.relative_attention_bias.weight`);
+  // UMT5's layers have biases of their own.
+  const isUmt5 = names.has("encoder.block.1.layer.0.SelfAttention.relative_attention_bias");
   const gated = names.has("encoder.block.0.layer.1.DenseReluDense.wi_0");
   return {
-    architectures: ["T5EncoderModel"],
-    model_type: "t5",
+    architectures: [isUmt5 ? "UMT5EncoderModel" : "T5EncoderModel"],
+    model_type: isUmt5 ? "umt5" : "t5",
     vocab_size: vocabulary,
     d_model: width,
     d_kv: (names.shape(`${attention}.q.weight`)[0] ?? 0) / heads,

@@ -120,6 +120,24 @@ export function deducedPixArt(weights: Weights): Record<string, unknown> {
   };
 }
 
+/** The same of AuraFlow, whose heads have 256 numbers as published. */
+export function deducedAuraFlow(weights: Weights): Record<string, unknown> {
+  const names = new TensorNames(weights);
+  const [width = 256, patch = 16] = names.shape("pos_embed.proj.weight");
+  return {
+    _class_name: "AuraFlowTransformer2DModel",
+    in_channels: patch / 4,
+    out_channels: (names.shape("proj_out.weight")[0] ?? 0) / 4,
+    num_mmdit_layers: names.count("joint_transformer_blocks"),
+    num_single_dit_layers: names.count("single_transformer_blocks"),
+    attention_head_dim: 256,
+    num_attention_heads: width / 256,
+    joint_attention_dim: names.shape("context_embedder.weight")[1],
+    caption_projection_dim: width,
+    pos_embed_max_size: names.shape("pos_embed.pos_embed")[1],
+  };
+}
+
 /** The same of Krea 2. */
 export function deducedKrea2(weights: Weights): Record<string, unknown> {
   const names = new TensorNames(weights);

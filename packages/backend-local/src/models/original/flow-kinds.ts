@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import { TensorNames } from "../../files/tensor-names.ts";
 import type { Weights } from "../../files/weights.ts";
 import {
+  deducedAuraFlow,
   deducedChroma,
   deducedFlux1,
   deducedFlux2,
@@ -14,6 +15,7 @@ import {
   deducedZImage,
 } from "../deduced/deduced-transformers.ts";
 import type { RecognisedModel } from "../recognised-model.ts";
+import { originalAuraFlow } from "./original-auraflow.ts";
 import { originalChroma, originalFlux1, originalFlux2 } from "./original-flux.ts";
 import { originalFlux3 } from "./original-flux3.ts";
 import { originalKrea2 } from "./original-krea2.ts";
@@ -235,6 +237,23 @@ const pixart: FlowKind = {
   texts: { textEncoder: [comfy("t5xxl")] },
 };
 
+const auraflow: FlowKind = {
+  original: ["double_layers.0.attn.w1q", "cond_seq_linear", "init_x_linear"],
+  diffusers: ["joint_transformer_blocks.0.attn.add_q_proj", "context_embedder", "time_step_proj.linear_1"],
+  rename: originalAuraFlow,
+  deduce: deducedAuraFlow,
+  around: () => ({
+    pipeline: "AuraFlowPipeline",
+    scheduler: { ...flowEuler, shift: 1.73 },
+    // Llama 2's, which its licence keeps out of this package.
+    tokenizers: {},
+    // Stable Diffusion XL's.
+    latents: { scaling_factor: 0.13025 },
+    options: {},
+  }),
+  texts: { textEncoder: [comfy("pile_t5xl")] },
+};
+
 /** Turbo is what nearly all files are, and the two differ in values alone: the base model's are called so, or as it was published. */
 function isBaseZImage(name: string): boolean {
   return (
@@ -242,7 +261,10 @@ function isBaseZImage(name: string): boolean {
   );
 }
 
-const kinds: readonly FlowKind[] = [flux1, flux2, zImage, sd3, qwenImage, qwenImage21, krea2, flux3, chroma, pixart];
+const kinds: readonly FlowKind[] = [
+  ...[flux1, flux2, zImage, sd3, qwenImage, qwenImage21],
+  ...[krea2, flux3, chroma, pixart, auraflow],
+];
 const prefixes = ["model.diffusion_model.", "diffusion_model.", "transformer.", "model.", ""];
 
 /** A flow's transformer that was found in a file, under diffusers' names. */

@@ -8,6 +8,7 @@ import { embedded, embeddedWaves } from "../blocks/embedded.ts";
 import { jointBlock } from "../blocks/joint-block.ts";
 import { lastModulation, onePlus } from "../blocks/modulation.ts";
 import { picturePatches } from "../blocks/picture-patches.ts";
+import { placesOfLargest } from "../blocks/places-of-largest.ts";
 import { type BuildOptions, type NetworkGraph, networkGraph } from "../network-graph.ts";
 import { type SD3Config, sd3Config } from "./sd3-config.ts";
 
@@ -43,7 +44,7 @@ export function buildSD3Transformer(config: unknown, weights: Weights, options: 
   let streams = {
     image: graph.node("Add", [
       picturePatches(root.in("pos_embed"), sample, channels, width),
-      places(root.in("pos_embed"), spec, width),
+      placesOfLargest(root.in("pos_embed"), spec.pos_embed_max_size ** 2, width),
     ]),
     text: linear(root.in("context_embedder"), text, { inFeatures: textSize, outFeatures: width }),
   };
@@ -64,14 +65,6 @@ export function buildSD3Transformer(config: unknown, weights: Weights, options: 
   const output = linear(root.in("proj_out"), even, { inFeatures: width, outFeatures });
   graph.output(output, "velocity", "float32", [1, "image_tokens", outFeatures]);
   return networkGraph(graph);
-}
-
-/** The rows that are needed of a learned (or worked out) table of positions, the largest picture's. */
-function places(scope: Scope, { pos_embed_max_size: side }: SD3Config, width: number): Value {
-  const { graph } = scope;
-  const ids = graph.input("places", "int32", ["image_tokens"]);
-  const table = scope.tensor("pos_embed", [1, side * side, width]);
-  return graph.lookup({ ...table, shape: [side * side, width] }, ids);
 }
 
 function timeVector(scope: Scope, { pooled_projection_dim: size }: SD3Config, width: number): Value {

@@ -6,14 +6,15 @@ import { rmsNorm } from "../../graph/norm.ts";
 import { Scope } from "../../graph/scope.ts";
 import { gatedFeedForward } from "../blocks/gated-feed-forward.ts";
 import { type BuildOptions, type NetworkGraph, networkGraph } from "../network-graph.ts";
-import { type T5Config, t5Config } from "./t5-config.ts";
+import { anyT5Config, type T5Config } from "./t5-config.ts";
 
 /** What stands in the place of a score that doesn't count: the least float32. */
 const never = -3.4028234663852886e38;
 
 /**
  * T5's encoder (Raffel et al. 2019, https://arxiv.org/abs/1910.10683) in its version 1.1, transformers' T5EncoderModel: scores are not
- * scaled and have a learned bias by how far two tokens are apart, the same in all layers.
+ * scaled and have a learned bias by how far two tokens are apart, the same in all layers. Or UMT5's (Chung et al. 2023, https://arxiv.org/abs/2304.09151),
+ * UMT5EncoderModel, where each layer has its own.
  *
  * Inputs: `input_ids` int32 `[1, tokens]`; `attended` bool `[1, 1, 1, tokens]`, false where padding stands that is not to be seen; `distances`
  * int32 `[tokens, tokens]`, see {@link t5Distances}. Output: `hidden_states` `[1, tokens, d_model]`, after the last norm.
@@ -21,7 +22,7 @@ const never = -3.4028234663852886e38;
  * @throws {@link ModelError} for options that are not supported and tensors that are missing or misshapen.
  */
 export function buildT5Encoder(config: unknown, weights: Weights, options: BuildOptions = {}): NetworkGraph {
-  const spec = t5Config(config);
+  const spec = anyT5Config(config);
   const graph = new GraphBuilder("T5EncoderModel");
   const root = new Scope(graph, weights, options.adapter);
   const { d_model: width, num_heads: heads, layer_norm_epsilon: epsilon } = spec;
@@ -30,14 +31,17 @@ export function buildT5Encoder(config: unknown, weights: Weights, options: Build
   const ids = graph.input("input_ids", "int32", [1, "tokens"]);
   const attended = graph.input("attended", "bool", [1, 1, 1, "tokens"]);
   const distances = graph.input("distances", "int32", ["tokens", "tokens"]);
-  const table = model.in("block", 0, "layer.0.SelfAttention", "relative_attention_bias");
-  const biases = table.lookup(distances, spec.relative_attention_num_buckets, heads);
-  const byHead = graph.node("Transpose", [biases], { attributes: { perm: { ints: [2, 0, 1] } } });
-  const all = graph.node("Unsqueeze", [byHead, graph.ints([0])]);
-  const mask = graph.node("Where", [attended, all, graph.floats(never)]);
+  const maskOf = (layer: number) => {
+    const table = model.in("block", layer, "layer.0.SelfAttention", "relative_attention_bias");
+    const biases = table.lookup(distances, spec.relative_attention_num_buckets, heads);
+    const byHead = graph.node("Transpose", [biases], { attributes: { perm: { ints: [2, 0, 1] } } });
+    const all = graph.node("Unsqueeze", [byHead, graph.ints([0])]);
+    return graph.node("Where", [attended, all, graph.floats(never)]);
+  };
+  const first = spec.model_type === "umt5" ? undefined : maskOf(0);
 
   let x = root.inFirst("shared", "encoder.embed_tokens").lookup(ids, spec.vocab_size, width);
-  for (let i = 0; i < spec.num_layers; i++) x = block(model.in("block", i, "layer"), x, spec, mask);
+  for (let i = 0; i < spec.num_layers; i++) x = block(model.in("block", i, "layer"), x, spec, first ?? maskOf(i));
   const states = rmsNorm(model.in("final_layer_norm"), x, width, epsilon);
   graph.output(states, "hidden_states", "float32", [1, "tokens", width]);
   return networkGraph(graph);
