@@ -15,19 +15,14 @@ import sys
 import diffusers
 import numpy as np
 import torch
-from diffusers import (
-    AutoencoderKLFlux2,
-    Flux2KleinPipeline,
-    Flux2Transformer2DModel,
-    FlowMatchEulerDiscreteScheduler,
-    ZImagePipeline,
-    ZImageTransformer2DModel,
-)
+from diffusers import FlowMatchEulerDiscreteScheduler, ZImagePipeline, ZImageTransformer2DModel
 from families import FOLDER, KEYS, files_of, task_of
 from flow_auraflow import AURAFLOW
 from flow_flux1 import FLUX1, FLUX1_FILL
 from flow_chroma import CHROMA
 from flow_chroma import OWN as OF_CHROMA
+from flow_flux2 import FLUX2
+from flow_flux2 import OWN as OF_FLUX2
 from flow_flux3 import FLUX3, Flux3Pipeline
 from flow_krea2 import KREA2, OWN
 from flow_lumina2 import LUMINA2
@@ -41,7 +36,6 @@ from PIL import Image
 from safetensors.torch import save_file
 from saved import load
 from text_tokenizer import write_text_tokenizer
-from transformers import Qwen3ForCausalLM
 
 PROMPT = "a red apple on a blue background"
 INPUTS = dict(steps=4, seed=7)
@@ -83,49 +77,7 @@ def z_image_networks(pipeline):
     yield "transformer", inputs, dict(velocity=transformer._patchify_image(velocity, 2, 1)[0][None])
 
 
-def flux2(folder):
-    tokenizer = write_text_tokenizer(folder / "tokenizer")
-    encoder = qwen3(
-        tokenizer, Qwen3ForCausalLM, hidden_size=16, intermediate_size=24, num_hidden_layers=28, num_attention_heads=2,
-        num_key_value_heads=1, tie_word_embeddings=True,
-    )  # fmt: skip
-    transformer = Flux2Transformer2DModel(
-        in_channels=32, num_layers=1, num_single_layers=2, attention_head_dim=16, num_attention_heads=2, joint_attention_dim=48,
-        axes_dims_rope=(4, 4, 4, 4), guidance_embeds=False,
-    )  # fmt: skip
-    # A decoder narrower than the encoder, as the published small ones.
-    vae = AutoencoderKLFlux2(
-        block_out_channels=(8, 8, 8, 16), decoder_block_out_channels=(4, 8, 8, 8), layers_per_block=1, norm_num_groups=4, latent_channels=8,
-    )  # fmt: skip
-    randomise(vae, 3)
-    vae.decoder.conv_out.weight.data = (vae.decoder.conv_out.weight * 0.5).bfloat16().float()
-    vae.bn.running_mean = (0.3 * noise((32,), 6)).bfloat16().float()
-    vae.bn.running_var = (0.5 + noise((32,), 7).abs()).bfloat16().float()
-    return Flux2KleinPipeline(
-        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True), vae=vae, text_encoder=encoder,
-        tokenizer=tokenizer, transformer=randomise(transformer, 2), is_distilled=True,
-    )  # fmt: skip
-
-
-def flux2_networks(pipeline):
-    transformer = pipeline.transformer
-    yield encoder_values(pipeline.text_encoder, (9, 18, 27))
-    image, text = noise((1, 10, 32), 4), noise((1, 5, 48), 5)
-    image_ids = torch.cartesian_prod(torch.tensor([0, 10]), torch.arange(1), torch.arange(5), torch.arange(1))
-    text_ids = torch.cartesian_prod(torch.arange(1), torch.arange(1), torch.arange(1), torch.arange(5))
-    velocity = transformer(image, text, torch.tensor([0.35]), image_ids, text_ids, return_dict=False)[0]
-    angles = {}
-    for name, ids in (("image", image_ids), ("text", text_ids)):
-        # Each angle stands twice, for both numbers of its pair.
-        cos, sin = transformer.pos_embed(ids)
-        angles |= {f"{name}_cos": cos[:, ::2], f"{name}_sin": sin[:, ::2]}
-    yield "transformer", dict(image=image, text=text, **angles, timestep=torch.tensor([350.0])), dict(velocity=velocity)
-
-
 DYNAMIC = ("FlowMatchEulerDiscreteScheduler", dict(use_dynamic_shifting=True, base_shift=0.5, max_shift=1.15, shift=3.0))
-FIXED = ("FlowMatchEulerDiscreteScheduler", dict(shift=3.0))
-BASE = dict(is_distilled=False)
-KLEIN = "Flux2KleinPipeline"
 Z, Z_I2I, Z_INPAINT = "ZImagePipeline", "ZImageImg2ImgPipeline", "ZImageInpaintPipeline"
 
 #: name: (makes the pipeline, its networks' inputs and outputs, cases as in families.py)
@@ -144,18 +96,7 @@ MODELS = {
         ("inpaint", Z_INPAINT, dict(guidance_scale=0.0, strength=1.0, count=2), {}),
         ("inpaint-partly", Z_INPAINT, dict(guidance_scale=2.0, strength=0.7), {}),
     ]),
-    "flux2": (flux2, flux2_networks, [
-        ("distilled", KLEIN, dict(count=2), {}),
-        ("more-steps", KLEIN, dict(steps=7), {}),
-        ("wide", KLEIN, dict(width=96, height=48), {}),
-        ("long", KLEIN, dict(prompt="a green dog, " * 60), {}),
-        ("base", KLEIN, dict(guidance_scale=3.0, steps=5), dict(index=BASE)),
-        ("base-unguided", KLEIN, dict(guidance_scale=1.0, steps=5, seed=8), dict(index=BASE)),
-        ("fixed-shift", KLEIN, {}, dict(scheduler=FIXED)),
-        ("reference", KLEIN, {}, dict(references=["image"])),
-        ("references", KLEIN, dict(width=None, height=None, count=2), dict(references=["image96", "image"])),
-        ("base-reference", KLEIN, dict(guidance_scale=2.0, steps=5), dict(index=BASE, references=["image"])),
-    ]),
+    "flux2": FLUX2,
     "flux1": FLUX1,
     "flux1-fill": FLUX1_FILL,
     "stable-diffusion-3": SD3,
@@ -172,7 +113,7 @@ MODELS = {
 
 
 #: Pipelines that are not diffusers' own.
-OURS = {**OWN, **OF_CHROMA, "Flux3Pipeline": Flux3Pipeline}
+OURS = {**OWN, **OF_CHROMA, **OF_FLUX2, "Flux3Pipeline": Flux3Pipeline}
 
 
 @functools.cache
@@ -195,7 +136,7 @@ def run(name, case, tensors, image, mask):
     references = options.get("references", [])
     if references:
         shown = [reference(each) for each in references]
-        inputs = dict(image=shown[0] if options.get("single") else shown)
+        inputs = {**inputs, "image_reference": shown[0]} if task == "inpaint" else dict(image=shown[0] if options.get("single") else shown)
     request = {key: value for key, value in request.items() if value is not None}
     call = {key: value for key, value in request.items() if key not in ("seed", "steps", "count")}
     call |= dict(num_inference_steps=request["steps"], num_images_per_prompt=request["count"], **options.get("call", {}))
@@ -220,8 +161,8 @@ def main(names):
         pipeline = make(folder)
         tensors = {}
         for network, inputs, outputs in networks(pipeline):
-            tensors |= {f"{network}/in.{key}": value.contiguous() for key, value in inputs.items()}
-            tensors |= {f"{network}/out.{key}": value.contiguous() for key, value in outputs.items()}
+            tensors |= {f"{network}/in.{key}": value.contiguous().clone() for key, value in inputs.items()}
+            tensors |= {f"{network}/out.{key}": value.contiguous().clone() for key, value in outputs.items()}
         pipeline.to(torch.bfloat16).save_pretrained(folder)
         listed = [run(name, case, tensors, image, mask) for case in cases]
         save_file(tensors, FOLDER / f"{name}.safetensors")

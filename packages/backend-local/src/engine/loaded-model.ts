@@ -109,7 +109,7 @@ export class LoadedModel implements OpenModel {
   assemble(key: string, part: string, build: NetworkRule["build"]): Promise<Network> {
     const load = async () => {
       const { weights, config } = partOf(this.model, part);
-      return this.#open(build(config, await openWeights(weights), {}), turnOf(part));
+      return this.#open(build(config, await openWeights(weights), {}), turnOf({ part }));
     };
     const loaded = this.#networks.get(key) ?? load();
     this.#networks.set(key, loaded);
@@ -169,7 +169,7 @@ export class LoadedModel implements OpenModel {
       const graph = this.#graphs.get(key) ?? (await this.#build(choice));
       this.#graphs.delete(key);
       const { networks } = await familyOf(this.model).engine();
-      return await this.#open(graph, turnOf(networks[networkOf(choice)]!.part));
+      return await this.#open(graph, turnOf(networks[networkOf(choice)]!));
     } catch (error) {
       this.#networks.delete(key);
       throw error;
@@ -207,10 +207,11 @@ export interface Arrangement {
 }
 
 /** What a network is for. */
-type Turn = "text" | "denoise" | "vae";
+type Turn = "text" | "prepare" | "denoise" | "vae";
 
-/** When the networks over a part are needed. */
-function turnOf(part: string): Turn {
+/** When a network is needed. */
+function turnOf({ part, preparesFor }: Pick<NetworkRule, "part" | "preparesFor">): Turn {
+  if (preparesFor !== undefined) return "prepare";
   if (/encoder/i.test(part)) return "text";
   return /vae/i.test(part) ? "vae" : "denoise";
 }

@@ -91,6 +91,11 @@ export interface NetworkRule {
   readonly part: string;
   /** Whether a model of the family has it, where some do not. */
   serves?(model: ModelParts): boolean;
+  /**
+   * Another network over the same part, for which it makes once what that one is shown in each step: what adapters add to that one's layers they add to its
+   * own of the same names, and where memory is short it rests while that one works.
+   */
+  readonly preparesFor?: string;
   build(config: unknown, weights: Weights, options: NetworkOptions): NetworkGraph;
 }
 
@@ -123,7 +128,7 @@ export interface NetworkVariant {
   readonly features?: number;
   /** Of IP-Adapters, in a denoising network: beside its text, for so many groups of pictures. */
   readonly imagePrompts?: number;
-  /** Of reference pictures, in a denoising network that has layers for them alone. */
+  /** Of reference pictures, in a denoising network that is shown them apart from the picture. */
   readonly references?: boolean;
 }
 

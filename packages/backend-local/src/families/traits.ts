@@ -44,6 +44,13 @@ export interface Traits {
   readonly unguidedScale?: 0 | 1 | undefined;
   /** Whether image-to-image encodes a picture once for all images of a job, by the first one's random numbers, as inpainting does. */
   readonly encodesPictureOnce?: boolean | undefined;
+  /**
+   * What an inpainting's mask is to a square of a latent: that of the square's first pixel (the default), or of its middle, between its pixels, where edges
+   * are soft.
+   */
+  readonly maskSquares?: "first" | "middle" | undefined;
+  /** Whether the network is shown a picture that a part of is painted anew as its first reference picture. Default false. */
+  readonly showsInpainted?: boolean | undefined;
   /** How reference pictures (`conditioning` of kind `reference`) are taken, where they are. */
   readonly references?: ReferenceRules | undefined;
   /** How many timesteps the model was distilled at, where image-to-image spreads all its steps over the first of these. */

@@ -10,6 +10,8 @@ export interface GraphMemory {
   packed: number;
   /** Weights that are looked at in their files. */
   mapped: number;
+  /** What it is given in a run. */
+  given: number;
 }
 
 /** Operators whose result is what they are given, under another shape. */
@@ -89,7 +91,8 @@ export function memoryOf(model: BuiltModel, sizes: Readonly<Record<string, numbe
     if (packs.has(name)) packed += data.length;
     else mapped += data.length;
   }
-  return { between, packed, mapped };
+  const given = model.inputs.reduce((sum, { name }) => sum + 4 * (count(shapes.get(name)) ?? 0), 0);
+  return { between, packed, mapped, given };
 }
 
 const oneByte = new Set(["QuantizeLinear", "Equal", "Less", "Not"]);

@@ -152,7 +152,8 @@ async function* prepare(
     source.latents = { data: latents, as };
     if (as === "picture" && (request.startStep ?? 0) > 0) yield noisedAgain;
   }
-  if (mask !== undefined) source.mask = toLatentMask(mask, model.model.traits.scale);
+  const { scale, maskSquares } = model.model.traits;
+  if (mask !== undefined) source.mask = toLatentMask(mask, scale, maskSquares);
   if (image !== undefined && job.settings.startsFromPicture) {
     const distribution = await clock.time("encode", () => codec.encode(model, fromPixels(image), signal));
     source.picture = (randn) => codec.draw(model, distribution, randn);

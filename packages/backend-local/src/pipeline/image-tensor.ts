@@ -1,4 +1,5 @@
 import type { Pixels } from "@latentkit/core";
+import type { Traits } from "../families/traits.ts";
 import { requireFinite } from "./require-finite.ts";
 
 /**
@@ -42,18 +43,27 @@ export function maskedPicture(image: Pixels, mask: Pixels): Planes {
 
 /**
  * A mask at the latents' size `[height / scale, width / scale]`: 1 where to paint (luminance of at least one half), else
- * 0. Each value is that of the top left pixel of its square, as torch's nearest interpolation takes it.
+ * 0. Each value is that of the top left pixel of its square, as torch's nearest interpolation takes it; or, of `squares` in the middle, the mean of the
+ * four pixels around it, as its bilinear one.
  */
-export function toLatentMask({ width, height, channels, data }: Pixels, scale: number): Float32Array {
+export function toLatentMask(
+  { width, height, channels, data }: Pixels,
+  scale: number,
+  squares: Traits["maskSquares"] = "first",
+): Float32Array {
   const [w, h] = [width / scale, height / scale];
   const mask = new Float32Array(w * h);
-  for (let y = 0; y < h; y++) {
+  const covers = (x: number, y: number): number => {
+    const at = (y * width + x) * channels;
+    // ITU-R 601 luma in Pillow's whole numbers.
+    return (data[at]! * 19595 + data[at + 1]! * 38470 + data[at + 2]! * 7471 + 32768) >> 16 >= 128 ? 1 : 0;
+  };
+  // Sides of squares are even, so that a middle lies between two pixels.
+  const offsets = squares === "middle" && scale > 1 ? [scale / 2 - 1, scale / 2] : [0];
+  for (let y = 0; y < h; y++)
     for (let x = 0; x < w; x++) {
-      const at = (y * scale * width + x * scale) * channels;
-      // ITU-R 601 luma in Pillow's whole numbers.
-      const luma = (data[at]! * 19595 + data[at + 1]! * 38470 + data[at + 2]! * 7471 + 32768) >> 16;
-      mask[y * w + x] = luma >= 128 ? 1 : 0;
+      const found = offsets.flatMap((dy) => offsets.map((dx) => covers(x * scale + dx, y * scale + dy)));
+      mask[y * w + x] = found.reduce((sum, each) => sum + each, 0) / found.length;
     }
-  }
   return mask;
 }

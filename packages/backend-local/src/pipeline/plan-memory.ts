@@ -19,6 +19,8 @@ export interface PlannedNetwork {
   readonly between: number;
   /** Weights that are laid out anew, in memory of their own. */
   readonly packed: number;
+  /** What it is given in a run: more than is worth reckoning only where another network made it keys and values. */
+  readonly given: number;
   /** Weights that are looked at in their files: the system gives their memory to others where it is short, and reads them again. */
   readonly mapped: number;
 }
@@ -82,9 +84,11 @@ export async function planMemory(model: Model, job: FamilyJob, options: PlanOpti
   const target = maxMemory ?? Math.min(limit, free);
   const at = (width: number, height: number) => {
     const sized = sizedJob(job, model, width, height);
-    const sizes = sizesOf(sized, model);
     const networks = graphs.map(({ network, part, built }): PlannedNetwork => {
-      const own = built === undefined ? { between: 0, packed: 0, mapped: 0 } : memoryOf(built, sizes);
+      const own =
+        built === undefined
+          ? { between: 0, packed: 0, mapped: 0, given: 0 }
+          : memoryOf(built, sizesOf(sized, model, seesApart(built)));
       return { network, part, ...own, between: own.between * held };
     });
     return { networks, vae: vaeOf(engine, model, sized) };
@@ -119,7 +123,8 @@ function ways({ networks, vae }: Sized, maxMemory: number | undefined): Way[] {
           const between = isVae && vae ? (striped ? vae.least : vae.whole) : each.between;
           return packs ? { ...each, between } : { ...each, between, packed: 0, mapped: each.mapped + each.packed };
         });
-        const bytes = own.map(({ between, packed: laidOut }) => between + laidOut);
+        // Where all stay, what one is given is counted with the one that made it.
+        const bytes = own.map(({ between, packed: laidOut, given }) => between + laidOut + (keeps ? 0 : given));
         const peak = startBytes + (keeps ? bytes.reduce((sum, each) => sum + each, 0) : Math.max(0, ...bytes));
         return { networks: own, keeps, packs, striped, peak };
       }),
@@ -141,18 +146,33 @@ function sizedJob(job: FamilyJob, { traits }: Model, width: number, height: numb
   return { ...job, dims, settings: { ...job.settings, width, height } };
 }
 
+/** Whether a network is shown reference pictures apart from the picture, and not among its tokens. */
+function seesApart({ inputs }: BuiltModel): boolean {
+  return inputs.some(({ dims }) => dims.includes("reference_tokens"));
+}
+
 /** The free sizes of networks' inputs, by the names that all networks call them. */
-function sizesOf({ dims, guided, settings, inputs }: FamilyJob, { traits }: Model): Record<string, number> {
+function sizesOf(
+  { dims, guided, settings, inputs, request }: FamilyJob,
+  { traits }: Model,
+  apart: boolean,
+): Record<string, number> {
   const { multipleOf, tokenizers, scale } = traits;
   const texts = Object.values(tokenizers).map(({ maxPositions }) => maxPositions);
   const text = Math.max(1, ...texts);
   const patch = Math.max(1, multipleOf / scale);
-  const references = (inputs.references ?? []).reduce((sum, { width, height }) => sum + width * height, 0);
+  // FLUX.2 is shown a picture that it paints a part of anew as a reference, too.
+  const shown = [
+    ...(inputs.references ?? []),
+    ...(traits.showsInpainted && request.task === "inpaint" ? [settings] : []),
+  ];
+  const references = shown.reduce((sum, { width, height }) => sum + width * height, 0) / (patch * scale) ** 2;
   return {
     batch: guided ? 2 : 1,
     tokens: text,
     text_tokens: text,
-    image_tokens: Math.ceil((dims[1] * dims[2]) / patch ** 2 + references / (patch * scale) ** 2),
+    image_tokens: Math.ceil((dims[1] * dims[2]) / patch ** 2 + (apart ? 0 : references)),
+    reference_tokens: Math.ceil(references),
     height: dims[1],
     width: dims[2],
     image_height: settings.height,

@@ -18,7 +18,7 @@ import { buildTinyDecoder, buildTinyEncoder } from "../networks/autoencoder-tiny
 import { buildChromaTransformer } from "../networks/chroma-transformer/chroma-transformer.ts";
 import { buildClipText } from "../networks/clip-text/clip-text.ts";
 import { buildFluxTransformer } from "../networks/flux-transformer/flux-transformer.ts";
-import { buildFlux2Transformer } from "../networks/flux2-transformer/flux2-transformer.ts";
+import { buildFlux2References, buildFlux2Transformer } from "../networks/flux2-transformer/flux2-transformer.ts";
 import { buildFlux3Transformer } from "../networks/flux3-transformer/flux3-transformer.ts";
 import { buildGemma2 } from "../networks/gemma2/gemma2.ts";
 import { buildKrea2Transformer } from "../networks/krea2-transformer/krea2-transformer.ts";
@@ -84,6 +84,13 @@ const parts: [family: string, folder: string, network: string, build: Build][] =
   ["z-image", "transformer", "transformer", buildZImageTransformer],
   ["flux2", "text_encoder", "textEncoder", (config, weights) => buildQwen3(config, weights, { states: [9, 18, 27] })],
   ["flux2", "transformer", "transformer", buildFlux2Transformer],
+  ["flux2", "transformer", "references", buildFlux2References],
+  [
+    "flux2",
+    "transformer",
+    "cachedTransformer",
+    (config, weights) => buildFlux2Transformer(config, weights, { references: true }),
+  ],
   ["flux1", "text_encoder_2", "textEncoder2", buildT5Encoder],
   ["flux1", "transformer", "transformer", buildFluxTransformer],
   ["stable-diffusion-3", "transformer", "transformer", buildSD3Transformer],

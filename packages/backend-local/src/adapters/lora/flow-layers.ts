@@ -54,6 +54,9 @@ const flux: readonly Rule[] = [
   [/^x_embedder$/, "img_in"],
   [/^context_embedder$/, "txt_in"],
   [/^proj_out$/, "final_layer.linear"],
+  // Of files that have the halves in their authors' order; diffusers' is the other.
+  [/^norm_out\.shift_first$/, "final_layer.adaLN_modulation.1"],
+  [/^((?:double_stream_modulation_(?:img|txt)|single_stream_modulation))\.linear$/, "$1.lin"],
   [/^time_(?:text|guidance)_embed\.timestep_embedder\.linear_1$/, "time_in.in_layer"],
   [/^time_(?:text|guidance)_embed\.timestep_embedder\.linear_2$/, "time_in.out_layer"],
   [/^time_(?:text|guidance)_embed\.guidance_embedder\.linear_1$/, "guidance_in.in_layer"],

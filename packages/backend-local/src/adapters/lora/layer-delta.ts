@@ -34,19 +34,23 @@ export async function layerDelta(
   strength: number,
 ): Promise<LayerDelta> {
   const reader = new Reader(file, layer, base);
-  const magnitude = layer.tensors.get("magnitude") ?? layer.tensors.get("doraScale");
+  const { magnitude } = reader;
   const plain = await plainDelta(reader, magnitude === undefined ? strength : 1);
   if (magnitude === undefined) return plain;
+  return scaledDelta(plain, await readTensor(magnitude, file.opened), reader, strength);
+}
+
+/** What a DoRA's magnitudes make of a layer's delta. */
+async function scaledDelta(plain: LayerDelta, magnitude: Float32Array, reader: Reader, strength: number) {
   const weight = await reader.base();
-  const changed = add(weight, dense(plain));
-  const scaled = withMagnitude(changed, await readTensor(magnitude, file.opened), reader);
-  return { kind: "dense", weight: scale(add(scaled, scale(weight, -1)), strength) };
+  const scaled = withMagnitude(add(weight, dense(plain)), magnitude, reader);
+  return { kind: "dense", weight: scale(add(scaled, scale(weight, -1)), strength) } as const;
 }
 
 /**
  * What an adapter of a layer that makes several at once adds to one of these: its rows `from` to `to`, of so many equal parts.
  *
- * @throws {@link ModelError} as {@link layerDelta}, and for a DoRA, whose lengths are those of the whole.
+ * @throws {@link ModelError} as {@link layerDelta}, and for a DoRA of columns, whose lengths are those of the whole.
  */
 export async function partDelta(
   file: LoraFile,
@@ -58,19 +62,25 @@ export async function partDelta(
   const [outputs = 0, inputs = 0] = base.shape;
   const each = outputs / (to - from);
   const whole = { ...base, shape: [each * of, inputs] };
-  if (layer.tensors.has("magnitude") || layer.tensors.has("doraScale"))
-    throw new Reader(file, layer, whole).fail(
-      "it is a DoRA of several layers that are one there, which is not supported",
-    );
-  const delta = await layerDelta(file, layer, whole, strength);
+  const reader = new Reader(file, layer, whole);
+  const { magnitude } = reader;
+  if (magnitude !== undefined && isByColumn(reader))
+    throw reader.fail("it is a DoRA of the columns of several layers that are one there, which is not supported");
+  const delta = await plainDelta(reader, magnitude === undefined ? strength : 1);
   const rows = (matrix: Matrix): Matrix => ({
     rows: outputs,
     columns: matrix.columns,
     data: matrix.data.subarray(from * each * matrix.columns, to * each * matrix.columns),
   });
-  return delta.kind === "dense"
-    ? { kind: "dense", weight: rows(delta.weight) }
-    : { kind: "low-rank", up: rows(delta.up), down: delta.down };
+  const part: LayerDelta =
+    delta.kind === "dense"
+      ? { kind: "dense", weight: rows(delta.weight) }
+      : { kind: "low-rank", up: rows(delta.up), down: delta.down };
+  if (magnitude === undefined) return part;
+  // A row's length is its own: each layer's can be brought to it alone.
+  const lengths = await readTensor(magnitude, file.opened);
+  if (lengths.length !== each * of) throw reader.fail(`its magnitude has ${lengths.length} numbers`);
+  return scaledDelta(part, lengths.subarray(from * each, to * each), new Reader(file, layer, base), strength);
 }
 
 /** The whole of a delta. */
@@ -180,11 +190,18 @@ async function lokr(reader: Reader, strength: number): Promise<Matrix> {
   return scale(kronecker(w1, w2), factor);
 }
 
+/** Whether a DoRA's magnitudes are one a column, `[1, in, …]`; `[out]`, `[out, 1]` and `[out, 1, 1, 1]` are one a row. */
+function isByColumn({ inputs, magnitude }: Reader): boolean {
+  const shape = magnitude?.shape ?? [];
+  return (
+    shape.length > 1 && shape[0] === 1 && shape.reduce((product, side) => product * side, 1) === inputs && inputs > 1
+  );
+}
+
 /** The matrix with its rows, or its inputs' columns, brought to the lengths of `magnitude`. */
 function withMagnitude(weight: Matrix, magnitude: Float32Array, reader: Reader): Matrix {
-  const { kernel, inputs, outputs, magnitudeShape } = reader;
-  // A scale of [1, in, …] is one a column; [out], [out, 1] and [out, 1, 1, 1] are one a row.
-  const byColumn = magnitudeShape.length > 1 && magnitudeShape[0] === 1 && magnitude.length === inputs && inputs > 1;
+  const { kernel, outputs } = reader;
+  const byColumn = isByColumn(reader);
   if (!byColumn && magnitude.length !== outputs) throw reader.fail(`its magnitude has ${magnitude.length} numbers`);
   const groupOf = byColumn
     ? (i: number) => Math.floor((i % weight.columns) / kernel)
@@ -214,8 +231,8 @@ class Reader {
     this.#base = base;
   }
 
-  get magnitudeShape(): readonly number[] {
-    return (this.layer.tensors.get("magnitude") ?? this.layer.tensors.get("doraScale"))?.shape ?? [];
+  get magnitude(): WeightTensor | undefined {
+    return this.layer.tensors.get("magnitude") ?? this.layer.tensors.get("doraScale");
   }
 
   need(role: string): WeightTensor {

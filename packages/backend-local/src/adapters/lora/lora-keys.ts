@@ -32,12 +32,19 @@ const targets: readonly [start: RegExp, target: LoraTarget][] = [
   [/^lora_te1?_/, "textEncoder"],
   [/^lora_te2_/, "textEncoder2"],
   [/^lora_transformer_/, "transformer"],
+  // LyCORIS' own, which is told no network.
+  [/^lycoris_/, "unet"],
   [/^(?:base_model\.model\.)?unet\./, "unet"],
   [/^(?:base_model\.model\.)?text_encoder\./, "textEncoder"],
   [/^(?:base_model\.model\.)?text_encoder_2\./, "textEncoder2"],
   [/^(?:base_model\.model\.)?(?:model\.)?(?:transformer|diffusion_model)\./, "transformer"],
   [
     /^(?:base_model\.model\.)?(?=(?:(?:single_)?transformer_blocks|(?:double|single|joint)_blocks|blocks|layers|(?:noise|context)_refiner|(?:txtfusion|text_fusion)[._]\w+)[._]\d)/,
+    "transformer",
+  ],
+  // Layers of transformers that stand in no block.
+  [
+    /^(?:base_model\.model\.)?(?=(?:img_in|txt_in|x_embedder|context_embedder|(?:time|guidance|vector)_in|(?:double|single)_stream_modulation(?:_img|_txt)?|norm_out|proj_out|final_layer)(?:[._]|$))/,
     "transformer",
   ],
   [/^(?:base_model\.model\.)?(?=(?:down_blocks|mid_block|up_blocks|time_embedding|conv_in|conv_out)[._])/, "unet"],

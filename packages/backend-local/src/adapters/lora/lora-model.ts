@@ -2,6 +2,7 @@ import { open } from "node:fs/promises";
 import type { WarningEvent } from "@latentkit/core";
 import type { LoadedModel } from "../../engine/loaded-model.ts";
 import { TextCache } from "../../engine/text-cache.ts";
+import { familyOf } from "../../families/families.ts";
 import type { NetworkChoice } from "../../families/family.ts";
 import { networkOf } from "../../models/build-network.ts";
 import { stampOf } from "../../models/model-hash.ts";
@@ -60,8 +61,13 @@ export async function withLoras(model: LoadedModel, loras: readonly LoraRequest[
     read.delete(model);
     throw error;
   });
+  const rules = (await familyOf(model.model).engine()).networks;
+  const addedTo = (choice: NetworkChoice) => {
+    const network = networkOf(choice);
+    return networks.get(rules[network]?.preparesFor ?? network);
+  };
   const chosen = (choice: NetworkChoice): NetworkChoice => {
-    const adapted = networks.get(networkOf(choice))?.layers;
+    const adapted = addedTo(choice)?.layers;
     if (adapted === undefined) return choice;
     return { ...(typeof choice === "string" ? { network: choice } : choice), adapted };
   };
@@ -80,9 +86,11 @@ export async function withLoras(model: LoadedModel, loras: readonly LoraRequest[
     rest: () => model.rest(),
     async network(choice) {
       const network = await model.network(chosen(choice));
-      const feeds = networks.get(networkOf(choice))?.feeds ?? {};
       const { Tensor } = model.runtime;
-      const tensors = Object.entries(feeds).map(([name, { data, dims }]) => [name, new Tensor("float32", data, dims)]);
+      // Not all layers are those of a network that prepares for another.
+      const takes = new Set(network.graph.inputs.map(({ name }) => name));
+      const feeds = Object.entries(addedTo(choice)?.feeds ?? {}).filter(([name]) => takes.has(name));
+      const tensors = feeds.map(([name, { data, dims }]) => [name, new Tensor("float32", data, dims)]);
       return network.feeding(Object.fromEntries(tensors));
     },
   };

@@ -25,13 +25,15 @@ export function flux2Traits(model: ModelParts): Traits {
   if (net.guidance_embeds)
     throw fail("guidance_embeds", "true is FLUX.2 dev's, which is not supported: klein takes no scale");
   const pictures = flux2Sizes(vae, { ...net, part: transformer });
-  const isDistilled = model.index.is_distilled === true;
+  // The pipeline of klein KV knows no guidance, and doesn't save that.
+  const isDistilled = model.index.is_distilled === true || model.pipeline === "Flux2KleinKVPipeline";
   return {
     ...pictures,
     ...(isDistilled ? { steps: 4, guidanceScale: 1 } : { steps: 50, guidanceScale: 4 }),
     guidance: isDistilled ? "none" : "classifier-free",
-    tasks: ["text-to-image"],
-    features: isDistilled ? ["loras"] : ["guidance", "loras"],
+    tasks: ["text-to-image", "image-to-image", "inpaint"],
+    ...{ maskSquares: "middle", showsInpainted: true },
+    features: isDistilled ? ["strength", "loras"] : ["strength", "guidance", "loras"],
     conditioning: ["reference"],
     references: {
       most: 10,

@@ -5,9 +5,13 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { local } from "../../local.ts";
 import type { LocalBackend } from "../../local-backend.ts";
 import { readModelFolder } from "../../models/model-folder.ts";
+import { familyJob } from "../../pipeline/family-job.ts";
+import { planMemory } from "../../pipeline/plan-memory.ts";
 import { readReferences } from "../../pipeline/read-references.ts";
+import { difference } from "../../testing/single-file.ts";
 import { copyFixture, fixture } from "../../testing/test-model.ts";
 import { empiricalMu } from "./empirical-mu.ts";
+import { isKV } from "./flux2-options.ts";
 
 const folder = fixture("families/flux2");
 const jsonOf = async (file: string) => JSON.parse(await readFile(join(folder, file), "utf8"));
@@ -93,8 +97,72 @@ test.each([
   await expect(readModelFolder(copy)).rejects.toThrow(message);
 });
 
-test("what a family doesn't take is refused: a negative prompt, a picture to begin with", async () => {
+test("what a family doesn't take is refused: a negative prompt, an option that is none", async () => {
   const draw = (input: object) => createClient({ backend }).generate({ ...request, ...input } as GenerationInput);
   await expect(draw({ negativePrompt: "blurry" })).rejects.toThrow(/negativePrompt/);
-  await expect(draw({ task: "image-to-image", image: await pictureOf(64, 64) })).rejects.toThrow(/task/);
+  const own = (local: object) => draw({ backendOptions: { local } });
+  await expect(own({ cacheReferences: "yes" })).rejects.toThrow(/backendOptions\.local\.cacheReferences/);
+  await expect(own({ kvCache: true })).rejects.toThrow(/kvCache: is not known: .* takes cacheReferences/);
+});
+
+describe("klein KV", () => {
+  const parts = (path: string, pipeline = "Flux2KleinPipeline", index = {}) => ({ path, pipeline, index });
+
+  test.each([
+    ["/m/anything", "Flux2KleinKVPipeline", true],
+    ["/m/flux-2-klein-9b-kv.safetensors", undefined, true],
+    ["/m/flux-2-klein-9b-kv-fp8.safetensors", undefined, true],
+    ["/hub/models--black-forest-labs--FLUX.2-klein-9b-kv/snapshots/0123abcd", undefined, true],
+    ["/m/flux-2-klein-9b.safetensors", undefined, false],
+    ["/m/flux-2-klein-4b-kvasir.safetensors", undefined, false],
+  ])("%s, saved as %s: %s", (path, pipeline, found) => {
+    expect(isKV(parts(path, pipeline))).toBe(found);
+  });
+
+  test("is distilled, though its index doesn't say so", async () => {
+    const { is_distilled: _, ...index } = await jsonOf("model_index.json");
+    const own = { ...index, _class_name: "Flux2KleinKVPipeline" };
+    const copy = await copyFixture("families/flux2", { "model_index.json": own });
+    expect((await readModelFolder(copy)).traits).toMatchObject({ steps: 4, guidance: "none" });
+  });
+
+  test("is klein's with an option, and klein with the other", async () => {
+    const conditioning = await references([64, 64]);
+    const index = { ...(await jsonOf("model_index.json")), _class_name: "Flux2KleinKVPipeline" };
+    const kv = await copyFixture("families/flux2", { "model_index.json": index });
+    const draw = async (model: string, cacheReferences?: boolean) => {
+      const backendOptions = cacheReferences === undefined ? {} : { local: { cacheReferences } };
+      const drawn = await createClient({ backend }).generate({
+        ...request,
+        steps: 3,
+        model,
+        conditioning,
+        backendOptions,
+      });
+      return (await drawn.images[0]!.pixels()).data;
+    };
+    expect(await draw(kv, false)).toEqual(await draw(folder));
+    expect(await draw(folder, true)).toEqual(await draw(kv));
+    expect(difference(await draw(folder), await draw(kv)).mean).toBeGreaterThan(0.1);
+  });
+});
+
+test("an inpainted picture is a reference, and is counted as one in the plan", async () => {
+  const model = await readModelFolder(folder);
+  const size = { width: 256, height: 256 };
+  const image = { ...size, channels: 3 as const, data: new Uint8Array(3 * 256 * 256) };
+  const planned = async (input: object, inputs: object) => {
+    const job = familyJob(parseRequest({ prompt: "x", ...size, ...input }), model, inputs);
+    const { networks } = await planMemory(model, job, { free: 1e12 });
+    return Object.fromEntries(networks.map((each) => [each.network, each]));
+  };
+  const plain = await planned({}, {});
+  const inpainting = { task: "inpaint", image: new Uint8Array(1), mask: new Uint8Array(1) };
+  const own = await planned(inpainting, { image, mask: image });
+  expect(own.transformer!.between).toBeGreaterThan(1.2 * plain.transformer!.between);
+  const cached = { ...inpainting, backendOptions: { local: { cacheReferences: true } } };
+  const kept = await planned(cached, { image, mask: image });
+  // Three blocks' keys and values of 256 tokens, 32 wide.
+  expect(kept.transformer!.given - plain.transformer!.given).toBe(3 * 2 * 256 * 32 * 4);
+  expect(kept.references!.between).toBeGreaterThan(3 * 2 * 256 * 32 * 4);
 });

@@ -5,6 +5,7 @@ import { buildT5Encoder } from "../../networks/t5-encoder/t5-encoder.ts";
 import { trimmedEnd, trimmedStart } from "../../prompts/python-text.ts";
 import type { FamilyEngine } from "../family.ts";
 import { shiftedBy } from "../shared/kl-codec.ts";
+import { xlColours } from "../shared/latent-colours.ts";
 import { fromPatches } from "../shared/latent-patches.ts";
 import { sincosPlaces } from "../shared/sincos-places.ts";
 import { type Condition, steeredPasses } from "../shared/steered-passes.ts";
@@ -49,5 +50,5 @@ export const engine: FamilyEngine = {
     return { warnings, predict: steeredPasses(steering, conditions, (each) => onePassEach(each, pass)) };
   },
 
-  codec: vaeCodec(({ model: { traits } }) => shiftedBy(traits.shiftFactor ?? 0, traits.scalingFactor)),
+  codec: vaeCodec(({ model: { traits } }) => shiftedBy(traits.shiftFactor ?? 0, traits.scalingFactor), xlColours),
 };

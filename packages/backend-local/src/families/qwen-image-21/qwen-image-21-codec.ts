@@ -5,6 +5,7 @@ import {
 import { qwenVae21Config } from "../../networks/autoencoder-kl-qwen-image-21/autoencoder-kl-qwen-image-21-config.ts";
 import type { Codec, NetworkRule } from "../family.ts";
 import { codecByChannel } from "../shared/codec-by-channel.ts";
+import { qwenImage21Colours } from "./qwen-image-21-colours.ts";
 
 /** The networks of Qwen-Image 2.1's VAE. */
 export const qwenVae21Networks = {
@@ -13,4 +14,4 @@ export const qwenVae21Networks = {
 } as const satisfies Record<string, NetworkRule>;
 
 /** Pictures with transparency to latents and back. */
-export const qwenVae21Codec: Codec = codecByChannel(qwenVae21Config, 4);
+export const qwenVae21Codec: Codec = codecByChannel(qwenVae21Config, 4, qwenImage21Colours);

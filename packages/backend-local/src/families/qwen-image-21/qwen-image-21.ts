@@ -27,7 +27,7 @@ export const engine: FamilyEngine = {
       part: "textEncoder",
       build: (config, weights, options) => buildQwen3VL(config, weights, { ...options, normsLast: false }),
     },
-    textTransformer: { part: "transformer", build: buildQwenImage21Text },
+    textTransformer: { part: "transformer", build: buildQwenImage21Text, preparesFor: "transformer" },
     transformer: { part: "transformer", build: buildQwenImage21Transformer },
     ...qwenVae21Networks,
   },

@@ -2,17 +2,21 @@ import { partOf } from "../../models/model.ts";
 import { toPixels } from "../../pipeline/image-tensor.ts";
 import type { Codec, OpenModel } from "../family.ts";
 import { drawn, scaledByChannel } from "./kl-codec.ts";
+import { colourPicture, type LatentColours } from "./latent-colours.ts";
 
 /** What a VAE's config says of its latents. */
 type Statistics = (config: unknown) => { latents_mean: readonly number[]; latents_std: readonly number[] };
 
-/** Pictures of three colours, or with transparency, to latents and back by a VAE for films, run for one moment: its latents are normalised channel by channel. */
-export function codecByChannel(statistics: Statistics, channels: 3 | 4): Codec {
+/**
+ * Pictures of three colours, or with transparency, to latents and back by a VAE for films, run for one moment: its latents are normalised channel by channel.
+ * Previews by the latents' `colours`, where there are as many.
+ */
+export function codecByChannel(statistics: Statistics, channels: 3 | 4, colours: LatentColours): Codec {
   const scaling = ({ model }: OpenModel) => {
     const { latents_mean, latents_std } = statistics(partOf(model, "vae").config);
     return scaledByChannel(1, latents_mean, latents_std);
   };
-  return {
+  const codec: Codec = {
     async encode(model, { width, height, data: planes }, signal) {
       const encoder = await model.network("vaeEncoder");
       // Nothing shines through a picture without transparency.
@@ -33,5 +37,11 @@ export function codecByChannel(statistics: Statistics, channels: 3 | 4): Codec {
       const { data } = await decoder.run({ latent_sample: tensor }, "sample", signal);
       return toPixels(data as Float32Array, width * scale, height * scale, channels);
     },
+
+    preview: async (model, latent, dims, signal) =>
+      dims[0] === colours.factors.length
+        ? colourPicture(latent, dims, colours)
+        : codec.decode(model, latent, dims, signal),
   };
+  return codec;
 }

@@ -49,6 +49,17 @@ export const fluxColours: LatentColours = {
   bias: [-0.0329, -0.0718, -0.0851],
 };
 
+/** Of Stable Diffusion XL's VAE, which PixArt-Σ has too: fitted for ComfyUI. */
+export const xlColours: LatentColours = {
+  factors: [
+    [0.3651, 0.4232, 0.4341],
+    [-0.2533, -0.0042, 0.1068],
+    [0.1076, 0.1111, -0.0362],
+    [-0.3165, -0.2492, -0.2188],
+  ],
+  bias: [0.1084, -0.0175, -0.0011],
+};
+
 /** Of Stable Diffusion 3's VAE: fitted for ComfyUI. */
 export const sd3Colours: LatentColours = {
   factors: [

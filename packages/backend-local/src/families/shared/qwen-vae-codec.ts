@@ -5,7 +5,7 @@ import {
 import { qwenVaeConfig } from "../../networks/autoencoder-kl-qwen-image/autoencoder-kl-qwen-image-config.ts";
 import type { Codec, NetworkRule } from "../family.ts";
 import { codecByChannel } from "./codec-by-channel.ts";
-import { colourPicture, wanColours } from "./latent-colours.ts";
+import { wanColours } from "./latent-colours.ts";
 
 /** The networks of Qwen-Image's VAE. */
 export const qwenVaeNetworks = {
@@ -14,11 +14,4 @@ export const qwenVaeNetworks = {
 } as const satisfies Record<string, NetworkRule>;
 
 /** Pictures to latents and back through Qwen-Image's VAE. */
-export const qwenVaeCodec: Codec = {
-  ...codecByChannel(qwenVaeConfig, 3),
-
-  preview: async (model, latent, dims, signal) =>
-    dims[0] === wanColours.factors.length
-      ? colourPicture(latent, dims, wanColours)
-      : qwenVaeCodec.decode(model, latent, dims, signal),
-};
+export const qwenVaeCodec: Codec = codecByChannel(qwenVaeConfig, 3, wanColours);

@@ -49,7 +49,8 @@ export async function openSecondPass(options: SecondPassOptions): Promise<Second
   const denoiser = await family.open(model, second, signal);
   const { mask } = second.inputs;
   const strength = hires!.strength;
-  const shared = mask === undefined ? { strength } : { strength, mask: toLatentMask(mask, model.model.traits.scale) };
+  const { scale, maskSquares } = model.model.traits;
+  const shared = mask === undefined ? { strength } : { strength, mask: toLatentMask(mask, scale, maskSquares) };
   return {
     job: second,
     denoiser,
