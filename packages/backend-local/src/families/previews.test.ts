@@ -26,6 +26,7 @@ describe("a preview is a latent's colours, a pixel for each of its squares", () 
     ["qwen-image", wanColours],
     ["krea2", wanColours],
     ["pixart-sigma", xlColours],
+    ["auraflow", xlColours],
   ])("%s", async (name, { factors, bias }) => {
     const asked = {
       prompt: "a red apple",

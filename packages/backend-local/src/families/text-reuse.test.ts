@@ -56,6 +56,7 @@ const families: [string, readonly string[], Partial<GenerationInput>, texts: num
   ["chroma", ["textEncoder"], guided, 2],
   ["pixart-sigma", ["textEncoder"], guided, 2],
   ["lumina2", ["textEncoder"], guided, 2],
+  ["auraflow", ["textEncoder"], guided, 2],
 ];
 
 describe("texts are encoded once for a batch, and not again in the next request", () => {

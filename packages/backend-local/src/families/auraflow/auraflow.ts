@@ -4,6 +4,7 @@ import { buildAuraFlowTransformer } from "../../networks/auraflow-transformer/au
 import { buildT5Encoder } from "../../networks/t5-encoder/t5-encoder.ts";
 import type { FamilyEngine } from "../family.ts";
 import { scaledBy } from "../shared/kl-codec.ts";
+import { xlColours } from "../shared/latent-colours.ts";
 import { fromPatches, toPatches } from "../shared/latent-patches.ts";
 import type { Rows } from "../shared/rows.ts";
 import { type Condition, steeredPasses } from "../shared/steered-passes.ts";
@@ -48,7 +49,7 @@ export const engine: FamilyEngine = {
     return { warnings, predict: steeredPasses(steering, conditions, (each) => onePassEach(each, pass)) };
   },
 
-  codec: vaeCodec(({ model: { traits } }) => scaledBy(traits.scalingFactor)),
+  codec: vaeCodec(({ model: { traits } }) => scaledBy(traits.scalingFactor), xlColours),
 };
 
 /** Places of a picture's tokens among those of a square: its middle, sooner above and to the left. */

@@ -49,7 +49,7 @@ export const fluxColours: LatentColours = {
   bias: [-0.0329, -0.0718, -0.0851],
 };
 
-/** Of Stable Diffusion XL's VAE, which PixArt-Σ has too: fitted for ComfyUI. */
+/** Of Stable Diffusion XL's VAE, which PixArt-Σ and AuraFlow have too: fitted for ComfyUI. */
 export const xlColours: LatentColours = {
   factors: [
     [0.3651, 0.4232, 0.4341],
