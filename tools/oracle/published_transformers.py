@@ -22,13 +22,16 @@ from diffusers import (
     ChromaTransformer2DModel,
     Flux2Transformer2DModel,
     Flux3Transformer2DModel,
+    FluxControlNetModel,
     FluxTransformer2DModel,
     Krea2Transformer2DModel,
     Lumina2Transformer2DModel,
     PixArtTransformer2DModel,
     QwenImage21Transformer2DModel,
+    QwenImageControlNetModel,
     QwenImageTransformer2DModel,
     SD3Transformer2DModel,
+    ZImageControlNetModel,
     ZImageTransformer2DModel,
 )
 from diffusers.loaders import single_file_utils as single_file
@@ -100,6 +103,8 @@ CONFIGS = {
     T5EncoderModel: T5Config, UMT5EncoderModel: UMT5Config,
 }  # fmt: skip
 
+Z_CONTROL_2 = dict(control_layers_places=list(range(0, 30, 2)), control_refiner_layers_places=[0, 1], control_in_dim=33)
+
 #: name: (class, config)
 NETWORKS = {
     "z-image": (ZImageTransformer2DModel, {}),
@@ -132,6 +137,12 @@ NETWORKS = {
     "qwen3-8b": (Qwen3ForCausalLM, QWEN3_8B),
     "qwen3-vl-4b": (Qwen3VLForConditionalGeneration, QWEN3_VL_4B),
     "qwen3-vl-8b": (Qwen3VLForConditionalGeneration, QWEN3_VL_8B),
+    "flux1-union": (FluxControlNetModel, dict(num_layers=5, num_single_layers=10, num_mode=10, guidance_embeds=True)),
+    "flux1-union-2.0": (FluxControlNetModel, dict(num_layers=6, num_single_layers=0, guidance_embeds=True)),
+    "qwen-image-union": (QwenImageControlNetModel, dict(num_layers=5)),
+    "z-image-union": (ZImageControlNetModel, dict(control_layers_places=list(range(0, 30, 5)), control_in_dim=16)),
+    "z-image-union-2.0": (ZImageControlNetModel, dict(**Z_CONTROL_2, add_control_noise_refiner="control_layers")),
+    "z-image-union-2.1": (ZImageControlNetModel, dict(**Z_CONTROL_2, add_control_noise_refiner="control_noise_refiner")),
 }
 
 

@@ -13,7 +13,9 @@ import type { Model } from "./models/model.ts";
 import { ownScheduler } from "./pipeline/choose-plan.ts";
 import { settle } from "./pipeline/settings.ts";
 
-const controlOptions = ["prepare", "preprocessor", "softWeights", "guessMode", "imageEncoder", "mask"] as const;
+const controlOptions = ["prepare", "preprocessor"] as const;
+/** Of UNets, beside. */
+const unetOptions = ["softWeights", "guessMode", "imageEncoder", "mask"] as const;
 
 /** What the pipeline gives every family that samples. */
 const sampled: readonly FeatureName[] = [
@@ -49,7 +51,9 @@ export function capabilitiesOf(model: Model): Capabilities {
     ],
     conditioning: traits.conditioning,
     ...(secondPasses(traits) ? { hiresOptions } : {}),
-    ...(traits.conditioning.includes("control") ? { conditioningOptions: controlOptions } : {}),
+    ...(traits.conditioning.includes("control")
+      ? { conditioningOptions: [...controlOptions, ...(traits.conditioning.includes("text") ? unetOptions : [])] }
+      : {}),
     samplers: traits.atOnce ? [] : samplerNames,
     schedulers: traits.atOnce ? [] : [ownScheduler, ...schedulerNames],
     outputFormats: ["png", "jpeg", "webp"],

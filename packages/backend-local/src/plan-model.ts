@@ -1,11 +1,13 @@
 import { parseRequest } from "@latentkit/core";
+import { plannedControls } from "./adapters/control/read-controls.ts";
 import { invalidField } from "./invalid-field.ts";
 import { type LocalOptions, parseLocalOptions } from "./local-options.ts";
 import { ModelLibrary } from "./models/model-library.ts";
 import type { MemoryPlan } from "./pipeline/plan-memory.ts";
 
 /** What {@link planModel} is asked about. */
-export interface PlanModelOptions extends Pick<LocalOptions, "parts" | "variant" | "previewVae" | "maxMemory"> {
+export interface PlanModelOptions
+  extends Pick<LocalOptions, "parts" | "variant" | "previewVae" | "maxMemory" | "controlNets"> {
   /** Size in pixels. Default: what the model was trained at. */
   width?: number;
   height?: number;
@@ -38,5 +40,7 @@ export async function planModel(place: string, options: PlanModelOptions = {}): 
     import("./engine/multiplies-integers.ts"),
   ]);
   const integers = async () => multipliesIntegers(await loadRuntime({ device: "cpu" }));
-  return planMemory(model, familyJob(request, model, {}), { maxMemory: own.maxMemory, integers });
+  // All that are named act at once.
+  const controls = await plannedControls(own.controlNets ?? {}, model);
+  return planMemory(model, familyJob(request, model, { controls }), { maxMemory: own.maxMemory, integers });
 }

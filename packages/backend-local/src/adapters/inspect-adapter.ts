@@ -4,7 +4,7 @@ import { readEmbedding, sizeOf } from "./textual-inversion/embedding-file.ts";
 
 /** What goes beside a model: its kind, what it is for, and what its file notes. Plain data. */
 export interface AdapterInfo {
-  kind: "lora" | "embedding";
+  kind: "lora" | "embedding" | "controlnet" | "t2i-adapter";
   /** For people: `"LoRA"`. */
   title: string;
   /** What models it is for, as far as the file tells. */
@@ -17,6 +17,8 @@ export interface AdapterInfo {
   tags?: readonly CaptionTag[];
   /** Of a textual inversion: how many tokens it takes. */
   vectors?: number;
+  /** Of a ControlNet that knows several kinds of control: those. */
+  controls?: readonly string[];
 }
 
 /** What adapter a safetensors file holds; undefined where it is none. Only the header is read. @throws ModelError */

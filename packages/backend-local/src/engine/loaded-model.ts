@@ -1,16 +1,17 @@
 import { familyOf } from "../families/families.ts";
-import type { NetworkChoice, NetworkRule, OpenModel } from "../families/family.ts";
+import type { BesidePlace, NetworkChoice, NetworkRule, OpenModel } from "../families/family.ts";
 import { buildNetwork, networkOf } from "../models/build-network.ts";
 import { type Model, partOf } from "../models/model.ts";
 import { type AnyTokenizer, openTokenizer } from "../models/open-tokenizer.ts";
 import { openWeights } from "../models/open-weights.ts";
-import { type NetworkGraph, withoutPacking } from "../networks/network-graph.ts";
+import { type BuildOptions, type NetworkGraph, withoutPacking } from "../networks/network-graph.ts";
 import type { PromptTokenizer } from "../prompts/prompt-tokenizer.ts";
 import type { TextTokenizer } from "../prompts/text-tokenizer.ts";
 import { multipliesIntegers } from "./multiplies-integers.ts";
 import { Network } from "./network.ts";
 import type { Runtime } from "./runtime.ts";
 import { TextCache } from "./text-cache.ts";
+import { type Turn, turnOf } from "./turn-of.ts";
 
 /** A model in the engine: its networks load when they are first asked for, and stay. */
 export class LoadedModel implements OpenModel {
@@ -117,16 +118,36 @@ export class LoadedModel implements OpenModel {
     return loaded;
   }
 
-  beside(key: string, build: () => Promise<NetworkGraph>): Promise<Network> {
-    const own = `${besideStart}${key}`;
-    const loaded = this.#networks.get(own) ?? build().then((graph) => this.#open(graph, "denoise"));
+  beside(place: BesidePlace, build: (options: BuildOptions) => Promise<NetworkGraph>): Promise<Network> {
+    const own = besideKey(place);
+    const load = async () => {
+      const graph = await this.besideGraph(place, build);
+      this.#graphs.delete(own);
+      return this.#open(graph, "denoise");
+    };
+    const loaded = this.#networks.get(own) ?? load();
     this.#networks.set(own, loaded);
     loaded.catch(() => this.#networks.delete(own));
     return loaded;
   }
 
-  async keepBeside(start: string, keys: readonly string[]): Promise<void> {
-    const kept = new Set(keys.map((key) => `${besideStart}${key}`));
+  /** The graph of a network of other files: a loaded one's, or one that is kept for loading it. */
+  async besideGraph(
+    place: BesidePlace,
+    build: (options: BuildOptions) => Promise<NetworkGraph>,
+  ): Promise<NetworkGraph> {
+    const own = besideKey(place);
+    const loaded = await this.#networks.get(own);
+    if (loaded !== undefined) return loaded.graph;
+    const graph = this.#graphs.get(own) ?? (await build({}));
+    this.#graphs.set(own, graph);
+    return graph;
+  }
+
+  async keepBeside(start: string, places: readonly BesidePlace[]): Promise<void> {
+    const kept = new Set(places.map(besideKey));
+    for (const key of [...this.#graphs.keys()])
+      if (key.startsWith(`${besideStart}${start}`) && !kept.has(key)) this.#graphs.delete(key);
     for (const [key, loaded] of [...this.#networks]) {
       if (!key.startsWith(`${besideStart}${start}`) || kept.has(key)) continue;
       this.#networks.delete(key);
@@ -206,17 +227,11 @@ export interface Arrangement {
   readonly packs: boolean;
 }
 
-/** What a network is for. */
-type Turn = "text" | "prepare" | "denoise" | "vae";
-
-/** When a network is needed. */
-function turnOf({ part, preparesFor }: Pick<NetworkRule, "part" | "preparesFor">): Turn {
-  if (preparesFor !== undefined) return "prepare";
-  if (/encoder/i.test(part)) return "text";
-  return /vae/i.test(part) ? "vae" : "denoise";
-}
-
 const besideStart = "beside ";
+
+function besideKey(place: BesidePlace): string {
+  return `${besideStart}${typeof place === "string" ? place : place.key}`;
+}
 
 const variantStart = (network: string) => `${network} with `;
 

@@ -8,6 +8,7 @@ import type { Runtime } from "../engine/runtime.ts";
 import type { TextCache } from "../engine/text-cache.ts";
 import type { Weights } from "../files/weights.ts";
 import type { Model, ModelParts } from "../models/model.ts";
+import type { ResidualPlaces } from "../networks/blocks/residuals.ts";
 import type { BuildOptions, NetworkGraph } from "../networks/network-graph.ts";
 import type { Planes } from "../pipeline/image-tensor.ts";
 import type { Settings } from "../pipeline/settings.ts";
@@ -107,6 +108,7 @@ export interface NetworkOptions extends BuildOptions {
   readonly features?: number;
   readonly imagePrompts?: number;
   readonly references?: boolean;
+  readonly residuals?: readonly ResidualPlaces[];
   /** What the model's model_index.json says, where a network's use depends on it. */
   readonly index?: Readonly<Record<string, unknown>>;
 }
@@ -130,6 +132,8 @@ export interface NetworkVariant {
   readonly imagePrompts?: number;
   /** Of reference pictures, in a denoising network that is shown them apart from the picture. */
   readonly references?: boolean;
+  /** Of ControlNets, in a transformer: which of their results is added after each block, for each of its lists of blocks. */
+  readonly residuals?: readonly ResidualPlaces[];
 }
 
 /** A job as a family sees it. */
@@ -221,6 +225,12 @@ export interface CodecMemory {
   least: number;
 }
 
+/**
+ * The key of a network of other files. One that `shares` layers with a network of the model has that one's adapters in them, by the options that it is
+ * built with.
+ */
+export type BesidePlace = string | { readonly key: string; readonly shares?: string | undefined };
+
 /** A model in the engine, as a family sees it: what is asked for is loaded when it is first used. */
 export interface OpenModel {
   readonly model: Model;
@@ -229,9 +239,9 @@ export interface OpenModel {
   /** A graph over a part's weights that is none of the family's networks; it stays loaded under its key as they do. */
   assemble(key: string, part: string, build: NetworkRule["build"]): Promise<Network>;
   /** A network of other files than the model's; it stays loaded under its key, as the model's do, until {@link keepBeside}. */
-  beside(key: string, build: () => Promise<NetworkGraph>): Promise<Network>;
-  /** Releases the networks of other files whose keys begin so, but for those of these keys. */
-  keepBeside(start: string, keys: readonly string[]): Promise<void>;
+  beside(place: BesidePlace, build: (options: BuildOptions) => Promise<NetworkGraph>): Promise<Network>;
+  /** Releases the networks of other files whose keys begin so, but for these. */
+  keepBeside(start: string, kept: readonly BesidePlace[]): Promise<void>;
   /** Gives back the memory of all networks; each wakes when it is next run. */
   rest(): Promise<void>;
   /** A tokenizer of CLIP's kind. */

@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Task } from "@latentkit/core";
+import { inspectControl } from "../adapters/control/inspect-control.ts";
 import { type AdapterInfo, inspectAdapter } from "../adapters/inspect-adapter.ts";
 import { familyOf } from "../families/families.ts";
 import { promptTokens } from "../families/traits.ts";
@@ -53,7 +54,7 @@ export interface ModelInfo {
   defaults: ModelDefaults;
   /** Longest prompt in tokens. */
   maxPromptTokens?: number;
-  /** Of a LoRA, an embedding and the like: what it is, what it is for and which words call it. */
+  /** Of a LoRA, an embedding, a ControlNet and the like: what it is, what it is for and which words call it. */
   adapter?: AdapterInfo;
 }
 
@@ -112,12 +113,20 @@ async function inspectWhole(place: string, variant: string | undefined): Promise
   };
 }
 
-/** A file with one network or an adapter, which goes with some model and is none itself; undefined where it is anything else. */
+/** A file with one network or an adapter, or a ControlNet's folder, which goes with some model and is none itself; undefined where it is anything else. */
 async function inspectNetworkFile(place: string): Promise<ModelInfo | undefined> {
   const path = resolve(place);
   const stats = await stat(path).catch(() => undefined);
-  if (!stats?.isFile()) return undefined;
-  const weights = await fileWeights(path);
+  const weights = stats?.isFile() ? await fileWeights(path) : undefined;
+  const beside = await inspectControl(path, weights);
+  if (beside !== undefined) {
+    const { info, source } = beside;
+    const { hash } = await hashModel([], [beside.weights]);
+    const component = inspectPart(info.kind, source.config, beside.weights);
+    const family = `${info.title} for ${info.base}`;
+    return { id: modelId(path), family, tasks: [], path, hash, components: [component], defaults: {}, adapter: info };
+  }
+  if (weights === undefined) return undefined;
   const adapter = isGguf(path) ? undefined : await inspectAdapter(path);
   if (adapter !== undefined) {
     const { hash } = await hashModel([], [weights]);

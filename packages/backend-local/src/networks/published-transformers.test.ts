@@ -10,6 +10,7 @@ import {
   buildQwenVae21Encoder,
 } from "./autoencoder-kl-qwen-image-21/autoencoder-kl-qwen-image-21.ts";
 import { buildChromaTransformer } from "./chroma-transformer/chroma-transformer.ts";
+import { buildFluxControlNet } from "./flux-controlnet/flux-controlnet.ts";
 import { buildFluxTransformer } from "./flux-transformer/flux-transformer.ts";
 import { buildFlux2Transformer } from "./flux2-transformer/flux2-transformer.ts";
 import { buildFlux3Transformer } from "./flux3-transformer/flux3-transformer.ts";
@@ -22,12 +23,14 @@ import {
   buildQwenImage21Text,
   buildQwenImage21Transformer,
 } from "./qwen-image-21-transformer/qwen-image-21-transformer.ts";
+import { buildQwenImageControlNet } from "./qwen-image-controlnet/qwen-image-controlnet.ts";
 import { buildQwenImageTransformer } from "./qwen-image-transformer/qwen-image-transformer.ts";
 import { buildQwen25VL } from "./qwen2-5-vl/qwen2-5-vl.ts";
 import { buildQwen3 } from "./qwen3/qwen3.ts";
 import { buildQwen3VL } from "./qwen3-vl/qwen3-vl.ts";
 import { buildSD3Transformer } from "./sd3-transformer/sd3-transformer.ts";
 import { buildT5Encoder } from "./t5-encoder/t5-encoder.ts";
+import { buildZImageControlNet } from "./z-image-controlnet/z-image-controlnet.ts";
 import { buildZImageTransformer } from "./z-image-transformer/z-image-transformer.ts";
 
 // Configurations and tensors of the published models, of the reference's classes on torch's meta device: tools/oracle/published_transformers.py.
@@ -97,6 +100,12 @@ const networks: Record<string, { build: Build; unused?: RegExp }> = {
     build: (config, weights) => buildQwen3(config, weights, { states: [9, 18, 27] }),
     unused: /^lm_head\.weight$|^model\.norm\.weight$|^model\.layers\.(2[7-9]|3\d)\./,
   },
+  "flux1-union": { build: buildFluxControlNet },
+  "flux1-union-2.0": { build: buildFluxControlNet },
+  "qwen-image-union": { build: buildQwenImageControlNet },
+  "z-image-union": { build: zImageControlNet },
+  "z-image-union-2.0": { build: zImageControlNet },
+  "z-image-union-2.1": { build: zImageControlNet },
   "qwen3-4b": {
     build: (config, weights) => buildQwen3(config, weights, { states: [-2] }),
     // What comes after the states that count.
@@ -104,21 +113,37 @@ const networks: Record<string, { build: Build; unused?: RegExp }> = {
   },
 };
 
+/** A ControlNet that has layers of the transformer. */
+function zImageControlNet(config: unknown, weights: Weights): NetworkGraph {
+  const { config: transformer, tensors } = published["z-image"]!;
+  return buildZImageControlNet(config, weights, { config: transformer, weights: weightsOf(tensors) });
+}
+
 describe("graphs over published configurations take every tensor in the reference's shape", () => {
   test.each(Object.entries(networks))("%s", (name, { build, unused }) => {
     const { config, tensors } = published[name]!;
     const taken = new Set<string>();
-    const find: Weights["find"] = (tensor) => {
-      const shape = tensors[tensor];
-      if (shape === undefined) return undefined;
-      taken.add(tensor);
-      const length = 2 * shape.reduce((product, size) => product * size, 1);
-      return { name: tensor, shape, dtype: "BF16", file: "/none", offset: 0, length };
+    const { find, ...weights } = weightsOf(tensors);
+    const taking: Weights["find"] = (tensor) => {
+      const found = find(tensor);
+      if (found !== undefined) taken.add(tensor);
+      return found;
     };
-    const graphs = [build(config, { source: "none", find, names: () => Object.keys(tensors) })].flat();
+    const graphs = [build(config, { ...weights, find: taking })].flat();
     const left = Object.keys(tensors).filter((tensor) => !taken.has(tensor));
     expect(left.filter((tensor) => !unused?.test(tensor))).toEqual([]);
     // The graph points at weights and holds none.
     for (const { model } of graphs) expect(model.length).toBeLessThan(2 ** 21);
   });
 });
+
+/** Tensors of bfloat16 that lie nowhere. */
+function weightsOf(tensors: Record<string, number[]>): Weights {
+  const find: Weights["find"] = (name) => {
+    const shape = tensors[name];
+    if (shape === undefined) return undefined;
+    const length = 2 * shape.reduce((product, size) => product * size, 1);
+    return { name, shape, dtype: "BF16", file: "/none", offset: 0, length };
+  };
+  return { source: "none", find, names: () => Object.keys(tensors) };
+}

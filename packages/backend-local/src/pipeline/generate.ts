@@ -1,7 +1,7 @@
 import { type Phase, parseRequest, type SerializedError } from "@latentkit/core";
 import { runPlan } from "@latentkit/core/diffusion";
 import { type AdaptedModel, adaptedModel } from "../adapters/adapted-model.ts";
-import { loadControls } from "../adapters/control/loaded-controls.ts";
+import { type ControlNetwork, loadControls } from "../adapters/control/loaded-controls.ts";
 import { prepareControls } from "../adapters/control/prepare/prepare-controls.ts";
 import { loadImagePrompt } from "../adapters/ip-adapter/image-prompts.ts";
 import type { LoadedModel } from "../engine/loaded-model.ts";
@@ -51,9 +51,10 @@ export async function* generate(
   const names = family.needs(asGiven, model.model).map(adapted.chosen);
   const plan = await clock.time("load", () => arrange(model, asGiven, adapted.chosen));
   await clock.time("load", () => model.check(names));
-  await clock.time("load", () => loadControls(model, inputs.controls));
+  await clock.time("load", () => loadControls(adapted, inputs.controls));
   for (const prompt of inputs.imagePrompts ?? []) await clock.time("load", () => loadImagePrompt(model, prompt));
-  family.codec.check?.(model, asGiven.dims, inputs.image !== undefined);
+  const controlled = inputs.controls?.length && names.includes("vaeEncoder");
+  family.codec.check?.(model, asGiven.dims, inputs.image !== undefined || Boolean(controlled));
   const versions = { "onnxruntime-node": model.runtime.version };
   const { device, warnings } = model.runtime;
   yield {
@@ -97,7 +98,8 @@ async function arrange(
   const { device, maxMemory } = model.runtime;
   if (device.name !== "cpu") return undefined;
   const graphOf = (choice: NetworkChoice) => model.graph(choice);
-  const plan = await planMemory(model.model, job, { maxMemory, graphOf, ...(chosen && { chosen }) });
+  const besideGraph = (network: ControlNetwork) => model.besideGraph(network, network.graph);
+  const plan = await planMemory(model.model, job, { maxMemory, graphOf, besideGraph, ...(chosen && { chosen }) });
   await model.arrange(plan);
   return plan;
 }

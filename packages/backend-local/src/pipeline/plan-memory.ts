@@ -1,5 +1,8 @@
 import { OutOfMemoryError } from "@latentkit/core";
+import { type ControlNetwork, networksOf } from "../adapters/control/loaded-controls.ts";
+import { ofField } from "../adapters/of-field.ts";
 import { memoryHere, ownMemory, sayBytes } from "../engine/memory.ts";
+import { turnOf } from "../engine/turn-of.ts";
 import { familyOf } from "../families/families.ts";
 import type { FamilyEngine, FamilyJob, NetworkChoice } from "../families/family.ts";
 import { engineBytes, mostWhole } from "../families/shared/vae-memory.ts";
@@ -55,6 +58,8 @@ export interface PlanOptions {
   integers?: () => Promise<boolean>;
   /** A network's graph, where it has been built before. */
   graphOf?: (choice: NetworkChoice) => Promise<NetworkGraph>;
+  /** The graph of a network of other files, where it has been built before. */
+  besideGraph?: (network: ControlNetwork) => Promise<NetworkGraph>;
   /** A choice of network as it is loaded. */
   chosen?: (choice: NetworkChoice) => NetworkChoice;
 }
@@ -74,21 +79,24 @@ export async function planMemory(model: Model, job: FamilyJob, options: PlanOpti
   const { maxMemory, chosen = (choice) => choice, free = process.availableMemory() + ownMemory() } = options;
   const { graphOf = (choice) => buildNetwork(model, choice, undefined, options.integers) } = options;
   const engine = (await familyOf(model).engine()) as FamilyEngine;
-  const graphs: { network: string; part: string; built: BuiltModel | undefined }[] = [];
+  const graphs: PlannedGraph[] = [];
   for (const choice of engine.needs(job, model).map(chosen)) {
     const network = networkOf(choice);
     const { built } = await graphOf(choice);
     graphs.push({ network, part: engine.networks[network]!.part, built });
   }
+  graphs.push(...(await controlGraphs(job, model, options.besideGraph)));
   const limit = maxMemory ?? memoryHere();
   const target = maxMemory ?? Math.min(limit, free);
   const at = (width: number, height: number) => {
     const sized = sizedJob(job, model, width, height);
     const networks = graphs.map(({ network, part, built }): PlannedNetwork => {
+      // What looks at a control picture sees its pixels.
+      const pixels = network === "controlHint" ? { height, width } : {};
       const own =
         built === undefined
           ? { between: 0, packed: 0, mapped: 0, given: 0 }
-          : memoryOf(built, sizesOf(sized, model, seesApart(built)));
+          : memoryOf(built, { ...sizesOf(sized, model, seesApart(built)), ...pixels });
       return { network, part, ...own, between: own.between * held };
     });
     return { networks, vae: vaeOf(engine, model, sized) };
@@ -100,8 +108,44 @@ export async function planMemory(model: Model, job: FamilyJob, options: PlanOpti
     const least = (side: number) => ways(at(side, side), maxMemory).at(-1)!.peak;
     throw tooLarge(job, model, { needed: fitting.peak, limit, maxMemory, least });
   }
-  const mapped = Math.max(0, ...found.networks.map((each) => each.mapped + (fitting.packs ? 0 : each.packed)));
+  const mapped = atATime(found.networks, (each) => each.mapped + (fitting.packs ? 0 : each.packed));
   return { width, height, mapped, limit, ...fitting };
+}
+
+/** A network's graph, before its sizes are known. */
+interface PlannedGraph {
+  network: string;
+  part: string;
+  built: BuiltModel | undefined;
+}
+
+const controlPart = "controlNet";
+
+/** The networks of a job's controls, each once. @throws InvalidRequestError naming the field whose file does not fit. */
+async function controlGraphs(
+  { inputs: { controls = [] } }: FamilyJob,
+  model: Model,
+  graphOf = (network: ControlNetwork) => network.graph({}),
+): Promise<PlannedGraph[]> {
+  const graphs = new Map<string, PlannedGraph>();
+  for (const input of controls)
+    for (const network of await networksOf(input, model)) {
+      if (graphs.has(network.key)) continue;
+      const { built } = await ofField(`${input.field}.model`, graphOf(network));
+      graphs.set(network.key, {
+        network: network.role === "look" ? "controlHint" : "controlNet",
+        part: controlPart,
+        built,
+      });
+    }
+  return [...graphs.values()];
+}
+
+/** The most that networks which take turns have: each alone, but for controls, which are there with what they steer. */
+function atATime(networks: readonly PlannedNetwork[], of: (network: PlannedNetwork) => number): number {
+  const beside = networks.filter(({ part }) => part === controlPart).reduce((sum, each) => sum + of(each), 0);
+  const all = networks.filter(({ part }) => part !== controlPart);
+  return Math.max(0, ...all.map((each) => of(each) + (turnOf(each) === "denoise" ? beside : 0)));
 }
 
 interface Sized {
@@ -124,8 +168,9 @@ function ways({ networks, vae }: Sized, maxMemory: number | undefined): Way[] {
           return packs ? { ...each, between } : { ...each, between, packed: 0, mapped: each.mapped + each.packed };
         });
         // Where all stay, what one is given is counted with the one that made it.
-        const bytes = own.map(({ between, packed: laidOut, given }) => between + laidOut + (keeps ? 0 : given));
-        const peak = startBytes + (keeps ? bytes.reduce((sum, each) => sum + each, 0) : Math.max(0, ...bytes));
+        const bytesOf = ({ between, packed: laidOut, given }: PlannedNetwork) =>
+          between + laidOut + (keeps ? 0 : given);
+        const peak = startBytes + (keeps ? own.reduce((sum, each) => sum + bytesOf(each), 0) : atATime(own, bytesOf));
         return { networks: own, keeps, packs, striped, peak };
       }),
     ),
@@ -134,7 +179,8 @@ function ways({ networks, vae }: Sized, maxMemory: number | undefined): Way[] {
 
 /** What the VAE's networks take, where it can tell. */
 function vaeOf(engine: FamilyEngine, model: Model, { dims, inputs }: FamilyJob) {
-  const halves = inputs.image === undefined && inputs.references === undefined ? ["decoder"] : ["encoder", "decoder"];
+  const shown = inputs.image ?? inputs.references ?? (model.parts.transformer && inputs.controls?.[0]);
+  const halves = shown === undefined ? ["decoder"] : ["encoder", "decoder"];
   const each = halves.map((half) => engine.codec.memory?.({ model }, dims, half as "encoder" | "decoder"));
   if (each.some((memory) => memory === undefined)) return undefined;
   const most = (of: "whole" | "least") => Math.max(...each.map((memory) => memory![of]));

@@ -87,13 +87,17 @@ export function startOf(
 ): Start {
   const steps: StepNoise = { whole: grid.whole, treeSeed: plan.treeSeed };
   const given = latents && ofImage(latents.data, index, length);
-  // A latent that has its noise already needs no first noise, and diffusers then draws none.
-  if (given && latents.as === "state") return { x: given.slice(), steps: { ...steps, skipsFirst: true } };
-  if (given && latents.as === "noise") return { x: startFromNoise(grid, given), steps: { ...steps, skipsFirst: true } };
-  if (given) return { x: addNoise(grid, given, noise.first), steps };
   const draws = convention === "diffusers";
   const middle: Randn = (n) => new Float32Array(n);
   const early = more?.drawn === "before noise" ? more.draw(draws ? noise.draw : middle) : undefined;
+  // Whose picture all images have, has drawn this before it.
+  if (early && picture && !given && firstNoise !== noise && draws) more?.draw(firstNoise.draw);
+  // A latent that has its noise already needs no first noise, and diffusers then draws none.
+  if (given && latents.as === "state")
+    return { x: given.slice(), steps: { ...steps, skipsFirst: true }, beside: early };
+  if (given && latents.as === "noise")
+    return { x: startFromNoise(grid, given), steps: { ...steps, skipsFirst: true }, beside: early };
+  if (given) return { x: addNoise(grid, given, noise.first), steps, beside: early };
   if (picture === undefined) return { x: startFromNoise(grid, noise.first), steps, beside: early };
   if (mask === undefined) {
     const latent = picture(draws ? firstNoise.draw : middle);

@@ -17,6 +17,7 @@ import {
 import { buildTinyDecoder, buildTinyEncoder } from "../networks/autoencoder-tiny/autoencoder-tiny.ts";
 import { buildChromaTransformer } from "../networks/chroma-transformer/chroma-transformer.ts";
 import { buildClipText } from "../networks/clip-text/clip-text.ts";
+import { buildFluxControlNet } from "../networks/flux-controlnet/flux-controlnet.ts";
 import { buildFluxTransformer } from "../networks/flux-transformer/flux-transformer.ts";
 import { buildFlux2References, buildFlux2Transformer } from "../networks/flux2-transformer/flux2-transformer.ts";
 import { buildFlux3Transformer } from "../networks/flux3-transformer/flux3-transformer.ts";
@@ -29,6 +30,7 @@ import {
   buildQwenImage21Text,
   buildQwenImage21Transformer,
 } from "../networks/qwen-image-21-transformer/qwen-image-21-transformer.ts";
+import { buildQwenImageControlNet } from "../networks/qwen-image-controlnet/qwen-image-controlnet.ts";
 import { buildQwenImageTransformer } from "../networks/qwen-image-transformer/qwen-image-transformer.ts";
 import { buildQwen25VLVision } from "../networks/qwen2-5-vl/qwen2-5-vl-vision.ts";
 import { buildQwen3 } from "../networks/qwen3/qwen3.ts";
@@ -37,6 +39,7 @@ import { buildSD3Transformer } from "../networks/sd3-transformer/sd3-transformer
 import { buildT5Encoder } from "../networks/t5-encoder/t5-encoder.ts";
 import { buildUNet2d } from "../networks/unet-2d/unet-2d.ts";
 import { buildUNet } from "../networks/unet-2d-condition/unet-2d-condition.ts";
+import { buildZImageControlNet } from "../networks/z-image-controlnet/z-image-controlnet.ts";
 import { buildZImageTransformer } from "../networks/z-image-transformer/z-image-transformer.ts";
 import { fixture } from "./test-model.ts";
 
@@ -124,6 +127,20 @@ const parts: [family: string, folder: string, network: string, build: Build][] =
   ],
 ];
 
+/** ControlNets of flow models: tools/oracle/flow_controls.py. */
+const controls: [name: string, build: Build | ((config: unknown, weights: Weights) => Promise<NetworkGraph>)][] = [
+  ["flux1-union", buildFluxControlNet],
+  ["flux1-plain", buildFluxControlNet],
+  ["qwen-image-union", buildQwenImageControlNet],
+  ...["z-image-1", "z-image-2.0", "z-image-2.1"].map((name): (typeof controls)[number] => [name, zImageControlNet]),
+];
+
+async function zImageControlNet(config: unknown, weights: Weights): Promise<NetworkGraph> {
+  const folder = fixture("families/z-image/transformer");
+  const transformer = JSON.parse(await readFile(`${folder}/config.json`, "utf8"));
+  return buildZImageControlNet(config, weights, { config: transformer, weights: await folderWeights(folder) });
+}
+
 /** Every {@link NetworkCase}. */
 export const networkCases: readonly NetworkCase[] = [
   ...cases.map(([folder, build]) => {
@@ -134,11 +151,12 @@ export const networkCases: readonly NetworkCase[] = [
   ...parts.map(([family, folder, network, build]) => ({
     name: `${family}'s ${folder} ${network}`,
     build: () => built(fixture(`families/${family}/${folder}`), build),
-    async oracle() {
-      const all = [...(await readTensors(fixture(`families/${family}.safetensors`)))];
-      const own = all.filter(([name]) => name.startsWith(`${network}/`));
-      return new Map(own.map(([name, tensor]) => [name.slice(network.length + 1), tensor]));
-    },
+    oracle: () => valuesOf(fixture(`families/${family}.safetensors`), network),
+  })),
+  ...controls.map(([name, build]) => ({
+    name: `${name} ControlNet`,
+    build: () => built(fixture(`flow-controls/${name}`), build),
+    oracle: () => valuesOf(fixture("flow-controls/tensors.safetensors"), name),
   })),
 ];
 
@@ -157,7 +175,13 @@ const alike = [
 /** Cases that show every operator. */
 export const variedCases = networkCases.filter(({ name }) => !alike.some((start) => name.startsWith(start)));
 
-async function built(folder: string, build: Build): Promise<NetworkGraph> {
+/** The values of one of a file's networks. */
+async function valuesOf(file: string, network: string): Promise<Map<string, Tensor>> {
+  const own = [...(await readTensors(file))].filter(([name]) => name.startsWith(`${network}/`));
+  return new Map(own.map(([name, tensor]) => [name.slice(network.length + 1), tensor]));
+}
+
+async function built(folder: string, build: (typeof controls)[number][1]): Promise<NetworkGraph> {
   return build(JSON.parse(await readFile(`${folder}/config.json`, "utf8")), await folderWeights(folder));
 }
 
@@ -184,6 +208,7 @@ async function readTensors(path: string): Promise<Map<string, Tensor>> {
 
 function toTensor(dtype: string, bytes: Uint8Array<ArrayBuffer>, shape: readonly number[]): Tensor {
   if (dtype === "I32") return new Tensor("int32", new Int32Array(bytes.buffer), shape);
+  if (dtype === "I64") return new Tensor("int64", new BigInt64Array(bytes.buffer), shape);
   // Pictures beside the networks' values are U8: nothing feeds them.
   return dtype === "F32"
     ? new Tensor("float32", new Float32Array(bytes.buffer), shape)

@@ -181,8 +181,9 @@ function table(info: ModelInfo): string {
     rows.push(["native size", `${size.width}×${size.height} (${sides})`]);
   }
   if (adapter !== undefined) {
-    const { layers = {}, triggerWords = [], tags = [] } = adapter;
+    const { layers = {}, triggerWords = [], tags = [], controls = [] } = adapter;
     rows.push(
+      ["controls", controls.join(", ")],
       [
         "layers",
         Object.entries(layers)

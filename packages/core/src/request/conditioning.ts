@@ -17,6 +17,9 @@ export const controlTypes = [
   "normal",
   "segmentation",
   "tile",
+  "blur",
+  "gray",
+  "low-quality",
   "inpaint",
   "custom",
 ] as const;

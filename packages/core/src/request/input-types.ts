@@ -224,6 +224,9 @@ export interface ControlInput extends WindowInput {
     | "normal"
     | "segmentation"
     | "tile"
+    | "blur"
+    | "gray"
+    | "low-quality"
     | "inpaint"
     | "custom";
   /** The control picture itself: edges, a depth map, a pose's skeleton. */

@@ -5,11 +5,15 @@ import { modelError } from "../../files/model-error.ts";
 import { readJson, readOptionalJson } from "../../files/read-json.ts";
 import { TensorNames } from "../../files/tensor-names.ts";
 import { fileWeights, folderWeights, type Weights } from "../../files/weights.ts";
+import { deducedTransformerNet, isTransformerNet } from "../../models/deduced/deduced-controlnets.ts";
 import { deducedUnet } from "../../models/deduced/deduced-unet.ts";
 import { originalControlNet } from "../../models/original/original-unet.ts";
 
+/** A ControlNet of a transformer's family: see {@link transformerNets}. */
+export type TransformerKind = "flux-controlnet" | "qwen-image-controlnet" | "z-image-controlnet";
+
 /** What a network that steers by a picture is. */
-export type ControlKind = "controlnet" | "t2i-adapter";
+export type ControlKind = "controlnet" | "t2i-adapter" | TransformerKind;
 
 /** A ControlNet's or T2I-Adapter's files. Plain data: it crosses processes. */
 export interface ControlSource {
@@ -20,13 +24,23 @@ export interface ControlSource {
   config: Readonly<Record<string, unknown>>;
   /** The file that the configuration is of, for messages. */
   file: string;
+  /** Whether the tensors imply it, which don't tell all. */
+  deduced?: boolean;
 }
 
 const classes: Readonly<Record<string, ControlKind>> = {
   ControlNetModel: "controlnet",
   ControlNetUnionModel: "controlnet",
   T2IAdapter: "t2i-adapter",
+  FluxControlNetModel: "flux-controlnet",
+  QwenImageControlNetModel: "qwen-image-controlnet",
+  ZImageControlNetModel: "z-image-controlnet",
 };
+
+/** Whether a config.json's class is one of these. */
+export function isControlClass(name: unknown): boolean {
+  return Object.hasOwn(classes, String(name));
+}
 
 /**
  * A ControlNet, a union of them, or a T2I-Adapter: a folder in the diffusers layout (also the Hub's, from its cache), or a single
@@ -60,13 +74,16 @@ function kindOf({ _class_name: name }: Record<string, unknown>, file: string): C
 async function controlFile(path: string): Promise<ControlSource> {
   const weights = await namedWeights(path);
   const beside = await readOptionalJson(join(path, "..", "config.json"));
-  const isBeside = beside !== undefined && Object.hasOwn(classes, String(beside._class_name));
+  const isBeside = beside !== undefined && isControlClass(beside._class_name);
   if (isBeside && /^diffusion_pytorch_model\b/.test(path.split(/[\\/]/).at(-1)!))
     return { kind: kindOf(beside, path), path, form: "file", config: beside, file: path };
   const names = new TensorNames(weights);
+  const found = { path, form: "file", file: path, deduced: true } as const;
+  const transformer = await deducedTransformerNet(weights, names);
+  if (transformer !== undefined) return { ...found, ...transformer };
   if (names.has("controlnet_cond_embedding"))
-    return { kind: "controlnet", path, form: "file", config: deducedControlNet(weights, names), file: path };
-  return { kind: "t2i-adapter", path, form: "file", config: deducedAdapter(names), file: path };
+    return { ...found, kind: "controlnet", config: deducedControlNet(weights, names) };
+  return { ...found, kind: "t2i-adapter", config: deducedAdapter(names) };
 }
 
 /** Its tensors under diffusers' names. @throws {@link ModelError} */
@@ -84,10 +101,27 @@ async function namedWeights(path: string): Promise<Weights> {
   const prefix = ["control_model.", ""].find((each) => names.has(`${each}input_hint_block`));
   if (prefix !== undefined) return originalControlNet({ weights, prefix });
   const isControlNet = names.has("controlnet_cond_embedding") && names.has("controlnet_down_blocks");
+  if (isTransformerNet(names)) return weights;
+  const other = foreignNets.find(([name]) => weights.find(name) !== undefined);
+  if (other !== undefined) throw fail(`is ${other[1]}`);
   const isAdapter = names.has("adapter.body") || names.has("body.0.resnets") || names.has("body.0.block1");
   if (isControlNet || (isAdapter && !names.has("body.0.block1"))) return weights;
   throw fail("is neither a ControlNet nor a T2I-Adapter as they are known here");
 }
+
+/** ControlNets that are known and not supported, by a tensor that they have. */
+const foreignNets: readonly (readonly [tensor: string, what: string])[] = [
+  ["controlnet_blocks.0.y_rms.weight", "DiffSynth's ControlNet for Qwen-Image, which is not supported; InstantX's is"],
+  [
+    "double_blocks.0.img_attn.norm.key_norm.scale",
+    "XLabs' ControlNet for FLUX.1, which is not supported; InstantX's and Shakker Labs' are",
+  ],
+  [
+    "controlnet_blocks.0.linear.weight",
+    "MistoLine's ControlNet for FLUX.1, which is not supported; InstantX's and Shakker Labs' are",
+  ],
+  ["pos_embed_input.proj.weight", "a ControlNet for Stable Diffusion 3, which is not supported"],
+];
 
 /** The config.json that a ControlNet's tensors imply, as a UNet's: see deducedUnet. */
 function deducedControlNet(weights: Weights, names: TensorNames): Record<string, unknown> {

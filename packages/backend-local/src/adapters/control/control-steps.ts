@@ -51,6 +51,7 @@ export async function controlSteps(
     const { input, look, steer } = control;
     const { data, dims } = toControlPlanes(input);
     const picture = new Tensor("float32", data, dims);
+    if (look === undefined) continue;
     if (steer === undefined) {
       const outputs = featureOutputs(featureChannels(t2iAdapterConfig(input.source.config)).length);
       const features = await look.runAll({ picture }, outputs, signal);

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import type { CallInputs, Conditioning, GenerationRequest } from "@latentkit/core";
+import { families } from "../../families/families.ts";
 import { regularFile } from "../../files/regular-file.ts";
 import { invalidField } from "../../invalid-field.ts";
 import { type Model, partOf } from "../../models/model.ts";
@@ -12,6 +13,8 @@ import { ofField } from "../of-field.ts";
 import type { ControlInput } from "./control-input.ts";
 import { type ControlSource, readControl } from "./control-source.ts";
 import { preparedControls } from "./prepare/prepared-controls.ts";
+import { steered, type TransformerNet, transformerNet } from "./transformer-nets.ts";
+import { unionKinds, unionNumbers } from "./union-kinds.ts";
 
 /** Networks by the controls that they are for, where a request names none. */
 export type ControlNets = Readonly<Partial<Record<string, string | undefined>>>;
@@ -56,6 +59,24 @@ export async function readControls(
   return controls;
 }
 
+/** Controls whose pictures are not there yet, for a plan of what they would take. @throws InvalidRequestError naming the option. */
+export async function plannedControls(controlNets: ControlNets, model: Model): Promise<ControlInput[]> {
+  if (Object.keys(controlNets).length > 0 && !model.traits.conditioning.includes("control"))
+    throw invalidField("controlNets", `a ${titleOf(model.family)} model takes none`);
+  const { defaultWidth: width, defaultHeight: height } = model.traits;
+  const controls: ControlInput[] = [];
+  for (const [control, place] of Object.entries(controlNets)) {
+    if (place === undefined) continue;
+    const field = `controlNets.${control}`;
+    const entry = { kind: "control", control, model: place } as unknown as ControlEntry;
+    const { source, kind } = await networkFor(entry, field, model, { controlNets, width, height });
+    const pixels = { width: 1, height: 1, channels: 3, data: new Uint8Array(3) } as const;
+    const ways = { prepare: false, strength: 1, start: 0, end: 1, softWeights: false, guessMode: false };
+    controls.push({ field, control, source, kind, pixels, ...ways });
+  }
+  return controls;
+}
+
 async function onnxFile(path: string): Promise<void> {
   await regularFile(path);
 }
@@ -77,7 +98,7 @@ async function networkFor(
   entry: ControlEntry,
   field: string,
   model: Model,
-  { controlNets, width, height }: ReadControlsOptions,
+  { controlNets, width, height }: Pick<ReadControlsOptions, "controlNets" | "width" | "height">,
 ) {
   const place = entry.model ?? controlNets?.[entry.control];
   const named = `${field}.model`;
@@ -86,6 +107,8 @@ async function networkFor(
     throw invalidField(named, message);
   }
   const read = await ofField(named, readControl(place));
+  const net = requireFamily(read, model, named);
+  if (net !== undefined) return transformerSource(read, net, entry, field, model);
   const unet = unetConfig(partOf(model, "unet").config);
   if (read.kind === "t2i-adapter") {
     const spec = await ofField(
@@ -107,6 +130,46 @@ async function networkFor(
   return { source, kind: spec.kinds === undefined ? undefined : kindOf(entry.control, spec.kinds, field, source) };
 }
 
+/** What a ControlNet steers a transformer by; undefined of a UNet's. @throws InvalidRequestError where it is another family's. */
+function requireFamily(source: ControlSource, model: Model, field: string): TransformerNet | undefined {
+  const net = transformerNet(source);
+  const fits = net === undefined ? model.parts.unet !== undefined : net.family === model.family;
+  if (fits) return net;
+  const what = source.kind === "t2i-adapter" ? "T2I-Adapter" : "ControlNet";
+  const made = net === undefined ? "Stable Diffusion 1, 2 or XL" : titleOf(net.family);
+  throw invalidField(field, `${source.path} is a ${what} for ${made}, and the model is ${titleOf(model.family)}`);
+}
+
+function titleOf(family: string): string {
+  return families.find(({ id }) => id === family)?.title ?? family;
+}
+
+async function transformerSource(
+  read: ControlSource,
+  net: TransformerNet,
+  { control, prepare }: ControlEntry,
+  field: string,
+  model: Model,
+) {
+  const transformer = steered(model);
+  const config = read.deduced ? net.complete(read.config, transformer) : read.config;
+  const misfit = await ofField(
+    `${field}.model`,
+    parsed(() => net.misfit(config, transformer)),
+  );
+  if (misfit !== undefined) {
+    const [option, own, needed] = misfit;
+    const message = `${read.path} has ${option} ${own}, and the model's transformer ${needed}: it is of another kind of model`;
+    throw invalidField(`${field}.model`, message);
+  }
+  if (control === "inpaint" && prepare)
+    throw invalidField(`${field}.prepare`, "an inpaint picture can be made for ControlNets of Stable Diffusion alone");
+  const kinds = net.kinds?.(config);
+  const kind = kinds?.[control];
+  if (kinds !== undefined && kind === undefined) throw unknownKind(field, read, Object.keys(kinds));
+  return { source: { ...read, config }, kind };
+}
+
 async function parsed<T>(parse: () => T): Promise<T> {
   return parse();
 }
@@ -125,8 +188,7 @@ const ofUnet = [
 ];
 
 function withOwn(source: ControlSource, unet: Readonly<Record<string, unknown>>): ControlSource {
-  const isDeduced = source.file === source.path && source.config.norm_num_groups === undefined;
-  if (!isDeduced) return source;
+  if (!source.deduced) return source;
   const own = ofUnet.filter((option) => unet[option] !== undefined).map((option) => [option, unet[option]]);
   const added =
     source.config._class_name === "ControlNetModel" ? { addition_time_embed_dim: unet.addition_time_embed_dim } : {};
@@ -163,26 +225,13 @@ function checkAdapter(source: ControlSource, channels: readonly number[], unet: 
   throw invalidField(field, message);
 }
 
-/** A union ControlNet's kinds, as published (https://github.com/xinsir6/ControlNetPlus). */
-const unionKinds: Readonly<Record<string, number>> = {
-  pose: 0,
-  depth: 1,
-  "soft-edge": 2,
-  scribble: 2,
-  canny: 3,
-  "line-art": 3,
-  normal: 4,
-  segmentation: 5,
-  tile: 6,
-  inpaint: 7,
-};
-
-function kindOf(control: string, kinds: number, field: string, { path }: ControlSource): number {
-  const kind = unionKinds[control];
+function kindOf(control: string, kinds: number, field: string, source: ControlSource): number {
+  const kind = unionNumbers[control];
   if (kind !== undefined && kind < kinds) return kind;
-  const known = Object.keys(unionKinds).filter((name) => unionKinds[name]! < kinds);
-  throw invalidField(
-    `${field}.control`,
-    `${path} is a ControlNet of several kinds: must be one of ${known.join(", ")}`,
-  );
+  throw unknownKind(field, source, unionKinds(kinds));
+}
+
+function unknownKind(field: string, { path }: ControlSource, known: readonly string[]) {
+  const message = `${path} is a ControlNet of several kinds: must be one of ${known.join(", ")}`;
+  return invalidField(`${field}.control`, message);
 }

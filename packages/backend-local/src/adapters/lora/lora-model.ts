@@ -1,12 +1,13 @@
 import { open } from "node:fs/promises";
 import type { WarningEvent } from "@latentkit/core";
 import type { LoadedModel } from "../../engine/loaded-model.ts";
+import type { Network } from "../../engine/network.ts";
 import { TextCache } from "../../engine/text-cache.ts";
 import { familyOf } from "../../families/families.ts";
-import type { NetworkChoice } from "../../families/family.ts";
+import type { BesidePlace, NetworkChoice } from "../../families/family.ts";
 import { networkOf } from "../../models/build-network.ts";
 import { stampOf } from "../../models/model-hash.ts";
-import { type AdaptedLayer, adapterInputs } from "../adapted-layers.ts";
+import { type AdaptedLayer, adapterInputs, layerAdapter } from "../adapted-layers.ts";
 import type { AdaptedModel } from "../adapted-model.ts";
 import type { NetworkLayer } from "../network-layers.ts";
 import { ofField } from "../of-field.ts";
@@ -71,6 +72,19 @@ export async function withLoras(model: LoadedModel, loras: readonly LoraRequest[
     if (adapted === undefined) return choice;
     return { ...(typeof choice === "string" ? { network: choice } : choice), adapted };
   };
+  /** A network, fed what is added to those layers that it has. */
+  const fed = (network: Network, added: NetworkAdapters | undefined): Network => {
+    const takes = new Set(network.graph.inputs.map(({ name }) => name));
+    const feeds = Object.entries(added?.feeds ?? {}).filter(([name]) => takes.has(name));
+    const tensors = feeds.map(([name, { data, dims }]) => [name, new model.runtime.Tensor("float32", data, dims)]);
+    return network.feeding(Object.fromEntries(tensors));
+  };
+  /** A network of other files, with the adapters of that whose layers it shares. */
+  const sharing = (place: BesidePlace) => {
+    const { key, shares } = typeof place === "string" ? { key: place, shares: undefined } : place;
+    const own = shares === undefined ? undefined : networks.get(shares);
+    return own === undefined ? { key, own } : { key: `${key} ${JSON.stringify(own.layers)}`, own };
+  };
   const changesTexts = [...networks.keys()].some((network) => network.startsWith("textEncoder"));
   return {
     model: model.model,
@@ -81,17 +95,21 @@ export async function withLoras(model: LoadedModel, loras: readonly LoraRequest[
     tokenizer: (name) => model.tokenizer(name),
     textTokenizer: (name) => model.textTokenizer(name),
     assemble: (...part) => model.assemble(...part),
-    beside: (...network) => model.beside(...network),
-    keepBeside: (...keys) => model.keepBeside(...keys),
+    async beside(place, build) {
+      const { key, own } = sharing(place);
+      if (own === undefined) return model.beside(key, build);
+      return fed(await model.beside(key, () => build({ adapter: layerAdapter(own.layers) })), own);
+    },
+    keepBeside: (start, places) =>
+      model.keepBeside(
+        start,
+        places.map((place) => sharing(place).key),
+      ),
     rest: () => model.rest(),
     async network(choice) {
       const network = await model.network(chosen(choice));
-      const { Tensor } = model.runtime;
       // Not all layers are those of a network that prepares for another.
-      const takes = new Set(network.graph.inputs.map(({ name }) => name));
-      const feeds = Object.entries(addedTo(choice)?.feeds ?? {}).filter(([name]) => takes.has(name));
-      const tensors = feeds.map(([name, { data, dims }]) => [name, new Tensor("float32", data, dims)]);
-      return network.feeding(Object.fromEntries(tensors));
+      return fed(network, addedTo(choice));
     },
   };
 }

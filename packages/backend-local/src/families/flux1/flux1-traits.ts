@@ -59,7 +59,7 @@ export function flux1Traits(model: ModelParts): Traits {
             setsSize: true,
           },
         }
-      : { conditioning: [] }),
+      : { conditioning: kind === "fill" ? [] : ["control"] }),
     tokenizers: {
       // CLIP sees the beginning of a text, which T5 sees as a whole.
       tokenizer: { maxPositions: clip.max_position_embeddings, vocabSize: clip.vocab_size, bounds: false },

@@ -1,7 +1,13 @@
+import {
+  controlledTransformer,
+  isControlled,
+  transformerControls,
+} from "../../adapters/control/transformer-controls.ts";
 import { buildClipText } from "../../networks/clip-text/clip-text.ts";
 import { buildFluxTransformer } from "../../networks/flux-transformer/flux-transformer.ts";
 import { buildT5Encoder } from "../../networks/t5-encoder/t5-encoder.ts";
 import type { FamilyEngine, FamilyJob, OpenModel } from "../family.ts";
+import { controlledSteps } from "../shared/controlled-steps.ts";
 import { encodeTexts } from "../shared/encode-texts.ts";
 import { shiftedBy } from "../shared/kl-codec.ts";
 import { fluxColours } from "../shared/latent-colours.ts";
@@ -35,9 +41,9 @@ export const engine: FamilyEngine = {
     ...vaeNetworks,
   },
 
-  needs: (job) => [
-    ...["textEncoder", "textEncoder2", "transformer", "vaeDecoder"],
-    ...(job.inputs.references === undefined ? needsVaeEncoder(job) : ["vaeEncoder"]),
+  needs: (job, model) => [
+    ...["textEncoder", "textEncoder2", controlledTransformer(job, model), "vaeDecoder"],
+    ...(job.inputs.references === undefined && !isControlled(job) ? needsVaeEncoder(job) : ["vaeEncoder"]),
   ],
 
   async open(model, job, signal) {
@@ -56,10 +62,15 @@ export const engine: FamilyEngine = {
     const fills = in_channels > 4 * dims[0];
     const beside = fills ? await fillChannels(model, codec, job, signal) : undefined;
     const reference = await encodeReference(model, job, signal);
-    const transformer = await model.network("transformer");
-
     const [rows, columns] = [dims[1] / 2, dims[2] / 2];
     const tokens = rows * columns;
+    const shown = (latent: Float32Array): Rows => ({
+      data: toPatches(latent, dims, "channels first"),
+      dims: [1, tokens, 4 * dims[0]],
+    });
+    const controls = await transformerControls(model, job, { codec, shown }, signal);
+    const transformer = await model.network(controlledTransformer(job, model.model));
+
     const options = { axes, theta: 10_000, precision: "double" } as const;
     const image = rotaryTables([...onGrid(rows, columns, [0]), ...reference.places], options);
     const conditions = states.map((text, i): Condition => {
@@ -68,23 +79,32 @@ export const engine: FamilyEngine = {
       return { text, pooled: pooled[i]!, ...angles };
     });
     const channels = in_channels / 4;
-    const guidance: Condition = takesScale ? { guidance: number(Math.fround(settings.guidanceScale) * 1000) } : {};
+    const guidance: Condition = { guidance: number(Math.fround(settings.guidanceScale) * 1000) };
+    const timeOf = (timestep: number) => number(Math.fround(Math.fround(timestep / 1000) * 1000));
     const pass: Pass = async (latent, timestep, condition, more) => {
-      const all = more === undefined ? latent : Float32Array.from([...latent, ...more]);
+      const all = more === undefined || !fills ? latent : Float32Array.from([...latent, ...more]);
       const seen = toPatches(all, [channels, dims[1], dims[2]], "channels first");
       const sequence = new Float32Array(seen.length + reference.tokens.length);
       sequence.set(seen);
       sequence.set(reference.tokens, seen.length);
-      const shown: Rows = { data: sequence, dims: [1, tokens + reference.places.length, in_channels] };
-      const time = number(Math.fround(Math.fround(timestep / 1000) * 1000));
-      const feeds = toFeeds(model.runtime, { ...condition, ...guidance, image: shown, timestep: time });
+      const image: Rows = { data: sequence, dims: [1, tokens + reference.places.length, in_channels] };
+      const own = { ...condition, ...(takesScale && guidance), image, timestep: timeOf(timestep) };
+      const feeds = { ...toFeeds(model.runtime, own), ...controls?.last };
       const { data } = await transformer.run(feeds, "velocity", signal);
       return fromPatches(data as Float32Array, dims, "channels first");
     };
+    const predict = steeredPasses(steering, conditions, (each) => onePassEach(each, pass));
     return {
       warnings: [...warnings, ...flux1Warnings(request, takesScale)],
       ...(beside && { beside, blends: false, drawsPicture: true }),
-      predict: steeredPasses(steering, conditions, (each) => onePassEach(each, pass)),
+      ...(controls && { beside: controls.beside }),
+      predict: controlledSteps(predict, {
+        ...{ runtime: model.runtime, steering, controls },
+        seen: (latent, timestep, row) => ({
+          ...conditions[row],
+          ...{ ...guidance, image: shown(latent), timestep: timeOf(timestep) },
+        }),
+      }),
     };
   },
 

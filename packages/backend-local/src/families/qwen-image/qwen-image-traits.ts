@@ -42,7 +42,7 @@ export function qwenImageTraits(model: ModelParts): Traits {
     ...{ steps: 50, guidanceScale: 4 },
     tasks: kind === "plain" ? ["text-to-image", "image-to-image", "inpaint"] : ["text-to-image"],
     features: ["negativePrompt", "guidance", "strength", "loras"],
-    conditioning: references === undefined ? [] : ["reference"],
+    conditioning: [references === undefined ? "control" : "reference"],
     ...(references && { references }),
     tokenizers: {
       tokenizer: {

@@ -1,3 +1,8 @@
+import {
+  controlledTransformer,
+  isControlled,
+  transformerControls,
+} from "../../adapters/control/transformer-controls.ts";
 import { partOf } from "../../models/model.ts";
 import { qwenImageConfig } from "../../networks/qwen-image-transformer/qwen-image-config.ts";
 import { buildQwenImageTransformer } from "../../networks/qwen-image-transformer/qwen-image-transformer.ts";
@@ -7,6 +12,7 @@ import { buildQwen25VLVision } from "../../networks/qwen2-5-vl/qwen2-5-vl-vision
 import { qwenEditTemplate, qwenImageTemplate } from "../../prompts/chat-template.ts";
 import type { FamilyEngine, FamilyJob, OpenModel } from "../family.ts";
 import { type ChatEncoder, encodeChats } from "../shared/chat-encoder.ts";
+import { controlledSteps } from "../shared/controlled-steps.ts";
 import { lengthOfTokens } from "../shared/guided-length.ts";
 import { fromPatches, toPatches } from "../shared/latent-patches.ts";
 import { qwenVaeCodec, qwenVaeNetworks } from "../shared/qwen-vae-codec.ts";
@@ -14,6 +20,7 @@ import { pictureRotary, qwen3Rotary } from "../shared/qwen3-rotary.ts";
 import { qwen25VLSight } from "../shared/qwen25-vl-sight.ts";
 import { encodeReferences, inOneRow } from "../shared/reference-latents.ts";
 import { aroundMiddle, rotaryTables } from "../shared/rotary-tables.ts";
+import type { Rows } from "../shared/rows.ts";
 import { seePictures } from "../shared/seen-pictures.ts";
 import { type Condition, steeredPasses } from "../shared/steered-passes.ts";
 import { onePassEach, type Pass, timestepRow, toFeeds } from "../shared/transformer-passes.ts";
@@ -39,8 +46,8 @@ export const engine: FamilyEngine = {
 
   needs: (job, model) => [
     ...(isEditor(model) ? ["vision"] : []),
-    ...["textEncoder", "transformer", "vaeDecoder"],
-    ...(isEditor(model) ? ["vaeEncoder"] : needsVaeEncoder(job)),
+    ...["textEncoder", controlledTransformer(job, model), "vaeDecoder"],
+    ...(isEditor(model) || isControlled(job) ? ["vaeEncoder"] : needsVaeEncoder(job)),
   ],
 
   async open(model, job, signal) {
@@ -48,7 +55,12 @@ export const engine: FamilyEngine = {
     const config = qwenImageConfig(partOf(model.model, "transformer").config);
     const { states, warnings } = await encodeChats(model, steering, await encoderOf(model, job, signal), signal);
     const references = await encodeReferences(model, qwenVaeCodec, job, signal);
-    const transformer = await model.network("transformer");
+    const rowsOf = (latent: Float32Array): Rows => ({
+      data: toPatches(latent, dims, "channels first"),
+      dims: [1, (dims[1] * dims[2]) / 4, 4 * dims[0]],
+    });
+    const controls = await transformerControls(model, job, { codec: qwenVaeCodec, shown: rowsOf }, signal);
+    const transformer = await model.network(controlledTransformer(job, model.model));
 
     const options = { axes: config.axes_dims_rope, theta: 10_000, precision: "single" } as const;
     // Rows and columns of tokens.
@@ -77,14 +89,23 @@ export const engine: FamilyEngine = {
           image: { data, dims: [1, count, config.in_channels] },
           timestep: timestepRow(timestep),
         }),
+        ...controls?.last,
         ...(config.zero_cond_t && { is_reference: new Tensor("bool", isReference, [1, count, 1]) }),
       };
       const { data: velocity } = await transformer.run(feeds, "velocity", signal);
       return fromPatches(velocity as Float32Array, dims, "channels first");
     };
+    const predict = steeredPasses(steering, conditions, (each) => onePassEach(each, pass));
     return {
       warnings,
-      predict: steeredPasses(steering, conditions, (each) => onePassEach(each, pass)),
+      ...(controls && { beside: controls.beside }),
+      predict: controlledSteps(predict, {
+        ...{ runtime: model.runtime, steering, controls },
+        seen: (latent, timestep, row) => ({
+          ...conditions[row],
+          ...{ image: rowsOf(latent), timestep: timestepRow(timestep) },
+        }),
+      }),
       afterGuidance: (guided, cond) => lengthOfTokens(guided, cond, dims),
     };
   },

@@ -6,12 +6,13 @@ import { fromPatches, type PatchOrder, toPatches } from "./latent-patches.ts";
 import type { Rows } from "./rows.ts";
 import type { Condition } from "./steered-passes.ts";
 
-/** One run of a network: what it makes of a latent at a timestep, shown a condition, and what is beside the latent. */
+/** One run of a network in step `index`: what it makes of a latent at a timestep, shown a condition, and what is beside the latent. */
 export type Pass = (
   latent: Float32Array,
   timestep: number,
   condition: Condition,
-  beside?: Float32Array,
+  beside: Float32Array | undefined,
+  index: number,
 ) => Promise<Float32Array>;
 
 /**
@@ -19,10 +20,10 @@ export type Pass = (
  * With fewer passes than conditions, it is the last ones that count.
  */
 export function onePassEach(conditions: readonly Condition[], pass: Pass): Denoiser["predict"] {
-  return async (latent, timestep, _index, { uncond }, beside) => {
+  return async (latent, timestep, index, { uncond }, beside) => {
     const outputs: Float32Array[] = [];
     for (const each of uncond ? conditions : conditions.slice(-1))
-      outputs.push(await pass(latent, timestep, each, beside));
+      outputs.push(await pass(latent, timestep, each, beside, index));
     return outputs;
   };
 }

@@ -33,7 +33,7 @@ export function zImageTraits(model: ModelParts): Traits {
     ...published[isTurbo(model) ? "turbo" : "base"],
     tasks: ["text-to-image", "image-to-image", "inpaint"],
     features: ["negativePrompt", "guidance", "strength", "loras"],
-    conditioning: [],
+    conditioning: ["control"],
     unguidedScale: 0,
     tokenizers: {
       // The chat's own tokens are eight.

@@ -24,9 +24,13 @@ export const wholeHeads = {
   otherwise: { path: ["axes_dims_rope"], message: "must add up to attention_head_dim" },
 };
 
-const fluxSchema = fluxSizes
-  .extend({ pooled_projection_dim: size.default(768), guidance_embeds: z.boolean().default(false) })
-  .refine(wholeHeads.holds, wholeHeads.otherwise);
+/** {@link fluxSizes} with what FLUX.1 sees of the text as a whole, and of the scale of guidance. */
+export const flux1Sizes = fluxSizes.extend({
+  pooled_projection_dim: size.default(768),
+  guidance_embeds: z.boolean().default(false),
+});
+
+const fluxSchema = flux1Sizes.refine(wholeHeads.holds, wholeHeads.otherwise);
 
 /** A FluxTransformer2DModel's checked configuration. */
 export type FluxConfig = z.output<typeof fluxSchema>;

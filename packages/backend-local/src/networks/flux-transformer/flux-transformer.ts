@@ -4,9 +4,9 @@ import type { Value } from "../../graph/graph-builder.ts";
 import type { Scope } from "../../graph/scope.ts";
 import { embedded, embeddedWaves } from "../blocks/embedded.ts";
 import { lastModulation, modulation } from "../blocks/modulation.ts";
-import type { BuildOptions, NetworkGraph } from "../network-graph.ts";
+import type { NetworkGraph } from "../network-graph.ts";
 import { type FluxConfig, fluxConfig } from "./flux-config.ts";
-import { fluxGraph } from "./flux-graph.ts";
+import { type FluxGraphOptions, type FluxModulations, fluxGraph } from "./flux-graph.ts";
 
 /** A size that is the class's own. */
 const waves = 256;
@@ -19,17 +19,20 @@ const waves = 256;
  *
  * @throws {@link ModelError} for options that are not supported and tensors that are missing or misshapen.
  */
-export function buildFluxTransformer(config: unknown, weights: Weights, options: BuildOptions = {}): NetworkGraph {
+export function buildFluxTransformer(config: unknown, weights: Weights, options: FluxGraphOptions = {}): NetworkGraph {
   const spec = fluxConfig(config);
-  return fluxGraph("FluxTransformer2DModel", spec, weights, options, (root, width) => {
-    const time = activate(root.graph, "silu", timeVector(root.in("time_text_embed"), spec, width));
-    const sizes = { inFeatures: width, features: width };
-    return {
-      double: () => time,
-      single: (scope) => modulation(scope.in("norm.linear"), time, ["shift", "scale", "gate"], sizes),
-      last: (scope) => lastModulation(scope, time, sizes),
-    };
-  });
+  return fluxGraph("FluxTransformer2DModel", spec, weights, options, (root, width) => modulations(root, spec, width));
+}
+
+/** Modulations of FLUX.1's own kind. */
+export function modulations(root: Scope, spec: FluxConfig, width: number): FluxModulations {
+  const time = activate(root.graph, "silu", timeVector(root.in("time_text_embed"), spec, width));
+  const sizes = { inFeatures: width, features: width };
+  return {
+    double: () => time,
+    single: (scope) => modulation(scope.in("norm.linear"), time, ["shift", "scale", "gate"], sizes),
+    last: (scope) => lastModulation(scope, time, sizes),
+  };
 }
 
 /** What all modulations are made of: the time, the text as a whole, and the scale of guidance where the network takes it. */

@@ -6,7 +6,9 @@ import { modulatedLayerNorm, rmsNorm } from "../../graph/norm.ts";
 import { type Angles, angleInputs, joinAngles } from "../../graph/rotary.ts";
 import { Scope } from "../../graph/scope.ts";
 import { timestepEmbedding } from "../../graph/timestep-embedding.ts";
+import { inOneSequence } from "../blocks/joint-streams.ts";
 import { modulation, onePlus } from "../blocks/modulation.ts";
+import { type ResidualPlaces, residualInputs } from "../blocks/residuals.ts";
 import { sandwichBlock, sandwichVectors } from "../blocks/sandwich-block.ts";
 import { type BuildOptions, type NetworkGraph, networkGraph } from "../network-graph.ts";
 import { type ZImageConfig, zImageConfig } from "./z-image-transformer-config.ts";
@@ -25,11 +27,44 @@ const [timeSize, timeInner] = [256, 1024];
  *
  * @throws {@link ModelError} for options that are not supported and tensors that are missing or misshapen.
  */
-export function buildZImageTransformer(config: unknown, weights: Weights, options: BuildOptions = {}): NetworkGraph {
+export function buildZImageTransformer(config: unknown, weights: Weights, options: ZImageOptions = {}): NetworkGraph {
   const spec = zImageConfig(config);
-  const { dim, in_channels: channels, cap_feat_dim: textSize, norm_eps: epsilon } = spec;
+  const { dim } = spec;
   const graph = new GraphBuilder("ZImageTransformer2DModel");
   const root = new Scope(graph, weights, options.adapter);
+  const stage = zImageStage(root, spec);
+  const added = residualInputs(graph, zImageList, options.residuals?.[0]);
+  const picture = stage.refined(stage.picture);
+
+  let x = inOneSequence(graph, [picture, stage.caption]);
+  for (let i = 0; i < spec.n_layers; i++) x = added(stage.block(root.in("layers", i), x, stage.angles), i);
+  const imageTokens = graph.node("Shape", [stage.image], { attributes: { start: { int: 1 }, end: { int: 2 } } });
+  const ofPicture = graph.node("Slice", [x, graph.ints([0]), imageTokens, graph.ints([1])]);
+
+  const last = root.in("all_final_layer.2-1");
+  const active = activate(graph, "silu", stage.time);
+  const sizes = { inFeatures: Math.min(dim, timeSize), features: dim };
+  const { scale } = modulation(last.in("adaLN_modulation.1"), active, ["scale"], sizes);
+  const even = modulatedLayerNorm(graph, ofPicture, { features: dim, epsilon: 1e-6, scale: onePlus(graph, scale) });
+  const patch = 4 * spec.in_channels;
+  const output = linear(last.in("linear"), even, { inFeatures: dim, outFeatures: patch });
+  graph.output(output, "velocity", "float32", [1, "image_tokens", patch]);
+  return networkGraph(graph);
+}
+
+/** What the transformer may be built otherwise in. */
+export interface ZImageOptions extends BuildOptions {
+  /** Of ControlNets: beside its layers, on the tokens of picture and text. */
+  residuals?: readonly ResidualPlaces[];
+}
+
+/** The list of blocks that ControlNets add to. */
+export const zImageList = "layer";
+
+/** What the layers are run over: the picture's tokens, the text's refined ones, and what both are modulated and placed by. */
+export function zImageStage(root: Scope, spec: ZImageConfig) {
+  const { graph } = root;
+  const { dim, in_channels: channels, cap_feat_dim: textSize, norm_eps: epsilon } = spec;
   const headSize = dim / spec.n_heads;
   const patch = 4 * channels;
 
@@ -41,43 +76,35 @@ export function buildZImageTransformer(config: unknown, weights: Weights, option
   const textAngles = angleInputs(graph, "text_", headSize);
   const time = timeVector(root.in("t_embedder", "mlp"), spec);
 
-  const layers = (name: string, count: number, x: Value, angles: Angles, modulated = true) => {
-    for (let i = 0; i < count; i++) x = block(root.in(name, i), x, { spec, angles, ...(modulated ? { time } : {}) });
-    return x;
-  };
+  const block = (scope: Scope, x: Value, angles: Angles, modulated = true) =>
+    zImageBlock(scope, x, { spec, angles, ...(modulated ? { time } : {}) });
   const filled = (name: string, tokens: Value, padding: Value) =>
     graph.node("Where", [padding, root.weight(name, [1, dim]), tokens]);
 
   const patches = linear(root.in("all_x_embedder.2-1"), image, { inFeatures: patch, outFeatures: dim });
-  const picture = layers(
-    "noise_refiner",
-    spec.n_refiner_layers,
-    filled("x_pad_token", patches, imagePadding),
-    imageAngles,
-  );
   const normed = rmsNorm(root.in("cap_embedder.0"), text, textSize, epsilon);
   const words = linear(root.in("cap_embedder.1"), normed, { inFeatures: textSize, outFeatures: dim });
-  const caption = layers(
-    "context_refiner",
-    spec.n_refiner_layers,
-    filled("cap_pad_token", words, textPadding),
-    textAngles,
-    false,
-  );
-
-  const joint = graph.node("Concat", [picture, caption], { attributes: { axis: { int: 1 } } });
-  const x = layers("layers", spec.n_layers, joint, joinAngles(graph, imageAngles, textAngles));
-  const imageTokens = graph.node("Shape", [image], { attributes: { start: { int: 1 }, end: { int: 2 } } });
-  const ofPicture = graph.node("Slice", [x, graph.ints([0]), imageTokens, graph.ints([1])]);
-
-  const last = root.in("all_final_layer.2-1");
-  const active = activate(graph, "silu", time);
-  const sizes = { inFeatures: Math.min(dim, timeSize), features: dim };
-  const { scale } = modulation(last.in("adaLN_modulation.1"), active, ["scale"], sizes);
-  const even = modulatedLayerNorm(graph, ofPicture, { features: dim, epsilon: 1e-6, scale: onePlus(graph, scale) });
-  const output = linear(last.in("linear"), even, { inFeatures: dim, outFeatures: patch });
-  graph.output(output, "velocity", "float32", [1, "image_tokens", patch]);
-  return networkGraph(graph);
+  let caption = filled("cap_pad_token", words, textPadding);
+  for (let i = 0; i < spec.n_refiner_layers; i++)
+    caption = block(root.in("context_refiner", i), caption, textAngles, false);
+  return {
+    image,
+    imageAngles,
+    /** Of picture and text. */
+    angles: joinAngles(graph, imageAngles, textAngles),
+    time,
+    block,
+    caption,
+    /** A picture's tokens, of whichever kind, with what stands for padding. */
+    asPicture: (tokens: Value) => filled("x_pad_token", tokens, imagePadding),
+    picture: filled("x_pad_token", patches, imagePadding),
+    /** The picture's tokens refined, `after` each layer with what is added to them. */
+    refined(tokens: Value, after = (x: Value, _layer: number): Value => x): Value {
+      let x = tokens;
+      for (let i = 0; i < spec.n_refiner_layers; i++) x = after(block(root.in("noise_refiner", i), x, imageAngles), i);
+      return x;
+    },
+  };
 }
 
 /** What all modulations are made of: `[1, min(dim, 256)]`. */
@@ -91,7 +118,7 @@ function timeVector(scope: Scope, { dim }: ZImageConfig): Value {
 }
 
 interface BlockInputs {
-  spec: ZImageConfig;
+  spec: Pick<ZImageConfig, "dim" | "n_heads" | "norm_eps" | "qk_norm">;
   angles: Angles;
   /** Not where nothing is modulated. */
   time?: Value;
@@ -104,7 +131,8 @@ const names = {
   feed: { gate: "w1", value: "w3", out: "w2" },
 } as const;
 
-function block(scope: Scope, x: Value, { spec, angles, time }: BlockInputs): Value {
+/** A layer; not modulated where no time is given. */
+export function zImageBlock(scope: Scope, x: Value, { spec, angles, time }: BlockInputs): Value {
   const { dim, n_heads: heads, norm_eps: epsilon, qk_norm: normsHeads } = spec;
   const sizes = { inFeatures: Math.min(dim, timeSize), features: dim };
   const vectors = time && modulation(scope.in("adaLN_modulation.0"), time, sandwichVectors, sizes);
