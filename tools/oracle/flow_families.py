@@ -30,6 +30,7 @@ from flow_parts import encoder_values, flux_vae, noise, qwen3, randomise
 from flow_pixart import PIXART
 from flow_qwen_image import QWEN_IMAGE, QWEN_IMAGE_EDIT, with_places
 from flow_qwen_image_21 import QWEN_IMAGE_21
+from flow_sana import SANA
 from flow_sd3 import SD3
 from pipeline_inputs import picture
 from PIL import Image
@@ -109,6 +110,7 @@ MODELS = {
     "pixart-sigma": PIXART,
     "lumina2": LUMINA2,
     "auraflow": AURAFLOW,
+    "sana": SANA,
 }  # fmt: skip
 
 

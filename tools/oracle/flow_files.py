@@ -55,6 +55,7 @@ def main():
     write("chroma", flow_names.chroma(state("chroma", "transformer")))
     write("pixart-sigma", {**flow_names.pixart(state("pixart-sigma", "transformer")), "pos_embed": torch.zeros(1, 16, 72)})
     write("auraflow", flow_names.auraflow(state("auraflow", "transformer")), "model.")
+    write("sana", {**flow_names.sana(state("sana", "transformer")), "pos_embed": torch.zeros(1, 64, 24)})
     write("krea2", flow_names.krea2(state("krea2", "transformer")), PREFIX)
     write_gguf("z-image-text", flow_names.gguf_qwen3(state("z-image", "text_encoder", "model")), "qwen3")
     write_gguf("flux1-t5", flow_names.gguf_t5(state("flux1", "text_encoder_2", "model")), "t5encoder")

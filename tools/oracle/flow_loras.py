@@ -55,6 +55,12 @@ MODELS = {
     "lumina2": ("Lumina2Pipeline", dict(guidance_scale=1.0), [
         ([each], each) for each in ("layers.1.attn.to_q", "layers.0.attn.to_k", "noise_refiner.0.attn.to_out.0", "layers.1.feed_forward.linear_2")
     ], "comfyui"),
+    "sana": ("SanaPipeline", dict(guidance_scale=1.0, use_resolution_binning=False), [
+        ([f"transformer_blocks.0.attn1.{part}" for part in QKV], "blocks_0_attn_qkv"),
+        ([f"transformer_blocks.0.attn2.{part}" for part in ("to_k", "to_v")], "blocks_0_cross_attn_kv_linear"),
+        (["transformer_blocks.1.ff.conv_inverted"], "blocks_1_mlp_inverted_conv_conv"),
+        (["transformer_blocks.1.ff.conv_point"], "blocks_1_mlp_point_conv_conv"),
+    ], "kohya"),
     "auraflow": ("AuraFlowPipeline", dict(guidance_scale=1.0), [
         *[([f"joint_transformer_blocks.0.{own}"], f"double_layers_0_{name}") for own, name in (
             ("attn.to_q", "attn_w2q"), ("attn.add_v_proj", "attn_w1v"), ("ff_context.linear_2", "mlpC_c_fc2"),
@@ -86,10 +92,12 @@ def main():
         own, other = {}, {}
         for i, (names, name) in enumerate(layers):
             down = noise((RANK, weights[f"{names[0]}.weight"].shape[1]), 20 + i) * 0.4
+            # Kernels of one square.
+            shaped = (lambda tensor: tensor[..., None, None]) if weights[f"{names[0]}.weight"].dim() == 4 else (lambda tensor: tensor)
             ups = [noise((weights[f"{each}.weight"].shape[0], RANK), 40 + 10 * i + k) * 0.4 for k, each in enumerate(names)]
             for each, up in zip(names, ups):
-                own |= {f"transformer.{each}.lora_A.weight": down.clone(), f"transformer.{each}.lora_B.weight": up * ALPHA / RANK}
-            fused = torch.cat(ups)
+                own |= {f"transformer.{each}.lora_A.weight": shaped(down).clone(), f"transformer.{each}.lora_B.weight": shaped(up * ALPHA / RANK)}
+            fused, down = shaped(torch.cat(ups)), shaped(down)
             if naming == "kohya":
                 start = f"lora_unet_{name}"
                 other |= {f"{start}.lora_down.weight": down, f"{start}.lora_up.weight": fused, f"{start}.alpha": torch.tensor(ALPHA)}

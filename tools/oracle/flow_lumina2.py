@@ -25,21 +25,26 @@ def write_gemma_tokenizer(folder):
     return AutoTokenizer.from_pretrained(folder)
 
 
-def lumina2(folder):
-    tokenizer = write_gemma_tokenizer(folder / "tokenizer")
-    assert tokenizer("a red apple").input_ids[0] == tokenizer.bos_token_id
+def gemma2(tokenizer):
     config = Gemma2Config(
         vocab_size=len(tokenizer) + 3, hidden_size=24, intermediate_size=40, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2,
         head_dim=8, query_pre_attn_scalar=10, attn_logit_softcapping=2.0,
     )  # fmt: skip
     encoder = randomise(Gemma2Model(config), 1)
-    transformer = randomise(Lumina2Transformer2DModel(
-        hidden_size=48, num_layers=2, num_refiner_layers=1, num_attention_heads=4, num_kv_heads=2, multiple_of=32, axes_dim_rope=(4, 4, 4), cap_feat_dim=24,
-    ), 2)  # fmt: skip
     for key, weight in encoder.named_parameters():
         # Norms hold what is added to 1.
         if "norm" in key:
             weight.data = (weight - 1).bfloat16().float()
+    return encoder
+
+
+def lumina2(folder):
+    tokenizer = write_gemma_tokenizer(folder / "tokenizer")
+    assert tokenizer("a red apple").input_ids[0] == tokenizer.bos_token_id
+    encoder = gemma2(tokenizer)
+    transformer = randomise(Lumina2Transformer2DModel(
+        hidden_size=48, num_layers=2, num_refiner_layers=1, num_attention_heads=4, num_kv_heads=2, multiple_of=32, axes_dim_rope=(4, 4, 4), cap_feat_dim=24,
+    ), 2)  # fmt: skip
     for key, weight in transformer.named_parameters():
         # Random weights heed the text little.
         if "attn.to_v" in key:

@@ -108,16 +108,26 @@ def flux2_vae(state, names):
     return {**own, **bn}
 
 
-def pixart(state):
+PIXART_STARTS = {
+    "pos_embed.proj": "x_embedder.proj", "caption_projection.linear_1": "y_embedder.y_proj.fc1", "caption_projection.linear_2": "y_embedder.y_proj.fc2",
+    "adaln_single.emb.timestep_embedder.linear_1": "t_embedder.mlp.0", "adaln_single.emb.timestep_embedder.linear_2": "t_embedder.mlp.2",
+    "adaln_single.linear": "t_block.1", "proj_out": "final_layer.linear",
+}  # fmt: skip
+PIXART_BLOCK = {
+    "attn1.to_out.0": "attn.proj", "attn2.to_q": "cross_attn.q_linear", "attn2.to_out.0": "cross_attn.proj", "ff.net.0.proj": "mlp.fc1", "ff.net.2": "mlp.fc2",
+}  # fmt: skip
+SANA_STARTS = {
+    **{name.replace("pos_embed", "patch_embed").replace("adaln_single", "time_embed"): own for name, own in PIXART_STARTS.items()},
+    "caption_norm": "attention_y_norm",
+}  # fmt: skip
+SANA_BLOCK = {
+    **PIXART_BLOCK, "attn1.norm_q": "attn.q_norm", "attn1.norm_k": "attn.k_norm", "attn2.norm_q": "cross_attn.q_norm", "attn2.norm_k": "cross_attn.k_norm",
+    "ff.conv_inverted": "mlp.inverted_conv.conv", "ff.conv_depth": "mlp.depth_conv.conv", "ff.conv_point": "mlp.point_conv.conv",
+}  # fmt: skip
+
+
+def pixart(state, starts=PIXART_STARTS, block=PIXART_BLOCK):
     """Without the places, which are of no module of diffusers'."""
-    starts = {
-        "pos_embed.proj": "x_embedder.proj", "caption_projection.linear_1": "y_embedder.y_proj.fc1", "caption_projection.linear_2": "y_embedder.y_proj.fc2",
-        "adaln_single.emb.timestep_embedder.linear_1": "t_embedder.mlp.0", "adaln_single.emb.timestep_embedder.linear_2": "t_embedder.mlp.2",
-        "adaln_single.linear": "t_block.1", "proj_out": "final_layer.linear",
-    }  # fmt: skip
-    block = {
-        "attn1.to_out.0": "attn.proj", "attn2.to_q": "cross_attn.q_linear", "attn2.to_out.0": "cross_attn.proj", "ff.net.0.proj": "mlp.fc1", "ff.net.2": "mlp.fc2",
-    }  # fmt: skip
     result = {"y_embedder.y_embedding": torch.zeros(300, state["caption_projection.linear_1.weight"].shape[1])}
     for name, tensor in state.items():
         if name == "scale_shift_table":
@@ -138,6 +148,11 @@ def pixart(state):
         elif inner == "attn2.to_k":
             result[f"blocks.{i}.cross_attn.kv_linear.{kind}"] = stacked(state, [f"{place}attn2.{part}.{kind}" for part in ("to_k", "to_v")])
     return result
+
+
+def sana(state):
+    """Likewise."""
+    return pixart(state, SANA_STARTS, SANA_BLOCK)
 
 
 AURAFLOW_STARTS = {

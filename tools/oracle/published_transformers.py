@@ -15,6 +15,7 @@ import original_names
 import torch
 from diffusers import (
     AuraFlowTransformer2DModel,
+    AutoencoderDC,
     AutoencoderKL,
     AutoencoderKLFlux2,
     AutoencoderKLQwenImage,
@@ -30,6 +31,7 @@ from diffusers import (
     QwenImage21Transformer2DModel,
     QwenImageControlNetModel,
     QwenImageTransformer2DModel,
+    SanaTransformer2DModel,
     SD3Transformer2DModel,
     ZImageControlNetModel,
     ZImageTransformer2DModel,
@@ -98,6 +100,13 @@ SD35_MEDIUM = dict(
     num_layers=24, num_attention_heads=24, caption_projection_dim=1536, pos_embed_max_size=384, qk_norm="rms_norm", dual_attention_layers=tuple(range(13)),
 )  # fmt: skip
 SD3_MEDIUM = dict(num_layers=24, num_attention_heads=24, caption_projection_dim=1536, pos_embed_max_size=192)
+SANA_600M = dict(
+    num_attention_heads=36, num_layers=28, num_cross_attention_heads=16, cross_attention_head_dim=72, cross_attention_dim=1152,
+)  # fmt: skip
+SANA_VAE = dict(
+    encoder_block_types=(*("ResBlock",) * 3, *("EfficientViTBlock",) * 3), decoder_block_types=(*("ResBlock",) * 3, *("EfficientViTBlock",) * 3),
+    encoder_qkv_multiscales=((),) * 6, upsample_block_type="interpolate", downsample_block_type="conv", scaling_factor=0.41407,
+)  # fmt: skip
 CONFIGS = {
     Qwen2_5_VLForConditionalGeneration: Qwen2_5_VLConfig, Qwen3VLForConditionalGeneration: Qwen3VLConfig, Qwen3ForCausalLM: Qwen3Config, Gemma2Model: Gemma2Config,
     T5EncoderModel: T5Config, UMT5EncoderModel: UMT5Config,
@@ -123,6 +132,10 @@ NETWORKS = {
     "pixart-sigma": (PixArtTransformer2DModel, dict(caption_channels=4096, use_additional_conditions=False, interpolation_scale=2)),
     "auraflow": (AuraFlowTransformer2DModel, dict(pos_embed_max_size=9216)),
     "pile-t5-xl": (UMT5EncoderModel, PILE_T5_XL),
+    "sana-1600m": (SanaTransformer2DModel, {}),
+    "sana-600m": (SanaTransformer2DModel, SANA_600M),
+    "sana-1.5-4800m": (SanaTransformer2DModel, dict(num_layers=60, qk_norm="rms_norm_across_heads")),
+    "sana-vae": (AutoencoderDC, SANA_VAE),
     "lumina2": (Lumina2Transformer2DModel, dict(cap_feat_dim=2304)),
     "gemma2-2b": (Gemma2Model, {}),
     "flux3-klein": (Flux3Transformer2DModel, dict(flow_map=True)),
@@ -159,6 +172,9 @@ ORIGINAL = {
     "pixart-sigma": (flow_names.pixart, None),
     "auraflow": (flow_names.auraflow, single_file.convert_auraflow_transformer_checkpoint_to_diffusers),
     "pile-t5-xl": (flow_names.gguf_t5, None),
+    # What the places are is left out of the names here.
+    **{name: (flow_names.sana, lambda state: single_file.convert_sana_transformer_to_diffusers({**state, "pos_embed": None})) for name in ("sana-1600m", "sana-600m")},
+    "sana-1.5-4800m": (flow_names.sana, None),
     "krea2": (flow_names.krea2, single_file.convert_krea2_transformer_checkpoint_to_diffusers),
     "qwen-image-vae": (flow_names.wan_vae, single_file.convert_wan_vae_to_diffusers),
     "flux-vae": (lambda state: original_names.vae(state, 4), None),

@@ -33,6 +33,7 @@ const inFloat32 = new Set([
   "RMSNormalization",
   "ReduceL2",
   "ReduceMean",
+  "ReduceSum",
   "ReduceSumSquare",
   "SimplifiedLayerNormalization",
   "Sin",

@@ -10,6 +10,7 @@ import { lumina2 } from "./lumina2/lumina2-family.ts";
 import { pixart } from "./pixart/pixart-family.ts";
 import { qwenImage } from "./qwen-image/qwen-image-family.ts";
 import { qwenImage21 } from "./qwen-image-21/qwen-image-21-family.ts";
+import { sana } from "./sana/sana-family.ts";
 import { stableDiffusion } from "./stable-diffusion/stable-diffusion-family.ts";
 import { stableDiffusion3 } from "./stable-diffusion-3/stable-diffusion-3-family.ts";
 import { stableDiffusionXL } from "./stable-diffusion-xl/stable-diffusion-xl-family.ts";
@@ -36,6 +37,7 @@ export const families: readonly Family[] = [
   pixart,
   lumina2,
   auraflow,
+  sana,
   upscaler,
 ];
 

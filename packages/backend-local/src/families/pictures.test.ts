@@ -36,6 +36,7 @@ const models = [
     "pixart-sigma",
     "lumina2",
     "auraflow",
+    "sana",
   ],
 ];
 

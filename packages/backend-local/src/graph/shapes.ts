@@ -89,6 +89,10 @@ const sizedRules: Readonly<Record<string, Rule>> = {
     });
     return x && spatial && [x[0], weight?.[0], ...spatial];
   },
+  DepthToSpace: ({ attributes }, [x]) => {
+    const factor = int(attributes["blocksize"]);
+    return x && [x[0], divided(x[1], factor ** 2), ...x.slice(2).map((dim) => divided(dim, 1 / factor))];
+  },
   QGemm: (_, [a, , , b]) => a && b && [a[0], b[0]],
   Reshape: ({ inputs }, [x], known) => {
     const said = known.says(inputs[1])?.map((dim, i) => (dim === 0 ? x?.[i] : dim));
@@ -191,6 +195,10 @@ function int(attribute: Attribute | undefined): number {
 
 function ints(attribute: Attribute | undefined): readonly number[] {
   return attribute !== undefined && "ints" in attribute ? attribute.ints : [];
+}
+
+function divided(size: Dim, by: number): Dim {
+  return typeof size === "number" ? size / by : undefined;
 }
 
 function scaled(size: Dim, times: number, over: number): Dim {

@@ -21,7 +21,7 @@ export type RecognisedFile =
 
 /** What files are understood, for messages. */
 export const supportedFiles =
-  "checkpoints of Stable Diffusion 1, 2 and XL in the original naming, transformers of FLUX.1, FLUX.2 klein, FLUX.3 klein, Z-Image, Stable Diffusion 3, Qwen-Image (2.1, too), Krea 2, Chroma, PixArt-Σ and AuraFlow alone or with their other parts, upscalers (ESRGAN, Real-ESRGAN), and single UNets, VAEs (TAESD too) and text encoders (CLIP, T5, UMT5, Qwen 3, Qwen2.5-VL, Qwen3-VL)";
+  "checkpoints of Stable Diffusion 1, 2 and XL in the original naming, transformers of FLUX.1, FLUX.2 klein, FLUX.3 klein, Z-Image, Stable Diffusion 3, Qwen-Image (2.1, too), Krea 2, Chroma, PixArt-Σ, Sana and AuraFlow alone or with their other parts, upscalers (ESRGAN, Real-ESRGAN), and single UNets, VAEs (TAESD too) and text encoders (CLIP, T5, UMT5, Qwen 3, Qwen2.5-VL, Qwen3-VL)";
 
 /**
  * Tells what a weights file is from its tensors' names and shapes alone.

@@ -12,6 +12,7 @@ const architectures: Readonly<Record<string, RegExp>> = {
   chroma: /^Chroma/,
   pixart: /^PixArt/,
   aura: /^AuraFlow/,
+  sana: /^Sana/,
   flux2: /^Flux2/,
   lumina2: /^(ZImage|Lumina)/,
   qwen_image: /^QwenImage/,

@@ -3,6 +3,7 @@ import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import type { Weights } from "../files/weights.ts";
 import { buildAuraFlowTransformer } from "./auraflow-transformer/auraflow-transformer.ts";
+import { buildDCDecoder, buildDCEncoder } from "./autoencoder-dc/autoencoder-dc.ts";
 import { buildVaeDecoder, buildVaeEncoder } from "./autoencoder-kl/autoencoder-kl.ts";
 import { buildQwenVaeDecoder, buildQwenVaeEncoder } from "./autoencoder-kl-qwen-image/autoencoder-kl-qwen-image.ts";
 import {
@@ -28,6 +29,7 @@ import { buildQwenImageTransformer } from "./qwen-image-transformer/qwen-image-t
 import { buildQwen25VL } from "./qwen2-5-vl/qwen2-5-vl.ts";
 import { buildQwen3 } from "./qwen3/qwen3.ts";
 import { buildQwen3VL } from "./qwen3-vl/qwen3-vl.ts";
+import { buildSanaTransformer } from "./sana-transformer/sana-transformer.ts";
 import { buildSD3Transformer } from "./sd3-transformer/sd3-transformer.ts";
 import { buildT5Encoder } from "./t5-encoder/t5-encoder.ts";
 import { buildZImageControlNet } from "./z-image-controlnet/z-image-controlnet.ts";
@@ -64,6 +66,10 @@ const networks: Record<string, { build: Build; unused?: RegExp }> = {
   },
   auraflow: { build: buildAuraFlowTransformer },
   "pile-t5-xl": { build: buildT5Encoder, unused: /^encoder\.embed_tokens\.weight$/ },
+  "sana-1600m": { build: buildSanaTransformer },
+  "sana-600m": { build: buildSanaTransformer },
+  "sana-1.5-4800m": { build: buildSanaTransformer },
+  "sana-vae": { build: (config, weights) => [buildDCEncoder(config, weights), buildDCDecoder(config, weights)] },
   "pixart-sigma": { build: buildPixArtTransformer },
   krea2: { build: buildKrea2Transformer },
   "flux3-klein": {

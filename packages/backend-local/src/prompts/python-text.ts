@@ -22,6 +22,11 @@ export function trimmedEnd(text: string): string {
   return text.slice(0, end);
 }
 
+/** A text in small letters without the blanks around it, as pipelines of PixArt's kind give it to their text encoders. */
+export function inSmallLetters(text: string): string {
+  return trimmedStart(trimmedEnd(text.toLowerCase()));
+}
+
 const digits = String.raw`\d+(?:_\d+)*`;
 const float = new RegExp(`^[+-]?(?:${digits}(?:\\.(?:${digits})?)?|\\.${digits})(?:e[+-]?${digits})?$`, "i");
 

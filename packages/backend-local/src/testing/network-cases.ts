@@ -5,6 +5,7 @@ import { selectedLayers } from "../families/krea2/krea2-index.ts";
 import { readSafetensors } from "../files/safetensors.ts";
 import { folderWeights, type Weights } from "../files/weights.ts";
 import { buildAuraFlowTransformer } from "../networks/auraflow-transformer/auraflow-transformer.ts";
+import { buildDCDecoder, buildDCEncoder } from "../networks/autoencoder-dc/autoencoder-dc.ts";
 import { buildVaeDecoder, buildVaeEncoder } from "../networks/autoencoder-kl/autoencoder-kl.ts";
 import {
   buildQwenVaeDecoder,
@@ -35,6 +36,7 @@ import { buildQwenImageTransformer } from "../networks/qwen-image-transformer/qw
 import { buildQwen25VLVision } from "../networks/qwen2-5-vl/qwen2-5-vl-vision.ts";
 import { buildQwen3 } from "../networks/qwen3/qwen3.ts";
 import { buildQwen3VL } from "../networks/qwen3-vl/qwen3-vl.ts";
+import { buildSanaTransformer } from "../networks/sana-transformer/sana-transformer.ts";
 import { buildSD3Transformer } from "../networks/sd3-transformer/sd3-transformer.ts";
 import { buildT5Encoder } from "../networks/t5-encoder/t5-encoder.ts";
 import { buildUNet2d } from "../networks/unet-2d/unet-2d.ts";
@@ -118,6 +120,10 @@ const parts: [family: string, folder: string, network: string, build: Build][] =
   ["lumina2", "transformer", "transformer", buildLumina2Transformer],
   ["auraflow", "text_encoder", "textEncoder", buildT5Encoder],
   ["auraflow", "transformer", "transformer", buildAuraFlowTransformer],
+  ["sana", "text_encoder", "textEncoder", buildGemma2],
+  ["sana", "transformer", "transformer", buildSanaTransformer],
+  ["sana", "vae", "vaeDecoder", buildDCDecoder],
+  ["sana", "vae", "vaeEncoder", buildDCEncoder],
   ["flux3", "text_encoder", "textEncoder", (config, weights) => buildQwen3VL(config, weights, { states: textStates })],
   [
     "flux3",

@@ -110,7 +110,7 @@ const krea2: readonly Rule[] = layerPatterns(krea2Layers);
 /** Black Forest Labs' for FLUX.3. */
 const flux3: readonly Rule[] = layerPatterns(flux3Layers);
 
-/** Its authors' names for PixArt-Σ. */
+/** Their authors' names for PixArt-Σ and Sana. */
 const pixart: readonly Rule[] = [
   ...["to_q", "to_k", "to_v"].map(
     (name, i): Rule => [
@@ -131,6 +131,7 @@ const pixart: readonly Rule[] = [
   [/^transformer_blocks\.(\d+)\.attn2\.to_out\.0$/, "blocks.$1.cross_attn.proj"],
   [/^transformer_blocks\.(\d+)\.ff\.net\.0\.proj$/, "blocks.$1.mlp.fc1"],
   [/^transformer_blocks\.(\d+)\.ff\.net\.2$/, "blocks.$1.mlp.fc2"],
+  [/^transformer_blocks\.(\d+)\.ff\.conv_(inverted|point)$/, "blocks.$1.mlp.$2_conv.conv"],
 ];
 
 /** Its authors' names for AuraFlow. */

@@ -20,6 +20,7 @@ describe.each([
   ["pixart-sigma", 3],
   ["lumina2", 1],
   ["auraflow", 1],
+  ["sana", 1],
   ["chroma", 1],
   ["flux3", undefined],
 ] as const)("%s", (model, guidanceScale) => {

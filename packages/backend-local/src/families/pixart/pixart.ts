@@ -2,7 +2,7 @@ import { partOf } from "../../models/model.ts";
 import { pixartConfig } from "../../networks/pixart-transformer/pixart-config.ts";
 import { buildPixArtTransformer } from "../../networks/pixart-transformer/pixart-transformer.ts";
 import { buildT5Encoder } from "../../networks/t5-encoder/t5-encoder.ts";
-import { trimmedEnd, trimmedStart } from "../../prompts/python-text.ts";
+import { inSmallLetters } from "../../prompts/python-text.ts";
 import type { FamilyEngine } from "../family.ts";
 import { shiftedBy } from "../shared/kl-codec.ts";
 import { xlColours } from "../shared/latent-colours.ts";
@@ -28,7 +28,7 @@ export const engine: FamilyEngine = {
     const spec = pixartConfig(partOf(model.model, "transformer").config);
     const t5 = {
       ...{ network: "textEncoder", tokenizer: "tokenizer", masks: true, padding: 0 },
-      written: (text: string) => trimmedStart(trimmedEnd(text.toLowerCase())),
+      written: inSmallLetters,
     };
     const { states, warnings } = await encodeT5(model, steering, t5, signal);
     const transformer = await model.network("transformer");

@@ -16,6 +16,10 @@ export interface ChatEncoder {
   /** One for all texts, or by the request's field that a text is of. */
   template: ChatTemplate | ((field: string) => ChatTemplate);
   rotary: RotaryOptions;
+  /** A text as the encoder is given it. Default: as it is. */
+  written?: (text: string) => string;
+  /** Most tokens of a text of that field, with the template's. Default: the tokenizer's length. */
+  most?: (tokenizer: TextTokenizer, field: string) => number;
   /** How many tokens a text of so many is filled up to, where it is: the padding's states count. */
   filledTo?: (tokens: number, tokenizer: TextTokenizer) => number;
   /** The place in the text that all padding has. By default it is counted on. */
@@ -50,14 +54,14 @@ export async function encodeChats(
 
 function tokensOf(
   text: string,
-  { template, keepsEnd, sees }: ChatEncoder,
+  { template, keepsEnd, sees, most, written = (plain) => plain }: ChatEncoder,
   tokenizer: TextTokenizer,
   field: string,
 ): TextTokens {
   const { before, after } = typeof template === "function" ? template(field) : template;
   const end = keepsEnd ? tokenizer.tokens(after) : [];
-  const all = tokenizer.tokens(`${before}${text}${keepsEnd ? "" : after}`);
-  const fitting = tokenizer.length - end.length;
+  const all = tokenizer.tokens(`${before}${written(text)}${keepsEnd ? "" : after}`);
+  const fitting = (most?.(tokenizer, field) ?? tokenizer.length) - end.length;
   const kept = [...all.slice(0, fitting), ...end];
   const ids = Int32Array.from(sees ? withPictures(kept, sees.pictures, tokenizer, field) : kept);
   if (all.length <= fitting) return { ids };

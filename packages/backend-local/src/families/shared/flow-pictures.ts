@@ -13,6 +13,8 @@ export interface FlowNetwork {
   channels: number;
   /** Its option of that name. Default `in_channels`. */
   option?: string;
+  /** How many of a latent's squares a token is wide and high. Default 2. */
+  patch?: 1 | 2;
   /** Most tokens on a side. */
   largestGrid?: number;
   /** Width and height that it was trained at. Default 1024. */
@@ -21,13 +23,14 @@ export interface FlowNetwork {
   colours?: 3 | 4;
 }
 
-/** What is alike in the models of flows between noise and a VAE's latents, in tokens of 2×2. @throws ModelError where VAE and network don't fit. */
+/** What is alike in the models of flows between noise and a VAE's latents. @throws ModelError where VAE and network don't fit. */
 export function flowPictures(
   vae: ModelPart,
   {
     transformer,
     channels,
     option = "in_channels",
+    patch = 2,
     largestGrid = Number.POSITIVE_INFINITY,
     trainedAt = 1024,
     colours = 3,
@@ -42,7 +45,7 @@ export function flowPictures(
       `${channels} does not match the VAE's latent_channels ${shape.latent_channels}`,
     );
   const scale = 2 ** (shape.levels - 1);
-  const multipleOf = 2 * scale;
+  const multipleOf = patch * scale;
   const most = Math.min(largestSide, largestGrid * multipleOf);
   const maxSide = most - (most % multipleOf);
   const trained = Math.min(maxSide, trainedAt - (trainedAt % multipleOf));
@@ -65,5 +68,6 @@ function vaeLatents(vae: ModelPart): Pick<Traits, "scalingFactor" | "shiftFactor
   if (/^AutoencoderKL(Flux2|QwenImage|QwenImage21)$/.test(String(vae.config._class_name))) return { scalingFactor: 1 };
   const { shift_factor: shift } = vae.config;
   if (shift != null && !Number.isFinite(shift)) throw unsupported(vae)("shift_factor", "must be a number");
-  return { scalingFactor: scalingFactorOf(vae, 0.18215), shiftFactor: (shift as number | undefined) ?? 0 };
+  const byDefault = vae.config._class_name === "AutoencoderDC" ? 1 : 0.18215;
+  return { scalingFactor: scalingFactorOf(vae, byDefault), shiftFactor: (shift as number | undefined) ?? 0 };
 }

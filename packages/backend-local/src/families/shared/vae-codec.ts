@@ -10,7 +10,7 @@ import { isTinyVae } from "./vae-shape.ts";
  * the latents' `colours`, where they are known.
  */
 export function vaeCodec(scalingOf: (model: OpenModel) => LatentScaling, colours?: LatentColours): Codec {
-  const [kl, tiny] = [klCodec(scalingOf), tinyCodec(scalingOf)];
+  const [kl, tiny] = [klCodec(scalingOf), plainCodec(scalingOf)];
   const of = ({ model }: OpenModel) => (isTinyVae(partOf(model, "vae").config) ? tiny : kl);
   return {
     check: (model, ...rest) => of(model).check?.(model, ...rest),
@@ -20,7 +20,7 @@ export function vaeCodec(scalingOf: (model: OpenModel) => LatentScaling, colours
     draw: (model, ...rest) => of(model).draw(model, ...rest),
     decode: (model, ...rest) => of(model).decode(model, ...rest),
     async preview(model, latent, dims, signal) {
-      if (model.model.parts.previewVae !== undefined) return decodeTiny(model, "previewDecoder", latent, dims, signal);
+      if (model.model.parts.previewVae !== undefined) return decodePlain(model, "previewDecoder", latent, dims, signal);
       return colours?.factors.length === dims[0]
         ? colourPicture(latent, dims, colours)
         : of(model).decode(model, latent, dims, signal);
@@ -29,10 +29,10 @@ export function vaeCodec(scalingOf: (model: OpenModel) => LatentScaling, colours
 }
 
 /**
- * Through an AutoencoderTiny, in whose place no random number is drawn. What it makes of a picture has the form of a distribution of no
- * width, for those who look at the middle of one.
+ * Through a VAE that knows no distributions (an AutoencoderTiny, an AutoencoderDC), in whose place no random number is drawn. What it makes of a picture has
+ * the form of a distribution of no width, for those who look at the middle of one.
  */
-function tinyCodec(scalingOf: (model: OpenModel) => LatentScaling): Codec {
+export function plainCodec(scalingOf: (model: OpenModel) => LatentScaling): Codec {
   return {
     async encode(model, { width, height, data: planes }, signal) {
       const encoder = await model.network("vaeEncoder");
@@ -44,11 +44,11 @@ function tinyCodec(scalingOf: (model: OpenModel) => LatentScaling): Codec {
     },
     draw: (model, distribution) => scalingOf(model).toLatent(distribution.subarray(0, distribution.length / 2)),
     decode: (model, latent, dims, signal) =>
-      decodeTiny(model, "vaeDecoder", scalingOf(model).fromLatent(latent), dims, signal),
+      decodePlain(model, "vaeDecoder", scalingOf(model).fromLatent(latent), dims, signal),
   };
 }
 
-async function decodeTiny(
+async function decodePlain(
   model: OpenModel,
   network: string,
   latent: Float32Array,

@@ -1,4 +1,5 @@
 import type { ModelPart } from "../../models/model.ts";
+import { autoencoderDCConfig } from "../../networks/autoencoder-dc/autoencoder-dc-config.ts";
 import { autoencoderKLConfig } from "../../networks/autoencoder-kl/autoencoder-kl-config.ts";
 import { qwenVaeConfig } from "../../networks/autoencoder-kl-qwen-image/autoencoder-kl-qwen-image-config.ts";
 import { qwenVae21Config } from "../../networks/autoencoder-kl-qwen-image-21/autoencoder-kl-qwen-image-21-config.ts";
@@ -31,6 +32,10 @@ export function vaeShape(vae: ModelPart): VaeShape {
   if (vae.config._class_name === "AutoencoderKLQwenImage21") {
     const config = parsed(vae, qwenVae21Config);
     return { ...config, latent_channels: config.z_dim, levels: config.dim_mult.length };
+  }
+  if (vae.config._class_name === "AutoencoderDC") {
+    const config = parsed(vae, autoencoderDCConfig);
+    return { ...config, levels: config.encoder.length };
   }
   if (!isTinyVae(vae.config)) {
     const config = parsed(vae, autoencoderKLConfig);

@@ -138,6 +138,35 @@ export function deducedAuraFlow(weights: Weights): Record<string, unknown> {
   };
 }
 
+/** The same of Sana: heads have 32 numbers as published, and those that look at the text 112, in the smaller one 72. */
+export function deducedSana(weights: Weights): Record<string, unknown> {
+  const names = new TensorNames(weights);
+  const [width = 32, channels] = names.shape("patch_embed.proj.weight");
+  const [inner = 0] = names.shape("transformer_blocks.0.attn2.to_q.weight");
+  const headSize = inner % 112 === 0 ? 112 : 72;
+  // diffusers' names have no such table: 1024 pixels are what most have.
+  const [, places = 32 * 32] = names.shape("pos_embed.pos_embed");
+  const side = Math.sqrt(places);
+  return {
+    _class_name: "SanaTransformer2DModel",
+    in_channels: channels,
+    out_channels: names.shape("proj_out.weight")[0],
+    num_layers: names.count("transformer_blocks"),
+    attention_head_dim: 32,
+    num_attention_heads: width / 32,
+    num_cross_attention_heads: inner / headSize,
+    cross_attention_head_dim: headSize,
+    cross_attention_dim: width,
+    caption_channels: names.shape("caption_projection.linear_1.weight")[1],
+    mlp_ratio: (names.shape("transformer_blocks.0.ff.conv_point.weight")[1] ?? 0) / width,
+    attention_bias: names.shape("transformer_blocks.0.attn1.to_q.bias").length > 0,
+    sample_size: side,
+    // Of larger pictures than 1024 pixels the places are shown, as published.
+    interpolation_scale: side > 32 ? side / 64 : null,
+    qk_norm: names.has("transformer_blocks.0.attn1.norm_q") ? "rms_norm_across_heads" : null,
+  };
+}
+
 /** The same of Krea 2. */
 export function deducedKrea2(weights: Weights): Record<string, unknown> {
   const names = new TensorNames(weights);

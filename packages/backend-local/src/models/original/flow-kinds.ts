@@ -11,6 +11,7 @@ import {
   deducedPixArt,
   deducedQwenImage,
   deducedQwenImage21,
+  deducedSana,
   deducedSD3,
   deducedZImage,
 } from "../deduced/deduced-transformers.ts";
@@ -21,6 +22,7 @@ import { originalFlux3 } from "./original-flux3.ts";
 import { originalKrea2 } from "./original-krea2.ts";
 import { originalPixArt } from "./original-pixart.ts";
 import { originalQwenImage21 } from "./original-qwen-image-21.ts";
+import { originalSana } from "./original-sana.ts";
 import { originalSD3 } from "./original-sd3.ts";
 import { originalZImage } from "./original-z-image.ts";
 import { type Source, sameNames } from "./renaming.ts";
@@ -254,6 +256,27 @@ const auraflow: FlowKind = {
   texts: { textEncoder: [comfy("pile_t5xl")] },
 };
 
+const sana: FlowKind = {
+  original: ["blocks.0.mlp.inverted_conv.conv", "attention_y_norm", "t_block.1"],
+  diffusers: ["transformer_blocks.0.ff.conv_inverted", "caption_norm", "time_embed.linear"],
+  // Sprint's, which is told its guidance; ControlNets have blocks of the same names.
+  without: ["cfg_embedder", "time_embed.guidance_embedder", "controlnet_blocks.0"],
+  rename: originalSana,
+  deduce: deducedSana,
+  around: ({ sample_size }) => ({
+    pipeline: "SanaPipeline",
+    scheduler: {
+      ...{ _class_name: "DPMSolverMultistepScheduler", num_train_timesteps: 1000 },
+      ...{ prediction_type: "flow_prediction", use_flow_sigmas: true, flow_shift: sample_size === 128 ? 6 : 3 },
+    },
+    // Gemma's, which its terms keep out of this package.
+    tokenizers: {},
+    latents: { scaling_factor: 0.41407 },
+    options: {},
+  }),
+  texts: {},
+};
+
 /** Turbo is what nearly all files are, and the two differ in values alone: the base model's are called so, or as it was published. */
 function isBaseZImage(name: string): boolean {
   return (
@@ -263,7 +286,8 @@ function isBaseZImage(name: string): boolean {
 
 const kinds: readonly FlowKind[] = [
   ...[flux1, flux2, zImage, sd3, qwenImage, qwenImage21],
-  ...[krea2, flux3, chroma, pixart, auraflow],
+  // Sana's own names are PixArt's and more.
+  ...[krea2, flux3, chroma, sana, pixart, auraflow],
 ];
 const prefixes = ["model.diffusion_model.", "diffusion_model.", "transformer.", "model.", ""];
 
