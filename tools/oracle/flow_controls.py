@@ -1,7 +1,7 @@
 """Writes small random ControlNets for flow models, what their graphs compute, and what diffusers draws with them.
 
 They fit fixtures/families/flux1, qwen-image and z-image. packages/backend-local/fixtures/flow-controls/<name>/ are folders as save_pretrained writes
-them; z-image-2.0.published.safetensors is a file as VideoX-Fun published its 2.0; cases.json lists which case takes which, with what; tensors.safetensors
+them; z-image-2.0.published.safetensors is a file as VideoX-Fun published its 2.0, z-image.lora.safetensors a LoRA of layers that ControlNets share; cases.json lists which case takes which, with what; tensors.safetensors
 holds `control` (at another size, too), each case's pictures, U8 [count, height, width, 3], and for each network `<name>/in.<input>` and `<name>/out.<output>`.
 
     python tools/oracle/flow_controls.py [family ...]
@@ -144,6 +144,7 @@ CASES = [
     ("z-image-1-guided", "z-image", Z_NET, [("z-image-1", dict(control="pose"))], dict(guidance_scale=2.0, negative_prompt="blurry photo of a cat")),
     ("z-image-2.0", "z-image", Z_NET, [("z-image-2.0", dict(control="canny", strength=0.8))], dict(guidance_scale=0.0)),
     ("z-image-2.1", "z-image", Z_NET, [("z-image-2.1", dict(control="depth", strength=0.9))], dict(guidance_scale=0.0)),
+    ("z-image-1-lora", "z-image", Z_NET, [("z-image-1", dict(control="canny"))], dict(guidance_scale=0.0, lora="z-image.lora.safetensors")),
     ("z-image-2.1-inpaint", "z-image", Z_INPAINT, [("z-image-2.1", dict(control="canny"))], dict(guidance_scale=0.0)),
     ("z-image-2.1-size", "z-image", Z_NET, [("z-image-2.1", dict(control="depth"))], dict(guidance_scale=1.5, width=96, height=48)),
 ]  # fmt: skip
@@ -169,12 +170,23 @@ def build(names):
         unused = randomise(NETS["z-image-2.1"][1](), 50).control_noise_refiner.state_dict()
         published |= {f"control_noise_refiner.{key}": torch.zeros_like(value, dtype=torch.bfloat16) for key, value in unused.items()}
         save_file(published, FOLDER / "z-image-2.0.published.safetensors")
+        save_file(refiners_lora(), FOLDER / "z-image.lora.safetensors")
     return nets
+
+
+def refiners_lora():
+    """A LoRA of the layers that a ControlNet shares, and of another."""
+    layers = {"noise_refiner.0.attention.to_q": 32, "noise_refiner.0.feed_forward.w1": 85, "context_refiner.0.attention.to_v": 32, "layers.1.attention.to_q": 32}
+    lora = {}
+    for i, (layer, rows) in enumerate(layers.items()):
+        lora[f"transformer.{layer}.lora_A.weight"] = noise((2, 32), 20 + i) * 0.4
+        lora[f"transformer.{layer}.lora_B.weight"] = noise((rows, 2), 40 + i)
+    return lora
 
 
 def draw(nets, name, family, kind, entries, arguments):
     call = dict(steps=4, seed=7, width=64, height=64, count=1, **({"guidance_scale": 3.5} if family == "flux1" else {}))
-    call |= {key: value for key, value in arguments.items() if key != "files"}
+    call |= {key: value for key, value in arguments.items() if key not in ("files", "lora")}
     files = {path: {**json.loads((ROOT / "families" / family / path).read_text()), **change} for path, change in arguments.get("files", {}).items()}
     options = {}
     chosen = [nets[net] for net, _ in entries]
@@ -184,6 +196,8 @@ def draw(nets, name, family, kind, entries, arguments):
         multi = FluxMultiControlNetModel if family == "flux1" else QwenImageMultiControlNetModel
         options["controlnet"] = chosen[0] if not two else multi(chosen[:1] if len(of_one) == 1 else chosen)
     pipeline = load(getattr(diffusers, kind), ROOT / "families" / family, files=files, **options)
+    if "lora" in arguments:
+        pipeline.load_lora_weights(FOLDER, weight_name=arguments["lora"], adapter_name="own")
     steps, seed, count = (call.pop(key) for key in ("steps", "seed", "count"))
     task = "inpaint" if "Inpaint" in kind else "image-to-image" if "Img2Img" in kind else "text-to-image"
     request = dict(steps=steps, seed=seed, count=count, task=task, **{key: call[key] for key in ("width", "height")})
@@ -213,7 +227,10 @@ def draw(nets, name, family, kind, entries, arguments):
     pixels = torch.from_numpy(np.ascontiguousarray((result * 255).round().astype(np.uint8)))
     print(f"{name}: {list(pixels.shape)}, mean {result.mean():.3f}, spread {result.std():.3f}", flush=True)
     conditioning = [dict(model=net, control=entry.get("control", "canny"), **{k: v for k, v in entry.items() if k != "control"}) for net, entry in entries]
-    more = {"files": {path: content for path, content in files.items()}} if files else {}
+    more = {"files": files} if files else {}
+    if "lora" in arguments:
+        pipeline.unload_lora_weights()
+        more["lora"] = arguments["lora"]
     return pixels, dict(name=name, family=family, request=dict(prompt=PROMPT, **request), conditioning=conditioning, **more)
 
 

@@ -17,6 +17,7 @@ interface Case {
   request: GenerationInput & { count: number };
   conditioning: { model: string; control: string; strength?: number }[];
   files?: Record<string, unknown>;
+  lora?: string;
 }
 
 const folder = fixture("flow-controls");
@@ -41,13 +42,14 @@ const pixels = async (fields: object) => (await (await generate(fields)).images[
 const entry = (fields: object = {}) => ({ kind: "control", control: "canny", image: control, ...fields });
 
 describe("a control's picture is the reference's", () => {
-  test.each(cases)("$name", async ({ name, family, request, conditioning, files }) => {
+  test.each(cases)("$name", async ({ name, family, request, conditioning, files, lora }) => {
     const model = files ? await copyFixture(`families/${family}`, files) : fixture(`families/${family}`);
     const shown = await pictureAt(request.width ?? 64, request.height ?? 64);
     const entries = conditioning.map((each) => ({ ...entry(each), image: shown, model: join(folder, each.model) }));
     const more = request.task === "text-to-image" ? {} : { image };
     const masked = request.task === "inpaint" ? { mask, keepUnmasked: false } : {};
-    const { images } = await generate({ ...request, ...more, ...masked, model, conditioning: entries });
+    const loras = lora === undefined ? [] : [{ model: join(folder, lora) }];
+    const { images } = await generate({ ...request, ...more, ...masked, model, conditioning: entries, loras });
     const expected = await recorded(name);
     const size = expected.length / request.count;
     expect(images).toHaveLength(request.count);
@@ -130,6 +132,16 @@ describe("what else a control may be", () => {
     const edges = await (made as { image: { bytes(format: "png"): Promise<Uint8Array> } }).image.bytes("png");
     const drawn = await pixels({ ...base, model, conditioning: [entry({ model: net, image, prepare: true })] });
     expect(await pixels({ ...base, model, conditioning: [entry({ model: net, image: edges })] })).toEqual(drawn);
+  });
+
+  test("two add up", async () => {
+    const model = fixture("families/z-image");
+    const net = join(folder, "z-image-1");
+    const drawn = (...strengths: number[]) =>
+      pixels({ ...base, model, conditioning: strengths.map((strength) => entry({ model: net, strength })) });
+    const { max } = difference(await drawn(0.25, 0.5), await drawn(0.75));
+    expect(max).toBeLessThanOrEqual(1);
+    expect(difference(await drawn(0.25), await drawn(0.75)).mean).toBeGreaterThan(0.5);
   });
 
   test("beside a second pass, and another prompt's window", async () => {

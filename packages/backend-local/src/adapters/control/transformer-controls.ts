@@ -97,6 +97,8 @@ export async function transformerControls(
     },
 
     async added(index, feeds, drawn) {
+      // Hundreds of megabytes for a large picture: not beside the next step's.
+      last = {};
       const tokens = seen?.drawn === drawn ? seen.tokens : tokensOf(drawn);
       seen = { drawn, tokens };
       const results: (readonly Values[][] | undefined)[] = [];
