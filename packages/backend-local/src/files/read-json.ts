@@ -4,8 +4,11 @@ import { modelError } from "./model-error.ts";
 import { nestsDeeperThan } from "./nesting.ts";
 import { optionalFile } from "./regular-file.ts";
 
-/** A vocabulary is the largest text in a model folder, at a few megabytes. */
+/** Configs, indexes, CLIP's vocabulary: a few megabytes at most. */
 const maxBytes = 8 * 1024 * 1024;
+
+/** A language model's vocabulary is the largest text of a model: a tokenizer.json of 150,000 tokens has 11 MB, those of 250,000 three times that. */
+export const largestText = 64 * 1024 * 1024;
 
 /** A tokenizer.json is the deepest, at about ten levels. */
 const maxDepth = 64;
@@ -30,9 +33,9 @@ export async function readText(file: string): Promise<string> {
   return text;
 }
 
-/** A small file of a model as it stands. @throws {@link ModelError} naming it. */
+/** A text file of a model as it stands. @throws {@link ModelError} naming it. */
 export async function readBytes(file: string): Promise<Buffer> {
-  const bytes = await readOptionalBytes(file);
+  const bytes = await readOptionalBytes(file, largestText);
   if (bytes === undefined) throw modelError("missing", `${file} is missing`, { file });
   return bytes;
 }

@@ -3,8 +3,10 @@ import { modelError } from "../files/model-error.ts";
 import { quote } from "../files/quote.ts";
 import type { Companions } from "./find-companions.ts";
 import type { ModelPart } from "./model.ts";
+import { openWeights } from "./open-weights.ts";
 import { type PartPaths, readPart } from "./part-source.ts";
 import type { PartName } from "./recognised-model.ts";
+import { isSameNetwork } from "./same-network.ts";
 
 /** What {@link withGivenParts} needs to know of the model. */
 export interface BaseModel {
@@ -19,6 +21,8 @@ export interface BaseModel {
   required?: readonly string[];
   /** Parts that are looked for with those that are missing, and need not be there. */
   optional?: readonly string[];
+  /** The model's own part of that name as it is saved, where it is. */
+  saved?: (name: string) => Promise<ModelPart | undefined>;
   /** Finds parts that are still missing elsewhere. */
   find?: (
     missing: readonly string[],
@@ -43,9 +47,8 @@ export async function withGivenParts(base: BaseModel, given: PartPaths = {}): Pr
       const message = `parts.${name}: a ${family.title} model has no such part; it has ${Object.keys(family.parts).join(", ")}`;
       throw modelError("unsupported", message, { file: path, option: `parts.${name}` });
     }
-    const part = await readPart(name as PartName, place, variant);
-    const { _class_name: own, architectures } = part.config;
-    const found = own ?? (Array.isArray(architectures) ? architectures[0] : undefined);
+    const part = await asSaved(await readPart(name as PartName, place, variant), name, base);
+    const found = classOf(part);
     if (found !== undefined && !rule.classes.includes(found as string)) {
       const message = `${part.file}: it is a ${quote(found)}; parts.${name} of a ${family.title} model can be ${rule.classes.join(", ")}`;
       throw modelError("unsupported", message, { file: part.file, option: `parts.${name}` });
@@ -70,6 +73,21 @@ export async function withGivenParts(base: BaseModel, given: PartPaths = {}): Pr
   throw modelError("missing", message, { file: path, option: `parts.${name}` });
 }
 
+/** A weights file's part with the config of the part whose place it takes, where the two are one network: shapes don't tell all that a config does. */
+async function asSaved(part: ModelPart, name: string, { family, saved }: BaseModel): Promise<ModelPart> {
+  if (part.weights.kind !== "file" || part.file !== part.weights.path) return part;
+  const own = await saved?.(name);
+  const { classes = [] } = family.parts[name] ?? {};
+  if (own === undefined || classOf(part) === undefined || !classes.includes(classOf(part) as string)) return part;
+  const weights = await openWeights(own.weights).catch(() => undefined);
+  if (weights === undefined || !isSameNetwork(await openWeights(part.weights), weights)) return part;
+  return { ...part, config: own.config, file: own.file };
+}
+
+function classOf({ config: { _class_name: own, architectures } }: ModelPart): unknown {
+  return own ?? (Array.isArray(architectures) ? architectures[0] : undefined);
+}
+
 /**
  * A VAE file doesn't say how its latents are scaled: the model does. A VAE's config.json says it, and where it says otherwise than
  * the model it is another family's, whose latents mean something else.
@@ -79,15 +97,24 @@ function withLatents(vae: ModelPart, { parts, latents: stated, path }: BaseModel
   if (vae.config._class_name === "AutoencoderTiny" || latents.scaling_factor === undefined) return vae;
   const fromTensors = vae.weights.kind === "file" && vae.file === vae.weights.path;
   if (fromTensors) return { ...vae, config: { ...vae.config, ...latents } };
-  const own = latentsOf(vae.config).scaling_factor;
-  if (own === latents.scaling_factor) return vae;
-  const message = `${vae.file}: its latents are scaled by ${quote(own)}, those of ${path} by ${quote(latents.scaling_factor)}: it is another model's VAE`;
-  throw modelError("unsupported", message, { file: vae.file, option: "scaling_factor" });
+  const own = latentsOf(vae.config);
+  if (own.scaling_factor !== latents.scaling_factor) {
+    const message = `${vae.file}: its latents are scaled by ${quote(own.scaling_factor)}, those of ${path} by ${quote(latents.scaling_factor)}: it is another model's VAE`;
+    throw modelError("unsupported", message, { file: vae.file, option: "scaling_factor" });
+  }
+  const [shift, wanted] = [own.shift_factor ?? 0, latents.shift_factor ?? 0];
+  if (shift === wanted) return vae;
+  const message = `${vae.file}: its latents are shifted by ${quote(shift)}, those of ${path} by ${quote(wanted)}: it is another model's VAE`;
+  throw modelError("unsupported", message, { file: vae.file, option: "shift_factor" });
 }
 
 /** diffusers' default where a config says nothing. */
 function latentsOf(config: Readonly<Record<string, unknown>> | undefined): Record<string, unknown> {
   if (config === undefined || config._class_name === "AutoencoderTiny") return {};
-  const { scaling_factor = 0.18215, latents_mean, latents_std } = config;
-  return { scaling_factor, ...(latents_mean == null ? {} : { latents_mean, latents_std }) };
+  const { scaling_factor = 0.18215, shift_factor, latents_mean, latents_std } = config;
+  return {
+    scaling_factor,
+    ...(shift_factor == null ? {} : { shift_factor }),
+    ...(latents_mean == null ? {} : { latents_mean, latents_std }),
+  };
 }

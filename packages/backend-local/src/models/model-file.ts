@@ -1,7 +1,8 @@
+import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { families } from "../families/families.ts";
 import { modelError } from "../files/model-error.ts";
-import { fileWeights } from "../files/weights.ts";
+import { fileWeights, folderWeights } from "../files/weights.ts";
 import { findCompanions } from "./find-companions.ts";
 import { type BaseModel, withGivenParts } from "./given-parts.ts";
 import type { Model, ModelPart, ModelParts } from "./model.ts";
@@ -9,19 +10,21 @@ import { hashModel } from "./model-hash.ts";
 import { modelId } from "./model-id.ts";
 import { openWeights } from "./open-weights.ts";
 import { ownPlan } from "./own-plan.ts";
+import { readPart } from "./part-source.ts";
 import type { ReadOptions } from "./read-model.ts";
 import { recogniseFile } from "./recognise-file.ts";
 import type { PartName } from "./recognised-model.ts";
 
 /**
- * Reads a model that is one weights file: what it is, its configs and its scheduler come from its tensors' names and shapes, its
+ * Reads a model that is one weights file (or the folder of its denoising network): what it is, its configs and its scheduler come from its tensors' names and shapes, its
  * tokenizers from this package. Its header is read, and no weights but a few that mark its kind.
  *
  * @throws {@link ModelError} naming the file, what it looks like, and which part it lacks.
  */
 export async function readModelFile(file: string, options: ReadOptions = {}): Promise<Model> {
   const path = resolve(file);
-  const weights = await fileWeights(path);
+  const isFolder = (await stat(path)).isDirectory();
+  const weights = await (isFolder ? folderWeights(path, options.variant) : fileWeights(path));
   const recognised = await recogniseFile(weights, { prediction: options.prediction });
   if (recognised.kind === "network") {
     const { part } = recognised;
@@ -39,10 +42,12 @@ export async function readModelFile(file: string, options: ReadOptions = {}): Pr
     const message = `${path}: a file of ${family.title} brings no ${lacking}, and this package has none for it; name a folder in the diffusers layout as model, and the file as one of its parts: local({ model: "path/to/folder", parts: { transformer: "${path}" } })`;
     throw modelError("missing", message, { file: path, option: lacking });
   }
-  const own = Object.entries(found).map(([part, { config }]): [string, ModelPart] => [
-    part,
-    { weights: { kind: "file", path, part: part as PartName }, config, file: path },
-  ]);
+  const own = await Promise.all(
+    Object.entries(found).map(async ([part, { config }]): Promise<[string, ModelPart]> => {
+      if (isFolder) return [part, await readPart(part as PartName, path, options.variant)];
+      return [part, { weights: { kind: "file", path, part: part as PartName }, config, file: path }];
+    }),
+  );
   // Each tokenizer is a text encoder's.
   const encoderOf = (tokenizer: string) => tokenizer.replace("tokenizer", "textEncoder");
   const required = Object.keys(tokenizers)

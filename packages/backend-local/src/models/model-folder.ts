@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { families } from "../families/families.ts";
 import type { Family } from "../families/family.ts";
 import { modelError } from "../files/model-error.ts";
@@ -39,10 +39,11 @@ export async function readModelFolder(
   const schedulerFile = join(path, "scheduler", "scheduler_config.json");
   const read = await readParts(path, family, index, { variant, given, indexFile });
   if (variant !== undefined) await requireVariant(path, read, variant);
-  const parts = await withGivenParts({ path, family, parts: read, variant }, given);
+  const saved = (name: string) => savedPart(path, family, name, index, variant);
+  const parts = await withGivenParts({ path, family, parts: read, variant, saved }, given);
   const ofBlocks = modular ? family.blocksScheduler : undefined;
-  const saved = ofBlocks === undefined ? await readJson(schedulerFile) : await readOptionalJson(schedulerFile);
-  const stated = saved === undefined ? { ...ofBlocks } : underIndexClass(saved, index.scheduler);
+  const schedule = ofBlocks === undefined ? await readJson(schedulerFile) : await readOptionalJson(schedulerFile);
+  const stated = schedule === undefined ? { ...ofBlocks } : underIndexClass(schedule, index.scheduler);
   const scheduler = predicting(path, stated, prediction);
   const others = (family.schedulers ?? []).map((each) => join(path, each, "scheduler_config.json"));
   const configs = await Promise.all(others.map(readJson));
@@ -56,9 +57,10 @@ export async function readModelFolder(
   const weights = await Promise.all(safetensors.map((part) => openWeights(part.weights)));
   const texts = [
     indexFile,
-    ...(saved === undefined ? [] : [schedulerFile]),
+    ...(schedule === undefined ? [] : [schedulerFile]),
     ...others,
-    ...Object.values(parts).map(({ file }) => file),
+    // Of a part that is a weights file alone, its tensors tell all.
+    ...Object.values(parts).flatMap(({ file, weights }) => (file === weights.path ? [] : [file])),
     ...(await Promise.all(Object.values(tokenizers).map(tokenizerFiles))).flat(),
     ...(defaults === undefined ? [] : [defaultsFile(path)]),
   ];
@@ -124,18 +126,34 @@ async function readParts(
       if (given[name as PartName] !== undefined && (name !== "vae" || named == null)) return [];
       if (!classes.includes(named as string)) throw notOneOf(named, classes, indexFile, folder);
       const file = join(path, folder, "config.json");
-      // Its class is the index's, whatever it is called here: so diffusers takes it.
-      const saved = await readJson(file);
-      const config = saved._class_name === undefined ? saved : { ...saved, _class_name: named };
-      const weights = {
-        kind: "folder",
-        path: join(path, folder),
-        ...(variant === undefined ? {} : { variant }),
-      } as const;
-      return [[name, { weights, config, file }] as const];
+      return [[name, partOfFolder(await readJson(file), { file, named, variant })] as const];
     }),
   );
   return Object.fromEntries(read.flat());
+}
+
+/** A part as it is saved in its folder, if only its config is there. */
+async function savedPart(
+  path: string,
+  { parts }: Family,
+  name: string,
+  index: Record<string, unknown>,
+  variant: string | undefined,
+): Promise<ModelPart | undefined> {
+  const named = classOf(index[folderNameOf(name)]);
+  const file = join(path, folderNameOf(name), "config.json");
+  const config = parts[name]?.classes.includes(named as string) ? await readOptionalJson(file) : undefined;
+  return config && partOfFolder(config, { file, named, variant });
+}
+
+function partOfFolder(
+  saved: Record<string, unknown>,
+  { file, named, variant }: { file: string; named: unknown; variant: string | undefined },
+): ModelPart {
+  // Its class is the index's, whatever it is called here: so diffusers takes it.
+  const config = saved._class_name === undefined ? saved : { ...saved, _class_name: named };
+  const weights = { kind: "folder", path: dirname(file), ...(variant === undefined ? {} : { variant }) } as const;
+  return { weights, config, file };
 }
 
 /** Folders of the tokenizers that the index names. */

@@ -3,6 +3,7 @@ import { withHubCache } from "../files/hub-cache.ts";
 import { modelError } from "../files/model-error.ts";
 import type { Model } from "./model.ts";
 import { stampOf } from "./model-hash.ts";
+import type { PartPaths } from "./part-source.ts";
 import { type ReadOptions, readModel } from "./read-model.ts";
 
 const embedded = "@latentkit/tiny-model";
@@ -17,6 +18,20 @@ function bundled(path: string) {
 export interface ModelLibraryOptions extends Omit<ReadOptions, "name"> {
   /** The default model: the embedded one where absent. */
   model?: string | undefined;
+}
+
+/**
+ * Parts that are a model without another: a transformer, or a UNet with all that goes with it, is then read as the model, and the others as its
+ * parts. The embedded model has no transformer.
+ */
+function withoutModel({
+  transformer,
+  unet,
+  ...parts
+}: PartPaths = {}): { place: string; parts: PartPaths } | undefined {
+  if (transformer !== undefined) return { place: transformer, parts: { ...(unet && { unet }), ...parts } };
+  const whole = parts.vae !== undefined && parts.textEncoder !== undefined;
+  return unet !== undefined && whole ? { place: unet, parts } : undefined;
 }
 
 /** Finds and reads models, and reads one again only when its files have changed. */
@@ -58,6 +73,9 @@ export class ModelLibrary {
     // Parts belong to the model that they were given with; a model that a request names is as it is.
     const own = (model ?? embedded) === wanted ? { parts, prediction, previewVae } : {};
     if (wanted !== embedded) return withHubCache(wanted, (path) => readModel(path, { variant, ...own }));
+    const around = model === undefined ? withoutModel(parts) : undefined;
+    if (around !== undefined)
+      return withHubCache(around.place, (path) => readModel(path, { variant, ...own, parts: around.parts }));
     const { modelPath } = await import("@latentkit/tiny-model");
     if (!existsSync(modelPath)) throw bundled(modelPath);
     return readModel(modelPath, { name: embedded, ...own });

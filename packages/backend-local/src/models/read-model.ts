@@ -1,7 +1,9 @@
 import { stat } from "node:fs/promises";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { isTinyVae, vaeShape } from "../families/shared/vae-shape.ts";
 import { modelError } from "../files/model-error.ts";
+import { readOptionalJson } from "../files/read-json.ts";
+import { indexFiles } from "./folder-index.ts";
 import type { Model } from "./model.ts";
 import { readModelFile } from "./model-file.ts";
 import { readModelFolder } from "./model-folder.ts";
@@ -23,7 +25,8 @@ export interface ReadOptions {
 }
 
 /**
- * Reads a model wherever it lies: a folder in the diffusers layout, or a single file.
+ * Reads a model wherever it lies: a folder in the diffusers layout, a single file, or the folder of the network that denoises, around which the rest is
+ * put together as around a file of it.
  *
  * @throws {@link ModelError} naming the file and what is wrong.
  */
@@ -34,8 +37,16 @@ export async function readModel(place: string, options: ReadOptions = {}): Promi
       "name a folder in the diffusers layout, a single .safetensors file, or a model of the Hub as owner/name";
     throw modelError("missing", `There is no model ${path}: ${takes}`, { file: path, cause });
   });
-  const model = await (stats.isDirectory() ? readModelFolder(path, options) : readModelFile(path, options));
+  const whole = stats.isDirectory() && !(await isNetworkFolder(path));
+  const model = await (whole ? readModelFolder(path, options) : readModelFile(path, options));
   return options.previewVae === undefined ? model : withPreviewVae(model, options.previewVae);
+}
+
+/** Whether a folder is one network's, and no whole model's. */
+async function isNetworkFolder(path: string): Promise<boolean> {
+  const read = [...indexFiles, "config.json"].map((name) => readOptionalJson(join(path, name)));
+  const [config, ...indexes] = (await Promise.all(read)).reverse();
+  return config?._class_name !== undefined && indexes.every((index) => index === undefined);
 }
 
 /** The model with a VAE for previews beside its own. It makes no other pictures, and so the model's hash stays. */

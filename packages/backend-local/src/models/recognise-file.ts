@@ -2,7 +2,7 @@ import { modelError } from "../files/model-error.ts";
 import { TensorNames } from "../files/tensor-names.ts";
 import type { Weights } from "../files/weights.ts";
 import { deducedQwenVae21 } from "./deduced/deduced-qwen-vae-21.ts";
-import { deducedText } from "./deduced/deduced-text.ts";
+import { deducedText, inPlace } from "./deduced/deduced-text.ts";
 import { deducedQwenVae, deducedTinyVae, deducedVae } from "./deduced/deduced-vae.ts";
 import { looksLike } from "./looks-like.ts";
 import { type CheckpointOptions, modelAround, originalUnetPrefix, readCheckpoint } from "./original/checkpoint.ts";
@@ -69,7 +69,8 @@ export function networkOf(file: RecognisedFile, role: PartName, source: string):
       option: `parts.${role}`,
     });
   }
-  if (file.part === role || (file.part === "textEncoder" && role.startsWith("textEncoder"))) return file.network;
+  if (file.part === role || (file.part === "textEncoder" && role.startsWith("textEncoder")))
+    return inPlace(role, file.network);
   const message = `${source}: it is a ${titles[file.part]}, and no ${titles[role]}`;
   throw modelError("unsupported", message, { file: source, option: `parts.${role}` });
 }

@@ -3,15 +3,12 @@ import { Tokenizer } from "@huggingface/tokenizers";
 import type { TokenizerLimits } from "../families/traits.ts";
 import { modelError } from "../files/model-error.ts";
 import { quote } from "../files/quote.ts";
-import { readOptionalJson } from "../files/read-json.ts";
+import { largestText, readOptionalJson } from "../files/read-json.ts";
 import { type BpeVocabulary, readBpeVocabulary } from "./bpe-vocabulary.ts";
 
 /** The pre-tokens of Qwen 2 and later, as its tokenizer.json has them: contractions, words, single digits, signs, line ends, blanks. */
 const qwenPieces =
   "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
-
-/** A vocabulary is the largest text of a model: a tokenizer.json of 150,000 tokens has 11 MB, those of 250,000 three times that. */
-const maxBytes = 64 * 1024 * 1024;
 
 /** A language model's tokenizer: a text of any length to ids, by the model's own tokenizer.json. */
 export class TextTokenizer {
@@ -71,7 +68,7 @@ export class TextTokenizer {
  */
 export async function readTextTokenizer(folder: string, limits: TokenizerLimits): Promise<TextTokenizer> {
   const config = (await readOptionalJson(join(folder, "tokenizer_config.json"))) ?? {};
-  const own = await readOptionalJson(join(folder, "tokenizer.json"), maxBytes);
+  const own = await readOptionalJson(join(folder, "tokenizer.json"), largestText);
   return new TextTokenizer(own ?? (await qwenTokenizer(folder, config, limits.vocabSize)), config, limits, folder);
 }
 

@@ -6,6 +6,7 @@ import { fileWeights } from "../files/weights.ts";
 import { readModel } from "../models/read-model.ts";
 import { quantisedUnet } from "../testing/quantised.ts";
 import { singleFile } from "../testing/single-file.ts";
+import { fixture, temporaryFolder } from "../testing/test-model.ts";
 import { quantizeFormats } from "./quantise-format.ts";
 import { quantizeModel } from "./quantize-model.ts";
 
@@ -58,6 +59,25 @@ test("a checkpoint's other parts stay as they are", async () => {
     if (!isUnet) expect(after.find(name)!.dtype, name).toBe(before.find(name)!.dtype);
   }
   expect((await readModel(target)).pipeline).toBe("StableDiffusionXLPipeline");
+});
+
+test.each([
+  ["flux1", "flux"],
+  ["flux2", "flux"],
+  ["flux3", "flux"],
+  ["chroma", "flux"],
+  ["z-image", "lumina2"],
+  ["stable-diffusion-3", "sd3"],
+  ["qwen-image", "qwen_image"],
+  ["qwen-image-21", "qwen_image"],
+  ["krea2", "krea2"],
+  ["pixart-sigma", "pixart"],
+])("a GGUF file of %s's says what ComfyUI-GGUF calls it (%s), and is read back", async (family, architecture) => {
+  const target = join(await temporaryFolder(), "out.gguf");
+  await quantizeModel(fixture(`families/${family}`), target, { format: "q8_0" });
+  expect((await fileWeights(target)).metadata).toMatchObject({ "general.architecture": architecture });
+  const { parts } = await readModel(fixture(`families/${family}`), { parts: { transformer: target } });
+  expect(parts.transformer!.weights.path).toBe(target);
 });
 
 test("what can't be is refused before anything is written", async () => {

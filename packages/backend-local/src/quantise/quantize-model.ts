@@ -7,6 +7,7 @@ import type { WeightTensor } from "../files/safetensors.ts";
 import { fileWeights, folderWeights, type Weights } from "../files/weights.ts";
 import { looksLike } from "../models/looks-like.ts";
 import { recogniseFile } from "../models/recognise-file.ts";
+import { architectureOfPipeline } from "../models/stated-architecture.ts";
 import { atomicFile } from "./atomic-file.ts";
 import { isGgufFormat, type QuantizeFormat, quantizeFormats } from "./quantise-format.ts";
 import { type PlannedTensor, plannedBlocks, plannedTensors } from "./quantised-tensor.ts";
@@ -120,12 +121,9 @@ function safetensorsPlan(all: readonly WeightTensor[], format: QuantizeFormat): 
 }
 
 const prefix = "model.diffusion_model.";
-/** What ComfyUI-GGUF calls the families that are known by their tensors alone. */
+/** What ComfyUI-GGUF calls families that are none of this package's, by what their files look like. */
 const architectures: Readonly<Record<string, string>> = {
-  "FLUX.1": "flux",
-  "Stable Diffusion 3": "sd3",
   "Z-Image or Lumina 2": "lumina2",
-  "Qwen-Image": "qwen_image",
   AuraFlow: "aura",
   HiDream: "hidream",
 };
@@ -141,12 +139,15 @@ async function ggufPlan(weights: Weights, all: readonly WeightTensor[], format: 
 
 async function architectureOf(weights: Weights): Promise<string> {
   const known = architectures[looksLike(weights) ?? ""];
-  if (known !== undefined) return known;
-  const found = await recogniseFile(weights);
-  if (found.kind === "model") return found.model.pipeline.startsWith("StableDiffusionXL") ? "sdxl" : "sd1";
-  throw modelError(
-    "unsupported",
-    `${weights.source}: GGUF files are written of networks that denoise; it is a ${found.part}`,
-    { file: weights.source },
-  );
+  const found = await recogniseFile(weights).catch((error) => {
+    if (known === undefined) throw error;
+    return undefined;
+  });
+  if (found === undefined) return known!;
+  const called = found.kind === "model" ? architectureOfPipeline(found.model.pipeline) : undefined;
+  if (called !== undefined) return called;
+  const what = found.kind === "model" ? "a model that ComfyUI-GGUF has no name for" : `a ${found.part}`;
+  throw modelError("unsupported", `${weights.source}: GGUF files are written of networks that denoise; it is ${what}`, {
+    file: weights.source,
+  });
 }

@@ -18,8 +18,8 @@ export function stableDiffusion3Traits(model: ModelParts): Traits {
   const t5 = model.parts.textEncoder3 && parsed(model.parts.textEncoder3, t5Config);
   const net = parsed(transformer, sd3Config);
   const fail = unsupported(transformer);
-  for (const [part, { architectures }] of [[first, clip] as const, [second, clip2] as const])
-    if (architectures !== "CLIPTextModelWithProjection")
+  for (const [part, { architectures, unprojected }] of [[first, clip] as const, [second, clip2] as const])
+    if (architectures !== "CLIPTextModelWithProjection" && !unprojected)
       throw unsupported(part)("architectures", "must be CLIPTextModelWithProjection: its pooled text is projected");
   // Their states stand side by side: the sums are right either way round.
   if (clip.hidden_size > clip2.hidden_size)

@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import type { Weights } from "../../files/weights.ts";
 import { deducedQwen3, deducedQwen3VL, deducedQwen25VL, deducedT5 } from "../deduced/deduced-language.ts";
-import { deducedText } from "../deduced/deduced-text.ts";
+import { deducedText, inPlace } from "../deduced/deduced-text.ts";
 import { deducedQwenVae, deducedVae } from "../deduced/deduced-vae.ts";
 import type { PartName, RecognisedModel, RecognisedPart } from "../recognised-model.ts";
 import type { FoundFlow } from "./flow-kinds.ts";
@@ -20,7 +20,7 @@ export function readFlow(weights: Weights, { kind, weights: transformer }: Found
   const parts: Partial<Record<PartName, RecognisedPart>> = { transformer: { config, weights: transformer } };
   for (const [part, places] of Object.entries(kind.texts)) {
     const prefix = places.find((place) => hasAny(weights, place));
-    if (prefix !== undefined) parts[part as PartName] = textOf({ weights, prefix });
+    if (prefix !== undefined) parts[part as PartName] = inPlace(part, textOf({ weights, prefix }));
   }
   const prefix = vaePrefixes.find((each) => hasAny(weights, each));
   if (prefix !== undefined) {

@@ -17,6 +17,8 @@ const clipTextSchema = z
       .or(z.literal(0))
       .nullish()
       .transform((value) => value ?? 512),
+    // Of a file without a projection, not among transformers' own options: what is pooled counts as projected.
+    unprojected: z.boolean().default(false),
     num_hidden_layers: depth.default(12),
     num_attention_heads: size.default(8),
     // A begin and an end token, and one between them.

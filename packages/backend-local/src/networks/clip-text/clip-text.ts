@@ -22,7 +22,7 @@ export interface ClipTextOptions extends BuildOptions {
  * - `hidden_states.0` (the embeddings) to `hidden_states.N` (the last layer), before it;
  * - `clip_skip.1` to `clip_skip.N-1`: what `last_hidden_state` would be without the last 1, 2 … layers;
  * - `pooler_output` `[batch, hidden]`: `last_hidden_state` at the end-of-text token;
- * - `text_embeds` `[batch, projection]`, its projection, where the model has one.
+ * - `text_embeds` `[batch, projection]`, its projection, where the model has one; itself, where its file has none.
  *
  * @throws {@link ModelError} for options that are not supported and tensors that are missing or misshapen.
  */
@@ -55,6 +55,8 @@ export function buildClipText(config: unknown, weights: Weights, options: ClipTe
     const sizes = { inFeatures: spec.hidden_size, outFeatures: spec.projection_dim, bias: false };
     const embeds = linear(root.in("text_projection"), pooled, sizes);
     graph.output(embeds, "text_embeds", "float32", ["batch", spec.projection_dim]);
+  } else if (spec.unprojected) {
+    graph.output(graph.node("Identity", [pooled]), "text_embeds", "float32", ["batch", spec.hidden_size]);
   }
   return networkGraph(graph);
 }
