@@ -16,7 +16,7 @@ from flow_qwen_image import with_places
 from networks import noise
 from safetensors.torch import save_file
 from saved import load
-from transformers import AutoTokenizer, BatchFeature, Qwen2VLImageProcessorPil, Qwen2VLProcessor
+from transformers import AutoTokenizer, BatchFeature, Qwen2VLImageProcessorPil, Qwen2VLProcessor, Qwen3VLProcessor
 
 #: model: (pipeline, call, layers: (diffusers' names, their authors'), namings beside diffusers')
 MODELS = {
@@ -34,6 +34,11 @@ MODELS = {
         "transformer_blocks.1.attn.to_add_out", "transformer_blocks.1.img_mlp.net.0.proj", "transformer_blocks.0.txt_mlp.net.2",
         "transformer_blocks.1.img_mod.1", "proj_out",
     )], ("bfl", "kohya", "lightx2v", "default")),
+    "qwen-image-21": ("QwenImage21Pipeline", {}, [
+        *[([each], each) for each in ("transformer_blocks.0.attn.to_q", "transformer_blocks.1.attn.to_v", "transformer_blocks.0.attn.to_out.0")],
+        (["transformer_blocks.0.img_mlp.gate_layer", "transformer_blocks.0.img_mlp.proj"], "transformer_blocks.0.img_mlp.gate_up"),
+        *[([each], each) for each in ("transformer_blocks.1.img_mlp.out", "txt_in.in_layer", "img_in", "modulation.1")],
+    ], ("bfl", "kohya")),
 }  # fmt: skip
 #: name: (LoRA of which model, pipeline, call, index, references)
 SHOWN = {
@@ -92,9 +97,26 @@ class Seeing(Qwen2VLProcessor):
         return BatchFeature({**self.tokenizer(filled, **options), **seen})
 
 
+class Reading(Qwen3VLProcessor):
+    """The same of Qwen-Image 2.1's, for texts alone."""
+
+    def __init__(self, folder):
+        self.tokenizer = AutoTokenizer.from_pretrained(folder)
+        self.template = (folder / "chat_template.jinja").read_text()
+
+    def apply_chat_template(self, messages, **options):
+        return [self.tokenizer.apply_chat_template(messages, chat_template=self.template, **options)]
+
+    def __call__(self, text, **options):
+        return self.tokenizer(text, **options)
+
+
+PROCESSORS = {"qwen-image-edit": Seeing, "qwen-image-21": Reading}
+
+
 def made(kind, model, index=None):
     folder = FOLDER / model
-    more = dict(processor=Seeing(folder / "processor")) if kind.startswith("QwenImageEdit") else {}
+    more = dict(processor=PROCESSORS[model](folder / "processor")) if model in PROCESSORS else {}
     pipeline = load(getattr(diffusers, kind), folder, files=files_of(folder, dict(index=index)) if index else {}, **more)
     return with_places(pipeline) if kind.startswith("QwenImageEdit") else pipeline
 
@@ -120,6 +142,9 @@ def namings():
                     other[f"{start}.alpha"] = torch.tensor(ALPHA)
             save(other, f"{model}-{naming}")
         for naming in ("diffusers", *own_namings):
+            if model == "qwen-image-21" and naming != "diffusers":
+                # diffusers reads them as Qwen-Image's, whose feed-forwards have other layers.
+                continue
             pipeline = made(kind, model)
             pipeline.load_lora_weights(OUT, weight_name=f"{model}-{naming}.safetensors", adapter_name="own")
             drawn = picture(pipeline, call)

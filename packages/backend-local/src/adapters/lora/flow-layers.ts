@@ -110,6 +110,11 @@ const krea2: readonly Rule[] = layerPatterns(krea2Layers);
 /** Black Forest Labs' for FLUX.3. */
 const flux3: readonly Rule[] = layerPatterns(flux3Layers);
 
+/** ComfyUI's names for Qwen-Image 2.1. */
+const qwenImage21: readonly Rule[] = ["gate_layer", "proj"].map(
+  (name, i): Rule => [new RegExp(`^(transformer_blocks\\.\\d+\\.img_mlp)\\.${name}$`), "$1.gate_up", [i, i + 1, 2]],
+);
+
 /** Their authors' names for PixArt-Σ and Sana. */
 const pixart: readonly Rule[] = [
   ...["to_q", "to_k", "to_v"].map(
@@ -139,7 +144,7 @@ const auraflow: readonly Rule[] = auraflowLayers.flatMap(layerPatterns);
 
 /** A transformer's layer under the names that files of its authors', ComfyUI's and kohya's naming have for it. */
 export function originalFlowLayers(name: string): readonly OriginalLayer[] {
-  return [flux, zImage, sd3, krea2, flux3, pixart, auraflow].flatMap((rules) => {
+  return [flux, zImage, sd3, krea2, flux3, qwenImage21, pixart, auraflow].flatMap((rules) => {
     const rule = rules.find(([pattern]) => pattern.test(name));
     if (rule === undefined) return [];
     const [pattern, original, part] = rule;

@@ -23,6 +23,7 @@ const pictured = (name: string) => recordedTensor(fixture("loras/flow/namings.sa
 const requests = {
   flux2: { model: fixture("families/flux2") },
   "qwen-image": { model: fixture("families/qwen-image"), guidanceScale: 1 },
+  "qwen-image-21": { model: fixture("families/qwen-image-21") },
   "qwen-image-edit": { model: fixture("families/qwen-image-edit"), guidanceScale: 1 },
 } satisfies Record<string, Partial<GenerationInput>>;
 const reference = async () => {
@@ -42,14 +43,15 @@ async function expectPicture(request: Partial<GenerationInput>, lora: string, na
 describe.each([
   ["flux2", ["diffusers", "bfl", "kohya", "peft"]],
   ["qwen-image", ["diffusers", "bfl", "kohya", "lightx2v", "default"]],
+  ["qwen-image-21", ["diffusers", "bfl", "kohya"]],
 ] as const)("a LoRA of %s makes diffusers' picture", (model, namings) => {
   test.each(namings)("in the naming %s", async (naming) => {
     await expectPicture(requests[model], `${model}-${naming}`, model);
   });
+});
 
-  test("and a LoKr the weights'", async () => {
-    await expectPicture(requests[model], `${model}-lokr`, `${model}-lokr`);
-  });
+test.each(["flux2", "qwen-image"] as const)("a LoKr of %s makes the picture of the weights with it", async (model) => {
+  await expectPicture(requests[model], `${model}-lokr`, `${model}-lokr`);
 });
 
 test("a DoRA of queries, keys and values at once scales the rows of each", async () => {

@@ -15,8 +15,8 @@ const roles: readonly [end: RegExp, role: string][] = [
   [/[._]lora_down\.weight$/, "down"],
   [/[._]lora_up\.weight$/, "up"],
   [/[._]lora_mid\.weight$/, "mid"],
-  [/\.lora_A(?:\.[\w-]+)?\.weight$/, "down"],
-  [/\.lora_B(?:\.[\w-]+)?\.weight$/, "up"],
+  [/\.lora_A(?:(?:\.[\w-]+)?\.weight)?$/, "down"],
+  [/\.lora_B(?:(?:\.[\w-]+)?\.weight)?$/, "up"],
   [/\.lora_magnitude_vector(?:\.[\w-]+)?(?:\.weight)?$/, "magnitude"],
   [/(?:\.lora_linear_layer|\.lora)\.down\.weight$/, "down"],
   [/(?:\.lora_linear_layer|\.lora)\.up\.weight$/, "up"],
@@ -44,7 +44,7 @@ const targets: readonly [start: RegExp, target: LoraTarget][] = [
   ],
   // Layers of transformers that stand in no block.
   [
-    /^(?:base_model\.model\.)?(?=(?:img_in|txt_in|x_embedder|context_embedder|(?:time|guidance|vector)_in|(?:double|single)_stream_modulation(?:_img|_txt)?|norm_out|proj_out|final_layer)(?:[._]|$))/,
+    /^(?:base_model\.model\.)?(?=(?:img_in|txt_in|x_embedder|context_embedder|(?:time|guidance|vector)_in|(?:double|single)_stream_modulation(?:_img|_txt)?|norm_out|proj_out|final_layer|modulation)(?:[._]|$))/,
     "transformer",
   ],
   [/^(?:base_model\.model\.)?(?=(?:down_blocks|mid_block|up_blocks|time_embedding|conv_in|conv_out)[._])/, "unet"],

@@ -27,7 +27,7 @@ export function qwenImage21Traits(model: ModelParts): Traits {
     ...flowPictures(partOf(model, "vae"), { transformer, channels: net.in_channels, colours: 4 }),
     ...{ patchSize: 1, steps: ownSigmas(model.index)?.length ?? 40, guidanceScale: 1 },
     tasks: ["text-to-image"],
-    features: ["negativePrompt", "guidance"],
+    features: ["negativePrompt", "guidance", "loras"],
     conditioning: [],
     tokenizers: {
       // The chat's own, with the system prompt.

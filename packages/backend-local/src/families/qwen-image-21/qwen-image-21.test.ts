@@ -46,7 +46,7 @@ describe("what can't be is refused", () => {
   });
 
   test.each([
-    [{ loras: [{ path: "/none.safetensors" }] }, /loras/],
+    [{ loras: [{ model: "/none.safetensors" }] }, /loras/],
     [{ conditioning: [{ kind: "reference", image: new Uint8Array(1) }] }, /conditioning\[0\]/],
     [{ width: 40 }, /width.*32/],
   ])("a request with %o", async (more, message) => {
