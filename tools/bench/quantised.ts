@@ -1,19 +1,22 @@
 /**
- * One linear layer in each quantised format and way to compute it: x `[1024, inputs]`, of ordinary size with 12 channels forty times as
+ * One linear layer in each quantised format and way to compute it: x `[rows, inputs]`, 1024 unless given,, of ordinary size with 12 channels forty times as
  * large (made up; real models differ), times random weights. Prints GFLOP/s by the clock and by processor time, both beside float32 in the
  * same rounds, and errors: against the same weights dequantised (what the arithmetic costs), and against the weights before (what the
  * format costs too).
  *
- *     node --conditions=latentkit-source tools/bench/quantised.ts [outputs] [inputs] [rounds]
+ * GGUF's blocks are also laid out for MatMulNBits, which the engine does not use (docs/decisions/063-blocks-dequantised.md).
+ *
+ *     node --conditions=latentkit-source tools/bench/quantised.ts [outputs] [inputs] [rounds] [rows]
  */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { multipliesIntegers } from "../../packages/backend-local/src/engine/multiplies-integers.ts";
 import { loadRuntime } from "../../packages/backend-local/src/engine/runtime.ts";
 import type { WeightTensor } from "../../packages/backend-local/src/files/safetensors.ts";
+import { fromHalf } from "../../packages/backend-local/src/files/to-float32.ts";
 import { fileWeights } from "../../packages/backend-local/src/files/weights.ts";
-import { GraphBuilder } from "../../packages/backend-local/src/graph/graph-builder.ts";
+import { GraphBuilder, type Value } from "../../packages/backend-local/src/graph/graph-builder.ts";
 import { linear } from "../../packages/backend-local/src/graph/linear.ts";
 import { Scope } from "../../packages/backend-local/src/graph/scope.ts";
 import { sessionOptions } from "../../packages/backend-local/src/graph/session-options.ts";
@@ -21,8 +24,7 @@ import type { QuantizeFormat } from "../../packages/backend-local/src/quantise/q
 import { quantizeModel } from "../../packages/backend-local/src/quantise/quantize-model.ts";
 import { writeTensors } from "../../packages/backend-local/src/testing/rewrite-safetensors.ts";
 
-const [outputs = 3840, inputs = 3840, rounds = 4] = process.argv.slice(2).map(Number);
-const rows = 1024;
+const [outputs = 3840, inputs = 3840, rounds = 4, rows = 1024] = process.argv.slice(2).map(Number);
 const layer = "double_blocks.0.img_attn.proj";
 
 function normal(length: number): Float32Array {
@@ -45,6 +47,8 @@ interface Way {
   name: string;
   format?: QuantizeFormat;
   product?: WeightTensor["product"];
+  /** MatMulNBits in the place of what the engine does: how it computes with x, 0 in float32 and 4 in 8 bits. */
+  accuracy?: 0 | 4;
 }
 const ways: Way[] = [
   { name: "float32" },
@@ -55,10 +59,42 @@ const ways: Way[] = [
   { name: "int8 ConvRot, dequantised", format: "int8_convrot" },
   { name: "int8 ConvRot in integers", format: "int8_convrot", product: "int8" },
   { name: "Q8_0, dequantised", format: "q8_0" },
+  { name: "Q8_0, MatMulNBits in float32 (not used)", format: "q8_0", accuracy: 0 },
+  { name: "Q8_0, MatMulNBits in 8 bits (not used)", format: "q8_0", accuracy: 4 },
   { name: "Q4_0, dequantised", format: "q4_0" },
+  { name: "Q4_0, MatMulNBits in float32 (not used)", format: "q4_0", accuracy: 0 },
+  { name: "Q4_0, MatMulNBits in 8 bits (not used)", format: "q4_0", accuracy: 4 },
 ];
 
-async function open({ format, product }: Way) {
+/** Blocks apart, as MatMulNBits wants them: numbers without a sign, in a file of their own, and scales. */
+async function nBits(graph: GraphBuilder, input: Value, tensor: WeightTensor, level: number): Promise<Value> {
+  const bits = tensor.dtype === "Q8_0" ? 8 : 4;
+  const bytes = (await readFile(tensor.file)).subarray(tensor.offset, tensor.offset + tensor.length);
+  const [size, count] = [2 + 4 * bits, (outputs * inputs) / 32];
+  const values = Buffer.alloc(count * 4 * bits);
+  const scales = Buffer.alloc(count * 4);
+  const nibble = (block: number, i: number) => (bytes[block * size + 2 + (i % 16)]! >> (i < 16 ? 0 : 4)) & 15;
+  for (let block = 0; block < count; block++) {
+    scales.writeFloatLE(fromHalf(bytes.readUInt16LE(block * size)), block * 4);
+    for (let i = 0; i < 4 * bits; i++)
+      values[block * 4 * bits + i] =
+        bits === 8 ? bytes[block * size + 2 + i]! ^ 0x80 : nibble(block, 2 * i) | (nibble(block, 2 * i + 1) << 4);
+  }
+  const file = join(folder, `${tensor.dtype}.apart`);
+  await writeFile(file, Buffer.concat([values, scales]));
+  const part = (from: number, type: "uint8" | "float32", dims: number[], length: number) =>
+    graph.stored({ tensor: { ...tensor, file, name: tensor.dtype, offset: 0 }, type, dims, from, length });
+  const weight = part(0, "uint8", [outputs, inputs / 32, 4 * bits], values.length);
+  const scale = part(values.length, "float32", [outputs, inputs / 32], scales.length);
+  graph.packs = true;
+  const attributes = { K: inputs, N: outputs, bits, block_size: 32, accuracy_level: level };
+  return graph.node("MatMulNBits", [input, weight, scale], {
+    domain: "com.microsoft",
+    attributes: Object.fromEntries(Object.entries(attributes).map(([name, int]) => [name, { int }])),
+  });
+}
+
+async function open({ format, product, accuracy }: Way) {
   const path =
     format === undefined ? plain : join(folder, `${format}.${format.startsWith("q") ? "gguf" : "safetensors"}`);
   if (format !== undefined) await quantizeModel(plain, path, { format, overwrite: true });
@@ -67,7 +103,10 @@ async function open({ format, product }: Way) {
   const graph = new GraphBuilder("layer");
   const input = graph.input("x", "float32", [rows, inputs]);
   const scope = new Scope(graph, { ...weights, find: () => tensor }).in(layer);
-  const y = linear(scope, input, { inFeatures: inputs, outFeatures: outputs, bias: false });
+  const y =
+    accuracy === undefined
+      ? linear(scope, input, { inFeatures: inputs, outFeatures: outputs, bias: false })
+      : await nBits(graph, input, tensor, accuracy);
   graph.output(y, "y", "float32", [rows, outputs]);
   return Session.create(graph.finish(), { ...sessionOptions(graph), ...runtime.sessionOptions });
 }
@@ -109,10 +148,10 @@ console.log(
   "\n| way | GFLOP/s | to float32 | GFLOP per CPU second | to float32 | error, arithmetic | error, with the format |",
 );
 console.log("| --- | --- | --- | --- | --- | --- | --- |");
-for (const { name, format, product } of ways) {
+for (const { name, format, product, accuracy } of ways) {
   const { wall, cpu, y } = figures.get(name)!;
-  const dequantised = ways.find((way) => way.format === format && way.product === undefined)!;
-  const arithmetic = product === undefined ? "–" : error(y, figures.get(dequantised.name)!.y);
+  const dequantised = ways.find((way) => way.format === format)!;
+  const arithmetic = product === undefined && accuracy === undefined ? "–" : error(y, figures.get(dequantised.name)!.y);
   const rate = (ms: number) => (flops / ms / 1e6).toFixed(0);
   console.log(
     `| ${name} | ${rate(wall)} | ${(base.wall / wall).toFixed(2)} | ${rate(cpu)} | ${(base.cpu / cpu).toFixed(2)} | ${arithmetic} | ${error(y, base.y)} |`,
