@@ -4,13 +4,14 @@
  * same rounds, and errors: against the same weights dequantised (what the arithmetic costs), and against the weights before (what the
  * format costs too).
  *
- * GGUF's blocks are also laid out for MatMulNBits, which the engine does not use (docs/decisions/063-blocks-dequantised.md).
+ * GGUF's Q8_0 also by MatMulNBits, which the engine does not use (docs/decisions/063-blocks-laid-out.md).
  *
  *     node --conditions=latentkit-source tools/bench/quantised.ts [outputs] [inputs] [rounds] [rows]
  */
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
+import { planSession } from "../../packages/backend-local/src/devices/session.ts";
 import { multipliesIntegers } from "../../packages/backend-local/src/engine/multiplies-integers.ts";
 import { loadRuntime } from "../../packages/backend-local/src/engine/runtime.ts";
 import type { WeightTensor } from "../../packages/backend-local/src/files/safetensors.ts";
@@ -19,7 +20,7 @@ import { fileWeights } from "../../packages/backend-local/src/files/weights.ts";
 import { GraphBuilder, type Value } from "../../packages/backend-local/src/graph/graph-builder.ts";
 import { linear } from "../../packages/backend-local/src/graph/linear.ts";
 import { Scope } from "../../packages/backend-local/src/graph/scope.ts";
-import { sessionOptions } from "../../packages/backend-local/src/graph/session-options.ts";
+import { networkGraph } from "../../packages/backend-local/src/networks/network-graph.ts";
 import type { QuantizeFormat } from "../../packages/backend-local/src/quantise/quantise-format.ts";
 import { quantizeModel } from "../../packages/backend-local/src/quantise/quantize-model.ts";
 import { writeTensors } from "../../packages/backend-local/src/testing/rewrite-safetensors.ts";
@@ -62,32 +63,26 @@ const ways: Way[] = [
   { name: "Q8_0, MatMulNBits in float32 (not used)", format: "q8_0", accuracy: 0 },
   { name: "Q8_0, MatMulNBits in 8 bits (not used)", format: "q8_0", accuracy: 4 },
   { name: "Q4_0, dequantised", format: "q4_0" },
-  { name: "Q4_0, MatMulNBits in float32 (not used)", format: "q4_0", accuracy: 0 },
-  { name: "Q4_0, MatMulNBits in 8 bits (not used)", format: "q4_0", accuracy: 4 },
+  { name: "Q4_0, laid out for MatMulNBits", format: "q4_0", product: "blocks" },
 ];
 
-/** Blocks apart, as MatMulNBits wants them: numbers without a sign, in a file of their own, and scales. */
-async function nBits(graph: GraphBuilder, input: Value, tensor: WeightTensor, level: number): Promise<Value> {
-  const bits = tensor.dtype === "Q8_0" ? 8 : 4;
+/** Q8_0's blocks apart, as MatMulNBits wants them: numbers without a sign, in a file of their own, and scales. */
+async function eightBits(graph: GraphBuilder, input: Value, tensor: WeightTensor, level: number): Promise<Value> {
   const bytes = (await readFile(tensor.file)).subarray(tensor.offset, tensor.offset + tensor.length);
-  const [size, count] = [2 + 4 * bits, (outputs * inputs) / 32];
-  const values = Buffer.alloc(count * 4 * bits);
-  const scales = Buffer.alloc(count * 4);
-  const nibble = (block: number, i: number) => (bytes[block * size + 2 + (i % 16)]! >> (i < 16 ? 0 : 4)) & 15;
+  const count = (outputs * inputs) / 32;
+  const [values, scales] = [Buffer.alloc(count * 32), Buffer.alloc(count * 4)];
   for (let block = 0; block < count; block++) {
-    scales.writeFloatLE(fromHalf(bytes.readUInt16LE(block * size)), block * 4);
-    for (let i = 0; i < 4 * bits; i++)
-      values[block * 4 * bits + i] =
-        bits === 8 ? bytes[block * size + 2 + i]! ^ 0x80 : nibble(block, 2 * i) | (nibble(block, 2 * i + 1) << 4);
+    scales.writeFloatLE(fromHalf(bytes.readUInt16LE(block * 34)), block * 4);
+    for (let i = 0; i < 32; i++) values[block * 32 + i] = bytes[block * 34 + 2 + i]! ^ 0x80;
   }
   const file = join(folder, `${tensor.dtype}.apart`);
   await writeFile(file, Buffer.concat([values, scales]));
   const part = (from: number, type: "uint8" | "float32", dims: number[], length: number) =>
     graph.stored({ tensor: { ...tensor, file, name: tensor.dtype, offset: 0 }, type, dims, from, length });
-  const weight = part(0, "uint8", [outputs, inputs / 32, 4 * bits], values.length);
+  const weight = part(0, "uint8", [outputs, inputs / 32, 32], values.length);
   const scale = part(values.length, "float32", [outputs, inputs / 32], scales.length);
   graph.packs = true;
-  const attributes = { K: inputs, N: outputs, bits, block_size: 32, accuracy_level: level };
+  const attributes = { K: inputs, N: outputs, bits: 8, block_size: 32, accuracy_level: level };
   return graph.node("MatMulNBits", [input, weight, scale], {
     domain: "com.microsoft",
     attributes: Object.fromEntries(Object.entries(attributes).map(([name, int]) => [name, { int }])),
@@ -106,9 +101,12 @@ async function open({ format, product, accuracy }: Way) {
   const y =
     accuracy === undefined
       ? linear(scope, input, { inFeatures: inputs, outFeatures: outputs, bias: false })
-      : await nBits(graph, input, tensor, accuracy);
+      : await eightBits(graph, input, tensor, accuracy);
   graph.output(y, "y", "float32", [rows, outputs]);
-  return Session.create(graph.finish(), { ...sessionOptions(graph), ...runtime.sessionOptions });
+  const plan = await planSession(networkGraph(graph), runtime.device, runtime.sessionOptions, Session);
+  const session = await Session.create(plan.model as Uint8Array, plan.options);
+  await plan.dispose();
+  return session;
 }
 
 const figures = new Map<string, { wall: number; cpu: number; y: Float32Array }>();

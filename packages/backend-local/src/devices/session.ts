@@ -1,10 +1,11 @@
 import type { InferenceSession } from "onnxruntime-node";
 import { encodeModel } from "../graph/onnx-model.ts";
-import type { NetworkGraph } from "../networks/network-graph.ts";
+import { type NetworkGraph, packs } from "../networks/network-graph.ts";
 import type { Device } from "./device.ts";
 import { inHalfPrecision, mayBeHalf } from "./half-precision.ts";
 import { hostNodes } from "./host-nodes.ts";
 import { spell } from "./spell.ts";
+import { laidOut } from "./weights/laid-out.ts";
 import { onlyHalfFiles, readyWeights } from "./weights/ready-weights.ts";
 
 /** What a session is made of. */
@@ -27,13 +28,11 @@ export async function planSession(
   const { exported, built, sessionOptions } = graph;
   const options = { ...sessionOptions, ...more };
   // An exported graph finds the files of its weights beside it.
-  if (exported !== undefined || built === undefined || device.name === "cpu")
-    return {
-      model: exported ?? graph.model,
-      options: { ...options, ...providers(device) },
-      onHost: [],
-      dispose: async () => {},
-    };
+  if (exported !== undefined || built === undefined || device.name === "cpu") {
+    const laid = built !== undefined && packs(graph) ? await laidOut(built, Session) : undefined;
+    const model = laid === undefined ? (exported ?? graph.model) : encodeModel(laid.model);
+    return { model, options: { ...options, ...providers(device) }, onHost: [], dispose: async () => laid?.dispose() };
+  }
   const { dialect } = device;
   const { model: whole, dispose } = await readyWeights(spell(built, dialect), built, dialect.takes, Session);
   const isHalf = device.precision === "float16" && mayBeHalf(built.name);

@@ -57,8 +57,8 @@ export interface WeightTensor {
   readonly scale?: WeightTensor;
   /** Of a matrix whose columns were rotated in groups of so many (ConvRot): what it is multiplied with must be, too. */
   readonly rotation?: number;
-  /** How a layer is to multiply with it, where that isn't in float32: in integers, what it multiplies being rounded. */
-  readonly product?: "int8";
+  /** How a layer is to multiply with it, where that isn't in float32: in integers, what it multiplies being rounded; or in GGUF's blocks, laid out for it. */
+  readonly product?: "int8" | "blocks";
 }
 
 /** A weights file's header, checked against the file. */

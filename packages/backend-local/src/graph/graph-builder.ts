@@ -2,6 +2,7 @@ import { parse, sep } from "node:path";
 import { modelError } from "../files/model-error.ts";
 import type { WeightTensor } from "../files/safetensors.ts";
 import type { DataType } from "./data-type.ts";
+import type { Layout, LayoutBuilder } from "./layout.ts";
 import {
   type Attribute,
   encodeModel,
@@ -32,10 +33,15 @@ export interface StoredPart {
   length: number;
 }
 
+/** Adds an operator and gives its first output. */
+export type AddNode = (op: string, inputs: readonly (Value | undefined)[], options?: NodeOptions) => Value;
+
 /** A graph whose first nodes make weights ready. */
 export interface BuiltModel extends OnnxModel {
   /** How many. They look at nothing that is fed. */
   readonly prepared: number;
+  /** Other ways to products, by the name of what these make. */
+  readonly layouts?: ReadonlyMap<string, Layout>;
   /** The folder that external data is relative to. */
   readonly root: string;
 }
@@ -52,6 +58,7 @@ export class GraphBuilder {
   readonly #prepared: OnnxNode[] = [];
   readonly #made = new Map<string, Value>();
   readonly #initializers = new Map<string, OnnxInitializer>();
+  readonly #layouts = new Map<string, Layout>();
   readonly #inputs: Port[] = [];
   readonly #outputs: Port[] = [];
   #root: string | undefined;
@@ -103,6 +110,32 @@ export class GraphBuilder {
   /** Adds an operator that makes a weight ready. It looks at nothing that is fed. */
   prepare(op: string, inputs: readonly (Value | undefined)[], options: NodeOptions = {}): Value {
     return this.#add(this.#prepared, op, inputs, options);
+  }
+
+  /** Begins another way to a product. */
+  layout(): LayoutBuilder {
+    const [prepared, nodes]: [OnnxNode[], OnnxNode[]] = [[], []];
+    const weights: { value: string; type: DataType }[] = [];
+    const to =
+      (list: OnnxNode[]): AddNode =>
+      (op, inputs, options = {}) =>
+        this.#add(list, op, inputs, options);
+    const weight = (value: Value, type: DataType) => {
+      weights.push({ value, type });
+      return value;
+    };
+    return {
+      prepare: to(prepared),
+      node: to(nodes),
+      weight,
+      finish: (_, bytes) => ({ prepared, weights, nodes, bytes }),
+    };
+  }
+
+  /** Says of a product that it may be computed so, too. */
+  mayBe(product: Value, layout: Layout): void {
+    this.#layouts.set(product, layout);
+    this.packs = true;
   }
 
   /** What `make` makes, made once under its key. */
@@ -177,6 +210,7 @@ export class GraphBuilder {
       // What makes weights ready comes first: the runtime then schedules it beside its one consumer, and holds one weight at a time.
       nodes: [...this.#prepared, ...this.#nodes],
       prepared: this.#prepared.length,
+      layouts: this.#layouts,
       root: this.root,
       initializers: [...this.#initializers.values()],
       inputs: this.#inputs,

@@ -1,4 +1,5 @@
 import type { WeightTensor } from "../files/safetensors.ts";
+import { blockLayout } from "./block-product.ts";
 import type { GraphBuilder, Value } from "./graph-builder.ts";
 import { int8Product, int8Weight } from "./int8-product.ts";
 import { rotated } from "./rotation.ts";
@@ -45,5 +46,10 @@ function multiplied(
     return int8Product(graph, x, int8Weight(graph, { ...plain, scale: plain.scale }, rows));
   const size = rows[1] - rows[0];
   const weight = graph.weight(plain, [size, inFeatures], size === tensor.shape[0] ? undefined : rows);
-  return graph.node("FusedMatMul", [x, weight], { domain: "com.microsoft", attributes: { transB: { int: 1 } } });
+  const product = graph.node("FusedMatMul", [x, weight], {
+    domain: "com.microsoft",
+    attributes: { transB: { int: 1 } },
+  });
+  if (plain.product === "blocks") graph.mayBe(product, blockLayout(graph, x, plain, rows));
+  return product;
 }

@@ -85,14 +85,22 @@ export function memoryOf(model: BuiltModel, sizes: Readonly<Record<string, numbe
   for (const node of model.nodes.slice(model.prepared)) run(node);
 
   const packs = new Set(model.nodes.filter(({ op }) => op === "QGemm").map(({ inputs }) => inputs[3]!));
-  let [packed, mapped] = [0, 0];
+  const layouts = [...(model.layouts?.values() ?? [])];
+  const laidOut = new Set(layouts.flatMap(({ prepared }) => prepared).flatMap(({ inputs }) => inputs.map(placeOf)));
+  let packed = layouts.reduce((sum, { bytes }) => sum + bytes, 0);
+  const mapped = new Map<string, number>();
   for (const { name, data } of constants.values()) {
     if (data instanceof Uint8Array) continue;
     if (packs.has(name)) packed += data.length;
-    else mapped += data.length;
+    else if (!laidOut.has(placeOf(name))) mapped.set(placeOf(name)!, data.length);
+  }
+  // Blocks are looked at as several types.
+  function placeOf(name: string): string | undefined {
+    const data = constants.get(name)?.data;
+    return data === undefined || data instanceof Uint8Array ? undefined : `${data.location} ${data.offset}`;
   }
   const given = model.inputs.reduce((sum, { name }) => sum + 4 * (count(shapes.get(name)) ?? 0), 0);
-  return { between, packed, mapped, given };
+  return { between, packed, mapped: [...mapped.values()].reduce((sum, each) => sum + each, 0), given };
 }
 
 const oneByte = new Set(["QuantizeLinear", "Equal", "Less", "Not"]);

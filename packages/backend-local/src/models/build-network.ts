@@ -1,8 +1,10 @@
 import { layerAdapter } from "../adapters/adapted-layers.ts";
 import { familyOf } from "../families/families.ts";
-import type { NetworkChoice } from "../families/family.ts";
+import type { NetworkChoice, NetworkRule } from "../families/family.ts";
 import { modelError } from "../files/model-error.ts";
+import type { WeightTensor } from "../files/safetensors.ts";
 import type { Weights } from "../files/weights.ts";
+import { suitsBlocks } from "../graph/block-product.ts";
 import { suitsIntegers } from "../graph/int8-product.ts";
 import type { LayerAdapter } from "../graph/scope.ts";
 import type { NetworkGraph } from "../networks/network-graph.ts";
@@ -51,21 +53,34 @@ export async function buildNetwork(
   const { adapted, ...options } = typeof choice === "string" ? {} : choice;
   const own = adapter ?? (adapted && layerAdapter(adapted));
   const opened = await openWeights(weights);
-  const multiplies = [...opened.names()].some((name) => suitsIntegers(opened.find(name)!)) && (await integers?.());
-  return build(config, multiplies ? inIntegers(opened) : opened, {
+  const suits = waysOf(networks[networkOf(choice)]!);
+  const multiplies = [...opened.names()].some((name) => suits(opened.find(name)!)) && (await integers?.());
+  return build(config, multiplies ? multiplying(opened, suits) : opened, {
     ...options,
     ...(own && { adapter: own }),
     index: model.index,
   });
 }
 
-/** Weights whose large rotated int8 layers are multiplied with in integers. */
-function inIntegers(weights: Weights): Weights {
+type Suits = (tensor: WeightTensor) => WeightTensor["product"];
+
+/** How a network's weights are multiplied with. Laying blocks out costs more than what runs once in a picture would save. */
+function waysOf({ part, preparesFor }: Pick<NetworkRule, "part" | "preparesFor">): Suits {
+  const runsOften = /^(unet|transformer)$/.test(part) && preparesFor === undefined;
+  return (tensor) => {
+    if (suitsIntegers(tensor)) return "int8";
+    return runsOften && suitsBlocks(tensor) ? "blocks" : undefined;
+  };
+}
+
+/** Weights that say of themselves how they are multiplied with. */
+function multiplying(weights: Weights, suits: Suits): Weights {
   return {
     ...weights,
     find: (name, shape) => {
       const tensor = weights.find(name, shape);
-      return tensor !== undefined && suitsIntegers(tensor) ? { ...tensor, product: "int8" } : tensor;
+      const product = tensor && suits(tensor);
+      return product === undefined ? tensor : { ...tensor!, product };
     },
   };
 }

@@ -28,10 +28,15 @@ export function withoutArena(graph: NetworkGraph): NetworkGraph {
   return { ...graph, sessionOptions: { ...graph.sessionOptions, enableCpuMemArena: false } };
 }
 
+/** Whether a graph's weights are laid out for its products when it is loaded. */
+export function packs({ sessionOptions: { extra } }: NetworkGraph): boolean {
+  return (extra as { session?: Record<string, unknown> } | undefined)?.session?.disable_prepacking === "0";
+}
+
 /** A graph whose weights stay in their files, also those that products are faster with in another layout. */
 export function withoutPacking(graph: NetworkGraph): NetworkGraph {
-  const extra = (graph.sessionOptions.extra ?? {}) as { session?: Record<string, unknown> };
-  if (extra.session?.disable_prepacking !== "0") return graph;
+  if (!packs(graph)) return graph;
+  const extra = graph.sessionOptions.extra as { session?: Record<string, unknown> };
   const session = { ...extra.session, disable_prepacking: "1" };
   return withOptions(graph, { extra: { ...extra, session } });
 }

@@ -1,5 +1,5 @@
-import { readdirSync, rmSync } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { accessSync, constants, readdirSync, rmSync, statfsSync } from "node:fs";
+import { type FileHandle, open, statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, parse, sep } from "node:path";
 
@@ -18,7 +18,7 @@ export class WeightFile {
 
   /** `root` is the folder that weights' places are relative to: the file system's, or a drive's. */
   constructor(root: string) {
-    this.#path = join(tmpdir(), `${prefix}${process.pid}-${process.hrtime.bigint().toString(36)}`);
+    this.#path = join(folder(), `${prefix}${process.pid}-${process.hrtime.bigint().toString(36)}`);
     this.#root = root;
     this.#location = this.#path.slice(root.length).replaceAll(sep, "/");
   }
@@ -35,7 +35,7 @@ export class WeightFile {
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
       const help = "set TMPDIR (on Windows TEMP) to a folder with room";
-      throw new Error(`weights are made ready for it in ${tmpdir()}, which fails (${reason}): ${help}`, { cause });
+      throw new Error(`weights are made ready for it in ${folder()}, which fails (${reason}): ${help}`, { cause });
     }
     return { location: this.#location, offset, length: bytes.length };
   }
@@ -53,6 +53,16 @@ export class WeightFile {
     this.#length = Math.ceil((offset + bytes.length) / 64) * 64;
   }
 
+  /** Whether so many bytes would fit. */
+  async hasRoom(bytes: number): Promise<boolean> {
+    try {
+      const { bavail, bsize } = await statfs(folder());
+      return parse(this.#path).root === this.#root && bavail * bsize > 1.1 * bytes;
+    } catch {
+      return false;
+    }
+  }
+
   async remove(): Promise<void> {
     if (this.#file === undefined) return;
     await this.#file.close();
@@ -60,11 +70,27 @@ export class WeightFile {
   }
 }
 
+/** Linux's number of a file system that lies in memory. */
+const inMemory = 0x01021994;
+
+/** The system's folder for temporary files; one on a disk where that lies in memory, which would hold weights twice. */
+function folder(): string {
+  const own = tmpdir();
+  if (process.env.TMPDIR !== undefined || process.platform !== "linux") return own;
+  try {
+    if (statfsSync(own).type !== inMemory) return own;
+    accessSync("/var/tmp", constants.W_OK);
+    return "/var/tmp";
+  } catch {
+    return own;
+  }
+}
+
 /** What engines left that were ended while they loaded. */
 function removeLeft(): void {
-  for (const name of readdirSync(tmpdir()).filter((each) => each.startsWith(prefix))) {
+  for (const name of readdirSync(folder()).filter((each) => each.startsWith(prefix))) {
     const pid = Number.parseInt(name.slice(prefix.length), 10);
-    if (Number.isInteger(pid) && !isAlive(pid)) remove(join(tmpdir(), name));
+    if (Number.isInteger(pid) && !isAlive(pid)) remove(join(folder(), name));
   }
 }
 
