@@ -56,6 +56,21 @@ describe("what would make a wrong picture is refused, with the tensor's name", (
       /is \[3\]; the scale of a\.weight \[2, 4\] has one number, or 2/,
     ],
     [
+      "a rotation that is neither true nor false",
+      [weight("I8"), scale([1], [1]), format({ ...int8, convrot: "false" })],
+      "a.comfy_quant",
+      /has a convrot of "false", which must be true or false/,
+    ],
+    [
+      "fp8 without the scale that other blocks' have",
+      [
+        ...[weight("F8_E4M3", [2, 4], "b.0.w.weight"), scale([1], [1], "b.0.w.scale_weight")],
+        ...[weight("F8_E4M3", [2, 4], "b.1.w.weight"), weight("F8_E4M3", [2, 4], "b.1.other.weight")],
+      ],
+      "b.1.w.weight",
+      /is stored as F8_E4M3 without a scale, which the same layer has in other blocks/,
+    ],
+    [
       "a scale in blocks",
       [weight("I8"), scale([1, 2, 3, 4], [2, 2]), format(int8)],
       "a.weight_scale",

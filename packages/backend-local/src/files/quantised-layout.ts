@@ -52,6 +52,7 @@ export async function readQuantisedLayout(
   }
   for (const layer of formats.keys())
     if (!scaled.has(layer)) throw fail(source, `${layer}.weight`, "is quantised, and its weight_scale is missing");
+  requireScales(source, tensors, scaled);
   const understood = new Map<string, WeightTensor>();
   for (const [name, tensor] of tensors) {
     if (/(^|\.)scaled_fp8$/.test(name) || asideEnds.some((end) => name.endsWith(end))) continue;
@@ -63,6 +64,20 @@ export async function readQuantisedLayout(
     );
   }
   return understood;
+}
+
+/** fp8 is fp8 without a scale, too: but not where the same layer of another block has one. */
+function requireScales(source: string, tensors: Tensors, scaled: ReadonlyMap<string, WeightTensor>): void {
+  const kindOf = (layer: string) => layer.replace(/\d+/g, "0");
+  const kinds = new Set(
+    [...scaled.keys()].filter((layer) => tensors.get(`${layer}.weight`)!.dtype !== "I8").map(kindOf),
+  );
+  for (const [name, { dtype }] of tensors) {
+    if (!name.endsWith(".weight") || (dtype !== "F8_E4M3" && dtype !== "F8_E5M2")) continue;
+    const layer = name.slice(0, -".weight".length);
+    if (!scaled.has(layer) && kinds.has(kindOf(layer)))
+      throw fail(source, name, `is stored as ${dtype} without a scale, which the same layer has in other blocks`);
+  }
 }
 
 /** int8 means nothing without a scale. Small integers (positions, step counts) are none of a network's weights. */
@@ -145,11 +160,10 @@ function parseFormat(source: string, name: string, value: unknown): LayerFormat 
     const message = `is stored as ${quote(format)}; of ComfyUI's quantised formats ${Object.keys(storedAs).join(", ")} work`;
     throw fail(source, name, message, "unsupported");
   }
-  return {
-    format,
-    convrot: convrot ?? params?.convrot,
-    convrot_groupsize: convrot_groupsize ?? params?.convrot_groupsize,
-  };
+  const rotated = convrot ?? params?.convrot;
+  if (rotated != null && typeof rotated !== "boolean")
+    throw fail(source, name, `has a convrot of ${quote(rotated)}, which must be true or false`);
+  return { format, convrot: rotated, convrot_groupsize: convrot_groupsize ?? params?.convrot_groupsize };
 }
 
 function parseJson(text: string): unknown {

@@ -63,6 +63,17 @@ describe("parts in the place of a folder's", () => {
   });
 });
 
+test("a text encoder's GGUF file that says to be another language model is refused", async () => {
+  const file = await flowFile("z-image-text.gguf");
+  const bytes = await readFile(file);
+  bytes.write("llama", bytes.indexOf("qwen3", bytes.indexOf("general.architecture")));
+  await writeFile(file, bytes);
+  await expect(readModel(zImage, { parts: { textEncoder: file } })).rejects.toMatchObject({
+    message: expect.stringMatching(/says that it is "llama", its tensors are those of a Qwen3Model/),
+    details: { problem: "malformed", option: "general.architecture" },
+  });
+});
+
 describe("parts without a model", () => {
   const find = (parts: Record<string, string>) => new ModelLibrary({ parts }).find(undefined);
 

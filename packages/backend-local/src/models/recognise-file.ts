@@ -12,7 +12,7 @@ import { originalUpscaler } from "./original/original-upscaler.ts";
 import { originalTinyVae, originalVae } from "./original/original-vae.ts";
 import { originalWanVae } from "./original/original-wan-vae.ts";
 import type { PartName, RecognisedModel, RecognisedPart } from "./recognised-model.ts";
-import { requireStatedArchitecture } from "./stated-architecture.ts";
+import { requireStatedArchitecture, requireStatedText } from "./stated-architecture.ts";
 
 /** What one weights file holds: a model, whole or in part, or a single network. */
 export type RecognisedFile =
@@ -42,7 +42,10 @@ export async function recogniseFile(weights: Weights, options: CheckpointOptions
     if (names.has("down_blocks.0.resnets.0") && names.has("time_embedding"))
       return modelOf(weights, await modelAround(weights, weights, options));
     const network = singleNetwork(weights, names);
-    if (network !== undefined) return { kind: "network", ...network };
+    if (network !== undefined) {
+      requireStatedText(weights, network.network.config);
+      return { kind: "network", ...network };
+    }
   }
   const { source: file } = weights;
   const what = looks === undefined ? "holds no model that is known here" : `looks like ${looks}`;

@@ -43,6 +43,30 @@ const architectures: Readonly<Record<string, RegExp>> = {
 /** Others that such tools know: none of a model's that is known here. */
 const others = /^(hidream|cosmos|ltxv|hyvid|wan|t5|t5encoder|llama|qwen\w*|clip)$/;
 
+/** What llama.cpp calls the text encoders of a class, and others of its names that files may say. */
+const textArchitectures: Readonly<Record<string, RegExp>> = {
+  T5EncoderModel: /^t5(encoder)?$/,
+  Qwen3Model: /^qwen3$/,
+  Qwen3VLModel: /^qwen3vl$/,
+  Qwen2_5_VLForConditionalGeneration: /^qwen2(\.?5)?vl$/,
+  UMT5EncoderModel: /^(um)?t5(encoder)?$/,
+};
+const languageModels = /^(um)?t5(encoder)?$|^(qwen|llama|gemma|mistral|phi|clip|bert)/;
+
+/** The same of a text encoder's file: Qwen 2.5 for texts alone has the tensors of the one that sees. @throws {@link ModelError} */
+export function requireStatedText(
+  { metadata, source: file }: Weights,
+  config: Readonly<Record<string, unknown>>,
+): void {
+  const stated = metadata?.["general.architecture"];
+  const [own] = Array.isArray(config.architectures) ? (config.architectures as string[]) : [];
+  const known = own === undefined ? undefined : textArchitectures[own];
+  if (stated === undefined || known === undefined || known.test(stated)) return;
+  if (!languageModels.test(stated) && architectures[stated] === undefined && !others.test(stated)) return;
+  const message = `${file}: its metadata says that it is ${quote(stated)}, its tensors are those of a ${own}`;
+  throw modelError("malformed", message, { file, option: "general.architecture" });
+}
+
 /**
  * Holds what a GGUF file says of itself against what its tensors are. Many say nothing, or a word of their own.
  *
