@@ -6,6 +6,7 @@ import { gunzip, gunzipSync } from "node:zlib";
 import type { Weights } from "../../packages/backend-local/src/files/weights.ts";
 import { buildQwen3 } from "../../packages/backend-local/src/networks/qwen3/qwen3.ts";
 import { isLinearWeight, rotationOf } from "../../packages/backend-local/src/quantise/quantise-format.ts";
+import { quantizeModel } from "../../packages/backend-local/src/quantise/quantize-model.ts";
 import { benchFolder } from "./bench-model.ts";
 import { elements, wantedTensors } from "./random-weights.ts";
 
@@ -24,20 +25,25 @@ export const flowModels = {
 /** `"z-image-turbo"` or `"flux2-klein-4b"`. */
 export type FlowModel = keyof typeof flowModels;
 /** What the transformer is stored in. The text encoder is bf16, the VAE float32, as ComfyUI's files are. */
-export type FlowFormat = "bf16" | "int8_convrot";
+export type FlowFormat = "bf16" | "int8_convrot" | "q8_0" | "q4_0";
 
 /** Makes a model's files where they are not there yet. Some GB each: {@link benchFolder} is the user's to empty. */
 export async function flowFiles(model: FlowModel, format: FlowFormat): Promise<FlowFiles> {
   const published = JSON.parse((await unzipped()).toString()) as Record<string, Published>;
   const { transformer, vae } = flowModels[model];
+  const ending = format.startsWith("q") ? "gguf" : "safetensors";
   const files = {
-    transformer: join(benchFolder, `${model}-${format}.safetensors`),
+    transformer: join(benchFolder, `${model}-${format}.${ending}`),
     textEncoder: join(benchFolder, "qwen_3_4b-bf16.safetensors"),
     vae: join(benchFolder, `${vae}-f32.safetensors`),
   };
   await mkdir(benchFolder, { recursive: true });
   const { original } = published[transformer]!;
-  await unlessThere(files.transformer, () => (format === "bf16" ? plain(original!, "BF16") : convRotated(original!)));
+  if (format === "q8_0" || format === "q4_0") {
+    const { transformer: source } = await flowFiles(model, "bf16");
+    if (!existsSync(files.transformer)) await quantizeModel(source, files.transformer, { format });
+  } else
+    await unlessThere(files.transformer, () => (format === "bf16" ? plain(original!, "BF16") : convRotated(original!)));
   await unlessThere(files.vae, () => plain(published[vae]!.original!, "F32"));
   await unlessThere(files.textEncoder, () => {
     const wanted = wantedTensors((weights: Weights) => buildQwen3(published["qwen3-4b"]!.config, weights));

@@ -3,7 +3,7 @@
  * bf16 (LATENTKIT_PYTHON: its transformer alone) and stable-diffusion.cpp (SD_CLI: the path of its program, over the same bf16 files as q8_0).
  * The files are some GB each and stay in the system's temporary folder, under latentkit-bench.
  *
- *     node --conditions=latentkit-source tools/bench/flows.ts [z-image-turbo|flux2-klein-4b] [side] [int8_convrot,torch,sd.cpp,bf16]
+ *     node --conditions=latentkit-source tools/bench/flows.ts [z-image-turbo|flux2-klein-4b] [side] [int8_convrot,torch,sd.cpp,bf16,q8_0,q4_0]
  */
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
