@@ -29,6 +29,7 @@ from flow_lumina2 import LUMINA2
 from flow_parts import encoder_values, flux_vae, noise, qwen3, randomise
 from flow_pixart import PIXART
 from flow_qwen_image import QWEN_IMAGE, QWEN_IMAGE_EDIT, with_places
+from flow_qwen_image_21 import OWN as OF_QWEN_IMAGE_21
 from flow_qwen_image_21 import QWEN_IMAGE_21
 from flow_sana import SANA
 from flow_sd3 import SD3
@@ -45,7 +46,10 @@ PICTURES = {"image": 64, "image96": 96}
 
 
 def reference(name):
-    """A picture by its name; `wide` is the upper half of the larger one."""
+    """A picture by its name; `wide` is the upper half of the larger one, `glass` a picture that is the clearer the further left."""
+    if name == "glass":
+        alpha = np.broadcast_to(np.arange(64, dtype=np.uint8)[None, :, None] * 4, (64, 64, 1))
+        return Image.fromarray(np.concatenate([picture(64)[0], alpha], -1), "RGBA")
     return Image.fromarray(picture(96)[0][:48] if name == "wide" else picture(PICTURES[name])[0])
 
 
@@ -115,7 +119,7 @@ MODELS = {
 
 
 #: Pipelines that are not diffusers' own.
-OURS = {**OWN, **OF_CHROMA, **OF_FLUX2, "Flux3Pipeline": Flux3Pipeline}
+OURS = {**OWN, **OF_CHROMA, **OF_FLUX2, **OF_QWEN_IMAGE_21, "Flux3Pipeline": Flux3Pipeline}
 
 
 @functools.cache

@@ -45,6 +45,7 @@ SHOWN = {
     "flux2-references": ("flux2", "Flux2KleinPipeline", {}, {}, ["image"]),
     "flux2-kv": ("flux2", "Flux2KleinKVPipeline", {}, dict(_class_name="Flux2KleinKVPipeline"), ["image"]),
     "qwen-image-edit": ("qwen-image", "QwenImageEditPlusPipeline", dict(true_cfg_scale=1.0), {}, ["image"]),
+    "qwen-image-21-references": ("qwen-image-21", "QwenImage21Pipeline", {}, {}, ["image"]),
 }
 #: Layers that Black Forest Labs' naming has and diffusers' converter of kohya's has not.
 MODULATION = ("double_stream_modulation_img.linear", "double_stream_modulation_img.lin")
@@ -98,17 +99,24 @@ class Seeing(Qwen2VLProcessor):
 
 
 class Reading(Qwen3VLProcessor):
-    """The same of Qwen-Image 2.1's, for texts alone."""
+    """The same of Qwen-Image 2.1's."""
 
     def __init__(self, folder):
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
+        half = [0.5, 0.5, 0.5]
+        sizes = dict(shortest_edge=65536, longest_edge=16777216)
+        self.image_processor = Qwen2VLImageProcessorPil(patch_size=16, image_mean=half, image_std=half, size=sizes)
         self.template = (folder / "chat_template.jinja").read_text()
 
     def apply_chat_template(self, messages, **options):
         return [self.tokenizer.apply_chat_template(messages, chat_template=self.template, **options)]
 
-    def __call__(self, text, **options):
-        return self.tokenizer(text, **options)
+    def __call__(self, text, images=None, **options):
+        if images is None:
+            return self.tokenizer(text, **options)
+        seen = Seeing.__call__(self, text, images, **options)
+        mark = self.tokenizer.convert_tokens_to_ids("<|image_pad|>")
+        return BatchFeature({**seen, "mm_token_type_ids": (seen["input_ids"] == mark).int()})
 
 
 PROCESSORS = {"qwen-image-edit": Seeing, "qwen-image-21": Reading}

@@ -56,7 +56,14 @@ def qwen3(tokenizer, kind=Qwen3Model, **options):
     return randomise(kind(Qwen3Config(vocab_size=len(tokenizer) + 3, **{**sizes, **options})), 1)
 
 
-def qwen3_vl(tokenizer, kind=Qwen3VLModel, layers=36):
+#: What sees pictures, where none are shown.
+BLIND = dict(
+    depth=1, hidden_size=8, num_heads=1, intermediate_size=8, out_hidden_size=8, deepstack_visual_indexes=[0], num_position_embeddings=4, patch_size=2,
+)  # fmt: skip
+MARKS = dict(image_token_id=3, video_token_id=4, vision_start_token_id=5, vision_end_token_id=6)
+
+
+def qwen3_vl(tokenizer, kind=Qwen3VLModel, layers=36, vision=BLIND, marks=MARKS):
     """As deep as the published 4B: pipelines take the states of certain layers."""
     config = Qwen3VLConfig(
         text_config=dict(
@@ -64,11 +71,7 @@ def qwen3_vl(tokenizer, kind=Qwen3VLModel, layers=36):
             num_key_value_heads=1, head_dim=8, rms_norm_eps=1e-6,
             rope_parameters=dict(rope_type="default", rope_theta=5e6, mrope_interleaved=True, mrope_section=[2, 1, 1]),
         ),
-        vision_config=dict(
-            depth=1, hidden_size=8, num_heads=1, intermediate_size=8, out_hidden_size=8, deepstack_visual_indexes=[0],
-            num_position_embeddings=4, patch_size=2,
-        ),
-        image_token_id=3, video_token_id=4, vision_start_token_id=5, vision_end_token_id=6,
+        vision_config=vision, **marks,
     )  # fmt: skip
     return randomise(kind(config), 1)
 

@@ -109,6 +109,7 @@ export interface NetworkOptions extends BuildOptions {
   readonly imagePrompts?: number;
   readonly references?: boolean;
   readonly residuals?: readonly ResidualPlaces[];
+  readonly pictures?: number;
   /** What the model's model_index.json says, where a network's use depends on it. */
   readonly index?: Readonly<Record<string, unknown>>;
 }
@@ -130,8 +131,10 @@ export interface NetworkVariant {
   readonly features?: number;
   /** Of IP-Adapters, in a denoising network: beside its text, for so many groups of pictures. */
   readonly imagePrompts?: number;
-  /** Of reference pictures, in a denoising network that is shown them apart from the picture. */
+  /** Of reference pictures, in a denoising network that is shown them apart from the picture, and in a text encoder that sees them. */
   readonly references?: boolean;
+  /** How many reference pictures stand among a text's words, in a network over both. */
+  readonly pictures?: number;
   /** Of ControlNets, in a transformer: which of their results is added after each block, for each of its lists of blocks. */
   readonly residuals?: readonly ResidualPlaces[];
 }

@@ -47,12 +47,20 @@ beforeAll(() => {
 afterAll(() => backend.dispose());
 
 const inputs = fixture("pipelines/sd1-inputs.safetensors");
-type PictureName = "image" | "image96" | "mask" | "wide";
+type PictureName = "image" | "image96" | "mask" | "wide" | "glass";
 const picture = async (name: PictureName) => {
   // Of the larger picture the upper half.
   if (name === "wide") {
     const data = (await recordedTensor(inputs, "image96")).subarray(0, 3 * 96 * 48);
     return encodeImage({ width: 96, height: 48, channels: 3, data }, "png");
+  }
+  // The clearer the further left.
+  if (name === "glass") {
+    const colours = await recordedTensor(inputs, "image");
+    const data = Uint8Array.from({ length: 4 * 64 * 64 }, (_, i) =>
+      i % 4 === 3 ? 4 * ((i >> 2) % 64) : colours[3 * (i >> 2) + (i % 4)]!,
+    );
+    return encodeImage({ width: 64, height: 64, channels: 4, data }, "png");
   }
   const side = name === "image96" ? 96 : 64;
   return encodeImage({ width: side, height: side, channels: 3, data: await recordedTensor(inputs, name) }, "png");

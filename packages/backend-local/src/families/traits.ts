@@ -51,6 +51,8 @@ export interface Traits {
   readonly maskSquares?: "first" | "middle" | undefined;
   /** Whether the network is shown a picture that a part of is painted anew as its first reference picture. Default false. */
   readonly showsInpainted?: boolean | undefined;
+  /** Whether pictures have transparency, those that are given too. Default: theirs is dropped. */
+  readonly transparent?: boolean | undefined;
   /** How reference pictures (`conditioning` of kind `reference`) are taken, where they are. */
   readonly references?: ReferenceRules | undefined;
   /** How many timesteps the model was distilled at, where image-to-image spreads all its steps over the first of these. */
@@ -85,8 +87,8 @@ export interface ReferenceRules {
   readonly alone?: AloneRules | undefined;
   /** Whether a picture is drawn in the first one's size where the request names none, or in the last one's. */
   readonly setsSize: boolean | "last";
-  /** Whether transparency is kept. Default: it is dropped. */
-  readonly transparent?: boolean | undefined;
+  /** Why the model's own files can't take any, where they lack what others of the family have. */
+  readonly blind?: string | undefined;
   /** What the text encoder is shown of each, where it sees pictures. */
   readonly seen?: SeenRules | undefined;
 }
@@ -117,6 +119,8 @@ export interface TokenizerLimits {
   readonly maxPositions: number;
   /** How many of them are none of the prompt's: 2, a beginning and an end, by default. */
   readonly reserved?: number | undefined;
+  /** Whether its texts are not filled up: they have as many tokens as they take, which are no more than their bytes. Default false. */
+  readonly unfilled?: boolean | undefined;
   /** Token ids are below it. */
   readonly vocabSize: number;
   /** Whether a prompt can't be longer: not where another encoder reads what this one leaves off. Default true. */

@@ -21,9 +21,9 @@ export function rotate(
   return graph.node("RotaryEmbedding", [input, graph.ints([0]), cos, sin], { domain: "com.microsoft", attributes });
 }
 
-/** Inputs for {@link Angles}, `cos` and `sin` after their prefix. */
-export function angleInputs(graph: GraphBuilder, prefix: string, headSize: number): Angles {
-  const input = (name: string) => graph.input(`${prefix}${name}`, "float32", [`${prefix}tokens`, headSize / 2]);
+/** Inputs for {@link Angles}, `cos` and `sin` after their prefix. `tokens` is what their number is called. */
+export function angleInputs(graph: GraphBuilder, prefix: string, headSize: number, tokens = `${prefix}tokens`): Angles {
+  const input = (name: string) => graph.input(`${prefix}${name}`, "float32", [tokens, headSize / 2]);
   return { cos: input("cos"), sin: input("sin") };
 }
 

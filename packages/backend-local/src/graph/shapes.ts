@@ -76,10 +76,16 @@ const sizedRules: Readonly<Record<string, Rule>> = {
     ["Abs", "Clip", "Elu", "Exp", "FastGelu", "LeakyRelu", "Neg", "QuantizeLinear", "SkipLayerNormalization", "Sqrt"],
     sameAsFirst,
   ),
-  ...each(["ReduceL2", "ReduceMax", "ReduceMean", "ReduceSum", "ReduceSumSquare"], ({ inputs }, [x], known) => {
-    const axes = known.ints(inputs[1]);
-    return x?.map((dim, i) => (axes === undefined || axes.includes(i) || axes.includes(i - x.length) ? 1 : dim));
-  }),
+  ...each(
+    ["ReduceL2", "ReduceMax", "ReduceMean", "ReduceSum", "ReduceSumSquare"],
+    ({ inputs, attributes }, [x], known) => {
+      const axes = known.ints(inputs[1]);
+      const isReduced = (i: number) => axes === undefined || axes.includes(i) || axes.includes(i - x!.length);
+      return int(attributes["keepdims"] ?? { int: 1 }) === 0
+        ? x?.filter((_, i) => !isReduced(i))
+        : x?.map((dim, i) => (isReduced(i) ? 1 : dim));
+    },
+  ),
   Conv: ({ attributes }, [x, weight]) => {
     const [pads, strides, kernel] = [ints(attributes["pads"]), ints(attributes["strides"]), weight?.slice(2)];
     const spatial = x?.slice(2).map((dim, i, { length }) => {

@@ -217,6 +217,11 @@ describe("published transformers are recognised from names and shapes", () => {
       expect(rope_theta).toBe(5_000_000);
       for (const [option, value] of Object.entries(sizes))
         if (option !== "architectures") expect(value, option).toEqual(stated[option]);
+      // What sees pictures, as published of 4B and 8B.
+      const { vision_config: sees } = file.network.config as { vision_config: Record<string, unknown> };
+      const seen = published[name]!.config.vision_config as Record<string, unknown>;
+      expect(Object.keys(sees)).toHaveLength(10);
+      for (const [option, value] of Object.entries(sees)) expect(value, option).toEqual(seen[option]);
     }
     const editor = await recogniseFile(
       weightsOf(published["qwen-image"]!.tensors, "", "/m/qwen_image_edit_2509.safetensors"),
@@ -246,16 +251,52 @@ describe("published transformers are recognised from names and shapes", () => {
     const { parts, scheduler, options } = await read("/m/qwen_image_2.1_bf16.safetensors");
     expect(new Set(parts.transformer!.weights.names())).toEqual(new Set(Object.keys(tensors)));
     expect(parts.transformer!.weights.find("transformer_blocks.0.img_mlp.proj.weight")!.shape).toEqual([12288, 4096]);
-    expect(scheduler).toMatchObject({ use_dynamic_shifting: true, base_shift: 0.5, max_shift: 1.15 });
+    expect(scheduler).toMatchObject({
+      use_dynamic_shifting: true,
+      base_shift: 0.5,
+      max_shift: 0.9,
+      shift_terminal: 0.02,
+    });
     expect(options).toEqual({});
     const turbo = await read("/m/qwen_image_2.1_turbo_int8_convrot.safetensors");
     expect(turbo.options.sample_sigmas).toHaveLength(8);
     const { config, tensors: ofVae } = published["qwen-image-21-vae"]!;
-    const vae = await recogniseFile(weightsOf(ofVae, "", "/m/qwen_image_2.1_vae_bf16.safetensors"));
-    expect(vae.kind === "network" && vae.network.config).toMatchObject({
-      ...{ _class_name: "AutoencoderKLQwenImage21", base_dim: 96, decoder_base_dim: 144, z_dim: 64 },
-      ...{ dim_mult: config.dim_mult, temperal_downsample: config.temperal_downsample, num_res_blocks: 2 },
-      ...{ latents_mean: config.latents_mean, latents_std: config.latents_std },
-    });
+    for (const shapes of [ofVae, inWansNames(ofVae)]) {
+      const vae = await recogniseFile(weightsOf(shapes, "", "/m/qwen_image_2.1_vae_bf16.safetensors"));
+      if (vae.kind !== "network") throw new Error("a model");
+      expect(vae.network.config).toMatchObject({
+        ...{ _class_name: "AutoencoderKLQwenImage21", base_dim: 96, decoder_base_dim: 144, z_dim: 64 },
+        ...{ dim_mult: config.dim_mult, temperal_downsample: config.temperal_downsample, num_res_blocks: 2 },
+        ...{ latents_mean: config.latents_mean, latents_std: config.latents_std },
+      });
+      const { weights } = vae.network;
+      for (const [name, shape] of Object.entries(ofVae)) expect(weights.find(name)!.shape, name).toEqual(shape);
+    }
   });
 });
+
+/** Qwen-Image 2.1's VAE as ComfyUI's file has it: in the names of Wan 2.2's, kernels with a moment's dimension of 1. */
+function inWansNames(tensors: Record<string, number[]>): Record<string, number[]> {
+  const layers = { norm1: "residual.0", conv1: "residual.2", norm2: "residual.3", conv2: "residual.6" };
+  const own = (name: string) =>
+    name
+      .replace(/^quant_conv/, "conv1")
+      .replace(/^post_quant_conv/, "conv2")
+      .replace("conv_in", "conv1")
+      .replace("norm_out", "head.0")
+      .replace("conv_out", "head.2")
+      .replace("mid_block.attentions.0", "middle.1")
+      .replace(/mid_block\.resnets\.(\d)/, (_, i) => `middle.${2 * Number(i)}`)
+      .replace(/down_blocks\.(\d)\.downsampler/, "downsamples.$1.downsamples.2")
+      .replace(/up_blocks\.(\d)\.upsampler/, "upsamples.$1.upsamples.3")
+      .replace(/(down|up)_blocks\.(\d)\.resnets\.(\d)/, "$1samples.$2.$1samples.$3")
+      .replace(/\.(norm[12]|conv[12])\.(?=\w+$)/, (all, layer: keyof typeof layers) =>
+        /samples|middle/.test(name.replace(/blocks|mid_block/g, "samples")) ? `.${layers[layer]}.` : all,
+      )
+      .replace("conv_shortcut", "shortcut");
+  const shaped = (name: string, shape: number[]) =>
+    name.endsWith("weight") && shape.length === 4 && !/resample|to_qkv|proj/.test(name)
+      ? shape.toSpliced(2, 0, 1)
+      : shape;
+  return Object.fromEntries(Object.entries(tensors).map(([name, shape]) => [own(name), shaped(name, shape)]));
+}

@@ -10,7 +10,7 @@ import { readFlow, textOf } from "./original/flow-checkpoint.ts";
 import { foundFlow } from "./original/flow-kinds.ts";
 import { originalUpscaler } from "./original/original-upscaler.ts";
 import { originalTinyVae, originalVae } from "./original/original-vae.ts";
-import { originalWanVae } from "./original/original-wan-vae.ts";
+import { originalQwenVae21, originalWanVae } from "./original/original-wan-vae.ts";
 import type { PartName, RecognisedModel, RecognisedPart } from "./recognised-model.ts";
 import { requireStatedArchitecture, requireStatedText } from "./stated-architecture.ts";
 
@@ -98,6 +98,10 @@ function singleNetwork(weights: Weights, names: TensorNames) {
     part: name,
     network: { config, weights: of },
   });
+  if (names.has("decoder.upsamples.0.upsamples.0")) {
+    const vae = originalQwenVae21({ weights, prefix: "" });
+    return part("vae", vae, deducedQwenVae21(vae));
+  }
   if (names.has("decoder.middle.0.residual") && names.has("decoder.upsamples.0")) {
     const vae = originalWanVae({ weights, prefix: "" });
     return part("vae", vae, deducedQwenVae(vae));

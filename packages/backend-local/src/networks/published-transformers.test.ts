@@ -29,6 +29,7 @@ import { buildQwenImageTransformer } from "./qwen-image-transformer/qwen-image-t
 import { buildQwen25VL } from "./qwen2-5-vl/qwen2-5-vl.ts";
 import { buildQwen3 } from "./qwen3/qwen3.ts";
 import { buildQwen3VL } from "./qwen3-vl/qwen3-vl.ts";
+import { buildQwen3VLVision } from "./qwen3-vl/qwen3-vl-vision.ts";
 import { buildSanaTransformer } from "./sana-transformer/sana-transformer.ts";
 import { buildSD3Transformer } from "./sd3-transformer/sd3-transformer.ts";
 import { buildT5Encoder } from "./t5-encoder/t5-encoder.ts";
@@ -78,7 +79,11 @@ const networks: Record<string, { build: Build; unused?: RegExp }> = {
   // What only reference pictures need.
   "flux3-klein-base": { build: buildFlux3Transformer, unused: /[._]image_cond\./ },
   "qwen-image-21": {
-    build: (config, weights) => [buildQwenImage21Text(config, weights), buildQwenImage21Transformer(config, weights)],
+    build: (config, weights) => [
+      buildQwenImage21Text(config, weights),
+      buildQwenImage21Text(config, weights, { pictures: 2 }),
+      buildQwenImage21Transformer(config, weights),
+    ],
   },
   "qwen-image-21-vae": {
     build: (config, weights) => [buildQwenVae21Encoder(config, weights), buildQwenVae21Decoder(config, weights)],
@@ -96,8 +101,11 @@ const networks: Record<string, { build: Build; unused?: RegExp }> = {
     unused: /^model\.visual\.|^lm_head\.weight$|^model\.language_model\.(norm|layers\.35)\./,
   },
   "qwen3-vl-8b": {
-    build: (config, weights) => buildQwen3VL(config, weights, { normsLast: false }),
-    unused: /^model\.visual\.|^lm_head\.weight$|^model\.language_model\.norm\./,
+    build: (config, weights) => [
+      buildQwen3VL(config, weights, { normsLast: false, sees: 3 }),
+      buildQwen3VLVision(config, weights),
+    ],
+    unused: /^lm_head\.weight$|^model\.language_model\.norm\./,
   },
   "t5-xxl": { build: buildT5Encoder, unused: /^encoder\.embed_tokens\.weight$/ },
   // The family reads the statistics that its latents are normalised by.

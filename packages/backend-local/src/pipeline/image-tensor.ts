@@ -16,19 +16,20 @@ export function toPixels(data: Float32Array, width: number, height: number, chan
   return { width, height, channels, data: new Uint8Array(samples.buffer) };
 }
 
-/** A picture as a network takes it: `[3, height, width]` in −1 to 1. */
+/** A picture as a network takes it: `[3, height, width]` in −1 to 1, or `[4, height, width]` with its transparency. */
 export interface Planes {
   width: number;
   height: number;
   data: Float32Array;
 }
 
-/** {@link Planes} of a picture. Transparency is ignored, as diffusers ignores it. */
-export function fromPixels({ width, height, channels, data }: Pixels): Planes {
+/** {@link Planes} of a picture. Transparency is ignored, as diffusers ignores it, unless `all` of its channels count. */
+export function fromPixels({ width, height, channels, data }: Pixels, all = false): Planes {
   const n = width * height;
-  const planes = new Float32Array(3 * n);
+  const count = all ? channels : 3;
+  const planes = new Float32Array(count * n);
   for (let i = 0; i < n; i++) {
-    for (let c = 0; c < 3; c++) planes[c * n + i] = Math.fround(data[i * channels + c]! / 255) * 2 - 1;
+    for (let c = 0; c < count; c++) planes[c * n + i] = Math.fround(data[i * channels + c]! / 255) * 2 - 1;
   }
   return { width, height, data: planes };
 }

@@ -199,30 +199,42 @@ function seesApart({ inputs }: BuiltModel): boolean {
 
 /** The free sizes of networks' inputs, by the names that all networks call them. */
 function sizesOf(
-  { dims, guided, settings, inputs, request }: FamilyJob,
+  { dims, guided, settings, inputs, request, steering }: FamilyJob,
   { traits }: Model,
   apart: boolean,
 ): Record<string, number> {
   const { multipleOf, tokenizers, scale } = traits;
-  const texts = Object.values(tokenizers).map(({ maxPositions }) => maxPositions);
+  const longest = Math.max(0, ...steering.groups.flatMap(({ texts }) => texts.map((each) => Buffer.byteLength(each))));
+  // No text has more tokens than bytes.
+  const texts = Object.values(tokenizers).map(({ maxPositions, reserved = 2, unfilled }) =>
+    unfilled ? Math.min(maxPositions, longest + reserved) : maxPositions,
+  );
   const text = Math.max(1, ...texts);
-  const patch = Math.max(1, multipleOf / scale);
+  const patch = traits.patchSize ?? Math.max(1, multipleOf / scale);
   // FLUX.2 is shown a picture that it paints a part of anew as a reference, too.
   const shown = [
     ...(inputs.references ?? []),
     ...(traits.showsInpainted && request.task === "inpaint" ? [settings] : []),
   ];
-  const references = shown.reduce((sum, { width, height }) => sum + width * height, 0) / (patch * scale) ** 2;
+  const areaOf = (pictures: readonly { width: number; height: number }[] = []) =>
+    pictures.reduce((sum, { width, height }) => sum + width * height, 0);
+  const seenSide = traits.references?.seen?.multipleOf ?? 1;
+  const [picture, references] = [(dims[1] * dims[2]) / patch ** 2, areaOf(shown) / (patch * scale) ** 2];
   return {
     batch: guided ? 2 : 1,
-    tokens: text,
+    tokens: text + areaOf(inputs.seen) / seenSide ** 2,
+    // Four of them are one token.
+    patches: 4 * Math.max(0, ...(inputs.seen ?? []).map((each) => areaOf([each]) / seenSide ** 2)),
     text_tokens: text,
-    image_tokens: Math.ceil((dims[1] * dims[2]) / patch ** 2 + (apart ? 0 : references)),
+    image_tokens: Math.ceil(picture + (apart ? 0 : references)),
     reference_tokens: Math.ceil(references),
+    // Of transformers whose words and reference pictures are a sequence before the picture.
+    picture_tokens: picture,
+    before: text + references,
     height: dims[1],
     width: dims[2],
-    image_height: settings.height,
-    image_width: settings.width,
+    image_height: Math.max(settings.height, ...shown.map(({ height }) => height)),
+    image_width: Math.max(settings.width, ...shown.map(({ width }) => width)),
     timesteps: 1,
     ids: 6,
     pooled: 1280,

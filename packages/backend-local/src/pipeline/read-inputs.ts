@@ -100,9 +100,9 @@ async function readOwnInputs(
     const size = { width: image.width * times, height: image.height * times };
     return { ...withOwnSize(request, image, size, times), ...enlargement(own, image) };
   }
-  // Without its transparency, which diffusers' examples drop before all else.
+  // Mostly without its transparency, which diffusers' examples drop before all else.
   let told = {};
-  const image = await read(request.image, "image", true, (own) => {
+  const image = await read(request.image, "image", !traits.transparent, (own) => {
     const size = { width: request.width ?? fit(own.width), height: request.height ?? fit(own.height) };
     // A side that is named is asked for.
     told = enlargement({ ...own, ...named(request) }, size);

@@ -16,7 +16,7 @@ export type References = Required<Pick<EngineJob["inputs"], "references">> & Pic
  */
 export async function readReferences(
   { conditioning }: GenerationRequest,
-  { references: rules }: Traits,
+  { references: rules, transparent = false }: Traits,
   signal: AbortSignal,
   calls: CallInputs = {},
 ): Promise<References | undefined> {
@@ -30,6 +30,7 @@ export async function readReferences(
       'is missing: this model edits pictures, and needs one: conditioning: [{ kind: "reference", image }]',
     );
   if (entries.length === 0) return undefined;
+  if (rules.blind !== undefined) throw invalidField(entries[0]!.at, `can't be seen: ${rules.blind}`);
   if (entries.length > rules.most)
     throw invalidField(
       entries[rules.most]!.at,
@@ -41,7 +42,7 @@ export async function readReferences(
   const seen: Pixels[] = [];
   for (const { image, at } of entries) {
     const field = `${at}.image`;
-    const options = { signal, rules: calls, opaque: !rules.transparent };
+    const options = { signal, rules: calls, opaque: !transparent };
     const size = (own: Size) => (fills ? sizeToFill(own, fills) : sizeOf(own, rules, field));
     if (rules.seen === undefined) {
       const picture = await readPicture(image, field, { ...options, size });

@@ -27,11 +27,14 @@ export function qwenEditTemplate(pictures: number, numbered: boolean): ChatTempl
 /** What Qwen-Image 2.1 tells Qwen3-VL first, whose states are left out. */
 export const qwenImage21System = "<|im_start|>system\nComprehend and analyze the provided prompt.<|im_end|>\n";
 
-/** Qwen-Image 2.1's prompt to Qwen3-VL. */
-export const qwenImage21Template: ChatTemplate = {
-  before: `${qwenImage21System}<|im_start|>user\n`,
-  after: "<|im_end|>\n<|im_start|>assistant\n",
-};
+/** Qwen-Image 2.1's prompt to Qwen3-VL, after so many pictures, which are numbered. */
+export function qwenImage21Template(pictures: number): ChatTemplate {
+  const shown = Array.from({ length: pictures }, (_, i) => `<image${i + 1}>${picture}`).join(" ");
+  return {
+    before: `${qwenImage21System}<|im_start|>user\n${shown}`,
+    after: "<|im_end|>\n<|im_start|>assistant\n",
+  };
+}
 
 /** Qwen3's template for one turn of the user's and the beginning of the answer, with thinking on (nothing more) or off (an empty thought). */
 export function qwen3Template(thinking: boolean): ChatTemplate {

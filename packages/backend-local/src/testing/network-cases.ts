@@ -36,6 +36,7 @@ import { buildQwenImageTransformer } from "../networks/qwen-image-transformer/qw
 import { buildQwen25VLVision } from "../networks/qwen2-5-vl/qwen2-5-vl-vision.ts";
 import { buildQwen3 } from "../networks/qwen3/qwen3.ts";
 import { buildQwen3VL } from "../networks/qwen3-vl/qwen3-vl.ts";
+import { buildQwen3VLVision } from "../networks/qwen3-vl/qwen3-vl-vision.ts";
 import { buildSanaTransformer } from "../networks/sana-transformer/sana-transformer.ts";
 import { buildSD3Transformer } from "../networks/sd3-transformer/sd3-transformer.ts";
 import { buildT5Encoder } from "../networks/t5-encoder/t5-encoder.ts";
@@ -104,7 +105,14 @@ const parts: [family: string, folder: string, network: string, build: Build][] =
   ["qwen-image", "vae", "vaeDecoder", buildQwenVaeDecoder],
   ["qwen-image", "vae", "vaeEncoder", buildQwenVaeEncoder],
   ["qwen-image-21", "transformer", "textTransformer", buildQwenImage21Text],
+  [
+    "qwen-image-21",
+    "transformer",
+    "pictureTransformer",
+    (config, weights) => buildQwenImage21Text(config, weights, { pictures: 2 }),
+  ],
   ["qwen-image-21", "transformer", "transformer", buildQwenImage21Transformer],
+  ["qwen-image-21", "text_encoder", "vision", buildQwen3VLVision],
   ["qwen-image-21", "vae", "vaeDecoder", buildQwenVae21Decoder],
   ["qwen-image-21", "vae", "vaeEncoder", buildQwenVae21Encoder],
   [

@@ -70,6 +70,11 @@ describe("with reference pictures", () => {
     await expectPicture({ ...(await reference()), model }, "flux2-bfl", "flux2-kv");
   });
 
+  test("of Qwen-Image 2.1, where it changes what these and the words are to the picture, too", async () => {
+    const shown = { ...requests["qwen-image-21"], ...(await reference()) };
+    await expectPicture(shown, "qwen-image-21-bfl", "qwen-image-21-references");
+  });
+
   test("of Qwen-Image-Edit", async () => {
     const shown = { ...requests["qwen-image-edit"], ...(await reference()) };
     await expectPicture(shown, "qwen-image-kohya", "qwen-image-edit");

@@ -1,9 +1,10 @@
 import type { Tensor as Made } from "onnxruntime-node";
 import { invalidField } from "../../invalid-field.ts";
+import { networkOf } from "../../models/build-network.ts";
 import type { ChatTemplate } from "../../prompts/chat-template.ts";
 import type { Steering } from "../../prompts/steering.ts";
 import type { TextTokenizer } from "../../prompts/text-tokenizer.ts";
-import type { OpenModel } from "../family.ts";
+import type { NetworkChoice, OpenModel } from "../family.ts";
 import { type EncodedEach, encodeEach, type TextTokens } from "./encode-each.ts";
 import { inOrder, onGrid, type Positions, type RotaryOptions, rotaryTables } from "./rotary-tables.ts";
 import type { Rows } from "./rows.ts";
@@ -11,7 +12,7 @@ import type { SeenPicture } from "./seen-pictures.ts";
 
 /** A language model as a text encoder, by its network's and its tokenizer's name. */
 export interface ChatEncoder {
-  network: string;
+  network: NetworkChoice;
   tokenizer: string;
   /** One for all texts, or by the request's field that a text is of. */
   template: ChatTemplate | ((field: string) => ChatTemplate);
@@ -44,7 +45,7 @@ export async function encodeChats(
 ): Promise<EncodedEach> {
   const { network, tokenizer } = encoder;
   return encodeEach(model, steering, {
-    network,
+    network: networkOf(network),
     tokenizer,
     tokensOf: (text, words, field) => tokensOf(text, encoder, words, field),
     beside: encoder.sees?.pictures.map(({ key }) => key).join() ?? "",

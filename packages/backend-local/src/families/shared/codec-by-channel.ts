@@ -20,8 +20,9 @@ export function codecByChannel(statistics: Statistics, channels: 3 | 4, colours:
     async encode(model, { width, height, data: planes }, signal) {
       const encoder = await model.network("vaeEncoder");
       // Nothing shines through a picture without transparency.
-      const all = channels === 3 ? planes : new Float32Array(channels * width * height).fill(1);
-      if (channels !== 3) all.set(planes);
+      const all =
+        planes.length === channels * width * height ? planes : new Float32Array(channels * width * height).fill(1);
+      if (all !== planes) all.set(planes);
       const tensor = new model.runtime.Tensor("float32", all, [1, channels, height, width]);
       const { data } = await encoder.run({ sample: tensor }, "moments", signal);
       return data as Float32Array;

@@ -79,3 +79,22 @@ export function windowsOf(rows: number, columns: number, side: number, unit: num
   }
   return { size, places, mask, back };
 }
+
+/** Around each square of a grid the four of a square table that it lies between, laid over it from corner to corner, and how near it is to each. */
+export function cornersOf(rows: number, columns: number, merge: number, side: number) {
+  const squares = inBlocks(rows, columns, merge);
+  const corners = new Int32Array(4 * squares.length);
+  const nearness = new Float32Array(4 * squares.length);
+  const between = (place: number, count: number) => {
+    const at = Math.fround(Math.fround(place * (side - 1)) / Math.max(count - 1, 1));
+    const first = Math.floor(at);
+    return [first, Math.min(first + 1, side - 1), at - first] as const;
+  };
+  for (const [i, [row, column]] of squares.entries()) {
+    const [top, bottom, down] = between(row, rows);
+    const [left, right, along] = between(column, columns);
+    corners.set([top * side + left, top * side + right, bottom * side + left, bottom * side + right], 4 * i);
+    nearness.set([(1 - down) * (1 - along), (1 - down) * along, down * (1 - along), down * along], 4 * i);
+  }
+  return { corners, nearness };
+}

@@ -14,10 +14,10 @@ export async function encodeReferences(
   { inputs: { references = [] } }: FamilyJob,
   signal: AbortSignal,
 ): Promise<ReferenceLatent[]> {
-  const { latentChannels, scale } = model.model.traits;
+  const { latentChannels, scale, transparent } = model.model.traits;
   const encoded: ReferenceLatent[] = [];
   for (const picture of references) {
-    const distribution = await codec.encode(model, fromPixels(picture), signal);
+    const distribution = await codec.encode(model, fromPixels(picture, transparent), signal);
     const latent = codec.draw(model, distribution, (n) => new Float32Array(n));
     encoded.push({ latent, dims: [latentChannels, picture.height / scale, picture.width / scale] });
   }

@@ -47,8 +47,34 @@ export function deducedQwen3(weights: Weights): Record<string, unknown> {
 
 /** The same of Qwen3-VL's text model: Qwen 3's names and sizes, and another rotary base. */
 export function deducedQwen3VL(weights: Weights): Record<string, unknown> {
+  const names = new TensorNames(weights);
   const text = { ...deducedQwen3(weights), model_type: "qwen3_vl_text", rope_theta: 5_000_000 };
-  return { architectures: ["Qwen3VLModel"], model_type: "qwen3_vl", text_config: text };
+  const vision = deducedSight(names);
+  return { architectures: ["Qwen3VLModel"], model_type: "qwen3_vl", text_config: text, ...vision };
+}
+
+/** What sees pictures in Qwen3-VL, where the file has it: its 16 heads are as published. */
+function deducedSight(names: TensorNames): Record<string, unknown> {
+  const patches = names.shape("visual.patch_embed.proj.weight");
+  if (patches.length === 0) return {};
+  const depth = names.count("visual.blocks");
+  const deep = names.count("visual.deepstack_merger_list");
+  // Published are 24 blocks, of which each sixth is looked at, and 27, of which it is each eighth after the first.
+  const [every, first] = depth === 27 ? [8, 8] : [Math.floor(depth / (deep + 1)), Math.floor(depth / (deep + 1)) - 1];
+  return {
+    vision_config: {
+      depth,
+      hidden_size: patches[0],
+      intermediate_size: names.shape("visual.blocks.0.mlp.linear_fc1.weight")[0],
+      num_heads: 16,
+      in_channels: patches[1],
+      temporal_patch_size: patches[2],
+      patch_size: patches.at(-1),
+      out_hidden_size: names.shape("visual.merger.linear_fc2.weight")[0],
+      num_position_embeddings: names.shape("visual.pos_embed.weight")[0],
+      deepstack_visual_indexes: Array.from({ length: deep }, (_, i) => first + every * i),
+    },
+  };
 }
 
 /** The same of Qwen2.5-VL's text model, whose heads have 128 numbers as published. */

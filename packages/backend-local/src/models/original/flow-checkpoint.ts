@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 import type { Weights } from "../../files/weights.ts";
 import { deducedQwen3, deducedQwen3VL, deducedQwen25VL, deducedT5 } from "../deduced/deduced-language.ts";
+import { deducedQwenVae21 } from "../deduced/deduced-qwen-vae-21.ts";
 import { deducedText, inPlace } from "../deduced/deduced-text.ts";
 import { deducedQwenVae, deducedVae } from "../deduced/deduced-vae.ts";
 import type { PartName, RecognisedModel, RecognisedPart } from "../recognised-model.ts";
@@ -8,7 +9,7 @@ import type { FoundFlow } from "./flow-kinds.ts";
 import { languageModel, t5Encoder } from "./original-language-model.ts";
 import { clipText } from "./original-text.ts";
 import { originalVae } from "./original-vae.ts";
-import { originalWanVae } from "./original-wan-vae.ts";
+import { originalQwenVae21, originalWanVae } from "./original-wan-vae.ts";
 import type { Source } from "./renaming.ts";
 
 const vaePrefixes = ["vae.", "first_stage_model."];
@@ -24,11 +25,18 @@ export function readFlow(weights: Weights, { kind, weights: transformer }: Found
   }
   const prefix = vaePrefixes.find((each) => hasAny(weights, each));
   if (prefix !== undefined) {
-    const isWan = hasAny(weights, `${prefix}decoder.middle.`);
-    const vae = (isWan ? originalWanVae : originalVae)({ weights, prefix });
-    parts.vae = { config: { ...(isWan ? deducedQwenVae : deducedVae)(vae), ...around.latents }, weights: vae };
+    const [read, deduced] = vaeReaders(weights, prefix);
+    const vae = read({ weights, prefix });
+    parts.vae = { config: { ...deduced(vae), ...around.latents }, weights: vae };
   }
   return { ...around, parts };
+}
+
+/** What reads a VAE, by its names, and what tells its config. */
+function vaeReaders(weights: Weights, prefix: string) {
+  if (hasAny(weights, `${prefix}decoder.upsamples.0.upsamples.`)) return [originalQwenVae21, deducedQwenVae21] as const;
+  if (hasAny(weights, `${prefix}decoder.middle.`)) return [originalWanVae, deducedQwenVae] as const;
+  return [originalVae, deducedVae] as const;
 }
 
 /** Where language models have their layers. */

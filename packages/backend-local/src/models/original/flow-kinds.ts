@@ -124,6 +124,11 @@ function editorOf(config: Readonly<Record<string, unknown>>, name: string): "" |
   return /25(09|1\d)|plus|rapid/i.test(name) ? "EditPlus" : "Edit";
 }
 
+/** As published of Qwen-Image 1.x and 2.1. */
+const qwenSchedule = {
+  ...{ use_dynamic_shifting: true, base_shift: 0.5, max_shift: 0.9, shift: 1, shift_terminal: 0.02 },
+  ...{ base_image_seq_len: 256, max_image_seq_len: 8192 },
+};
 const qwenImageNames = ["transformer_blocks.0.txt_mod", "txt_norm", "img_in"];
 const qwenImage: FlowKind = {
   // All have diffusers' names, with or without a prefix.
@@ -134,11 +139,7 @@ const qwenImage: FlowKind = {
   // An editor's weights are alike in all but their values.
   around: (config, file) => ({
     pipeline: `QwenImage${editorOf(config, basename(file))}Pipeline`,
-    scheduler: {
-      ...flowEuler,
-      ...{ use_dynamic_shifting: true, base_shift: 0.5, max_shift: 0.9, shift: 1, shift_terminal: 0.02 },
-      ...{ base_image_seq_len: 256, max_image_seq_len: 8192 },
-    },
+    scheduler: { ...flowEuler, ...qwenSchedule },
     tokenizers: { tokenizer: "qwen" },
     latents: {},
     options: {},
@@ -153,7 +154,7 @@ const qwenImage21: FlowKind = {
   deduce: deducedQwenImage21,
   around: (_config, file) => ({
     pipeline: "QwenImage21Pipeline",
-    ...(/turbo/i.test(basename(file)) ? turbo21 : { scheduler: { ...flowEuler, ...byPicture, shift: 1 }, options: {} }),
+    ...(/turbo/i.test(basename(file)) ? turbo21 : { scheduler: { ...flowEuler, ...qwenSchedule }, options: {} }),
     tokenizers: { tokenizer: "qwen" },
     latents: {},
   }),

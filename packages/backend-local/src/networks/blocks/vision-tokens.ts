@@ -1,4 +1,4 @@
-import { activate } from "../../graph/activation.ts";
+import { type Activation, activate } from "../../graph/activation.ts";
 import { attention, selfAttention } from "../../graph/attention.ts";
 import type { GraphBuilder, Value } from "../../graph/graph-builder.ts";
 import { linear } from "../../graph/linear.ts";
@@ -100,6 +100,25 @@ export function mergeTokens(scope: Scope, x: Value, { width, merged, outFeatures
   const { graph } = scope;
   const inFeatures = width * merged;
   const joined = graph.node("Reshape", [x, graph.ints([1, -1, inFeatures])]);
-  const wide = linear(scope.in(names[0]), joined, { inFeatures, outFeatures: inFeatures });
-  return linear(scope.in(names[1]), activate(graph, "gelu", wide), { inFeatures, outFeatures });
+  return twoLayers(scope, joined, { inFeatures, inner: inFeatures, outFeatures, names, activation: "gelu" });
+}
+
+/** Sizes of two layers. */
+export interface TwoLayersOptions {
+  inFeatures: number;
+  inner: number;
+  outFeatures: number;
+  names: readonly [string, string];
+  /** What stands between them. */
+  activation: Activation;
+}
+
+/** Two layers with an activation between them. */
+export function twoLayers(
+  scope: Scope,
+  x: Value,
+  { inFeatures, inner, outFeatures, names, activation }: TwoLayersOptions,
+): Value {
+  const wide = linear(scope.in(names[0]), x, { inFeatures, outFeatures: inner });
+  return linear(scope.in(names[1]), activate(scope.graph, activation, wide), { inFeatures: inner, outFeatures });
 }

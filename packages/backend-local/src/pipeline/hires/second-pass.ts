@@ -57,7 +57,11 @@ export async function openSecondPass(options: SecondPassOptions): Promise<Second
     async sourceOf(latent) {
       if (byPicture) {
         const picture = await larger(await family.codec.decode(model, latent, job.dims, signal), size, options);
-        const distribution = await family.codec.encode(model, fromPixels(picture), signal);
+        const distribution = await family.codec.encode(
+          model,
+          fromPixels(picture, model.model.traits.transparent),
+          signal,
+        );
         return { ...shared, picture: drawing(family.codec, model, distribution) };
       }
       const data = resizeLatent(latent, job.dims, second.dims, way as Interpolation);
