@@ -1,6 +1,5 @@
 import type { Tensor as Made } from "onnxruntime-node";
 import { invalidField } from "../../invalid-field.ts";
-import { networkOf } from "../../models/build-network.ts";
 import type { ChatTemplate } from "../../prompts/chat-template.ts";
 import type { Steering } from "../../prompts/steering.ts";
 import type { TextTokenizer } from "../../prompts/text-tokenizer.ts";
@@ -45,7 +44,7 @@ export async function encodeChats(
 ): Promise<EncodedEach> {
   const { network, tokenizer } = encoder;
   return encodeEach(model, steering, {
-    network: networkOf(network),
+    network: typeof network === "string" ? network : network.network,
     tokenizer,
     tokensOf: (text, words, field) => tokensOf(text, encoder, words, field),
     beside: encoder.sees?.pictures.map(({ key }) => key).join() ?? "",
