@@ -55,8 +55,10 @@ const rules: Readonly<Record<string, Rule>> = {
   Conv: (_, [x, weight]) => x && [x[0], weight?.[0], undefined, undefined],
   Expand: ({ inputs }, [x], known) => broadcast(x, known.says(inputs[1])),
   FusedMatMul: (_, [a, b]) => a && [...a.slice(0, -1), b?.at(-2)],
-  Gather: ({ attributes }, [data, ids]) =>
-    int(attributes["axis"] ?? { int: 0 }) === 0 && data && ids ? [...ids, ...data.slice(1)] : undefined,
+  Gather: ({ attributes }, [data, ids]) => {
+    const axis = int(attributes["axis"] ?? { int: 0 });
+    return data && ids && [...data.slice(0, axis), ...ids, ...data.slice(axis + 1)];
+  },
   MatMul: (_, [a, b]) => a && b && (a.length >= b.length ? [...a.slice(0, -1), b.at(-1)] : undefined),
   MultiHeadAttention: (_, [query, , value]) => query && [query[0], query[1], value?.[2]],
   Reshape: ({ inputs }, [x], known) =>

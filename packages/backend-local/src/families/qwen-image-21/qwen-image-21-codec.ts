@@ -1,6 +1,9 @@
 import {
   buildQwenVae21Decoder,
   buildQwenVae21Encoder,
+  buildQwenVae21Tail,
+  buildQwenVae21Trunk,
+  qwenVae21Cuts,
 } from "../../networks/autoencoder-kl-qwen-image-21/autoencoder-kl-qwen-image-21.ts";
 import { qwenVae21Config } from "../../networks/autoencoder-kl-qwen-image-21/autoencoder-kl-qwen-image-21-config.ts";
 import type { Codec, NetworkRule } from "../family.ts";
@@ -14,4 +17,8 @@ export const qwenVae21Networks = {
 } as const satisfies Record<string, NetworkRule>;
 
 /** Pictures with transparency to latents and back. */
-export const qwenVae21Codec: Codec = codecByChannel(qwenVae21Config, 4, qwenImage21Colours);
+export const qwenVae21Codec: Codec = codecByChannel(qwenVae21Config, 4, qwenImage21Colours, {
+  trunk: buildQwenVae21Trunk,
+  tail: buildQwenVae21Tail,
+  cuts: qwenVae21Cuts,
+});

@@ -45,7 +45,7 @@ test("a prompt is read in small letters, without blanks around it; of a long one
   for (const { message } of told) expect(message).toMatch(/takes 300 tokens; this was left off: "/);
 });
 
-test("the VAE's memory is planned from its graph", async () => {
+test("the VAE's memory is planned", async () => {
   const at = async (side: number) => {
     const { networks } = await planModel(folder, { width: side, height: side });
     return networks.find(({ network }) => network === "vaeDecoder")!.between;

@@ -1,5 +1,11 @@
 import { partOf } from "../../models/model.ts";
-import { buildDCDecoder, buildDCEncoder } from "../../networks/autoencoder-dc/autoencoder-dc.ts";
+import {
+  buildDCDecoder,
+  buildDCEncoder,
+  buildDCTail,
+  buildDCTrunk,
+  dcCuts,
+} from "../../networks/autoencoder-dc/autoencoder-dc.ts";
 import { buildGemma2 } from "../../networks/gemma2/gemma2.ts";
 import { gemma2Config } from "../../networks/gemma2/gemma2-config.ts";
 import { sanaConfig } from "../../networks/sana-transformer/sana-config.ts";
@@ -72,7 +78,11 @@ export const engine: FamilyEngine = {
     return { warnings, predict: steeredPasses(steering, conditions, (each) => onePassEach(each, pass)) };
   },
 
-  codec: plainCodec(({ model: { traits } }) => scaledBy(traits.scalingFactor)),
+  codec: plainCodec(({ model: { traits } }) => scaledBy(traits.scalingFactor), {
+    trunk: () => buildDCTrunk,
+    tail: () => buildDCTail,
+    cuts: dcCuts,
+  }),
 };
 
 /** Of a text's states the first, and those from a token on. */

@@ -1,6 +1,7 @@
 import { partOf } from "../../models/model.ts";
 import { toPixels } from "../../pipeline/image-tensor.ts";
 import type { Codec, OpenModel } from "../family.ts";
+import { type BandedVae, decodeInBands, decoderMemory } from "./banded-vae.ts";
 import { drawn, scaledByChannel } from "./kl-codec.ts";
 import { colourPicture, type LatentColours } from "./latent-colours.ts";
 
@@ -11,7 +12,12 @@ type Statistics = (config: unknown) => { latents_mean: readonly number[]; latent
  * Pictures of three colours, or with transparency, to latents and back by a VAE for films, run for one moment: its latents are normalised channel by channel.
  * Previews by the latents' `colours`, where there are as many.
  */
-export function codecByChannel(statistics: Statistics, channels: 3 | 4, colours: LatentColours): Codec {
+export function codecByChannel(
+  statistics: Statistics,
+  channels: 3 | 4,
+  colours: LatentColours,
+  banded: BandedVae,
+): Codec {
   const scaling = ({ model }: OpenModel) => {
     const { latents_mean, latents_std } = statistics(partOf(model, "vae").config);
     return scaledByChannel(1, latents_mean, latents_std);
@@ -30,10 +36,15 @@ export function codecByChannel(statistics: Statistics, channels: 3 | 4, colours:
 
     draw: (model, distribution, randn) => scaling(model).toLatent(drawn(distribution, randn)),
 
-    async decode(model, latent, [depth, height, width], signal) {
+    memory: ({ model }, dims, half) => decoderMemory(model, banded, dims, half),
+
+    async decode(model, latent, dims, signal, onProgress) {
       const { scale } = model.model.traits;
-      const decoder = await model.network("vaeDecoder");
+      const [depth, height, width] = dims;
       const input = scaling(model).fromLatent(latent);
+      const bands = await decodeInBands(model, banded, input, dims, { signal, onProgress });
+      if (bands !== undefined) return toPixels(bands, width * scale, height * scale, channels);
+      const decoder = await model.network("vaeDecoder");
       const tensor = new model.runtime.Tensor("float32", input, [1, depth, height, width]);
       const { data } = await decoder.run({ latent_sample: tensor }, "sample", signal);
       return toPixels(data as Float32Array, width * scale, height * scale, channels);

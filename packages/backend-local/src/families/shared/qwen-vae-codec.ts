@@ -1,6 +1,9 @@
 import {
   buildQwenVaeDecoder,
   buildQwenVaeEncoder,
+  buildQwenVaeTail,
+  buildQwenVaeTrunk,
+  qwenVaeCuts,
 } from "../../networks/autoencoder-kl-qwen-image/autoencoder-kl-qwen-image.ts";
 import { qwenVaeConfig } from "../../networks/autoencoder-kl-qwen-image/autoencoder-kl-qwen-image-config.ts";
 import type { Codec, NetworkRule } from "../family.ts";
@@ -14,4 +17,8 @@ export const qwenVaeNetworks = {
 } as const satisfies Record<string, NetworkRule>;
 
 /** Pictures to latents and back through Qwen-Image's VAE. */
-export const qwenVaeCodec: Codec = codecByChannel(qwenVaeConfig, 3, wanColours);
+export const qwenVaeCodec: Codec = codecByChannel(qwenVaeConfig, 3, wanColours, {
+  trunk: buildQwenVaeTrunk,
+  tail: buildQwenVaeTail,
+  cuts: qwenVaeCuts,
+});

@@ -1,6 +1,7 @@
 import { partOf } from "../../models/model.ts";
 import { toPixels } from "../../pipeline/image-tensor.ts";
 import type { Codec, LatentDims, OpenModel } from "../family.ts";
+import { type BandedVae, decodeInBands, decoderMemory } from "./banded-vae.ts";
 import { klCodec, type LatentScaling } from "./kl-codec.ts";
 import { colourPicture, type LatentColours } from "./latent-colours.ts";
 import { isTinyVae } from "./vae-shape.ts";
@@ -32,8 +33,9 @@ export function vaeCodec(scalingOf: (model: OpenModel) => LatentScaling, colours
  * Through a VAE that knows no distributions (an AutoencoderTiny, an AutoencoderDC), in whose place no random number is drawn. What it makes of a picture has
  * the form of a distribution of no width, for those who look at the middle of one.
  */
-export function plainCodec(scalingOf: (model: OpenModel) => LatentScaling): Codec {
+export function plainCodec(scalingOf: (model: OpenModel) => LatentScaling, banded?: BandedVae): Codec {
   return {
+    memory: ({ model }, dims, half) => banded && decoderMemory(model, banded, dims, half),
     async encode(model, { width, height, data: planes }, signal) {
       const encoder = await model.network("vaeEncoder");
       const tensor = new model.runtime.Tensor("float32", planes, [1, 3, height, width]);
@@ -43,8 +45,14 @@ export function plainCodec(scalingOf: (model: OpenModel) => LatentScaling): Code
       return distribution;
     },
     draw: (model, distribution) => scalingOf(model).toLatent(distribution.subarray(0, distribution.length / 2)),
-    decode: (model, latent, dims, signal) =>
-      decodePlain(model, "vaeDecoder", scalingOf(model).fromLatent(latent), dims, signal),
+    async decode(model, latent, dims, signal, onProgress) {
+      const own = scalingOf(model).fromLatent(latent);
+      const { scale } = model.model.traits;
+      const bands = banded && (await decodeInBands(model, banded, own, dims, { signal, onProgress }));
+      return bands === undefined
+        ? decodePlain(model, "vaeDecoder", own, dims, signal)
+        : toPixels(bands, dims[2] * scale, dims[1] * scale);
+    },
   };
 }
 

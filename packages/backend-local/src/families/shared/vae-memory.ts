@@ -5,7 +5,7 @@ import { type AutoencoderKLConfig, ofDecoder } from "../../networks/autoencoder-
 import { decoderLayers, encoderLayers } from "../../networks/autoencoder-kl/stripe-layers.ts";
 import { planStripes } from "../../pipeline/stripes/plan-stripes.ts";
 import { defaultStripeBytes } from "../../pipeline/stripes/run-pass.ts";
-import type { OpenModel } from "../family.ts";
+import type { CodecMemory, OpenModel } from "../family.ts";
 
 /** What a VAE is asked to do: its sides are a latent's. */
 export interface VaeWork {
@@ -60,16 +60,23 @@ export function leastBytes(config: AutoencoderKLConfig, { half, height, width }:
  * are put to rest first. A VAE of one level has nothing to cut.
  */
 export async function vaeBudget(model: OpenModel, spec: AutoencoderKLConfig, work: VaeWork): Promise<"whole" | number> {
-  const { maxMemory } = model.runtime;
   const whole = wholeBytes(spec, work);
   // An exported graph has nothing to cut either.
   if (partOf(model.model, "vae").weights.kind === "onnx") return "whole";
   if (spec.block_out_channels.length === 1) return "whole";
+  return budgetOf(model, { whole, least: leastBytes(spec, work) }, stripesBytes);
+}
+
+/**
+ * What a VAE may take: its whole network's bytes, or so many, of which `beside` are left to what isn't kept. Where the engine's `maxMemory` leaves too
+ * little, its idle networks are put to rest first.
+ */
+export async function budgetOf(model: OpenModel, { whole, least }: CodecMemory, beside = 0): Promise<"whole" | number> {
+  const { maxMemory } = model.runtime;
   if (maxMemory === undefined) return whole <= byDefault.whole ? "whole" : byDefault.kept;
-  const least = leastBytes(spec, work);
   if (ownMemory() + least > maxMemory) await model.rest();
   const free = maxMemory - ownMemory();
-  return whole <= free ? "whole" : Math.max(0, free - stripesBytes);
+  return whole <= free ? "whole" : Math.max(0, free - beside);
 }
 
 /**

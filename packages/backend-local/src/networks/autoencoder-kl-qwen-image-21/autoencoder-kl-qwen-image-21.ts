@@ -4,9 +4,10 @@ import { conv } from "../../graph/conv.ts";
 import { GraphBuilder, type Value } from "../../graph/graph-builder.ts";
 import { nearestTwice } from "../../graph/resample.ts";
 import { Scope } from "../../graph/scope.ts";
+import { reachOf, seamsOf, type VaeCut } from "../blocks/vae-cut.ts";
 import { active, middle, residual } from "../blocks/wan-vae-blocks.ts";
 import { type BuildOptions, type NetworkGraph, networkGraph } from "../network-graph.ts";
-import { qwenVae21Config } from "./autoencoder-kl-qwen-image-21-config.ts";
+import { type QwenVae21Config, qwenVae21Config } from "./autoencoder-kl-qwen-image-21-config.ts";
 
 /**
  * The decoder of Qwen-Image 2.1's VAE, diffusers' AutoencoderKLQwenImage21 (Wan 2.2's, made for pictures with transparency): `latent_sample`
@@ -15,21 +16,77 @@ import { qwenVae21Config } from "./autoencoder-kl-qwen-image-21-config.ts";
  * @throws {@link ModelError} for options that are not supported and tensors that are missing or misshapen.
  */
 export function buildQwenVae21Decoder(config: unknown, weights: Weights, options: BuildOptions = {}): NetworkGraph {
+  const { root, spec } = opened(config, weights, options);
+  const rows = levels(root, trunk(root, spec), spec, [0, spec.dim_mult.length]);
+  return finished(root, rows, spec);
+}
+
+/** Its levels below a seam, and attention of all places to each other: `latent_sample` to `rows` `[1, channels, rows_height, rows_width]`. */
+export function buildQwenVae21Trunk(seam: number) {
+  return (config: unknown, weights: Weights, options: BuildOptions = {}): NetworkGraph => {
+    const { graph, root, spec } = opened(config, weights, options);
+    const rows = levels(root, trunk(root, spec), spec, [0, seam]);
+    graph.output(rows, "rows", "float32", [1, channelsAt(spec, seam), "rows_height", "rows_width"]);
+    return networkGraph(graph);
+  };
+}
+
+/** Its levels from a seam on, in which no place looks far: `rows` `[1, channels, height, width]` to `sample`. */
+export function buildQwenVae21Tail(seam: number) {
+  return (config: unknown, weights: Weights, options: BuildOptions = {}): NetworkGraph => {
+    const { graph, root, spec } = opened(config, weights, options);
+    const rows = graph.input("rows", "float32", [1, channelsAt(spec, seam), "height", "width"]);
+    return finished(root, levels(root, rows, spec, [seam, spec.dim_mult.length]), spec);
+  };
+}
+
+/** How it can be cut into bands, the quicker way first. */
+export function qwenVae21Cuts(config: unknown): VaeCut[] {
+  const spec = qwenVae21Config(config);
+  const dims = decoderDims(spec);
+  return seamsOf(dims.length).map((seam) => {
+    const scale = 2 ** (dims.length - 1 - seam);
+    const convolutions = dims.slice(seam).map(() => 2 * (spec.num_res_blocks + 1));
+    // Between levels there are an enlarged picture, what is made of it, and the way past; the attention has its inputs twice.
+    const trunk = (seam === 0 ? 8 * dims[0]! : 3 * dims[seam - 1]!) / scale ** 2;
+    return {
+      ...{ seam, colours: spec.out_channels, up: 2 ** seam, scale, channels: channelsAt(spec, seam) },
+      ...{ reach: reachOf(convolutions), floats: { trunk, tail: 3 * dims.at(-2)! } },
+    };
+  });
+}
+
+function opened(config: unknown, weights: Weights, options: BuildOptions) {
   const spec = qwenVae21Config(config);
   const graph = new GraphBuilder("AutoencoderKLQwenImage21 decoder");
-  const root = new Scope(graph, weights, options.adapter);
-  const scope = root.in("decoder");
-  const { z_dim: latent, out_channels: outChannels } = spec;
-  const dims = spec.dim_mult.map((times) => times * spec.decoder_base_dim).reverse();
-  const films = spec.temperal_downsample.toReversed();
+  return { spec, graph, root: new Scope(graph, weights, options.adapter) };
+}
 
-  const input = graph.input("latent_sample", "float32", [1, latent, "height", "width"]);
+function decoderDims({ dim_mult, decoder_base_dim: base }: QwenVae21Config): number[] {
+  return dim_mult.map((times) => times * base).reverse();
+}
+
+/** Channels of what a level is given. */
+function channelsAt(spec: QwenVae21Config, level: number): number {
+  return decoderDims(spec)[Math.max(0, level - 1)]!;
+}
+
+function trunk(root: Scope, spec: QwenVae21Config): Value {
+  const { z_dim: latent } = spec;
+  const [scope, channels] = [root.in("decoder"), channelsAt(spec, 0)];
+  const input = root.graph.input("latent_sample", "float32", [1, latent, "height", "width"]);
   const mixed = conv(root.in("post_quant_conv"), input, { inChannels: latent, outChannels: latent, kernel: 1 });
-  let channels = dims[0]!;
-  let x = conv(scope.in("conv_in"), mixed, { inChannels: latent, outChannels: channels });
-  x = middle(scope.in("mid_block"), x, channels, conv);
-  for (const [i, to] of dims.entries()) {
-    const block = scope.in("up_blocks", i);
+  const x = conv(scope.in("conv_in"), mixed, { inChannels: latent, outChannels: channels });
+  return middle(scope.in("mid_block"), x, channels, conv);
+}
+
+function levels(root: Scope, rows: Value, spec: QwenVae21Config, [from, end]: readonly [number, number]): Value {
+  const { graph } = root;
+  const dims = decoderDims(spec);
+  const films = spec.temperal_downsample.toReversed();
+  let [x, channels] = [rows, channelsAt(spec, from)];
+  for (let i = from; i < end; i++) {
+    const [block, to] = [root.in("decoder.up_blocks", i), dims[i]!];
     const [before, inChannels] = [x, channels];
     for (let j = 0; j <= spec.num_res_blocks; j++) {
       x = residual(block.in("resnets", j), x, channels, to, conv);
@@ -39,11 +96,15 @@ export function buildQwenVae21Decoder(config: unknown, weights: Weights, options
     const grown = conv(block.in("upsampler.resample.1"), nearestTwice(graph, x), { inChannels: to, outChannels: to });
     x = graph.node("Add", [grown, spread(graph, before, { inChannels, outChannels: to, moments: films[i] ? 2 : 1 })]);
   }
-  const output = conv(scope.in("conv_out"), active(scope.in("norm_out"), x, channels), {
-    inChannels: channels,
-    outChannels,
-  });
-  graph.output(output, "sample", "float32", [1, outChannels, "image_height", "image_width"]);
+  return x;
+}
+
+function finished(root: Scope, x: Value, spec: QwenVae21Config): NetworkGraph {
+  const { graph } = root;
+  const [channels, outChannels] = [decoderDims(spec).at(-1)!, spec.out_channels];
+  const normed = active(root.in("decoder.norm_out"), x, channels);
+  const sample = conv(root.in("decoder.conv_out"), normed, { inChannels: channels, outChannels });
+  graph.output(sample, "sample", "float32", [1, outChannels, "image_height", "image_width"]);
   return networkGraph(graph);
 }
 

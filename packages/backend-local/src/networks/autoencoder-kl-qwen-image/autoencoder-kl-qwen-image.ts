@@ -3,9 +3,10 @@ import { conv } from "../../graph/conv.ts";
 import { GraphBuilder, type Value } from "../../graph/graph-builder.ts";
 import { nearestTwice } from "../../graph/resample.ts";
 import { Scope } from "../../graph/scope.ts";
+import { reachOf, seamsOf, type VaeCut } from "../blocks/vae-cut.ts";
 import { active, middle, residual } from "../blocks/wan-vae-blocks.ts";
 import { type BuildOptions, type NetworkGraph, networkGraph } from "../network-graph.ts";
-import { qwenVaeConfig } from "./autoencoder-kl-qwen-image-config.ts";
+import { type QwenVaeConfig, qwenVaeConfig } from "./autoencoder-kl-qwen-image-config.ts";
 
 /**
  * The decoder of Qwen-Image's VAE for single pictures, diffusers' AutoencoderKLQwenImage (after Wan 2.1's, https://arxiv.org/abs/2503.20314):
@@ -15,33 +16,94 @@ import { qwenVaeConfig } from "./autoencoder-kl-qwen-image-config.ts";
  * @throws {@link ModelError} for options that are not supported and tensors that are missing or misshapen.
  */
 export function buildQwenVaeDecoder(config: unknown, weights: Weights, options: BuildOptions = {}): NetworkGraph {
+  const { root, spec } = opened(config, weights, options);
+  const rows = levels(root, trunk(root, spec), spec, [0, spec.dim_mult.length]);
+  return finished(root, rows, spec);
+}
+
+/** Its levels below a seam, and attention of all places to each other: `latent_sample` to `rows` `[1, channels, rows_height, rows_width]`. */
+export function buildQwenVaeTrunk(seam: number) {
+  return (config: unknown, weights: Weights, options: BuildOptions = {}): NetworkGraph => {
+    const { graph, root, spec } = opened(config, weights, options);
+    const rows = levels(root, trunk(root, spec), spec, [0, seam]);
+    graph.output(rows, "rows", "float32", [1, channelsAt(spec, seam), "rows_height", "rows_width"]);
+    return networkGraph(graph);
+  };
+}
+
+/** Its levels from a seam on, in which no place looks far: `rows` `[1, channels, height, width]` to `sample`. */
+export function buildQwenVaeTail(seam: number) {
+  return (config: unknown, weights: Weights, options: BuildOptions = {}): NetworkGraph => {
+    const { graph, root, spec } = opened(config, weights, options);
+    const rows = graph.input("rows", "float32", [1, channelsAt(spec, seam), "height", "width"]);
+    return finished(root, levels(root, rows, spec, [seam, spec.dim_mult.length]), spec);
+  };
+}
+
+/** How it can be cut into bands, the quicker way first. */
+export function qwenVaeCuts(config: unknown): VaeCut[] {
+  const spec = qwenVaeConfig(config);
+  const dims = decoderDims(spec);
+  return seamsOf(dims.length).map((seam) => {
+    const scale = 2 ** (dims.length - 1 - seam);
+    const convolutions = dims.slice(seam).map(() => 2 * (spec.num_res_blocks + 1));
+    // Between levels there are an enlarged picture and what half as many channels are made of it; the attention has its inputs twice.
+    const trunk = (seam === 0 ? 8 * dims[0]! : 1.5 * dims[seam - 1]!) / scale ** 2;
+    return {
+      ...{ seam, colours: spec.input_channels, up: 2 ** seam, scale, channels: channelsAt(spec, seam) },
+      ...{ reach: reachOf(convolutions), floats: { trunk, tail: 3 * spec.base_dim } },
+    };
+  });
+}
+
+function opened(config: unknown, weights: Weights, options: BuildOptions) {
   const spec = qwenVaeConfig(config);
   const graph = new GraphBuilder("AutoencoderKLQwenImage decoder");
-  const root = new Scope(graph, weights, options.adapter);
-  const scope = root.in("decoder");
-  const { z_dim: latent, num_res_blocks: count, input_channels: outChannels } = spec;
-  const dims = spec.dim_mult.map((times) => times * spec.base_dim).reverse();
+  return { spec, graph, root: new Scope(graph, weights, options.adapter) };
+}
 
-  const input = graph.input("latent_sample", "float32", [1, latent, "height", "width"]);
+function decoderDims({ dim_mult, base_dim }: QwenVaeConfig): number[] {
+  return dim_mult.map((times) => times * base_dim).reverse();
+}
+
+/** Channels of what a level is given. */
+function channelsAt(spec: QwenVaeConfig, level: number): number {
+  const dims = decoderDims(spec);
+  return level === 0 ? dims[0]! : dims[level - 1]! / 2;
+}
+
+function trunk(root: Scope, spec: QwenVaeConfig): Value {
+  const { z_dim: latent } = spec;
+  const [scope, channels] = [root.in("decoder"), channelsAt(spec, 0)];
+  const input = root.graph.input("latent_sample", "float32", [1, latent, "height", "width"]);
   const mixed = moment(root.in("post_quant_conv"), input, { inChannels: latent, outChannels: latent, kernel: 1 });
-  let channels = dims[0]!;
-  let x = moment(scope.in("conv_in"), mixed, { inChannels: latent, outChannels: channels });
-  x = middle(scope.in("mid_block"), x, channels, moment);
-  for (const [i, to] of dims.entries()) {
-    const block = scope.in("up_blocks", i);
-    for (let j = 0; j <= count; j++) {
+  const x = moment(scope.in("conv_in"), mixed, { inChannels: latent, outChannels: channels });
+  return middle(scope.in("mid_block"), x, channels, moment);
+}
+
+function levels(root: Scope, rows: Value, spec: QwenVaeConfig, [from, end]: readonly [number, number]): Value {
+  const dims = decoderDims(spec);
+  let [x, channels] = [rows, channelsAt(spec, from)];
+  for (let i = from; i < end; i++) {
+    const [block, to] = [root.in("decoder.up_blocks", i), dims[i]!];
+    for (let j = 0; j <= spec.num_res_blocks; j++) {
       x = residual(block.in("resnets", j), x, channels, to, moment);
       channels = to;
     }
     if (i === dims.length - 1) continue;
-    x = conv(block.in("upsamplers.0.resample.1"), nearestTwice(graph, x), { inChannels: to, outChannels: to / 2 });
+    const enlarged = nearestTwice(root.graph, x);
+    x = conv(block.in("upsamplers.0.resample.1"), enlarged, { inChannels: to, outChannels: to / 2 });
     channels = to / 2;
   }
-  const output = moment(scope.in("conv_out"), active(scope.in("norm_out"), x, channels), {
-    inChannels: channels,
-    outChannels,
-  });
-  graph.output(output, "sample", "float32", [1, outChannels, "image_height", "image_width"]);
+  return x;
+}
+
+function finished(root: Scope, x: Value, spec: QwenVaeConfig): NetworkGraph {
+  const { graph } = root;
+  const [channels, outChannels] = [decoderDims(spec).at(-1)!, spec.input_channels];
+  const normed = active(root.in("decoder.norm_out"), x, channels);
+  const sample = moment(root.in("decoder.conv_out"), normed, { inChannels: channels, outChannels });
+  graph.output(sample, "sample", "float32", [1, outChannels, "image_height", "image_width"]);
   return networkGraph(graph);
 }
 
