@@ -2,6 +2,8 @@ import type { EncodedText } from "../families/shared/encode-texts.ts";
 
 /** Numbers that are kept: a hundred prompts of Stable Diffusion XL, 64 MB. */
 const maxNumbers = 16 * 1024 * 1024;
+/** So many are kept up to four times as long, 256 MB: those of two requests with negative prompts. One of FLUX.2 klein 9B is a third of all, a long one of Krea 2 all. */
+const [least, maxOfLeast] = [4, 4 * maxNumbers];
 
 /** Encoded texts of a model, by the hash of what its encoder was given; the longest unused ones go first. */
 export class TextCache {
@@ -16,7 +18,7 @@ export class TextCache {
     this.#texts.set(key, texts);
     if (found === undefined) this.#numbers += sizeOf(texts);
     for (const [other, each] of this.#texts) {
-      if (this.#numbers <= maxNumbers || other === key) break;
+      if (this.#numbers <= (this.#texts.size > least ? maxNumbers : maxOfLeast) || other === key) break;
       this.#texts.delete(other);
       this.#numbers -= sizeOf(each);
     }

@@ -175,6 +175,8 @@ export interface Denoiser {
   readonly blends?: boolean;
   /** What becomes of a guided prediction, beside the conditional one: by default it is as it is. */
   afterGuidance?(guided: Float32Array, cond: Float32Array): Float32Array;
+  /** The input picture's distribution over latents, where it has been encoded for the network to see. */
+  readonly encoded?: Float32Array | undefined;
   /** Whether the picture's latent is drawn though nothing is blended, and nothing of it is left: its random numbers count. */
   readonly drawsPicture?: boolean;
   /**

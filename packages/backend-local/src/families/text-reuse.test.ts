@@ -103,6 +103,12 @@ test("what reference pictures are in FLUX.2 klein KV is made once for all steps 
   expect(await runs({ ...cached, steps: 3, count: 2 })).toEqual([0, 6]);
 });
 
+test("FLUX.2 klein encodes a picture that it paints a part of anew once, for the latents and for what it is shown", async () => {
+  const runs = await counted(fixture("families/flux2"), ["vaeEncoder"]);
+  const { image } = await square(90);
+  expect(await runs({ task: "inpaint", prompt: "a red hat", image, mask: image, width: 64, height: 64 })).toEqual([1]);
+});
+
 describe("a LoRA", () => {
   const texts = async () => counted(fixtureModel("sd1"), ["textEncoder"]);
   const request = { prompt: "a red apple" } as GenerationInput;

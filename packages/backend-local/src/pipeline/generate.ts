@@ -157,9 +157,8 @@ async function* prepare(
   const { scale, maskSquares } = model.model.traits;
   if (mask !== undefined) source.mask = toLatentMask(mask, scale, maskSquares);
   if (image !== undefined && job.settings.startsFromPicture) {
-    const distribution = await clock.time("encode", () =>
-      codec.encode(model, fromPixels(image, model.model.traits.transparent), signal),
-    );
+    const picture = fromPixels(image, model.model.traits.transparent);
+    const distribution = denoiser.encoded ?? (await clock.time("encode", () => codec.encode(model, picture, signal)));
     source.picture = (randn) => codec.draw(model, distribution, randn);
     source.encodedOnce = model.model.traits.encodesPictureOnce;
     yield clock.phase("encode", 2, steps);

@@ -63,6 +63,9 @@ const flux: readonly Rule[] = [
   [/^time_(?:text|guidance)_embed\.guidance_embedder\.linear_2$/, "guidance_in.out_layer"],
   [/^time_text_embed\.text_embedder\.linear_1$/, "vector_in.in_layer"],
   [/^time_text_embed\.text_embedder\.linear_2$/, "vector_in.out_layer"],
+  // Chroma's.
+  [/^(distilled_guidance_layer\.layers\.\d+)\.linear_1$/, "$1.in_layer"],
+  [/^(distilled_guidance_layer\.layers\.\d+)\.linear_2$/, "$1.out_layer"],
 ];
 
 /** ComfyUI's names for Z-Image. */
@@ -102,6 +105,10 @@ const sd3: readonly Rule[] = [
   [/^transformer_blocks\.(\d+)\.norm1\.linear$/, "joint_blocks.$1.x_block.adaLN_modulation.1"],
   [/^transformer_blocks\.(\d+)\.norm1_context\.linear$/, "joint_blocks.$1.context_block.adaLN_modulation.1"],
   [/^context_embedder$/, "context_embedder"],
+  [/^time_text_embed\.timestep_embedder\.linear_1$/, "t_embedder.mlp.0"],
+  [/^time_text_embed\.timestep_embedder\.linear_2$/, "t_embedder.mlp.2"],
+  [/^time_text_embed\.text_embedder\.linear_1$/, "y_embedder.mlp.0"],
+  [/^time_text_embed\.text_embedder\.linear_2$/, "y_embedder.mlp.2"],
 ];
 
 /** Krea AI's names for Krea 2. */
@@ -137,6 +144,11 @@ const pixart: readonly Rule[] = [
   [/^transformer_blocks\.(\d+)\.ff\.net\.0\.proj$/, "blocks.$1.mlp.fc1"],
   [/^transformer_blocks\.(\d+)\.ff\.net\.2$/, "blocks.$1.mlp.fc2"],
   [/^transformer_blocks\.(\d+)\.ff\.conv_(inverted|point)$/, "blocks.$1.mlp.$2_conv.conv"],
+  [/^(?:adaln_single|time_embed)\.emb\.timestep_embedder\.linear_1$/, "t_embedder.mlp.0"],
+  [/^(?:adaln_single|time_embed)\.emb\.timestep_embedder\.linear_2$/, "t_embedder.mlp.2"],
+  [/^(?:adaln_single|time_embed)\.linear$/, "t_block.1"],
+  [/^caption_projection\.linear_1$/, "y_embedder.y_proj.fc1"],
+  [/^caption_projection\.linear_2$/, "y_embedder.y_proj.fc2"],
 ];
 
 /** Its authors' names for AuraFlow. */

@@ -48,6 +48,8 @@ const targets: readonly [start: RegExp, target: LoraTarget][] = [
     "transformer",
   ],
   [/^(?:base_model\.model\.)?(?=(?:down_blocks|mid_block|up_blocks|time_embedding|conv_in|conv_out)[._])/, "unet"],
+  // PEFT's own prefix before any other layer: of the network that denoises, whatever it is.
+  [/^base_model\.model\./, "unet"],
 ];
 
 /** Reads a tensor's name; undefined for one that is no LoRA's. */

@@ -84,15 +84,22 @@ export const engine: FamilyEngine = {
       return turned((data as Float32Array).subarray(0, squares * channels), squares, channels);
     };
     const predict = steeredPasses(steering, conditions, (each) => onePassEach(each, pass));
-    return { warnings: [...warnings, ...scaleWarnings(model, job)], predict };
+    // The latents are the distribution: nothing is drawn from it.
+    const encoded = isInpainted(job) ? references.latents[0] : undefined;
+    return { warnings: [...warnings, ...scaleWarnings(model, job)], predict, ...(encoded && { encoded }) };
   },
 
   codec: flux2Codec,
 };
 
+function isInpainted({ inputs: { image, mask } }: FamilyJob): boolean {
+  return image !== undefined && mask !== undefined;
+}
+
 /** Pictures that are shown beside the one that is drawn: an inpainting's own is the first. */
-function referencesOf({ inputs: { image, mask, references = [] } }: FamilyJob) {
-  return image !== undefined && mask !== undefined ? [image, ...references] : references;
+function referencesOf(job: FamilyJob) {
+  const { image, references = [] } = job.inputs;
+  return isInpainted(job) ? [image!, ...references] : references;
 }
 
 function refers(job: FamilyJob): boolean {

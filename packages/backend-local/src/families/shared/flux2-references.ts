@@ -8,6 +8,8 @@ import type { Rows } from "./rows.ts";
 export interface ReferenceTokens {
   tokens: Rows;
   places: Positions;
+  /** Each as its latent. */
+  latents: readonly Float32Array[];
 }
 
 /** A job's reference pictures as tokens; `placesOf` tells where the squares of number `i` are. */
@@ -21,5 +23,6 @@ export async function referenceTokens(
   const encoded = await encodeReferences(model, flux2Codec, job, signal);
   const data = inOneRow(encoded.map(({ latent, dims: [, height, width] }) => turned(latent, channels, height * width)));
   const places = encoded.flatMap(({ dims: [, height, width] }, i) => placesOf(height, width, i));
-  return { tokens: { data, dims: [1, data.length / channels, channels] }, places };
+  const tokens: Rows = { data, dims: [1, data.length / channels, channels] };
+  return { tokens, places, latents: encoded.map(({ latent }) => latent) };
 }
