@@ -1,5 +1,6 @@
 import { type ModelParts, partOf } from "../../models/model.ts";
 import type { VaeCut } from "../../networks/blocks/vae-cut.ts";
+import { withoutArena } from "../../networks/network-graph.ts";
 import type { CodecMemory, LatentDims, NetworkRule, OnProgress, OpenModel } from "../family.ts";
 import { budgetOf } from "./vae-memory.ts";
 
@@ -75,14 +76,14 @@ export async function decodeInBands(
   const [depth, height, width] = dims;
   const [rows, columns] = [height * cut.up, width * cut.up];
   const { Tensor } = model.runtime;
-  const first = await model.assemble(`vaeDecoder, below ${cut.seam}`, "vae", trunk(cut.seam));
+  const first = await model.assemble(`vaeDecoder, below ${cut.seam}`, "vae", givingBack(trunk(cut.seam)));
   const input = new Tensor("float32", latent, [1, depth, height, width]);
   const { data } = await first.run({ latent_sample: input }, "rows", signal);
   const middle = data as Float32Array;
 
   const room = (bytes - keptBytes(cut, rows, columns)) / bandBytes(cut, 1, columns) - 2 * cut.reach;
   const count = Math.max(Math.min(leastRows, rows), Math.floor(room));
-  const second = await model.assemble(`vaeDecoder, from ${cut.seam}`, "vae", tail(cut.seam));
+  const second = await model.assemble(`vaeDecoder, from ${cut.seam}`, "vae", givingBack(tail(cut.seam)));
   const picture = new Float32Array(cut.colours * rows * columns * cut.scale ** 2);
   for (let from = 0; from < rows; from += count) {
     const to = Math.min(rows, from + count);
@@ -98,6 +99,11 @@ export async function decodeInBands(
     onProgress?.(to, rows);
   }
   return picture;
+}
+
+/** A network that keeps no memory between its runs: the halves' and the bands' sizes differ, and together they would keep more than the whole takes. */
+function givingBack(build: NetworkRule["build"]): NetworkRule["build"] {
+  return (...args) => withoutArena(build(...args));
 }
 
 /** Some rows of all planes. */
