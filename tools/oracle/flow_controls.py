@@ -21,8 +21,11 @@ from diffusers import (
     FluxMultiControlNetModel,
     QwenImageControlNetModel,
     QwenImageMultiControlNetModel,
+    SD3ControlNetModel,
+    SD3MultiControlNetModel,
     ZImageControlNetModel,
 )
+from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from flow_parts import noise, randomise
 from PIL import Image
 from pipeline_inputs import picture
@@ -38,6 +41,10 @@ FLUX = dict(
     guidance_embeds=True,
 )  # fmt: skip
 QWEN = dict(in_channels=64, attention_head_dim=16, num_attention_heads=2, joint_attention_dim=24, axes_dims_rope=(4, 6, 6))
+SD3 = dict(
+    sample_size=8, attention_head_dim=16, num_attention_heads=2, joint_attention_dim=24, caption_projection_dim=32, pooled_projection_dim=20,
+    pos_embed_max_size=12,
+)  # fmt: skip
 Z = dict(dim=32, n_heads=2, n_kv_heads=2, n_refiner_layers=1)
 
 #: name: (family, network)
@@ -46,6 +53,7 @@ NETS = {
     "flux1-union": ("flux1", lambda: FluxControlNetModel(**FLUX, num_layers=1, num_single_layers=1, num_mode=7)),
     "flux1-plain": ("flux1", lambda: FluxControlNetModel(**FLUX, num_layers=1, num_single_layers=0)),
     "qwen-image-union": ("qwen-image", lambda: QwenImageControlNetModel(**QWEN, num_layers=1)),
+    "stable-diffusion-3": ("stable-diffusion-3", lambda: SD3ControlNetModel(**SD3, num_layers=1)),
     "z-image-1": ("z-image", lambda: ZImageControlNetModel(**Z, control_layers_places=[0], control_in_dim=16)),
     "z-image-2.0": (
         "z-image",
@@ -60,7 +68,7 @@ NETS = {
         ),
     ),
 }  # fmt: skip
-PATH = {"flux1": "Flux", "qwen-image": "QwenImage", "z-image": "ZImage"}
+MULTI = {"flux1": FluxMultiControlNetModel, "qwen-image": QwenImageMultiControlNetModel, "stable-diffusion-3": SD3MultiControlNetModel}
 
 
 def flux_values(name, net):
@@ -111,11 +119,20 @@ def z_values(name, net):
     return inputs, {f"control.layer.{i}": value for i, value in enumerate(made.values())}
 
 
-VALUES = {"flux1": flux_values, "qwen-image": qwen_values, "z-image": z_values}
+def sd3_values(name, net):
+    latent, control, text, pooled = noise((1, 16, 6, 4), 4), noise((1, 16, 6, 4), 8), noise((1, 7, 24), 5), noise((1, 20), 6)
+    (made,) = net(latent, control, 0.7, text, pooled, torch.tensor([350.0]), return_dict=False)
+    places = torch.tensor([[(4 + y) * 12 + 5 + x for x in range(2)] for y in range(3)], dtype=torch.int32).flatten()
+    inputs = dict(sample=latent, control=control, text=text, pooled=pooled, timestep=torch.tensor([350.0]), scale=torch.tensor([0.7]), places=places)
+    return inputs, {f"control.block.{i}": value for i, value in enumerate(made)}
+
+
+VALUES = {"flux1": flux_values, "stable-diffusion-3": sd3_values, "qwen-image": qwen_values, "z-image": z_values}
 
 PAIR = [("flux1-union", dict(control="canny", strength=0.6, end=0.75)), ("flux1-union", dict(control="depth", strength=0.4))]
 SCHNELL = {"transformer/config.json": dict(guidance_embeds=False)}
 F, F_I2I, F_INPAINT = "FluxControlNetPipeline", "FluxControlNetImg2ImgPipeline", "FluxControlNetInpaintPipeline"
+S = "StableDiffusion3ControlNetPipeline"
 Q, Q_BASE, Z_NET, Z_BASE = "QwenImageControlNetPipeline", "QwenImagePipeline", "ZImageControlNetPipeline", "ZImagePipeline"
 Z_INPAINT = "ZImageControlNetInpaintPipeline"
 NEGATIVE = dict(true_cfg_scale=4.0, negative_prompt="blurry photo of a cat")
@@ -139,6 +156,11 @@ CASES = [
     ("qwen-image-guided", "qwen-image", Q, [("qwen-image-union", dict(control="depth", strength=0.6))], NEGATIVE),
     ("qwen-image-size", "qwen-image", Q, [("qwen-image-union", dict(control="pose", end=0.5))], dict(true_cfg_scale=1.0, width=96, height=48)),
     ("qwen-image-two", "qwen-image", Q, [("qwen-image-union", dict(control="canny", strength=0.5)), ("qwen-image-union", dict(control="depth", strength=0.4, start=0.5))], NEGATIVE),
+    ("sd3-base", "stable-diffusion-3", "StableDiffusion3Pipeline", [], dict(guidance_scale=1.0)),
+    ("sd3", "stable-diffusion-3", S, [("stable-diffusion-3", dict(control="canny"))], dict(guidance_scale=1.0, count=2)),
+    ("sd3-guided", "stable-diffusion-3", S, [("stable-diffusion-3", dict(control="pose", strength=0.8, end=0.75))], dict(guidance_scale=4.0, negative_prompt="blurry photo of a cat")),
+    ("sd3-pooled", "stable-diffusion-3", S, [("stable-diffusion-3", dict(control="pose", config=dict(force_zeros_for_pooled_projection=False)))], dict(guidance_scale=1.0)),
+    ("sd3-two", "stable-diffusion-3", S, [("stable-diffusion-3", dict(control="canny", strength=0.9)), ("stable-diffusion-3", dict(control="depth", strength=0.6, start=0.5))], dict(guidance_scale=1.0, width=96, height=48)),
     ("z-image-base", "z-image", Z_BASE, [], dict(guidance_scale=0.0)),
     ("z-image-1", "z-image", Z_NET, [("z-image-1", dict(control="canny", strength=0.75))], dict(guidance_scale=0.0, count=2)),
     ("z-image-1-guided", "z-image", Z_NET, [("z-image-1", dict(control="pose"))], dict(guidance_scale=2.0, negative_prompt="blurry photo of a cat")),
@@ -148,6 +170,7 @@ CASES = [
     ("z-image-2.1-inpaint", "z-image", Z_INPAINT, [("z-image-2.1", dict(control="canny"))], dict(guidance_scale=0.0)),
     ("z-image-2.1-size", "z-image", Z_NET, [("z-image-2.1", dict(control="depth"))], dict(guidance_scale=1.5, width=96, height=48)),
 ]  # fmt: skip
+SAMPLE = DiagonalGaussianDistribution.sample
 MODES = dict(canny=0, tile=1, depth=2, pose=4)
 
 
@@ -193,8 +216,11 @@ def draw(nets, name, family, kind, entries, arguments):
     two = len(chosen) == 2
     if chosen:
         of_one = {net for net, _ in entries}
-        multi = FluxMultiControlNetModel if family == "flux1" else QwenImageMultiControlNetModel
-        options["controlnet"] = chosen[0] if not two else multi(chosen[:1] if len(of_one) == 1 else chosen)
+        together = len(of_one) == 1 and family != "stable-diffusion-3"
+        options["controlnet"] = chosen[0] if not two else MULTI[family](chosen[:1] if together else chosen)
+        if family == "stable-diffusion-3":
+            for net, (_, entry) in zip(chosen, entries):
+                net.register_to_config(**{"force_zeros_for_pooled_projection": True, **entry.get("config", {})})
     pipeline = load(getattr(diffusers, kind), ROOT / "families" / family, files=files, **options)
     if "lora" in arguments:
         pipeline.load_lora_weights(FOLDER, weight_name=arguments["lora"], adapter_name="own")
@@ -219,11 +245,15 @@ def draw(nets, name, family, kind, entries, arguments):
         call |= dict(image=Image.fromarray(image))
     if task == "inpaint":
         call |= dict(mask_image=Image.fromarray(mask))
+    if family == "stable-diffusion-3":
+        # Its pipeline draws from the picture's distribution by no seed.
+        DiagonalGaussianDistribution.sample = lambda own, generator=None: own.mode()
     generators = [torch.Generator().manual_seed(seed + i) for i in range(count)]
     result = pipeline(
         prompt=PROMPT, **call, num_inference_steps=steps, num_images_per_prompt=count, generator=generators if count > 1 else generators[0],
         output_type="np",
     ).images  # fmt: skip
+    DiagonalGaussianDistribution.sample = SAMPLE
     pixels = torch.from_numpy(np.ascontiguousarray((result * 255).round().astype(np.uint8)))
     print(f"{name}: {list(pixels.shape)}, mean {result.mean():.3f}, spread {result.std():.3f}", flush=True)
     conditioning = [dict(model=net, control=entry.get("control", "canny"), **{k: v for k, v in entry.items() if k != "control"}) for net, entry in entries]

@@ -31,6 +31,7 @@ import { buildQwen3 } from "./qwen3/qwen3.ts";
 import { buildQwen3VL } from "./qwen3-vl/qwen3-vl.ts";
 import { buildQwen3VLVision } from "./qwen3-vl/qwen3-vl-vision.ts";
 import { buildSanaTransformer } from "./sana-transformer/sana-transformer.ts";
+import { buildSD3ControlNet } from "./sd3-controlnet/sd3-controlnet.ts";
 import { buildSD3Transformer } from "./sd3-transformer/sd3-transformer.ts";
 import { buildT5Encoder } from "./t5-encoder/t5-encoder.ts";
 import { buildZImageControlNet } from "./z-image-controlnet/z-image-controlnet.ts";
@@ -117,6 +118,7 @@ const networks: Record<string, { build: Build; unused?: RegExp }> = {
   "flux1-union": { build: buildFluxControlNet },
   "flux1-union-2.0": { build: buildFluxControlNet },
   "qwen-image-union": { build: buildQwenImageControlNet },
+  "sd3-canny": { build: buildSD3ControlNet },
   "z-image-union": { build: zImageControlNet },
   "z-image-union-2.0": { build: zImageControlNet },
   "z-image-union-2.1": { build: zImageControlNet },

@@ -38,6 +38,7 @@ import { buildQwen3 } from "../networks/qwen3/qwen3.ts";
 import { buildQwen3VL } from "../networks/qwen3-vl/qwen3-vl.ts";
 import { buildQwen3VLVision } from "../networks/qwen3-vl/qwen3-vl-vision.ts";
 import { buildSanaTransformer } from "../networks/sana-transformer/sana-transformer.ts";
+import { buildSD3ControlNet } from "../networks/sd3-controlnet/sd3-controlnet.ts";
 import { buildSD3Transformer } from "../networks/sd3-transformer/sd3-transformer.ts";
 import { buildT5Encoder } from "../networks/t5-encoder/t5-encoder.ts";
 import { buildUNet2d } from "../networks/unet-2d/unet-2d.ts";
@@ -146,6 +147,7 @@ const controls: [name: string, build: Build | ((config: unknown, weights: Weight
   ["flux1-union", buildFluxControlNet],
   ["flux1-plain", buildFluxControlNet],
   ["qwen-image-union", buildQwenImageControlNet],
+  ["stable-diffusion-3", buildSD3ControlNet],
   ...["z-image-1", "z-image-2.0", "z-image-2.1"].map((name): (typeof controls)[number] => [name, zImageControlNet]),
 ];
 

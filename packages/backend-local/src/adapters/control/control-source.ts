@@ -10,7 +10,7 @@ import { deducedUnet } from "../../models/deduced/deduced-unet.ts";
 import { originalControlNet } from "../../models/original/original-unet.ts";
 
 /** A ControlNet of a transformer's family: see {@link transformerNets}. */
-export type TransformerKind = "flux-controlnet" | "qwen-image-controlnet" | "z-image-controlnet";
+export type TransformerKind = "flux-controlnet" | "qwen-image-controlnet" | "sd3-controlnet" | "z-image-controlnet";
 
 /** What a network that steers by a picture is. */
 export type ControlKind = "controlnet" | "t2i-adapter" | TransformerKind;
@@ -34,6 +34,7 @@ const classes: Readonly<Record<string, ControlKind>> = {
   T2IAdapter: "t2i-adapter",
   FluxControlNetModel: "flux-controlnet",
   QwenImageControlNetModel: "qwen-image-controlnet",
+  SD3ControlNetModel: "sd3-controlnet",
   ZImageControlNetModel: "z-image-controlnet",
 };
 
@@ -120,7 +121,10 @@ const foreignNets: readonly (readonly [tensor: string, what: string])[] = [
     "controlnet_blocks.0.linear.weight",
     "MistoLine's ControlNet for FLUX.1, which is not supported; InstantX's and Shakker Labs' are",
   ],
-  ["pos_embed_input.proj.weight", "a ControlNet for Stable Diffusion 3, which is not supported"],
+  [
+    "pos_embed_input.proj.weight",
+    "Stability's ControlNet for Stable Diffusion 3.5, which is not supported; InstantX's are",
+  ],
 ];
 
 /** The config.json that a ControlNet's tensors imply, as a UNet's: see deducedUnet. */

@@ -15,7 +15,7 @@ interface Case {
   name: string;
   family: string;
   request: GenerationInput & { count: number };
-  conditioning: { model: string; control: string; strength?: number }[];
+  conditioning: { model: string; control: string; strength?: number; config?: object }[];
   files?: Record<string, unknown>;
   lora?: string;
 }
@@ -41,11 +41,23 @@ const generate = (fields: object) => createClient({ backend }).generate(fields a
 const pixels = async (fields: object) => (await (await generate(fields)).images[0]!.pixels()).data;
 const entry = (fields: object = {}) => ({ kind: "control", control: "canny", image: control, ...fields });
 
+/** A net with another configuration. */
+async function edited(net: string, change: object) {
+  const config = JSON.parse(await readFile(join(folder, net, "config.json"), "utf8"));
+  return copyFixture(`flow-controls/${net}`, { "config.json": { ...config, ...change } });
+}
+
 describe("a control's picture is the reference's", () => {
   test.each(cases)("$name", async ({ name, family, request, conditioning, files, lora }) => {
     const model = files ? await copyFixture(`families/${family}`, files) : fixture(`families/${family}`);
     const shown = await pictureAt(request.width ?? 64, request.height ?? 64);
-    const entries = conditioning.map((each) => ({ ...entry(each), image: shown, model: join(folder, each.model) }));
+    const entries = await Promise.all(
+      conditioning.map(async ({ config, model: net, ...each }) => ({
+        ...entry(each),
+        image: shown,
+        model: config === undefined ? join(folder, net) : await edited(net, config),
+      })),
+    );
     const more = request.task === "text-to-image" ? {} : { image };
     const masked = request.task === "inpaint" ? { mask, keepUnmasked: false } : {};
     const loras = lora === undefined ? [] : [{ model: join(folder, lora) }];
@@ -94,6 +106,7 @@ describe("a single file is its folder's network", () => {
     ["flux1", "flux1-union", "flux1-union"],
     ["flux1", "flux1-plain", "flux1-plain"],
     ["qwen-image", "qwen-image-union", "qwen-image-union"],
+    ["stable-diffusion-3", "stable-diffusion-3", "stable-diffusion-3"],
     ["z-image", "z-image-1", "z-image-1"],
     ["z-image", "z-image-2.0", "z-image-2.0"],
     ["z-image", "z-image-2.0.published.safetensors", "z-image-2.0"],
@@ -196,10 +209,6 @@ test("inspectModel tells what a ControlNet is for", async () => {
 describe("what can't be done is refused by its field before any work", () => {
   const sd1 = fixture("pipelines/sd1");
   const ofSd1 = fixture("controls/sd1-a");
-  const edited = async (net: string, change: object) => {
-    const config = JSON.parse(await readFile(join(folder, net, "config.json"), "utf8"));
-    return copyFixture(`flow-controls/${net}`, { "config.json": { ...config, ...change } });
-  };
   test.each<[string, () => Promise<object>, string, RegExp]>([
     [
       "FLUX.1's beside Stable Diffusion",
@@ -257,6 +266,15 @@ describe("what can't be done is refused by its field before any work", () => {
       }),
       "conditioning[0].model",
       /shown a mask/,
+    ],
+    [
+      "Stability's of Stable Diffusion 3.5",
+      async () => ({
+        model: fixture("families/stable-diffusion-3"),
+        net: await edited("stable-diffusion-3", { joint_attention_dim: null }),
+      }),
+      "conditioning[0].model",
+      /which see no text/,
     ],
     [
       "Z-Image's of more layers",

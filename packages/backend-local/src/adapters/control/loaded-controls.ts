@@ -10,6 +10,7 @@ import { buildControlNet } from "../../networks/controlnet/controlnet.ts";
 import { buildFluxControlNet } from "../../networks/flux-controlnet/flux-controlnet.ts";
 import type { BuildOptions, NetworkGraph } from "../../networks/network-graph.ts";
 import { buildQwenImageControlNet } from "../../networks/qwen-image-controlnet/qwen-image-controlnet.ts";
+import { buildSD3ControlNet } from "../../networks/sd3-controlnet/sd3-controlnet.ts";
 import { buildT2IAdapter } from "../../networks/t2i-adapter/t2i-adapter.ts";
 import { buildZImageControlNet } from "../../networks/z-image-controlnet/z-image-controlnet.ts";
 import { ofField } from "../of-field.ts";
@@ -76,6 +77,8 @@ export async function networksOf(
       return [network("steer", buildFluxControlNet)];
     case "qwen-image-controlnet":
       return [network("steer", buildQwenImageControlNet)];
+    case "sd3-controlnet":
+      return [network("steer", buildSD3ControlNet)];
     case "z-image-controlnet":
       return [network("steer", zImageControlNet, "transformer")];
   }

@@ -28,6 +28,8 @@ export interface TransformerControlsOptions {
   codec: Codec;
   /** A control picture's latent as the network takes it. */
   shown(latent: Float32Array, control: ControlInput): Values;
+  /** What of the transformer's feeds it is shown otherwise. */
+  feeds?(feeds: Readonly<Feeds>, control: ControlInput): Readonly<Feeds>;
   /** Whether the middle of a picture's distribution is shown, where random numbers would draw from it. */
   middle?: boolean;
 }
@@ -65,7 +67,7 @@ function netOf(source: ControlInput["source"]): TransformerNet {
 export async function transformerControls(
   model: OpenModel,
   job: FamilyJob,
-  { codec, shown, middle = false }: TransformerControlsOptions,
+  { codec, shown, feeds: feedsOf = (feeds) => feeds, middle = false }: TransformerControlsOptions,
   signal: AbortSignal,
 ): Promise<TransformerControls | undefined> {
   const { controls = [] } = job.inputs;
@@ -104,7 +106,7 @@ export async function transformerControls(
       const results: (readonly Values[][] | undefined)[] = [];
       for (const [i, { input, steer }] of loaded.entries()) {
         const acts = index / steps >= input.start && (index + 1) / steps <= input.end && input.strength !== 0;
-        results.push(acts ? await run(steer!, input, { ...feeds, control: tokens[i]! }) : undefined);
+        results.push(acts ? await run(steer!, input, { ...feedsOf(feeds, input), control: tokens[i]! }) : undefined);
       }
       const added: Feeds = {};
       for (const [l, { list, merged }] of lists.entries())

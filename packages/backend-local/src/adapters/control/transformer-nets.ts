@@ -5,6 +5,8 @@ import { fluxConfig } from "../../networks/flux-transformer/flux-config.ts";
 import { fluxLists } from "../../networks/flux-transformer/flux-lists.ts";
 import { qwenImageControlNetConfig } from "../../networks/qwen-image-controlnet/qwen-image-controlnet-config.ts";
 import { qwenImageConfig } from "../../networks/qwen-image-transformer/qwen-image-config.ts";
+import { sd3ControlNetConfig } from "../../networks/sd3-controlnet/sd3-controlnet-config.ts";
+import { sd3Config } from "../../networks/sd3-transformer/sd3-config.ts";
 import { zImageControlNetConfig } from "../../networks/z-image-controlnet/z-image-controlnet-config.ts";
 import { zImageConfig } from "../../networks/z-image-transformer/z-image-transformer-config.ts";
 import type { ControlSource, TransformerKind } from "./control-source.ts";
@@ -84,6 +86,27 @@ const qwenImage: TransformerNet = {
   ],
 };
 
+const sd3: TransformerNet = {
+  family: "stable-diffusion-3",
+  lists: ["block"],
+  complete: (config, { attention_head_dim, num_attention_heads }) => ({
+    ...config,
+    ...{ attention_head_dim, num_attention_heads },
+  }),
+  misfit(config, transformer) {
+    const { in_channels, attention_head_dim, num_attention_heads, joint_attention_dim, ...own } =
+      sd3ControlNetConfig(config);
+    const { pooled_projection_dim, pos_embed_max_size } = own;
+    const sizes = { in_channels, attention_head_dim, num_attention_heads, joint_attention_dim };
+    return differing({ ...sizes, pooled_projection_dim, pos_embed_max_size }, sd3Config(transformer));
+  },
+  places(config, transformer) {
+    const [results, { num_layers: blocks }] = [sd3ControlNetConfig(config).num_layers, sd3Config(transformer)];
+    // The last block has none.
+    return [Array.from({ length: blocks }, (_, i) => (i === blocks - 1 ? -1 : Math.floor((i * results) / blocks)))];
+  },
+};
+
 const zImage: TransformerNet = {
   family: "z-image",
   lists: ["layer"],
@@ -121,6 +144,7 @@ const zImage: TransformerNet = {
 export const transformerNets: Readonly<Record<TransformerKind, TransformerNet>> = {
   "flux-controlnet": flux1,
   "qwen-image-controlnet": qwenImage,
+  "sd3-controlnet": sd3,
   "z-image-controlnet": zImage,
 };
 

@@ -57,7 +57,7 @@ export function stableDiffusion3Traits(model: ModelParts): Traits {
     ...(isNamed(model, /turbo/i) ? { steps: 4, guidanceScale: 1 } : { steps: 28, guidanceScale: 7 }),
     tasks: ["text-to-image", "image-to-image", "inpaint"],
     features: ["negativePrompt", "guidance", "strength", "loras"],
-    conditioning: [],
+    conditioning: ["control"],
     tokenizers: {
       // What CLIP has no room for, T5 reads.
       tokenizer: { maxPositions: clip.max_position_embeddings, vocabSize: clip.vocab_size, bounds },

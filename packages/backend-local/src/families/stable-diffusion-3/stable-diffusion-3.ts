@@ -1,3 +1,4 @@
+import { controlledTransformer, isControlled } from "../../adapters/control/transformer-controls.ts";
 import { partOf } from "../../models/model.ts";
 import { buildClipText } from "../../networks/clip-text/clip-text.ts";
 import { clipTextConfig } from "../../networks/clip-text/clip-text-config.ts";
@@ -15,7 +16,10 @@ import { encodeT5 } from "../shared/t5-texts.ts";
 import { onePassEach, type Pass, toFeeds } from "../shared/transformer-passes.ts";
 import { vaeCodec } from "../shared/vae-codec.ts";
 import { needsVaeEncoder, vaeNetworks } from "../shared/vae-networks.ts";
+import { sd3Controls } from "./stable-diffusion-3-controls.ts";
 import { t5Tokens } from "./stable-diffusion-3-traits.ts";
+
+const codec = vaeCodec(({ model: { traits } }) => shiftedBy(traits.shiftFactor ?? 0, traits.scalingFactor), sd3Colours);
 
 /**
  * Stable Diffusion 3: the last but one states of two CLIP text encoders side by side, and after them T5's, beside the picture's tokens, and CLIP's views of
@@ -30,11 +34,11 @@ export const engine: FamilyEngine = {
     ...vaeNetworks,
   },
 
-  needs: (job, { parts }) => [
+  needs: (job, model) => [
     ...["textEncoder", "textEncoder2"],
-    ...(parts.textEncoder3 ? ["textEncoder3"] : []),
-    ...["transformer", "vaeDecoder"],
-    ...needsVaeEncoder(job),
+    ...(model.parts.textEncoder3 ? ["textEncoder3"] : []),
+    ...[controlledTransformer(job, model), "vaeDecoder"],
+    ...(isControlled(job) ? ["vaeEncoder"] : needsVaeEncoder(job)),
   ],
 
   async open(model, job, signal) {
@@ -43,7 +47,8 @@ export const engine: FamilyEngine = {
       partOf(model.model, "transformer").config,
     );
     const { conditions, warnings } = await encode(model, job, width, signal);
-    const transformer = await model.network("transformer");
+    const controls = await sd3Controls(model, job, codec, signal);
+    const transformer = await model.network(controlledTransformer(job, model.model));
 
     const [rows, columns] = [dims[1] / 2, dims[2] / 2];
     // The picture is the middle of the largest one.
@@ -52,20 +57,25 @@ export const engine: FamilyEngine = {
       { length: rows * columns },
       (_, i) => (top + Math.floor(i / columns)) * side + left + (i % columns),
     );
-    const pass: Pass = async (latent, timestep, condition) => {
+    const pass: Pass = async (latent, timestep, condition, drawn, index) => {
       const time: Rows = { data: Float32Array.of(timestep), dims: [1] };
       const sample: Rows = { data: latent, dims: [1, ...dims] };
       const feeds = {
         ...toFeeds(model.runtime, { ...condition, sample, timestep: time }),
         places: new model.runtime.Tensor("int32", places, [places.length]),
       };
-      const { data } = await transformer.run(feeds, "velocity", signal);
+      const added = await controls?.added(index, feeds, drawn!);
+      const { data } = await transformer.run({ ...feeds, ...added }, "velocity", signal);
       return fromPatches(data as Float32Array, dims, "squares first");
     };
-    return { warnings, predict: steeredPasses(steering, conditions, (each) => onePassEach(each, pass)) };
+    return {
+      warnings,
+      ...(controls && { beside: controls.beside }),
+      predict: steeredPasses(steering, conditions, (each) => onePassEach(each, pass)),
+    };
   },
 
-  codec: vaeCodec(({ model: { traits } }) => shiftedBy(traits.shiftFactor ?? 0, traits.scalingFactor), sd3Colours),
+  codec,
 };
 
 /** What the transformer is shown for each of the steering's rows: CLIP's states, filled up with zeros to T5's width, then T5's. */

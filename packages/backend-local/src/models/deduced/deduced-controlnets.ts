@@ -1,11 +1,11 @@
 import { readTensor } from "../../files/read-tensor.ts";
 import type { TensorNames } from "../../files/tensor-names.ts";
 import type { Weights } from "../../files/weights.ts";
-import { deducedFlux1, deducedQwenImage } from "./deduced-transformers.ts";
+import { deducedFlux1, deducedQwenImage, deducedSD3 } from "./deduced-transformers.ts";
 
 /** Whether tensors are those of a ControlNet that steers a transformer, and is known here. */
 export function isTransformerNet(names: TensorNames): boolean {
-  return isZImage(names) || isQwenImage(names) || isFlux1(names);
+  return isZImage(names) || isQwenImage(names) || isFlux1(names) || isSD3(names);
 }
 
 /** The config.json that such a ControlNet's tensors imply; undefined of any other network. */
@@ -17,6 +17,11 @@ export async function deducedTransformerNet(weights: Weights, names: TensorNames
     const extra = shown - (config.in_channels as number);
     const own = { _class_name: "QwenImageControlNetModel", out_channels: 16, extra_condition_channels: extra };
     return { kind: "qwen-image-controlnet" as const, config: { ...config, ...own } };
+  }
+  if (isSD3(names)) {
+    const extra = (names.shape("pos_embed_input.proj.weight")[1] ?? 0) - 16;
+    const own = { _class_name: "SD3ControlNetModel", out_channels: 16, extra_conditioning_channels: extra };
+    return { kind: "sd3-controlnet" as const, config: { ...deducedSD3(weights), in_channels: 16, ...own } };
   }
   if (!isFlux1(names)) return undefined;
   const { out_channels: _, ...config } = deducedFlux1(weights);
@@ -34,6 +39,9 @@ const blocks = "transformer_blocks.0";
 const isZImage = (names: TensorNames) => names.has("control_all_x_embedder.2-1") && names.has("control_layers.0");
 const isQwenImage = (names: TensorNames) => names.has("controlnet_x_embedder") && names.has(`${blocks}.txt_mod`);
 const isFlux1 = (names: TensorNames) => names.has("controlnet_x_embedder") && names.has(`${blocks}.norm1_context`);
+
+/** Stability's of 3.5 have blocks of one stream. */
+const isSD3 = (names: TensorNames) => names.has("pos_embed_input") && names.has(`${blocks}.attn.add_q_proj`);
 
 /** How many layers there are tells which of the transformer's they steer: see transformerNets. */
 async function deducedZImageNet(weights: Weights, names: TensorNames): Promise<Record<string, unknown>> {
