@@ -1,7 +1,8 @@
-import { cp, mkdir, rename, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { flowFile } from "../testing/flow-file.ts";
+import { tensorsOf, writeTensors } from "../testing/rewrite-safetensors.ts";
 import { fixture, temporaryFolder } from "../testing/test-model.ts";
 import { readModel } from "./read-model.ts";
 
@@ -51,6 +52,33 @@ describe("a transformer's file finds its companions", () => {
       ),
       details: { problem: "missing", option: expect.stringMatching(/^parts\.textEncoder/) },
     });
+  });
+
+  test("those that are there and don't fit are told, with what doesn't", async () => {
+    const file = await tree(["models/unet", "models/clip", "models/vae"], "t5");
+    const other = join(file, "../../clip/t5xxl.safetensors");
+    const narrow = (await tensorsOf(join(family, "text_encoder_2/model.safetensors"))).map((tensor) =>
+      tensor.name === "shared.weight" ? { ...tensor, shape: [tensor.shape[0]! * 2, tensor.shape[1]! / 2] } : tensor,
+    );
+    await writeTensors(other, narrow);
+    await expect(readModel(file)).rejects.toThrow(
+      /no text[eE]ncoder\w*; give one: .*joint_attention_dim 24 does not match .*d_model 12/,
+    );
+  });
+
+  test("of VAEs of one shape and size the one that is called so is taken", async () => {
+    const file = await tree(["models/unet", "models/clip", "models/vae"]);
+    const from = join(family, "vae");
+    const vaes = join(file, "../../vae");
+    await rename(join(vaes, "flux"), join(vaes, "a-sd3"));
+    const config = JSON.parse(await readFile(join(from, "config.json"), "utf8"));
+    await mkdir(join(vaes, "ae"));
+    await writeFile(join(vaes, "ae/config.json"), JSON.stringify(config));
+    await cp(
+      join(from, "diffusion_pytorch_model.safetensors"),
+      join(vaes, "ae/diffusion_pytorch_model.flux.safetensors"),
+    );
+    expect((await readModel(file)).parts.vae!.weights.path).toMatch(/model\.flux\.safetensors$/);
   });
 
   test("a part that is given is not looked for", async () => {

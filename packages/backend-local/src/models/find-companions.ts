@@ -36,17 +36,27 @@ const foldersOf: Readonly<Record<string, readonly string[]>> = {
 /** Folders of such a tree that models themselves lie in: its root is theirs. */
 const modelFolders = /^(diffusion_models|unet|checkpoints|Stable-diffusion|unet_gguf)$/i;
 
+/** What VAEs of the same shape are called, by the families that they are for. */
+const vaeNames: Readonly<Record<string, RegExp>> = {
+  ...Object.fromEntries(
+    ["flux1", "z-image", "chroma", "lumina2"].map((family) => [family, /(^|[^a-z])ae([^a-z]|$)|flux/i]),
+  ),
+  "stable-diffusion-3": /sd[-_ ]?3/i,
+  "pixart-sigma": /xl/i,
+  auraflow: /xl/i,
+};
+
 const weightsFile = /\.(safetensors|sft|gguf)$/i;
 const [mostFiles, mostCombinations] = [64, 64];
 
 /**
  * Finds the parts that a model's file lacks among the files of its tree: beside it (as Draw Things keeps all), and in ComfyUI's, A1111's and Forge's folders
- * for text encoders and VAEs. What a file is, its tensors tell; that the parts fit each other, `fits` does. Of several that fit, the largest counts, as
- * its numbers are the finest.
+ * for text encoders and VAEs. What a file is, its tensors tell; that the parts fit each other, `misfit` does, which says why where they don't. Of several
+ * that fit, the largest counts, as its numbers are the finest: but VAEs of one shape are told apart by their names first.
  */
 export async function findCompanions(
   { file, family, missing, optional = [] }: CompanionSearch,
-  fits: (parts: Readonly<Record<string, ModelPart>>) => boolean,
+  misfit: (parts: Readonly<Record<string, ModelPart>>) => string | undefined,
 ): Promise<Companions> {
   const folder = dirname(resolve(file));
   const roots = await rootsOf(folder);
@@ -69,9 +79,11 @@ export async function findCompanions(
     ]);
   }
   const isThere = ([name, found]: (typeof choices)[number]) => found.length > 0 || !optional.includes(name);
-  const parts = firstFit(choices.filter(isThere), fits);
   const lacking = choices.flatMap(([name, found]) => (found.length === 0 && !optional.includes(name) ? [name] : []));
-  return { parts: parts ?? {}, lacking, looked: [...looked], passedOver };
+  const { parts, why } = firstFit(choices.filter(isThere), misfit);
+  // What was found and doesn't fit says more than what could not be read.
+  const reasons = lacking.length === 0 && why !== undefined ? [why, ...passedOver] : passedOver;
+  return { parts: parts ?? {}, lacking, looked: [...looked], passedOver: reasons };
 }
 
 /** The folders above that a tree of models may begin at, the nearest first. */
@@ -100,7 +112,8 @@ async function candidates(
   passedOver: string[],
 ): Promise<ModelPart[]> {
   const { classes } = family.parts[name]!;
-  const found: { part: ModelPart; size: number }[] = [];
+  const called = name === "vae" ? vaeNames[family.id] : undefined;
+  const found: { part: ModelPart; size: number; isNamed: boolean }[] = [];
   for (const each of files) {
     try {
       // A whole model's parts are its own.
@@ -108,7 +121,9 @@ async function candidates(
       const part = await readPart(name as PartName, each);
       const { _class_name: own, architectures } = part.config;
       const kind = own ?? (Array.isArray(architectures) ? architectures[0] : undefined);
-      if (classes.includes(kind as string)) found.push({ part, size: (await stat(each)).size });
+      if (!classes.includes(kind as string)) continue;
+      const named = join(basename(dirname(each)), basename(each));
+      found.push({ part, size: (await stat(each)).size, isNamed: called?.test(named) === true });
     } catch (error) {
       const { details, message } = error as { details?: { problem?: string }; message: string };
       // A file of another kind says that it is; one that is none, or in a form that doesn't work, may have been meant.
@@ -116,18 +131,26 @@ async function candidates(
         passedOver.push(message);
     }
   }
-  return found.sort((a, b) => b.size - a.size || a.part.file.localeCompare(b.part.file)).map(({ part }) => part);
+  const first = (a: (typeof found)[number], b: (typeof found)[number]) =>
+    Number(b.isNamed) - Number(a.isNamed) || b.size - a.size || a.part.file.localeCompare(b.part.file);
+  return found.sort(first).map(({ part }) => part);
 }
 
-/** The first choice of one for each name that fits: all of them, else none. */
+/** The first choice of one for each name that fits: all of them, else none, and why the first doesn't. */
 function firstFit(
   choices: readonly (readonly [name: string, found: readonly ModelPart[]])[],
-  fits: (parts: Readonly<Record<string, ModelPart>>) => boolean,
-): Record<string, ModelPart> | undefined {
+  misfit: (parts: Readonly<Record<string, ModelPart>>) => string | undefined,
+): { parts?: Record<string, ModelPart>; why?: string | undefined } {
   let combinations: Record<string, ModelPart>[] = [{}];
   for (const [name, found] of choices)
     combinations = combinations
       .flatMap((each) => found.map((part) => ({ ...each, [name]: part })))
       .slice(0, mostCombinations);
-  return combinations.find(fits);
+  let why: string | undefined;
+  for (const parts of combinations) {
+    const own = misfit(parts);
+    if (own === undefined) return { parts };
+    why ??= own;
+  }
+  return { why };
 }

@@ -65,7 +65,8 @@ export async function withGivenParts(base: BaseModel, given: PartPaths = {}): Pr
   if (left.length === 0) return { ...parts, ...found!.parts };
   const lacking = found?.lacking.length ? found.lacking : left;
   const [name, ...others] = lacking as [string, ...string[]];
-  const also = others.length === 0 ? "" : ` (missing, too: ${others.join(", ")})`;
+  // Where all were found they only don't fit each other.
+  const also = others.length === 0 || found?.lacking.length === 0 ? "" : ` (missing, too: ${others.join(", ")})`;
   const where = found === undefined ? "" : `. No files that fit each other were found in ${found.looked.join(", ")}`;
   const why =
     found === undefined || found.passedOver.length === 0 ? "" : ` (${found.passedOver.slice(0, 3).join("; ")})`;

@@ -57,7 +57,7 @@ export async function readModelFile(file: string, options: ReadOptions = {}): Pr
   const find: BaseModel["find"] = (missing, scaled, held) =>
     findCompanions({ file: path, family, missing, optional }, (more) => {
       const all = Object.entries(more).map(([name, part]) => [name, scaled(name, part)] as const);
-      return fits(() => family.describe({ ...around, parts: { ...held, ...Object.fromEntries(all) } }));
+      return misfit(() => family.describe({ ...around, parts: { ...held, ...Object.fromEntries(all) } }));
     }).then((found) => ({
       ...found,
       parts: Object.fromEntries(Object.entries(found.parts).map(([name, part]) => [name, scaled(name, part)])),
@@ -84,12 +84,12 @@ export async function readModelFile(file: string, options: ReadOptions = {}): Pr
   };
 }
 
-/** Whether a description finds nothing wrong. */
-function fits(describe: () => unknown): boolean {
+/** What a description finds wrong. */
+function misfit(describe: () => unknown): string | undefined {
   try {
     describe();
-    return true;
-  } catch {
-    return false;
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
   }
 }
