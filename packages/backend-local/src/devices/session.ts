@@ -29,7 +29,7 @@ export async function planSession(
   const options = { ...sessionOptions, ...more };
   // An exported graph finds the files of its weights beside it.
   if (exported !== undefined || built === undefined || device.name === "cpu") {
-    const laid = built !== undefined && packs(graph) ? await laidOut(built, Session) : undefined;
+    const laid = built !== undefined && packs(graph) ? await laidOut(built) : undefined;
     const model = laid === undefined ? (exported ?? graph.model) : encodeModel(laid.model);
     return { model, options: { ...options, ...providers(device) }, onHost: [], dispose: async () => laid?.dispose() };
   }

@@ -1,7 +1,6 @@
+import { addsToBlocks, type FourBitType, isFourBitType } from "../files/four-bits-apart.ts";
 import type { WeightTensor } from "../files/safetensors.ts";
-import { type BlockType, blockTypes } from "../files/stored-type.ts";
-import { BlockReader, fourBits } from "./block-values.ts";
-import { storedViews } from "./block-weight.ts";
+import { blockTypes } from "../files/stored-type.ts";
 import type { GraphBuilder, Value } from "./graph-builder.ts";
 import type { Layout } from "./layout.ts";
 
@@ -16,8 +15,8 @@ const microsoft = { domain: "com.microsoft" } as const;
  */
 export function suitsBlocks({ dtype, shape, transposed }: WeightTensor): boolean {
   const [, inputs = 0] = shape;
-  const perBlock = fourBits[dtype as BlockType] && blockTypes[dtype as BlockType].elements;
-  return perBlock !== undefined && shape.length === 2 && inputs % perBlock === 0 && !transposed;
+  if (!isFourBitType(dtype) || shape.length !== 2 || transposed) return false;
+  return inputs % blockTypes[dtype].elements === 0;
 }
 
 /**
@@ -30,26 +29,22 @@ export function blockLayout(
   tensor: WeightTensor,
   [from, to]: readonly [from: number, to: number],
 ): Layout {
-  const { bytes, elements } = blockTypes[tensor.dtype as BlockType];
   const [outputs, inputs] = [to - from, tensor.shape[1]!];
-  const [stored, blocks] = [inputs / elements, inputs / blockSize];
-  const view = storedViews(graph, tensor, { bytes, first: from * stored, count: outputs * stored });
-  const layout = graph.layout();
-  const reader = new BlockReader(graph, layout.prepare, view);
-  const { numbers, scale, added } = fourBits[tensor.dtype as BlockType]!(reader);
-  const weight = layout.weight(reader.shape(numbers, [outputs, blocks, blockSize / 2]), "uint8");
-  const scales = layout.weight(reader.shape(scale, [outputs, blocks]), "float32");
+  const blocks = inputs / blockSize;
+  const rowBytes = tensor.length / tensor.shape[0]!;
+  const layout = graph.layout({ ...tensor, offset: tensor.offset + from * rowBytes, length: outputs * rowBytes });
+  const numbers = layout.weight("uint8", [outputs, blocks, blockSize / 2]);
+  const scales = layout.weight("float32", [outputs, blocks]);
   const attributes = { K: inputs, N: outputs, bits: 4, block_size: blockSize, accuracy_level: 0 };
-  const product = layout.node("MatMulNBits", [x, weight, scales], {
+  const product = layout.node("MatMulNBits", [x, numbers, scales], {
     ...microsoft,
     attributes: Object.fromEntries(Object.entries(attributes).map(([name, int]) => [name, { int }])),
   });
-  const size = outputs * blocks * (blockSize / 2 + 4);
-  if (added === undefined) return layout.finish(product, size);
-  const more = layout.weight(reader.shape(added, [outputs, blocks]), "float32");
+  if (!addsToBlocks(tensor.dtype as FourBitType)) return layout.finish();
+  const added = layout.weight("float32", [outputs, blocks]);
   const apart = layout.node("Reshape", [x, graph.ints([-1, blocks, blockSize])]);
   const sums = layout.node("ReduceSum", [apart, graph.ints([-1])], { attributes: { keepdims: { int: 0 } } });
-  const rest = layout.node("FusedMatMul", [sums, more], { ...microsoft, attributes: { transB: { int: 1 } } });
-  const shaped = layout.node("Reshape", [rest, layout.node("Shape", [product])]);
-  return layout.finish(layout.node("Add", [product, shaped]), size + outputs * blocks * 4);
+  const rest = layout.node("FusedMatMul", [sums, added], { ...microsoft, attributes: { transB: { int: 1 } } });
+  layout.node("Add", [product, layout.node("Reshape", [rest, layout.node("Shape", [product])])]);
+  return layout.finish();
 }

@@ -88,11 +88,6 @@ export class BlockReader {
     return this.#add(op, [x, this.shape(by, [-1, 1])]);
   }
 
-  /** `8·x + y` or `8·x − y`. */
-  eightTimes(x: Value, way: "plus" | "less", y: Value): Value {
-    return this.#add(way === "plus" ? "Add" : "Sub", [this.#add("Mul", [x, this.#graph.floats(8)]), y]);
-  }
-
   #columns(x: Value, from: number, to: number): Value {
     return this.#add("Slice", [x, this.#graph.ints([from]), this.#graph.ints([to]), this.#graph.ints([1])]);
   }
@@ -155,35 +150,6 @@ export const blockValues: Readonly<Record<BlockType, (block: BlockReader) => Val
     return b.scaled(q, b.times(b.half(208), b.signed(192, 208)), 16, 32);
   },
 };
-
-/** A type of four bits as `(q − 8)·scale + added`: q two neighbours in a byte, `[n, 16]`, with one scale and one number to add for each 32. */
-interface FourBits {
-  numbers: Value;
-  scale: Value;
-  added?: Value;
-}
-
-/** The types of four bits, their numbers, scales and what is added apart. */
-export const fourBits: Partial<Readonly<Record<BlockType, (block: BlockReader) => FourBits>>> = {
-  Q4_0: (b) => ({ numbers: inPairs(b, nibbles(b, 2)), scale: b.half(0) }),
-  Q4_1: (b) => ({
-    numbers: inPairs(b, nibbles(b, 4)),
-    scale: b.half(0),
-    added: b.eightTimes(b.half(0), "plus", b.half(2)),
-  }),
-  Q4_K: (b) => {
-    const { scales, mins } = sixBits(b);
-    const [scale, min] = [b.times(b.half(0), scales), b.times(b.half(2), mins)];
-    const numbers = inPairs(b, b.bits(b.bytes(16, 144), 32, [0, 4], 15));
-    return { numbers, scale, added: b.eightTimes(scale, "less", min) };
-  },
-};
-
-/** Numbers of four bits, one in each byte, as two in each: the first in its low half. */
-function inPairs(b: BlockReader, numbers: Value): Value {
-  const pairs = b.shape(numbers, [-1, 2]);
-  return b.shape(b.or(b.columns(pairs, 0, 1), b.shift(b.columns(pairs, 1, 2), 4, "left")), [-1, 16]);
-}
 
 /** 32 numbers of four bits in 16 bytes from `at` on: the low halves, then the high ones. */
 function nibbles(b: BlockReader, at: number): Value {

@@ -26,24 +26,14 @@ export function blockWeight(
   // Blocks may go on over rows (city96's reshaped convolutions): rows are then taken of what is ready.
   const parted = !Number.isInteger(perRow) && to - from < all;
   const [first, count] = parted ? [0, blocks] : [from * perRow, (to - from) * perRow];
-  const view = storedViews(graph, tensor, { bytes, first, count });
-  const reader = new BlockReader(graph, (op, ...rest) => graph.prepare(op, ...rest), view);
+  const part = (type: DataType, size: number) =>
+    graph.stored({ tensor, type, dims: [count, bytes / size], from: first * bytes, length: count * bytes });
+  const reader = new BlockReader(graph, (op, ...rest) => graph.prepare(op, ...rest), viewsBy(part));
   const values = blockValues[tensor.dtype as BlockType](reader);
   const shaped = (shape: readonly number[]) => graph.prepare("Reshape", [values, graph.ints(shape)]);
   if (!parted) return shaped(dims);
   const rows = graph.prepare("Slice", [shaped([all, -1]), graph.ints([from]), graph.ints([to]), graph.ints([0])]);
   return graph.prepare("Reshape", [rows, graph.ints(dims)]);
-}
-
-/** The blocks of a tensor from `first` on, each of `bytes`, looked at as any type. */
-export function storedViews(
-  graph: GraphBuilder,
-  tensor: WeightTensor,
-  { bytes, first, count }: Readonly<Record<"bytes" | "first" | "count", number>>,
-): (type: DataType) => Value {
-  return viewsBy((type, size) =>
-    graph.stored({ tensor, type, dims: [count, bytes / size], from: first * bytes, length: count * bytes }),
-  );
 }
 
 /** The rows of a table `[n, size]` in GGUF's blocks that `ids` name, in float32. */

@@ -112,23 +112,18 @@ export class GraphBuilder {
     return this.#add(this.#prepared, op, inputs, options);
   }
 
-  /** Begins another way to a product. */
-  layout(): LayoutBuilder {
-    const [prepared, nodes]: [OnnxNode[], OnnxNode[]] = [[], []];
-    const weights: { value: string; type: DataType }[] = [];
-    const to =
-      (list: OnnxNode[]): AddNode =>
-      (op, inputs, options = {}) =>
-        this.#add(list, op, inputs, options);
-    const weight = (value: Value, type: DataType) => {
-      weights.push({ value, type });
-      return value;
-    };
+  /** Begins another way to a product with rows of a tensor. */
+  layout(tensor: WeightTensor): LayoutBuilder {
+    const nodes: OnnxNode[] = [];
+    const weights: Port[] = [];
     return {
-      prepare: to(prepared),
-      node: to(nodes),
-      weight,
-      finish: (_, bytes) => ({ prepared, weights, nodes, bytes }),
+      node: (op, inputs, options = {}) => this.#add(nodes, op, inputs, options),
+      weight: (type, dims) => {
+        const name = this.#fresh("LaidOut");
+        weights.push({ name, type, dims });
+        return name;
+      },
+      finish: () => ({ tensor, weights, nodes }),
     };
   }
 
@@ -254,10 +249,15 @@ export class GraphBuilder {
     if (root !== this.#root) {
       throw modelError("unsupported", `One network's weights lie on two drives: ${this.#root} and ${file}`, { file });
     }
-    return file.slice(root.length).replaceAll(sep, "/");
+    return locationOf(file);
   }
 
   #fresh(op: string): Value {
     return `${op}_${this.#count++}` as Value;
   }
+}
+
+/** A file as initializers name it: from the file system's root (a drive's on Windows). */
+export function locationOf(file: string): string {
+  return file.slice(parse(file).root.length).replaceAll(sep, "/");
 }

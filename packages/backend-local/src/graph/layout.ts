@@ -1,27 +1,30 @@
+import type { WeightTensor } from "../files/safetensors.ts";
 import type { DataType } from "./data-type.ts";
 import type { AddNode, Value } from "./graph-builder.ts";
-import type { OnnxNode } from "./onnx-model.ts";
+import type { OnnxNode, Port } from "./onnx-model.ts";
 
 /** Another way to a product of a graph, for a runtime that may lay its weights out when it loads it. */
 export interface Layout {
-  /** What computes the weights as they are to lie, of constants alone. */
-  readonly prepared: readonly OnnxNode[];
-  /** Those weights. */
-  readonly weights: readonly { readonly value: string; readonly type: DataType }[];
-  /** The product of them, in order: the last one makes it. */
+  /** Where the weights lie: the rows of a tensor that the product takes. */
+  readonly tensor: WeightTensor;
+  /** What is made of them: numbers, their scales, and what is added where the type has that. */
+  readonly weights: readonly Port[];
+  /** The product, in order: the last one makes it. */
   readonly nodes: readonly OnnxNode[];
-  /** The weights' size, so laid out. */
-  readonly bytes: number;
 }
 
 /** Builds a {@link Layout}. */
 export interface LayoutBuilder {
-  /** Adds what lays weights out. */
-  readonly prepare: AddNode;
-  /** Adds what computes with them. */
+  /** Adds what computes. */
   readonly node: AddNode;
-  /** Says of what was prepared that it is a weight. */
-  weight(value: Value, type: DataType): Value;
-  /** `product` is what was added last. */
-  finish(product: Value, bytes: number): Layout;
+  /** Adds a weight. */
+  weight(type: DataType, dims: readonly number[]): Value;
+  /** What was added last makes the product. */
+  finish(): Layout;
+}
+
+/** The size of a layout's weights. */
+export function layoutBytes({ weights }: Layout): number {
+  const count = (dims: Port["dims"]) => dims.reduce<number>((product, dim) => product * Number(dim), 1);
+  return weights.reduce((sum, { type, dims }) => sum + count(dims) * (type === "uint8" ? 1 : 4), 0);
 }

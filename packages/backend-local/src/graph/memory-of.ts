@@ -1,4 +1,5 @@
-import type { BuiltModel } from "./graph-builder.ts";
+import { type BuiltModel, locationOf } from "./graph-builder.ts";
+import { layoutBytes } from "./layout.ts";
 import type { Attribute, OnnxNode } from "./onnx-model.ts";
 import { count, type Shape, shapesOf } from "./shapes.ts";
 
@@ -86,18 +87,17 @@ export function memoryOf(model: BuiltModel, sizes: Readonly<Record<string, numbe
 
   const packs = new Set(model.nodes.filter(({ op }) => op === "QGemm").map(({ inputs }) => inputs[3]!));
   const layouts = [...(model.layouts?.values() ?? [])];
-  const laidOut = new Set(layouts.flatMap(({ prepared }) => prepared).flatMap(({ inputs }) => inputs.map(placeOf)));
-  let packed = layouts.reduce((sum, { bytes }) => sum + bytes, 0);
+  const laidOut = new Set(layouts.map(({ tensor: { file, offset } }) => `${locationOf(file)} ${offset}`));
+  let packed = layouts.reduce((sum, each) => sum + layoutBytes(each), 0);
   const mapped = new Map<string, number>();
   for (const { name, data } of constants.values()) {
     if (data instanceof Uint8Array) continue;
     if (packs.has(name)) packed += data.length;
-    else if (!laidOut.has(placeOf(name))) mapped.set(placeOf(name)!, data.length);
-  }
-  // Blocks are looked at as several types.
-  function placeOf(name: string): string | undefined {
-    const data = constants.get(name)?.data;
-    return data === undefined || data instanceof Uint8Array ? undefined : `${data.location} ${data.offset}`;
+    else {
+      // Blocks are looked at as several types.
+      const place = `${data.location} ${data.offset}`;
+      if (!laidOut.has(place)) mapped.set(place, data.length);
+    }
   }
   const given = model.inputs.reduce((sum, { name }) => sum + 4 * (count(shapes.get(name)) ?? 0), 0);
   return { between, packed, mapped: [...mapped.values()].reduce((sum, each) => sum + each, 0), given };

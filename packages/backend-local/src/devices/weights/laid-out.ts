@@ -1,57 +1,44 @@
-import type { InferenceSession } from "onnxruntime-node";
+import { type FourBits, type FourBitType, fourBitsApart } from "../../files/four-bits-apart.ts";
+import { readBytes } from "../../files/read-tensor.ts";
 import type { BuiltModel } from "../../graph/graph-builder.ts";
-import type { Layout } from "../../graph/layout.ts";
+import { type Layout, layoutBytes } from "../../graph/layout.ts";
 import type { OnnxInitializer, OnnxModel, OnnxNode } from "../../graph/onnx-model.ts";
-import { type HostPart, onHost } from "./on-host.ts";
-import { initializer, type ReadyModel } from "./ready-weights.ts";
+import type { ReadyModel } from "./ready-weights.ts";
 import { WeightFile } from "./weight-file.ts";
-
-/** Bytes of weights that are laid out at once. */
-const atOnce = 256 * 1024 * 1024;
 
 /**
  * A model whose products take weights as they are laid out here, from a file for as long as it takes to load them. Nothing, where there is none to lay
  * out, or no room for it: the model does without.
  */
-export async function laidOut(built: BuiltModel, Session: typeof InferenceSession): Promise<ReadyModel | undefined> {
-  const layouts = [...(built.layouts ?? [])];
+export async function laidOut(built: BuiltModel): Promise<ReadyModel | undefined> {
+  const layouts = [...(built.layouts?.values() ?? [])];
   const file = new WeightFile(built.root);
-  if (layouts.length === 0 || !(await file.hasRoom(layouts.reduce((sum, [, { bytes }]) => sum + bytes, 0)))) return;
-  const dispose = () => file.remove();
-  const made = new Map<string, OnnxInitializer>();
+  if (layouts.length === 0 || !(await file.hasRoom(layouts.reduce((sum, each) => sum + layoutBytes(each), 0)))) return;
+  const made: OnnxInitializer[] = [];
   try {
-    for (const batch of batches(layouts.map(([, layout]) => layout))) {
-      const values = await onHost(built, batch.flatMap(partsOf), { root: built.root, Session });
-      for (const [value, tensor] of values) made.set(value, await initializer(value, tensor, file));
-    }
+    for (const layout of layouts) made.push(...(await laid(layout, file)));
   } catch {
-    await dispose();
+    await file.remove();
     return;
   }
-  return { model: swapped(built, made), dispose };
+  return { model: swapped(built, made), dispose: () => file.remove() };
 }
 
-/** What is computed of a layout before. */
-function partsOf({ prepared, weights }: Layout): HostPart[] {
-  return weights.map((each) => ({ ...each, nodes: prepared }));
-}
-
-function batches(layouts: readonly Layout[]): Layout[][] {
-  const made: Layout[][] = [];
-  let room = 0;
-  for (const layout of layouts) {
-    room -= layout.bytes;
-    if (room < 0) {
-      made.push([]);
-      room = atOnce - layout.bytes;
-    }
-    made.at(-1)!.push(layout);
+/** A layout's weights, written down. */
+async function laid({ tensor, weights }: Layout, file: WeightFile): Promise<OnnxInitializer[]> {
+  const { numbers, scales, added }: FourBits = fourBitsApart(await readBytes(tensor), tensor.dtype as FourBitType);
+  const made: OnnxInitializer[] = [];
+  for (const [i, data] of [numbers, scales, added].entries()) {
+    if (data === undefined) continue;
+    const { name, type, dims } = weights[i]!;
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    made.push({ name, type, dims: dims.map(Number), data: await file.add(bytes) });
   }
   return made;
 }
 
 /** The model with its products over laid-out weights, and without what made those of the file ready. */
-function swapped(built: BuiltModel, made: ReadonlyMap<string, OnnxInitializer>): OnnxModel {
+function swapped(built: BuiltModel, made: readonly OnnxInitializer[]): OnnxModel {
   const products = built.nodes.flatMap((node) => {
     const [output = ""] = node.outputs;
     const own = built.layouts?.get(output)?.nodes;
@@ -64,6 +51,6 @@ function swapped(built: BuiltModel, made: ReadonlyMap<string, OnnxInitializer>):
     for (const input of node.inputs) wanted.add(input);
     nodes.push(node);
   }
-  const initializers = [...built.initializers, ...made.values()].filter(({ name }) => wanted.has(name));
+  const initializers = [...built.initializers, ...made].filter(({ name }) => wanted.has(name));
   return { ...built, nodes: nodes.reverse(), initializers };
 }

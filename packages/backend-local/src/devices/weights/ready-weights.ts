@@ -73,12 +73,7 @@ function batches(plans: readonly WeightPlan[]): WeightPlan[][] {
   return made;
 }
 
-/** A tensor in a model: small ones within it, others in the file. */
-export async function initializer(
-  name: string,
-  { type, dims, data }: Tensor,
-  file: WeightFile,
-): Promise<OnnxInitializer> {
+async function initializer(name: string, { type, dims, data }: Tensor, file: WeightFile): Promise<OnnxInitializer> {
   const { buffer, byteOffset, byteLength } = data as Float32Array<ArrayBuffer>;
   const bytes = new Uint8Array(buffer, byteOffset, byteLength);
   const isSmall = dims.reduce((a, b) => a * b, 1) <= smallWeight;
