@@ -51,6 +51,16 @@ const rules: Readonly<Record<string, Rule>> = {
   Attention: ({ attributes }, [query, , value]) =>
     query &&
     value && [query[0], query[1], scaled(value[2], int(attributes["q_num_heads"]), int(attributes["kv_num_heads"]))],
+  ...each(
+    ["ReduceL2", "ReduceMax", "ReduceMean", "ReduceSum", "ReduceSumSquare"],
+    ({ inputs, attributes }, [x], known) => {
+      const axes = known.ints(inputs[1]);
+      const isReduced = (i: number) => axes === undefined || axes.includes(i) || axes.includes(i - x!.length);
+      return int(attributes["keepdims"] ?? { int: 1 }) === 0
+        ? x?.filter((_, i) => !isReduced(i))
+        : x?.map((dim, i) => (isReduced(i) ? 1 : dim));
+    },
+  ),
   Concat: ({ attributes }, inputs) => concat(inputs, int(attributes["axis"])),
   Conv: (_, [x, weight]) => x && [x[0], weight?.[0], undefined, undefined],
   Expand: ({ inputs }, [x], known) => broadcast(x, known.says(inputs[1])),
@@ -61,6 +71,7 @@ const rules: Readonly<Record<string, Rule>> = {
   },
   MatMul: (_, [a, b]) => a && b && (a.length >= b.length ? [...a.slice(0, -1), b.at(-1)] : undefined),
   MultiHeadAttention: (_, [query, , value]) => query && [query[0], query[1], value?.[2]],
+  Range: () => [undefined],
   Reshape: ({ inputs }, [x], known) =>
     known.says(inputs[1])?.map((dim, i) => (dim === 0 ? x?.[i] : dim === -1 ? undefined : dim)),
   Resize: (_, [x]) => x && [x[0], x[1], undefined, undefined],
@@ -77,16 +88,6 @@ const sizedRules: Readonly<Record<string, Rule>> = {
   ...each(
     ["Abs", "Clip", "Elu", "Exp", "FastGelu", "LeakyRelu", "Neg", "QuantizeLinear", "SkipLayerNormalization", "Sqrt"],
     sameAsFirst,
-  ),
-  ...each(
-    ["ReduceL2", "ReduceMax", "ReduceMean", "ReduceSum", "ReduceSumSquare"],
-    ({ inputs, attributes }, [x], known) => {
-      const axes = known.ints(inputs[1]);
-      const isReduced = (i: number) => axes === undefined || axes.includes(i) || axes.includes(i - x!.length);
-      return int(attributes["keepdims"] ?? { int: 1 }) === 0
-        ? x?.filter((_, i) => !isReduced(i))
-        : x?.map((dim, i) => (isReduced(i) ? 1 : dim));
-    },
   ),
   Conv: ({ attributes }, [x, weight]) => {
     const [pads, strides, kernel] = [ints(attributes["pads"]), ints(attributes["strides"]), weight?.slice(2)];

@@ -103,7 +103,7 @@ const sd3: TransformerNet = {
   places(config, transformer) {
     const [results, { num_layers: blocks }] = [sd3ControlNetConfig(config).num_layers, sd3Config(transformer)];
     // The last block has none.
-    return [Array.from({ length: blocks }, (_, i) => (i === blocks - 1 ? -1 : Math.floor((i * results) / blocks)))];
+    return [Array.from({ length: blocks }, (_, i) => (i === blocks - 1 ? -1 : Math.floor(i / (blocks / results))))];
   },
 };
 

@@ -1,7 +1,7 @@
 import { type ModelParts, partOf } from "../../models/model.ts";
 import { auraflowConfig } from "../../networks/auraflow-transformer/auraflow-config.ts";
 import { umt5Config } from "../../networks/t5-encoder/t5-config.ts";
-import { parsed, unsupported } from "../shared/config-check.ts";
+import { parsed, requireTextWidth, unsupported } from "../shared/config-check.ts";
 import { flowPictures } from "../shared/flow-pictures.ts";
 import type { Traits } from "../traits.ts";
 
@@ -14,11 +14,7 @@ export function auraflowTraits(model: ModelParts): Traits {
   const text = parsed(partOf(model, "textEncoder"), umt5Config);
   const net = parsed(transformer, auraflowConfig);
   const fail = unsupported(transformer);
-  if (net.joint_attention_dim !== text.d_model)
-    throw fail(
-      "joint_attention_dim",
-      `${net.joint_attention_dim} does not match the text encoder's d_model ${text.d_model}`,
-    );
+  requireTextWidth(transformer, net, "joint_attention_dim", text, "d_model");
   if (net.out_channels !== net.in_channels)
     throw fail("out_channels", `${net.out_channels} must be in_channels ${net.in_channels}`);
   return {

@@ -1,7 +1,7 @@
 import { type ModelParts, partOf } from "../../models/model.ts";
 import { chromaConfig } from "../../networks/chroma-transformer/chroma-config.ts";
 import { t5Config } from "../../networks/t5-encoder/t5-config.ts";
-import { parsed, unsupported } from "../shared/config-check.ts";
+import { parsed, requireTextWidth, unsupported } from "../shared/config-check.ts";
 import { flowPictures } from "../shared/flow-pictures.ts";
 import type { Traits } from "../traits.ts";
 
@@ -14,11 +14,7 @@ export function chromaTraits(model: ModelParts): Traits {
   const t5 = parsed(partOf(model, "textEncoder"), t5Config);
   const net = parsed(transformer, chromaConfig);
   const fail = unsupported(transformer);
-  if (net.joint_attention_dim !== t5.d_model)
-    throw fail(
-      "joint_attention_dim",
-      `${net.joint_attention_dim} does not match the text encoder's d_model ${t5.d_model}`,
-    );
+  requireTextWidth(transformer, net, "joint_attention_dim", t5, "d_model");
   const out = net.out_channels ?? net.in_channels;
   if (out !== net.in_channels) throw fail("out_channels", `${out} must be as in_channels ${net.in_channels}`);
   return {

@@ -3,7 +3,7 @@ import { quote } from "../../files/quote.ts";
 import { type ModelParts, partOf } from "../../models/model.ts";
 import { krea2Config } from "../../networks/krea2-transformer/krea2-config.ts";
 import { qwen3VLConfig } from "../../networks/qwen3-vl/qwen3-vl-config.ts";
-import { parsed, unsupported } from "../shared/config-check.ts";
+import { parsed, requireTextWidth, unsupported } from "../shared/config-check.ts";
 import { flowPictures } from "../shared/flow-pictures.ts";
 import type { Traits } from "../traits.ts";
 import { isDistilled, selectedLayers } from "./krea2-index.ts";
@@ -22,12 +22,7 @@ export function krea2Traits(model: ModelParts): Traits {
   const [textEncoder, transformer] = [partOf(model, "textEncoder"), partOf(model, "transformer")];
   const text = parsed(textEncoder, qwen3VLConfig);
   const net = parsed(transformer, krea2Config);
-  const fail = unsupported(transformer);
-  if (net.text_hidden_dim !== text.hidden_size)
-    throw fail(
-      "text_hidden_dim",
-      `${net.text_hidden_dim} does not match the text encoder's hidden_size ${text.hidden_size}`,
-    );
+  requireTextWidth(transformer, net, "text_hidden_dim", text, "hidden_size");
   const layers = selectedLayers(model.index);
   const isLayer = (layer: unknown) => Number.isInteger(layer) && (layer as number) >= 0;
   if (!Array.isArray(layers) || !layers.every(isLayer) || layers.length !== net.num_text_layers) {

@@ -1,7 +1,7 @@
 import { type ModelParts, partOf } from "../../models/model.ts";
 import { gemma2Config } from "../../networks/gemma2/gemma2-config.ts";
 import { lumina2Config } from "../../networks/lumina2-transformer/lumina2-config.ts";
-import { parsed, unsupported } from "../shared/config-check.ts";
+import { parsed, requireTextWidth, unsupported } from "../shared/config-check.ts";
 import { flowPictures } from "../shared/flow-pictures.ts";
 import type { Traits } from "../traits.ts";
 
@@ -14,8 +14,7 @@ export function lumina2Traits(model: ModelParts): Traits {
   const text = parsed(textEncoder, gemma2Config);
   const net = parsed(transformer, lumina2Config);
   const fail = unsupported(transformer);
-  if (net.cap_feat_dim !== text.hidden_size)
-    throw fail("cap_feat_dim", `${net.cap_feat_dim} does not match the text encoder's hidden_size ${text.hidden_size}`);
+  requireTextWidth(transformer, net, "cap_feat_dim", text, "hidden_size");
   if (text.sliding_window < textLength)
     throw unsupported(textEncoder)("sliding_window", `is ${text.sliding_window}; a text has ${textLength} tokens`);
   const [texts, rows, columns] = net.axes_lens;

@@ -1,7 +1,7 @@
 import { type ModelParts, partOf } from "../../models/model.ts";
 import { pixartConfig } from "../../networks/pixart-transformer/pixart-config.ts";
 import { t5Config } from "../../networks/t5-encoder/t5-config.ts";
-import { parsed, unsupported } from "../shared/config-check.ts";
+import { parsed, requireTextWidth, unsupported } from "../shared/config-check.ts";
 import { flowPictures } from "../shared/flow-pictures.ts";
 import type { Traits } from "../traits.ts";
 
@@ -14,8 +14,7 @@ export function pixartTraits(model: ModelParts): Traits {
   const t5 = parsed(partOf(model, "textEncoder"), t5Config);
   const net = parsed(transformer, pixartConfig);
   const fail = unsupported(transformer);
-  if (net.caption_channels !== t5.d_model)
-    throw fail("caption_channels", `${net.caption_channels} does not match the text encoder's d_model ${t5.d_model}`);
+  requireTextWidth(transformer, net, "caption_channels", t5, "d_model");
   if (net.out_channels !== net.in_channels && net.out_channels !== 2 * net.in_channels)
     throw fail("out_channels", `${net.out_channels} must be in_channels ${net.in_channels}, or twice that`);
   const { scale } = flowPictures(vae, { transformer, channels: net.in_channels });

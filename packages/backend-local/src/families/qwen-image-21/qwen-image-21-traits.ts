@@ -2,7 +2,7 @@ import { type ModelParts, partOf } from "../../models/model.ts";
 import { qwenImage21Config } from "../../networks/qwen-image-21-transformer/qwen-image-21-config.ts";
 import { qwen3VLConfig } from "../../networks/qwen3-vl/qwen3-vl-config.ts";
 import { qwen3VLVisionConfig } from "../../networks/qwen3-vl/qwen3-vl-vision.ts";
-import { parsed, unsupported } from "../shared/config-check.ts";
+import { parsed, requireTextWidth, unsupported } from "../shared/config-check.ts";
 import { flowPictures } from "../shared/flow-pictures.ts";
 import type { ReferenceRules, Traits } from "../traits.ts";
 
@@ -27,11 +27,7 @@ export function qwenImage21Traits(model: ModelParts): Traits {
   const transformer = partOf(model, "transformer");
   const text = parsed(partOf(model, "textEncoder"), qwen3VLConfig);
   const net = parsed(transformer, qwenImage21Config);
-  if (net.context_in_dim !== text.hidden_size)
-    throw unsupported(transformer)(
-      "context_in_dim",
-      `${net.context_in_dim} does not match the text encoder's hidden_size ${text.hidden_size}`,
-    );
+  requireTextWidth(transformer, net, "context_in_dim", text, "hidden_size");
   const pictures = flowPictures(partOf(model, "vae"), { transformer, channels: net.in_channels, colours: 4 });
   return {
     ...pictures,

@@ -2,7 +2,7 @@ import { type ModelParts, partOf } from "../../models/model.ts";
 import { qwenImageConfig } from "../../networks/qwen-image-transformer/qwen-image-config.ts";
 import { qwen25VLConfig } from "../../networks/qwen2-5-vl/qwen2-5-vl-config.ts";
 import { qwen25VLVisionConfig } from "../../networks/qwen2-5-vl/qwen2-5-vl-vision.ts";
-import { parsed, unsupported } from "../shared/config-check.ts";
+import { parsed, requireTextWidth, unsupported } from "../shared/config-check.ts";
 import { flowPictures } from "../shared/flow-pictures.ts";
 import type { Traits } from "../traits.ts";
 import { dropped, editedPictures, qwenImageKind } from "./qwen-image-kind.ts";
@@ -19,11 +19,7 @@ export function qwenImageTraits(model: ModelParts): Traits {
   const text = parsed(partOf(model, "textEncoder"), qwen25VLConfig);
   const net = parsed(transformer, qwenImageConfig);
   const fail = unsupported(transformer);
-  if (net.joint_attention_dim !== text.hidden_size)
-    throw fail(
-      "joint_attention_dim",
-      `${net.joint_attention_dim} does not match the text encoder's hidden_size ${text.hidden_size}`,
-    );
+  requireTextWidth(transformer, net, "joint_attention_dim", text, "hidden_size");
   if (net.in_channels !== 4 * net.out_channels)
     throw fail("in_channels", `${net.in_channels} must be four times out_channels ${net.out_channels}`);
   const kind = qwenImageKind(model);

@@ -1,7 +1,7 @@
 import { type ModelParts, partOf } from "../../models/model.ts";
 import { gemma2Config } from "../../networks/gemma2/gemma2-config.ts";
 import { sanaConfig } from "../../networks/sana-transformer/sana-config.ts";
-import { parsed, unsupported } from "../shared/config-check.ts";
+import { parsed, requireTextWidth, unsupported } from "../shared/config-check.ts";
 import { flowPictures } from "../shared/flow-pictures.ts";
 import type { Traits } from "../traits.ts";
 
@@ -21,11 +21,7 @@ export function sanaTraits(model: ModelParts): Traits {
   const text = parsed(textEncoder, gemma2Config);
   const net = parsed(transformer, sanaConfig);
   const fail = unsupported(transformer);
-  if (net.caption_channels !== text.hidden_size)
-    throw fail(
-      "caption_channels",
-      `${net.caption_channels} does not match the text encoder's hidden_size ${text.hidden_size}`,
-    );
+  requireTextWidth(transformer, net, "caption_channels", text, "hidden_size");
   if (text.sliding_window < withInstruction)
     throw unsupported(textEncoder)(
       "sliding_window",

@@ -19,6 +19,18 @@ export function unsupported({ file }: ModelPart) {
     modelError("unsupported", `${file}: ${option} ${message}`, { file, option });
 }
 
+/** Holds the width of texts that a network takes, one of its options, against that of the text encoder's states. @throws ModelError */
+export function requireTextWidth<Net extends string, Text extends string>(
+  part: ModelPart,
+  net: Readonly<Record<Net, unknown>>,
+  option: Net,
+  text: Readonly<Record<Text, unknown>>,
+  width: Text,
+): void {
+  if (net[option] !== text[width])
+    throw unsupported(part)(option, `${net[option]} does not match the text encoder's ${width} ${text[width]}`);
+}
+
 /** The size that a network was trained at, in latents: diffusers' default is 64. @throws ModelError */
 export function sampleSize(part: ModelPart, max: number): [height: number, width: number] {
   const value = part.config.sample_size ?? 64;

@@ -1,7 +1,7 @@
 import { type ModelParts, partOf } from "../../models/model.ts";
 import { qwen3Config } from "../../networks/qwen3/qwen3-config.ts";
 import { zImageConfig } from "../../networks/z-image-transformer/z-image-transformer-config.ts";
-import { parsed, unsupported } from "../shared/config-check.ts";
+import { parsed, requireTextWidth, unsupported } from "../shared/config-check.ts";
 import { flowPictures } from "../shared/flow-pictures.ts";
 import { isNamed } from "../shared/is-named.ts";
 import type { Traits } from "../traits.ts";
@@ -19,8 +19,7 @@ export function zImageTraits(model: ModelParts): Traits {
   const text = parsed(textEncoder, qwen3Config);
   const net = parsed(transformer, zImageConfig);
   const fail = unsupported(transformer);
-  if (net.cap_feat_dim !== text.hidden_size)
-    throw fail("cap_feat_dim", `${net.cap_feat_dim} does not match the text encoder's hidden_size ${text.hidden_size}`);
+  requireTextWidth(transformer, net, "cap_feat_dim", text, "hidden_size");
   const [texts, rows, columns] = net.axes_lens;
   if (texts < longestText + 2)
     throw fail("axes_lens", `begins with ${texts}; a text of ${longestText} tokens needs more`);

@@ -1,4 +1,5 @@
 import type { Weights } from "../../files/weights.ts";
+import { crossAttendedBlocks } from "./cross-attended-blocks.ts";
 import { Renaming, renameStart, type Source } from "./renaming.ts";
 
 const starts = [
@@ -28,12 +29,6 @@ export function originalPixArt(source: Source): Weights {
   // What stands for a text that was left out in training.
   names.drop("y_embedder.y_embedding");
   for (const [from, to] of starts) names.move(from, to);
-  for (let i = 0, count = names.count("blocks"); i < count; i++) {
-    const [from, to] = [`blocks.${i}.`, `transformer_blocks.${i}.`];
-    const layers = (attention: string, ...parts: string[]) => parts.map((part) => `${to}${attention}.to_${part}.`);
-    names.partRows(`${from}attn.qkv.`, layers("attn1", "q", "k", "v"));
-    names.partRows(`${from}cross_attn.kv_linear.`, layers("attn2", "k", "v"));
-    names.move(from, to, blockName);
-  }
+  crossAttendedBlocks(names, blockName);
   return names.finish("PixArt transformer");
 }
