@@ -1,11 +1,13 @@
+import { join } from "node:path";
 import { createClient, type GenerationInput } from "@latentkit/core";
 import { modelPath, nearWords, readVocabulary } from "@latentkit/tiny-model";
 import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
 import { local } from "../local.ts";
 import type { LocalBackend } from "../local-backend.ts";
-import { fixtureModel } from "../testing/test-model.ts";
+import { fixture, fixtureModel } from "../testing/test-model.ts";
 import { expectationWarnings } from "./expectations.ts";
 import { ModelLibrary } from "./model-library.ts";
+import { readModel } from "./read-model.ts";
 
 const library = new ModelLibrary();
 const embedded = await library.find(undefined);
@@ -79,6 +81,21 @@ describe("another model's size", () => {
     const warnings = await expectationWarnings(model, { prompt: "a fox", width, height });
     expect(warnings.map(({ code }) => code)).toEqual(isFine ? [] : ["size_untrained"]);
   });
+});
+
+test("a file of Stable Diffusion 3 that no T5 was found for says so, and one that has it does not", async () => {
+  const folder = fixture("families/stable-diffusion-3");
+  const at = (name: string) => join(folder, name);
+  const parts = { textEncoder: at("text_encoder"), textEncoder2: at("text_encoder_2"), vae: at("vae") };
+  const told = async (more: object) => {
+    const model = await readModel(at("transformer"), { parts: { ...parts, ...more } });
+    return expectationWarnings(model, { prompt: "a fox", width: 64, height: 64 });
+  };
+  const message = expect.stringMatching(
+    /no textEncoder3 \(T5EncoderModel\) was found for .*transformer: less of the prompt/,
+  );
+  expect(await told({})).toMatchObject([{ code: "part_missing", field: "prompt", message }]);
+  expect(await told({ textEncoder3: at("text_encoder_3") })).toEqual([]);
 });
 
 describe("through a client", () => {

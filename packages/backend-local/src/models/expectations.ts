@@ -1,4 +1,5 @@
 import { nearest, type WarningEvent } from "@latentkit/core";
+import { familyOf } from "../families/families.ts";
 import type { Model } from "./model.ts";
 
 /** What is known of a request before it runs. */
@@ -18,14 +19,15 @@ const areaFactor = 2;
 const longest = 2.5;
 
 /**
- * What a model cannot be expected to draw: sizes that it wasn't trained at, and, of the embedded one, words that it doesn't know. Such a
- * request runs; its picture would puzzle who does not know.
+ * What a model cannot be expected to draw: sizes that it wasn't trained at, what a text encoder would read that was not found, and, of the embedded one,
+ * words that it doesn't know. Such a request runs; its picture would puzzle who does not know.
  */
 export async function expectationWarnings(model: Model, expected: Expected): Promise<WarningEvent[]> {
   if (model.traits.atOnce) return [];
   // A program that is bundled with a model of its own may have left the embedded one out.
   const embedded = await import("@latentkit/tiny-model").catch(() => undefined);
-  if (embedded === undefined || model.path !== embedded.modelPath) return sizeWarning(expected, model);
+  if (embedded === undefined || model.path !== embedded.modelPath)
+    return [...lackWarnings(model), ...sizeWarning(expected, model)];
   const { readVocabulary, nearWords } = embedded;
   const { words, objects, side } = await readVocabulary();
   const unknown = unknownWords(expected.prompt, words);
@@ -59,6 +61,15 @@ function unknownWords(prompt: string, known: readonly string[]): string[] {
   const plain = prompt.replace(/embedding:\S+|<[\w-]+:[^>]*>|\bBREAK\b/g, " ");
   const words = plain.toLowerCase().match(/[\p{L}\p{M}\p{N}]+(?:['’][\p{L}]+)?/gu) ?? [];
   return [...new Set(words)].filter((word) => !known.includes(word) && !binding.test(word) && !/^\p{N}+$/u.test(word));
+}
+
+/** Of text encoders: what draws without one draws another picture, though no prompt is cut. */
+function lackWarnings({ lacks = [], path, family }: Model): WarningEvent[] {
+  return lacks.map((name) => {
+    const kinds = familyOf({ family, path }).parts[name]!.classes.join(", ");
+    const message = `prompt: no ${name} (${kinds}) was found for ${path}: less of the prompt is read, and the picture is another; local({ parts: { ${name}: "path/to/file.safetensors" } }) names one`;
+    return { type: "warning", code: "part_missing", field: "prompt", message };
+  });
 }
 
 function sizeWarning({ width, height }: Expected, { traits }: Model): WarningEvent[] {

@@ -79,6 +79,7 @@ export async function readModelFile(file: string, options: ReadOptions = {}): Pr
         .map(([name, shipped]) => [name, { shipped }]),
     ),
     traits,
+    lacks: optional.filter((name) => parts[name] === undefined),
     defaults: {},
     files,
   };

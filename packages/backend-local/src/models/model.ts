@@ -47,6 +47,8 @@ export interface Model extends ModelParts {
   /** Its tokenizers, by name. */
   readonly tokenizers: Readonly<Record<string, TokenizerSource>>;
   readonly traits: Traits;
+  /** Parts that it would be better with, and that were looked for and not found. */
+  readonly lacks?: readonly string[];
   /** From its latentkit.json. */
   readonly defaults: ModelDefaults;
   /** Every file that was read or looked for, for noticing changes. */

@@ -34,7 +34,7 @@ export async function readModel(place: string, options: ReadOptions = {}): Promi
   const path = resolve(place);
   const stats = await stat(path).catch((cause: Error) => {
     const takes =
-      "name a folder in the diffusers layout, a single .safetensors file, or a model of the Hub as owner/name";
+      "name a folder in the diffusers layout, a single .safetensors or .gguf file, or a model of the Hub as owner/name";
     throw modelError("missing", `There is no model ${path}: ${takes}`, { file: path, cause });
   });
   const whole = stats.isDirectory() && !(await isNetworkFolder(path));

@@ -38,7 +38,7 @@ export interface MemoryPlan {
   readonly keeps: boolean;
   /** Whether weights of integer products are laid out for them; where not, they stay in their file, and products are two to three times as slow. */
   readonly packs: boolean;
-  /** Whether pictures are decoded in stripes. */
+  /** Whether pictures are decoded in stripes, or in bands of rows. */
   readonly striped: boolean;
   /** Most memory of the engine's own at any time, beside the files that it maps. */
   readonly peak: number;

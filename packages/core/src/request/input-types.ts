@@ -245,7 +245,7 @@ export interface ControlInput extends WindowInput {
   strength?: number | undefined;
 }
 
-/** A picture that a model looks at which edits by instruction (FLUX.2, FLUX.3, Qwen-Image Edit and 2.1), in the request's order. */
+/** A picture that a model looks at which edits by instruction (FLUX.1 Kontext, FLUX.2, FLUX.3, Qwen-Image Edit and 2.1), in the request's order. */
 export interface ReferenceInput {
   /** A picture to go by. */
   kind: "reference";
