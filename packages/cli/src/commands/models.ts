@@ -19,7 +19,10 @@ export const modelsCommand: MakeCommand = (io) =>
 function infoCommand({ stdout }: CliIo): Command {
   return new Command("info")
     .description("print what a model is and can do: family, networks, precision, scheduler, native size")
-    .argument("<model>", "a folder in the diffusers layout, a .safetensors or .gguf file, or owner/name of the Hub's cache")
+    .argument(
+      "<model>",
+      "a folder in the diffusers layout, a .safetensors or .gguf file, or owner/name of the Hub's cache",
+    )
     .option("--variant <name>", "which files where there are several, such as fp16")
     .option("--plan <size>", "the memory that a picture of that size takes, such as 1024x1024, and how", size)
     .option("--max-memory <bytes>", "with --plan: most that it may take, such as 6GB (default: what the machine has)")
