@@ -43,12 +43,7 @@ export function fourBitsApart(bytes: Uint8Array, type: FourBitType): FourBits {
       if (type === "Q4_1") added[block] = 8 * scale + fromHalf(view.getUint16(block * size + 2, true));
       const from = block * size + first;
       const to = block * 16;
-      // A byte has the i-th number in its low half, and the one 16 further in its high one.
-      for (let i = 0; i < 8; i++) {
-        const [a, b] = [bytes[from + 2 * i]!, bytes[from + 2 * i + 1]!];
-        numbers[to + i] = (a & 15) | ((b & 15) << 4);
-        numbers[to + 8 + i] = (a >> 4) | (b & 0xf0);
-      }
+      halvesInPairs(bytes, from, 16, numbers, to);
     }
   }
   return { numbers, scales, ...(added.length > 0 && { added }) };
@@ -75,11 +70,16 @@ function superBlock(
   for (let group = 0; group < 4; group++) {
     const from = at + 16 + 32 * group;
     const to = block * 128 + 32 * group;
-    // A byte has a number of the first 32 in its low half, and one of the second in its high one.
-    for (let i = 0; i < 16; i++) {
-      const [a, b] = [bytes[from + 2 * i]!, bytes[from + 2 * i + 1]!];
-      numbers[to + i] = (a & 15) | ((b & 15) << 4);
-      numbers[to + 16 + i] = (a >> 4) | (b & 0xf0);
-    }
+    halvesInPairs(bytes, from, 32, numbers, to);
+  }
+}
+
+/** Bytes that have the first half of their numbers in their low halves and the second in their high ones: with neighbours in a byte. */
+function halvesInPairs(bytes: Uint8Array, from: number, length: number, numbers: Uint8Array, to: number): void {
+  const half = length / 2;
+  for (let i = 0; i < half; i++) {
+    const [a, b] = [bytes[from + 2 * i]!, bytes[from + 2 * i + 1]!];
+    numbers[to + i] = (a & 15) | ((b & 15) << 4);
+    numbers[to + half + i] = (a >> 4) | (b & 0xf0);
   }
 }

@@ -1,4 +1,5 @@
 import { layerAdapter } from "../adapters/adapted-layers.ts";
+import { turnOf } from "../engine/turn-of.ts";
 import { familyOf } from "../families/families.ts";
 import type { NetworkChoice, NetworkRule } from "../families/family.ts";
 import { modelError } from "../files/model-error.ts";
@@ -65,8 +66,8 @@ export async function buildNetwork(
 type Suits = (tensor: WeightTensor) => WeightTensor["product"];
 
 /** How a network's weights are multiplied with. Laying blocks out costs more than what runs once in a picture would save. */
-function waysOf({ part, preparesFor }: Pick<NetworkRule, "part" | "preparesFor">): Suits {
-  const runsOften = /^(unet|transformer)$/.test(part) && preparesFor === undefined;
+function waysOf(rule: Pick<NetworkRule, "part" | "preparesFor">): Suits {
+  const runsOften = turnOf(rule) === "denoise";
   return (tensor) => {
     if (suitsIntegers(tensor)) return "int8";
     return runsOften && suitsBlocks(tensor) ? "blocks" : undefined;

@@ -12,8 +12,9 @@ import { WeightFile } from "./weight-file.ts";
  */
 export async function laidOut(built: BuiltModel): Promise<ReadyModel | undefined> {
   const layouts = [...(built.layouts?.values() ?? [])];
+  if (layouts.length === 0) return;
   const file = new WeightFile(built.root);
-  if (layouts.length === 0 || !(await file.hasRoom(layouts.reduce((sum, each) => sum + layoutBytes(each), 0)))) return;
+  if (!(await file.hasRoom(layouts.reduce((sum, each) => sum + layoutBytes(each), 0)))) return;
   const made: OnnxInitializer[] = [];
   try {
     for (const layout of layouts) made.push(...(await laid(layout, file)));

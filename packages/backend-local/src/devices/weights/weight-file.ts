@@ -1,7 +1,7 @@
 import { accessSync, constants, readdirSync, rmSync, statfsSync } from "node:fs";
 import { type FileHandle, open, statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, parse, sep } from "node:path";
+import { dirname, join, parse, sep } from "node:path";
 
 const prefix = "latentkit-weights-";
 
@@ -35,7 +35,9 @@ export class WeightFile {
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
       const help = "set TMPDIR (on Windows TEMP) to a folder with room";
-      throw new Error(`weights are made ready for it in ${folder()}, which fails (${reason}): ${help}`, { cause });
+      throw new Error(`weights are made ready for it in ${dirname(this.#path)}, which fails (${reason}): ${help}`, {
+        cause,
+      });
     }
     return { location: this.#location, offset, length: bytes.length };
   }
@@ -43,7 +45,7 @@ export class WeightFile {
   async #write(bytes: Uint8Array): Promise<void> {
     if (this.#file === undefined) {
       if (parse(this.#path).root !== this.#root) throw new Error(`it is not on ${this.#root}, where the model is`);
-      removeLeft();
+      removeLeft(dirname(this.#path));
       this.#file = await open(this.#path, "wx", 0o600);
     }
     const offset = this.#length;
@@ -56,7 +58,7 @@ export class WeightFile {
   /** Whether so many bytes would fit. */
   async hasRoom(bytes: number): Promise<boolean> {
     try {
-      const { bavail, bsize } = await statfs(folder());
+      const { bavail, bsize } = await statfs(dirname(this.#path));
       return parse(this.#path).root === this.#root && bavail * bsize > 1.1 * bytes;
     } catch {
       return false;
@@ -87,10 +89,10 @@ function folder(): string {
 }
 
 /** What engines left that were ended while they loaded. */
-function removeLeft(): void {
-  for (const name of readdirSync(folder()).filter((each) => each.startsWith(prefix))) {
+function removeLeft(from: string): void {
+  for (const name of readdirSync(from).filter((each) => each.startsWith(prefix))) {
     const pid = Number.parseInt(name.slice(prefix.length), 10);
-    if (Number.isInteger(pid) && !isAlive(pid)) remove(join(folder(), name));
+    if (Number.isInteger(pid) && !isAlive(pid)) remove(join(from, name));
   }
 }
 
