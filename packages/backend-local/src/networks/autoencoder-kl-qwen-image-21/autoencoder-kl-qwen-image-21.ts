@@ -4,10 +4,16 @@ import { conv } from "../../graph/conv.ts";
 import { GraphBuilder, type Value } from "../../graph/graph-builder.ts";
 import { nearestTwice } from "../../graph/resample.ts";
 import { Scope } from "../../graph/scope.ts";
+import { cutDecoder } from "../blocks/cut-decoder.ts";
 import { reachOf, seamsOf, type VaeCut } from "../blocks/vae-cut.ts";
 import { active, middle, residual } from "../blocks/wan-vae-blocks.ts";
 import { type BuildOptions, type NetworkGraph, networkGraph } from "../network-graph.ts";
 import { type QwenVae21Config, qwenVae21Config } from "./autoencoder-kl-qwen-image-21-config.ts";
+
+const decoder = cutDecoder<QwenVae21Config>({
+  ...{ name: "AutoencoderKLQwenImage21 decoder", parse: qwenVae21Config, count: (spec) => spec.dim_mult.length },
+  ...{ channelsAt, trunk, levels, finished },
+});
 
 /**
  * The decoder of Qwen-Image 2.1's VAE, diffusers' AutoencoderKLQwenImage21 (Wan 2.2's, made for pictures with transparency): `latent_sample`
@@ -15,30 +21,11 @@ import { type QwenVae21Config, qwenVae21Config } from "./autoencoder-kl-qwen-ima
  *
  * @throws {@link ModelError} for options that are not supported and tensors that are missing or misshapen.
  */
-export function buildQwenVae21Decoder(config: unknown, weights: Weights, options: BuildOptions = {}): NetworkGraph {
-  const { root, spec } = opened(config, weights, options);
-  const rows = levels(root, trunk(root, spec), spec, [0, spec.dim_mult.length]);
-  return finished(root, rows, spec);
-}
-
+export const buildQwenVae21Decoder = decoder.whole;
 /** Its levels below a seam, and attention of all places to each other: `latent_sample` to `rows` `[1, channels, rows_height, rows_width]`. */
-export function buildQwenVae21Trunk(seam: number) {
-  return (config: unknown, weights: Weights, options: BuildOptions = {}): NetworkGraph => {
-    const { graph, root, spec } = opened(config, weights, options);
-    const rows = levels(root, trunk(root, spec), spec, [0, seam]);
-    graph.output(rows, "rows", "float32", [1, channelsAt(spec, seam), "rows_height", "rows_width"]);
-    return networkGraph(graph);
-  };
-}
-
+export const buildQwenVae21Trunk = decoder.trunk;
 /** Its levels from a seam on, in which no place looks far: `rows` `[1, channels, height, width]` to `sample`. */
-export function buildQwenVae21Tail(seam: number) {
-  return (config: unknown, weights: Weights, options: BuildOptions = {}): NetworkGraph => {
-    const { graph, root, spec } = opened(config, weights, options);
-    const rows = graph.input("rows", "float32", [1, channelsAt(spec, seam), "height", "width"]);
-    return finished(root, levels(root, rows, spec, [seam, spec.dim_mult.length]), spec);
-  };
-}
+export const buildQwenVae21Tail = decoder.tail;
 
 /** How it can be cut into bands, the quicker way first. */
 export function qwenVae21Cuts(config: unknown): VaeCut[] {
@@ -54,12 +41,6 @@ export function qwenVae21Cuts(config: unknown): VaeCut[] {
       ...{ reach: reachOf(convolutions), floats: { trunk, tail: 3 * dims.at(-2)! } },
     };
   });
-}
-
-function opened(config: unknown, weights: Weights, options: BuildOptions) {
-  const spec = qwenVae21Config(config);
-  const graph = new GraphBuilder("AutoencoderKLQwenImage21 decoder");
-  return { spec, graph, root: new Scope(graph, weights, options.adapter) };
 }
 
 function decoderDims({ dim_mult, decoder_base_dim: base }: QwenVae21Config): number[] {

@@ -3,10 +3,16 @@ import { conv } from "../../graph/conv.ts";
 import { GraphBuilder, type Value } from "../../graph/graph-builder.ts";
 import { nearestTwice } from "../../graph/resample.ts";
 import { Scope } from "../../graph/scope.ts";
+import { cutDecoder } from "../blocks/cut-decoder.ts";
 import { reachOf, seamsOf, type VaeCut } from "../blocks/vae-cut.ts";
 import { active, middle, residual } from "../blocks/wan-vae-blocks.ts";
 import { type BuildOptions, type NetworkGraph, networkGraph } from "../network-graph.ts";
 import { type QwenVaeConfig, qwenVaeConfig } from "./autoencoder-kl-qwen-image-config.ts";
+
+const decoder = cutDecoder<QwenVaeConfig>({
+  ...{ name: "AutoencoderKLQwenImage decoder", parse: qwenVaeConfig, count: (spec) => spec.dim_mult.length },
+  ...{ channelsAt, trunk, levels, finished },
+});
 
 /**
  * The decoder of Qwen-Image's VAE for single pictures, diffusers' AutoencoderKLQwenImage (after Wan 2.1's, https://arxiv.org/abs/2503.20314):
@@ -15,30 +21,11 @@ import { type QwenVaeConfig, qwenVaeConfig } from "./autoencoder-kl-qwen-image-c
  *
  * @throws {@link ModelError} for options that are not supported and tensors that are missing or misshapen.
  */
-export function buildQwenVaeDecoder(config: unknown, weights: Weights, options: BuildOptions = {}): NetworkGraph {
-  const { root, spec } = opened(config, weights, options);
-  const rows = levels(root, trunk(root, spec), spec, [0, spec.dim_mult.length]);
-  return finished(root, rows, spec);
-}
-
+export const buildQwenVaeDecoder = decoder.whole;
 /** Its levels below a seam, and attention of all places to each other: `latent_sample` to `rows` `[1, channels, rows_height, rows_width]`. */
-export function buildQwenVaeTrunk(seam: number) {
-  return (config: unknown, weights: Weights, options: BuildOptions = {}): NetworkGraph => {
-    const { graph, root, spec } = opened(config, weights, options);
-    const rows = levels(root, trunk(root, spec), spec, [0, seam]);
-    graph.output(rows, "rows", "float32", [1, channelsAt(spec, seam), "rows_height", "rows_width"]);
-    return networkGraph(graph);
-  };
-}
-
+export const buildQwenVaeTrunk = decoder.trunk;
 /** Its levels from a seam on, in which no place looks far: `rows` `[1, channels, height, width]` to `sample`. */
-export function buildQwenVaeTail(seam: number) {
-  return (config: unknown, weights: Weights, options: BuildOptions = {}): NetworkGraph => {
-    const { graph, root, spec } = opened(config, weights, options);
-    const rows = graph.input("rows", "float32", [1, channelsAt(spec, seam), "height", "width"]);
-    return finished(root, levels(root, rows, spec, [seam, spec.dim_mult.length]), spec);
-  };
-}
+export const buildQwenVaeTail = decoder.tail;
 
 /** How it can be cut into bands, the quicker way first. */
 export function qwenVaeCuts(config: unknown): VaeCut[] {
@@ -54,12 +41,6 @@ export function qwenVaeCuts(config: unknown): VaeCut[] {
       ...{ reach: reachOf(convolutions), floats: { trunk, tail: 3 * spec.base_dim } },
     };
   });
-}
-
-function opened(config: unknown, weights: Weights, options: BuildOptions) {
-  const spec = qwenVaeConfig(config);
-  const graph = new GraphBuilder("AutoencoderKLQwenImage decoder");
-  return { spec, graph, root: new Scope(graph, weights, options.adapter) };
 }
 
 function decoderDims({ dim_mult, base_dim }: QwenVaeConfig): number[] {
