@@ -117,7 +117,10 @@ describe("latentkit models pull", () => {
       Array.from({ length: 100 }, () => ({ cutAfter: 2000 })),
     );
     const child = start(["models", "pull", "owner/model", half], home, env);
-    while ((await incomplete().catch(() => [])).length < 2) await new Promise((resolve) => setTimeout(resolve, 20));
+    // Going on means that it has written what it was given before.
+    while (!hub.asked.some(({ path, range }) => path === half && range !== undefined))
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(await incomplete()).toHaveLength(2);
     child.kill("SIGKILL");
     await end(child);
     hub.faults.clear();
